@@ -1,0 +1,48 @@
+# `make help` lists what there is. Every target sets up .venv by itself.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+DEMO   ?= .demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types bench docs clean
+
+help:            ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 22
+
+setup: $(READY)  ## make .venv with everything pinned in constraints.txt
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python 3.10 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev,docs]'
+	@touch $@
+
+demo: $(READY)   ## the whole road on made-up scenes, in about two minutes
+	$(BIN)/asc demo --home $(DEMO)
+
+test: $(READY)   ## all tests
+	$(BIN)/python -m pytest
+
+check: lint types test docs ## what CI runs: style, types, tests, docs
+
+lint: $(READY)   ## ruff: format and rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)  ## mypy
+	$(BIN)/mypy
+
+docs: $(READY)   ## build the documentation into site/, strictly
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: $(READY)  ## the benchmarks: ratios measured in one run
+	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:           ## remove what the targets made
+	rm -rf $(VENV) $(DEMO) site build dist .pytest_cache .mypy_cache .ruff_cache

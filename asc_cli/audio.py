@@ -1,0 +1,137 @@
+"""A recording on disk → mono float32 samples at a wanted rate.
+
+libsndfile decodes (wav, flac, ogg, opus, mp3, aiff, au, caf, w64 …: any rate, depth and number
+of channels); mono is the mean of the channels; soxr resamples at its HQ setting. Files are read
+a block at a time, so that a day of audio needs no more memory than a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asc_cli.errors import FileFault
+
+DECODING = "libsndfile float32, mean of channels, soxr HQ"  # part of every feature's key
+BLOCK_SECONDS = 20.0
+FOREIGN = {".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mov", ".amr", ".3gp", ".avi"}
+READS = "wav, flac, ogg, opus, mp3, aiff, au, caf and w64"
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a file's header says."""
+
+    sample_rate: int  # Hz
+    channels: int
+    samples: int  # per channel
+    encoding: str  # such as "WAV PCM_24"
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.sample_rate
+
+
+def inspect(path: Path) -> Info:
+    """Read the header only. Raises FileFault if that cannot be done."""
+    with _open(path) as sound:
+        return Info(
+            sound.samplerate, sound.channels, sound.frames, f"{sound.format} {sound.subtype}"
+        )
+
+
+def read(path: Path, sample_rate: int) -> np.ndarray:  # -> (N,)
+    """The whole recording: mono float32 at `sample_rate` Hz. Raises FileFault."""
+    return np.concatenate(list(blocks(path, sample_rate)))
+
+
+def blocks(path: Path, sample_rate: int) -> Iterator[np.ndarray]:  # each (n,)
+    """The recording in blocks of about BLOCK_SECONDS: mono float32 at `sample_rate` Hz.
+
+    Joined, they are `read(path, sample_rate)`. Raises FileFault for a file that cannot be read,
+    is empty, or holds NaN or Inf.
+    """
+    with _open(path) as sound:
+        if sound.frames == 0:
+            raise FileFault(path, "holds no samples: a header without audio")
+        resample = _resampler(sound.samplerate, sample_rate)
+        position, size = 0, int(BLOCK_SECONDS * sound.samplerate)
+        following = _decode(sound, size, path)
+        while len(block := following):
+            following = _decode(sound, size, path)
+            _require_finite(block, path, position / sound.samplerate)
+            position += len(block)
+            yield resample(block.mean(axis=1, dtype=np.float32), len(following) == 0)
+        if position == 0:
+            raise FileFault(path, "holds no samples that can be decoded; is the file cut short?")
+
+
+def _resampler(source_rate: int, target_rate: int) -> Callable[[np.ndarray, bool], np.ndarray]:
+    """A function (block (n,), is_last) -> resampled block (m,)."""
+    if source_rate == target_rate:
+        return lambda block, last: block
+    import soxr
+
+    stream = soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32", quality="HQ")
+    return lambda block, last: stream.resample_chunk(block, last=last)
+
+
+def _decode(sound: Any, size: int, path: Path) -> np.ndarray:  # -> (n, channels)
+    import soundfile
+
+    try:
+        return sound.read(size, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as fault:
+        at = sound.tell() / sound.samplerate
+        raise FileFault(
+            path, f"cannot be decoded past {at:.2f} s ({fault.error_string.rstrip('.')})"
+        ) from fault
+
+
+def _require_finite(block: np.ndarray, path: Path, start_s: float) -> None:
+    if np.isfinite(block).all():
+        return
+    kind = "NaN" if np.isnan(block).any() else "Inf"
+    raise FileFault(
+        path, f"holds {kind} among its samples between {start_s:.0f} and "
+        f"{start_s + BLOCK_SECONDS:.0f} s; write it again without"
+    )  # fmt: skip
+
+
+def _open(path: Path) -> Any:
+    """A soundfile.SoundFile. Raises FileFault that says what stands in the way."""
+    import soundfile
+
+    path = Path(path)
+    _require_file(path)
+    try:
+        return soundfile.SoundFile(path)
+    except soundfile.LibsndfileError as fault:
+        if path.suffix.lower() in FOREIGN:
+            converted = path.with_suffix(".wav").name
+            reason = (
+                f"{path.suffix[1:]} is not read; asc reads {READS}. "
+                f"Convert it: ffmpeg -i '{path.name}' '{converted}'"
+            )
+        else:
+            said = fault.error_string.rstrip(".")
+            reason = f"is not audio that can be read ({said}); asc reads {READS}"
+        raise FileFault(path, reason) from fault
+
+
+def _require_file(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise FileFault(path, "is a folder; a file was expected")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise FileFault(path, "is empty (0 bytes)")
+    except FileNotFoundError:
+        raise FileFault(path, "there is no such file") from None
+    except OSError as fault:
+        raise FileFault(path, f"cannot be opened ({fault.strerror})") from fault

@@ -1,0 +1,83 @@
+"""The command line. A file here is a subcommand: its name is the file's.
+
+A module defines either `command`, or `COMMANDS`, a table of sub-subcommands. Nothing heavy is
+imported before a command runs, so `asc --help` is quick.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from asc_cli import __version__, catalog
+from asc_cli.errors import AscError
+
+ORDER = ("demo", "features", "train", "evaluate", "predict", "datasets", "models", "recipes")
+INTERRUPTED = 130  # what shells report for Ctrl-C
+
+
+def main() -> None:
+    """Entry point of the console script `asc`."""
+    application()()
+
+
+def application() -> typer.Typer:
+    """The whole command line, put together from the files of this room."""
+    app = _group("Acoustic scene classification: recordings in, scene labels out.")
+    app.callback(invoke_without_command=True)(_root)
+    known = catalog.names("cli")
+    for name in [*(n for n in ORDER if n in known), *(n for n in known if n not in ORDER)]:
+        module = importlib.import_module(f"asc_cli.cli.{name}")
+        if hasattr(module, "COMMANDS"):
+            group = _group(module.__doc__ or "")
+            for sub, function in module.COMMANDS.items():
+                group.command(sub)(_guarded(function))
+            app.add_typer(group, name=name)
+        else:
+            app.command(name)(_guarded(module.command))
+    return app
+
+
+def _group(help: str) -> typer.Typer:
+    return typer.Typer(
+        help=help, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False
+    )
+
+
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Acoustic scene classification: recordings in, scene labels out.
+
+    Start with: **asc demo**. Your own recordings, a folder per scene: **asc datasets check table
+    --data FOLDER**. A published protocol: **asc datasets show litis**.
+    """
+    if version:
+        print(__version__)
+        raise typer.Exit()
+
+
+def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, with mistakes that the user can mend as one line on stderr and exit 1."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except AscError as fault:
+            print(f"asc: {fault}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            print("\nasc: stopped; the same command goes on from here", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # `asc … | head`: the reader has what it wanted
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    return run

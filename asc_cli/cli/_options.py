@@ -1,0 +1,31 @@
+"""Options that several subcommands share, each described once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Where the dataset is (default: $ASC_DATA/NAME). Without a named dataset: "
+        "a CSV, or a folder with a sub-folder per scene.",
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", help="Worker processes; one per processor unless given."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override a recipe's key: --set training.epochs=5. Repeatable."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="NAME or NAME@VERSION; the default model unless given."),
+]

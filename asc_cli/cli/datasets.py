@@ -1,0 +1,113 @@
+"""Datasets: list them, show how to get one, check a copy, make scenes up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asc_cli.cli._options import Data, Json
+from asc_cli.errors import AscError
+
+Name = Annotated[str, typer.Argument(help="A dataset's name, see `asc datasets list`.")]
+
+
+def list_(as_json: Json = False) -> None:
+    """List the datasets asc knows, and whether each is here.
+
+    Example: **asc datasets list**
+    """
+    from asc_cli import catalog, home, report
+
+    rows = []
+    for name in catalog.names("datasets"):
+        dataset = catalog.load("datasets", name).DATASET
+        rows.append(
+            {
+                "name": name,
+                "title": dataset.title,
+                "scenes": len(dataset.labels),
+                "recordings": dataset.recordings,
+                "folds": len(dataset.fold_sizes),
+                "here": (home.data() / name).exists(),
+            }
+        )
+    report.show(rows, report.datasets, as_json)
+
+
+def show(name: Name, as_json: Json = False) -> None:
+    """Show what was published about a dataset, and how to get it.
+
+    Example: **asc datasets show litis**
+    """
+    from dataclasses import asdict
+
+    from asc_cli import catalog, home, report
+
+    dataset = asdict(catalog.load("datasets", name).DATASET)
+    report.show({**dataset, "looked_for_in": str(home.data() / name)}, report.dataset, as_json)
+
+
+def check(name: Name, data: Data = None, as_json: Json = False) -> None:
+    """Check a copy of a dataset against what its protocol promises; exit 1 if it fails.
+
+    Counts, files missing or listed twice, unknown labels, train and test that share a file or a
+    group (location, source).
+
+    Example: **asc datasets check tut2016 --data ~/TUT-2016**
+
+    Example: **asc datasets check table --data recordings.csv**
+    """
+    from asc_cli import report, workflow
+
+    source, findings = workflow.audit(name, data)
+    found = {
+        "dataset": name,
+        "root": str(source.root),
+        "recordings": len({r.file for r in source.listing.recordings}),
+        "folds": [[len(s.train), len(s.test)] for s in source.listing.splits],
+        "findings": [vars(finding) for finding in findings],
+    }
+    report.show(found, report.audit, as_json)
+    if findings:
+        raise typer.Exit(1)
+
+
+def make(
+    name: Annotated[str, typer.Argument(help="What to make up: toy.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Where to (default: $ASC_DATA/toy).", show_default=False
+        ),
+    ] = None,
+    recordings: Annotated[int, typer.Option(help="How many recordings.")] = 180,
+    seconds: Annotated[float, typer.Option(help="Length of each.")] = 5.0,
+    seed: Annotated[int, typer.Option(help="Another seed, other scenes.")] = 0,
+    lists: Annotated[
+        Path | None,
+        typer.Option(help="Make audio for the lists of this TUT 2016 copy instead of new ones."),
+    ] = None,
+) -> None:
+    """Make up a dataset of scenes, as a TUT 2016 tree: 15 scenes, 4 folds by location.
+
+    Example: **asc datasets make toy --recordings 180 --seconds 5**
+
+    Example: **asc datasets make toy --output big --recordings 1170 --seconds 30**
+    """
+    from asc_cli import home
+    from asc_cli.cli import _screen
+    from asc_cli.datasets import toy
+
+    if name != "toy":
+        raise AscError(f"datasets make: only toy can be made up, not {name!r}")
+    root = (output or home.data() / "toy").expanduser()
+    with _screen.counting("recordings") as progress:
+        toy.make(
+            root, recordings=recordings, seconds=seconds, seed=seed, lists=lists, progress=progress
+        )
+    print(root)
+
+
+COMMANDS = {"list": list_, "show": show, "check": check, "make": make}

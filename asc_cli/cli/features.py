@@ -1,0 +1,57 @@
+"""asc features: fill the feature store."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from asc_cli.cli._options import Data, Jobs, Json, Set
+from asc_cli.errors import AscError
+
+PAPERS = {"features": {"name": "log_mel"}, "model": {"name": "lstm"}}  # what --recipe replaces
+
+
+def command(
+    dataset: Annotated[
+        str | None, typer.Option(help="A dataset's name, see `asc datasets list`.")
+    ] = None,
+    data: Data = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Take feature and dataset from this recipe.")
+    ] = None,
+    set: Set = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all audio and all stored arrays again.")
+    ] = False,
+    jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """Compute the features of a dataset's recordings, once.
+
+    What is in the store already is not computed again; a changed recording, parameter or feature
+    is. Several of these may run at once. The feature is log_mel as in the paper, unless a recipe
+    or --set says otherwise. A bad file is named and the others go on (exit 3).
+
+    Example: **asc features --dataset litis**
+
+    Example: **asc features --dataset esc10 --data ~/ESC-10 --set features.n_mels=128**
+    """
+    from asc_cli import recipe as recipes
+    from asc_cli import report, workflow
+    from asc_cli.cli import _screen
+
+    if recipe is None and dataset is None and data is None:
+        raise AscError("features: --dataset NAME, --data PATH or --recipe RECIPE was expected")
+    overrides = list(set or [])
+    if recipe is None:
+        chosen = recipes.from_settings(
+            "features", {**PAPERS, "dataset": dataset or "table"}, overrides
+        )
+    else:
+        chosen = recipes.load(recipe, [*overrides, *([f"dataset={dataset}"] if dataset else [])])
+    with _screen.counting("features") as progress:
+        done = workflow.extract(chosen, data=data, jobs=jobs, verify=verify, progress=progress)
+    report.show(done.json(), report.extraction, as_json)
+    if done.failed:
+        raise typer.Exit(3)

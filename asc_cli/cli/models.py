@@ -1,0 +1,112 @@
+"""Models: list, show, choose the default, remove, take elsewhere and bring in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from asc_cli.cli._options import Json
+
+Reference = Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]
+
+
+def list_(as_json: Json = False) -> None:
+    """List the registered models; the default is marked.
+
+    Example: **asc models list**
+    """
+    from asc_cli import registry, report
+
+    known = registry.models()
+    default = registry.find().id if known else None
+    rows = [{**_row(model), "default": model.id == default} for model in known]
+    report.show(rows, report.models, as_json)
+
+
+def show(model: Reference, as_json: Json = False) -> None:
+    """Show a model's card: scenes, feature, metrics, data, packages.
+
+    Example: **asc models show toy_lstm**
+    """
+    from asc_cli import registry, report
+
+    found = registry.find(model)
+    report.show({"id": found.id, "folder": str(found.folder), **found.card}, report.model, as_json)
+
+
+def use(model: Reference, as_json: Json = False) -> None:
+    """Make a model the one that `asc predict` uses.
+
+    Example: **asc models use toy_lstm@1**
+    """
+    from asc_cli import registry
+
+    _say(_row(registry.use(model)), as_json)
+
+
+def remove(model: Reference, as_json: Json = False) -> None:
+    """Delete a version of a model.
+
+    Example: **asc models remove toy_lstm@1**
+    """
+    from asc_cli import registry
+
+    _say(_row(registry.remove(model)), as_json)
+
+
+def export(
+    model: Reference,
+    file: Annotated[Path, typer.Argument(help="The zip file to write.")],
+    as_json: Json = False,
+) -> None:
+    """Write a model as one file, for `asc models import` on another machine.
+
+    Example: **asc models export toy_lstm toy.zip**
+    """
+    from asc_cli import registry
+
+    _say({**_row(registry.export(model, file)), "file": str(file)}, as_json)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="A file that `asc models export` wrote.")],
+    as_json: Json = False,
+) -> None:
+    """Register a model from a file that `asc models export` wrote.
+
+    Example: **asc models import toy.zip**
+    """
+    from asc_cli import registry
+
+    _say(_row(registry.import_file(file)), as_json)
+
+
+def _row(model: Any) -> dict[str, Any]:
+    metrics = model.card.get("metrics", {})
+    return {
+        "model": model.id,
+        "dataset": model.card["recipe"]["dataset"],
+        "scenes": len(model.card["labels"]),
+        "folds": len(model.card["folds"]),
+        "headline": metrics.get("headline"),
+        "error": metrics.get("error"),
+        "created": model.card["created"],
+    }
+
+
+def _say(row: dict[str, Any], as_json: bool) -> None:
+    from asc_cli import report
+
+    report.show(row, lambda it: it["model"], as_json)
+
+
+COMMANDS = {
+    "list": list_,
+    "show": show,
+    "use": use,
+    "remove": remove,
+    "export": export,
+    "import": import_,
+}

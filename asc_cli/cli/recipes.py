@@ -1,0 +1,65 @@
+"""Recipes: list those that ship, show one resolved, print the schema for editors."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from asc_cli.cli._options import Json, Set
+
+
+def list_(as_json: Json = False) -> None:
+    """List the recipes that ship with asc, with the published error of each.
+
+    Example: **asc recipes list**
+    """
+    from asc_cli import catalog, report
+    from asc_cli import recipe as recipes
+
+    rows = []
+    for name in catalog.recipe_names():
+        recipe = recipes.load(name)
+        rows.append(
+            {
+                "recipe": name,
+                "dataset": recipe.dataset,
+                "feature": recipe.features["name"],
+                "model": recipe.model["name"],
+                "paper_error": recipe.paper.error if recipe.paper else None,
+                "description": recipe.settings["description"],
+            }
+        )
+    report.show(rows, report.recipes, as_json)
+
+
+def show(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name or file.")],
+    set: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Show a recipe with everything resolved: what it extends, and every default.
+
+    Example: **asc recipes show dcase_lstm**
+
+    Example: **asc recipes show my.yaml --set training.epochs=5**
+    """
+    from asc_cli import recipe as recipes
+    from asc_cli import report
+
+    loaded = recipes.load(recipe, set or [])
+    report.show(loaded.settings, lambda _: loaded.yaml().rstrip(), as_json)
+
+
+def schema() -> None:
+    """Print the JSON schema of recipes, for an editor to complete and check from.
+
+    Example: **asc recipes schema > recipe.schema.json**
+    """
+    from asc_cli import recipe as recipes
+
+    print(json.dumps(recipes.schema(), indent=2, ensure_ascii=False))
+
+
+COMMANDS = {"list": list_, "show": show, "schema": schema}

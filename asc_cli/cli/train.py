@@ -1,0 +1,63 @@
+"""asc train: fit, score and register a recipe's model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from asc_cli.cli._options import Data, Jobs, Json, Set
+from asc_cli.errors import AscError
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name or file, see `asc recipes list`.")],
+    data: Data = None,
+    folds: Annotated[
+        str | None, typer.Option(help="Only these folds, as in 1,3 or 2-4.", show_default="all")
+    ] = None,
+    set: Set = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """Fit a recipe on all folds of its protocol, score it and register the model.
+
+    Missing features are computed first. The same command again resumes where it stopped, to the
+    same bits, or answers at once when the run is finished. --jobs folds are fitted at once, a
+    processor each; the result does not depend on how many.
+
+    Example: **asc train toy_lstm**
+
+    Example: **asc train recipes/dcase_ta_sa.yaml --data ~/TUT-2016 --set training.epochs=5**
+    """
+    from asc_cli import recipe as recipes
+    from asc_cli import report, workflow
+    from asc_cli.cli import _screen
+
+    chosen = recipes.load(recipe, set or [])
+    with (
+        _screen.counting("features") as extracting,
+        _screen.fitting() as fitting,
+    ):
+        done = workflow.train(
+            chosen, data=data, folds=numbers(folds), device=device, jobs=jobs,
+            extracting=extracting, fitting=fitting,
+        )  # fmt: skip
+    report.show(done.json(), report.training, as_json)
+
+
+def numbers(folds: str | None) -> list[int] | None:
+    """ "1,3-5" → [1, 3, 4, 5]. Raises AscError for anything else."""
+    if folds is None:
+        return None
+    found: list[int] = []
+    try:
+        for part in folds.split(","):
+            first, _, last = part.partition("-")
+            found += range(int(first), int(last or first) + 1)
+    except ValueError:
+        raise AscError(f"--folds {folds}: numbers such as 1,3 or 2-4 were expected") from None
+    if not found:
+        raise AscError(f"--folds {folds}: names no fold")
+    return found

@@ -1,0 +1,51 @@
+"""Reading published lists, which come with every accident that text files can have."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from asc_cli.errors import AscError
+
+
+def lines(path: Path) -> list[str]:
+    """Lines that hold anything, without byte-order mark, CR or surrounding white space.
+
+    Raises AscError when the list is missing or not UTF-8 text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise AscError(
+            f"{path}: this list of the dataset is missing; is {path.parent} its root?"
+        ) from None
+    except UnicodeDecodeError as fault:
+        raise AscError(
+            f"{path}: not UTF-8 text (byte {fault.start}); was the list damaged?"
+        ) from fault
+    except OSError as fault:
+        raise AscError(f"{path}: cannot be read ({fault.strerror})") from fault
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def rows(path: Path, columns: int) -> list[list[str]]:
+    """Fields of each line, split at runs of TABs; exactly `columns` of them or more.
+
+    A stray TAB at an end or doubled inside does not shift the columns. Raises AscError naming the
+    line that has too few.
+    """
+    table = []
+    for number, line in enumerate(lines(path), start=1):
+        fields = [field.strip() for field in re.split(r"\t+", line)]
+        if len(fields) < columns:
+            raise AscError(
+                f"{path}:{number}: {len(fields)} field(s) where {columns} are expected, "
+                f"with a TAB between: {line[:80]!r}"
+            )
+        table.append(fields)
+    return table
+
+
+def slashes(path: str) -> str:
+    """A listed path with "/" between its parts, whichever system wrote it."""
+    return path.replace("\\", "/").removeprefix("./")

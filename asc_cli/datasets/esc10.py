@@ -1,0 +1,67 @@
+"""ESC-10: 10 environmental sounds × 40 clips of 5 s, 5 folds that share no source recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asc_cli.datasets import Dataset, Listing, Recording, Split
+from asc_cli.errors import AscError
+
+DATASET = Dataset(
+    name="esc10",
+    title="ESC-10: Dataset for Environmental Sound Classification",
+    labels=(
+        "Dog bark",
+        "Rain",
+        "Sea waves",
+        "Baby cry",
+        "Clock tick",
+        "Person sneeze",
+        "Helicopter",
+        "Chainsaw",
+        "Rooster",
+        "Fire crackling",
+    ),
+    sample_rate=44_100,
+    homepage="https://github.com/karoldvl/ESC-10",
+    licence="CC BY 3.0",
+    citation=(
+        "K. J. Piczak: ESC: Dataset for Environmental Sound Classification. "
+        "ACM Multimedia 2015, 1015-1018."
+    ),
+    obtain=(
+        "Clone or download the ESC-10 repository: ten folders named '001 - Dog bark' to "
+        "'010 - Fire crackling' lie in its root."
+    ),
+    metric="accuracy, averaged over the 5 folds",
+    headline="accuracy",
+    recordings=400,
+    fold_sizes=((320, 80),) * 5,
+    scene_sizes=(40,) * 10,
+)
+
+
+def read(root: Path) -> Listing:
+    """Every recording in the numbered folders; 1-100032-A.ogg is <fold>-<source>-<take>."""
+    found = sorted(path for path in root.glob("[0-9]* - */*") if path.name[0] not in "._")
+    if not found:
+        raise AscError(f"{root}: no folders such as '001 - Dog bark' here; {DATASET.obtain}")
+    folds: dict[str, int] = {}
+    recordings = []
+    for path in found:
+        file = path.relative_to(root).as_posix()
+        try:
+            fold, source, _take = path.stem.split("-")
+            folds[file] = int(fold)
+        except ValueError:
+            raise AscError(f"{path}: the name is not <fold>-<source>-<take>") from None
+        recordings.append(Recording(file, path.parent.name.split(" - ", 1)[1], group=source))
+    splits = tuple(
+        Split(
+            fold,
+            train=tuple(file for file, its in folds.items() if its != fold),
+            test=tuple(file for file, its in folds.items() if its == fold),
+        )
+        for fold in sorted(set(folds.values()))
+    )
+    return Listing(DATASET.labels, tuple(recordings), splits)

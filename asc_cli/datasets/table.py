@@ -1,0 +1,131 @@
+"""Your own recordings: a CSV with filename and label, or a folder with a sub-folder per scene."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from asc_cli.datasets import Dataset, Listing, Recording, Split, _lists
+from asc_cli.errors import AscError
+
+DATASET = Dataset(
+    name="table",
+    title="Your own recordings, listed in a CSV or laid out as a folder per scene",
+    labels=(),
+    sample_rate=44_100,
+    homepage="",
+    licence="yours",
+    citation="",
+    obtain=(
+        "--data FILE.csv with a header: filename and label, and if you like fold (1, 2, …) or "
+        "split (train, test), group (what must not be split: a place, a device), device. "
+        "Comma or TAB; file names are relative to the CSV. Or --data FOLDER with a sub-folder "
+        "per scene."
+    ),
+    metric="accuracy, averaged over the folds",
+    headline="accuracy",
+)
+
+ALIASES = {
+    "filename": ("filename", "file", "path", "slice_file_name"),
+    "label": ("label", "scene_label", "scene", "category", "class"),
+    "group": ("group", "identifier", "location", "source"),
+    "device": ("device", "source_label"),
+    "fold": ("fold",),
+    "split": ("split",),
+}
+AUDIO = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
+
+
+def read(root: Path) -> Listing:
+    """A CSV's rows or a folder's sub-folders. Without folds there is nothing to test on."""
+    return _folder(root) if root.is_dir() else _csv(root)
+
+
+def audio_root(path: Path) -> Path:
+    """The folder that listed file names are relative to."""
+    return path if path.is_dir() else path.parent
+
+
+def _folder(root: Path) -> Listing:
+    """Scenes are sub-folders; only audio files in them count, so a stray README is no scene."""
+    files = sorted(
+        path
+        for path in root.rglob("*")
+        if path.suffix.lower() in AUDIO and path.name[0] != "." and path.parent != root
+    )
+    if not files:
+        raise AscError(f"{root}: no sub-folder here holds audio ({', '.join(AUDIO)})")
+    recordings = tuple(
+        Recording(relative.as_posix(), relative.parts[0])
+        for relative in (path.relative_to(root) for path in files)
+    )
+    return Listing(tuple(sorted({r.label for r in recordings})), recordings, ())
+
+
+def _csv(path: Path) -> Listing:
+    rows = _rows(path)
+    recordings, folds = [], []
+    for number, row in enumerate(rows, start=2):
+        if not row.get("filename") or not row.get("label"):
+            raise AscError(f"{path}:{number}: filename or label is empty")
+        file = _lists.slashes(row["filename"])
+        recordings.append(
+            Recording(file, row["label"], row.get("group", ""), row.get("device", ""))
+        )
+        folds.append((file, row.get("fold", ""), row.get("split", "")))
+    labels = tuple(sorted({recording.label for recording in recordings}))
+    # a file may be listed once per split: then it is one recording
+    unique = tuple(dict.fromkeys(recordings)) if "split" in rows[0] else tuple(recordings)
+    return Listing(labels, unique, _splits(path, folds))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The CSV's rows by our names of the columns."""
+    text = _lists.lines(path)
+    if len(text) < 2:
+        raise AscError(f"{path}: a header and at least one row were expected")
+    delimiter = "\t" if "\t" in text[0] else ","
+    reader = csv.DictReader(text, delimiter=delimiter, skipinitialspace=True)
+    given = [(name or "").strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = [_ours(name, given) for name in given]
+    missing = [name for name in ("filename", "label") if name not in reader.fieldnames]
+    if missing:
+        lacking = " and no column ".join(missing)
+        raise AscError(f"{path}: no column {lacking} in its header ({', '.join(given)})")
+    return [{name: (value or "").strip() for name, value in row.items() if name} for row in reader]
+
+
+def _ours(name: str, given: list[str]) -> str:
+    """Our name of a column; an alias counts only where our own name is not there."""
+    for ours, aliases in ALIASES.items():
+        present = [alias for alias in aliases if alias in given]
+        if present and name == present[0]:
+            return ours
+    return name
+
+
+def _splits(path: Path, folds: list[tuple[str, str, str]]) -> tuple[Split, ...]:
+    if any(fold for _, fold, _ in folds):
+        try:
+            numbers = [(file, int(fold)) for file, fold, _ in folds]
+        except ValueError as fault:
+            raise AscError(
+                f"{path}: column fold holds {fault.args[0][-12:]}, not a number"
+            ) from None
+        return tuple(
+            Split(
+                fold,
+                train=tuple(file for file, its in numbers if its != fold),
+                test=tuple(file for file, its in numbers if its == fold),
+            )
+            for fold in sorted({number for _, number in numbers})
+        )
+    if not any(split for _, _, split in folds):
+        return ()
+    parts: dict[str, list[str]] = {"train": [], "test": []}
+    for file, _, split in folds:
+        if split not in parts:
+            raise AscError(f"{path}: {file} has split {split!r}; train or test was expected")
+        parts[split].append(file)
+    return (Split(1, tuple(parts["train"]), tuple(parts["test"])),)

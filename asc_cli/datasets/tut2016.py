@@ -1,0 +1,83 @@
+"""TUT Acoustic Scenes 2016, development set (DCASE 2016 Task 1): 15 scenes, 4 folds by location."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asc_cli.datasets import Dataset, Listing, Recording, Split, _lists
+
+DATASET = Dataset(
+    name="tut2016",
+    title="TUT Acoustic Scenes 2016, development set (DCASE 2016 Task 1)",
+    labels=(
+        "beach",
+        "bus",
+        "cafe/restaurant",
+        "car",
+        "city_center",
+        "forest_path",
+        "grocery_store",
+        "home",
+        "library",
+        "metro_station",
+        "office",
+        "park",
+        "residential_area",
+        "train",
+        "tram",
+    ),
+    sample_rate=44_100,
+    homepage="https://zenodo.org/records/45739",
+    licence="Tampere University of Technology's own terms, non-commercial (EULA.pdf in the set)",
+    citation=(
+        "A. Mesaros, T. Heittola, T. Virtanen: TUT database for acoustic scene classification "
+        "and sound event detection. EUSIPCO 2016, 1128-1132."
+    ),
+    obtain=(
+        "Download all zip parts of Zenodo record 45739 and unpack them into one folder, so that "
+        "audio/, evaluation_setup/ and meta.txt lie side by side."
+    ),
+    metric="class-wise accuracy, averaged over the matrix of folds × scenes",
+    headline="fold_class_accuracy",
+    recordings=1170,
+    fold_sizes=((880, 290), (880, 290), (872, 298), (878, 292)),
+    scene_sizes=(78,) * 15,
+)
+
+
+def read(root: Path) -> Listing:
+    """meta.txt and the four published folds. The group of a recording is its location."""
+    recordings = tuple(
+        Recording(file := _lists.slashes(row[0]), row[1], group=location(file))
+        for row in _lists.rows(root / "meta.txt", columns=2)
+    )
+    labels = {recording.file: recording.label for recording in recordings}
+    conflicts: list[tuple[str, str]] = []
+    splits = tuple(_split(root, fold, labels, conflicts) for fold in (1, 2, 3, 4))
+    return Listing(DATASET.labels, recordings, splits, tuple(conflicts))
+
+
+def location(file: str) -> str:
+    """ "audio/b010_0_30.wav" was recorded at location b010."""
+    return Path(file).name.split("_")[0]
+
+
+def _split(
+    root: Path, fold: int, labels: dict[str, str], conflicts: list[tuple[str, str]]
+) -> Split:
+    setup = root / "evaluation_setup"
+    evaluate = setup / f"fold{fold}_evaluate.txt"
+    train = _files(setup / f"fold{fold}_train.txt", labels, conflicts)
+    if evaluate.exists():
+        return Split(fold, train, _files(evaluate, labels, conflicts))
+    test = _lists.rows(setup / f"fold{fold}_test.txt", columns=1)
+    return Split(fold, train, tuple(_lists.slashes(row[0]) for row in test))
+
+
+def _files(path: Path, labels: dict[str, str], conflicts: list[tuple[str, str]]) -> tuple[str, ...]:
+    """Files of one fold's list; labels that differ from meta.txt's go into `conflicts`."""
+    listed = [(_lists.slashes(row[0]), row[1]) for row in _lists.rows(path, columns=2)]
+    for file, label in listed:
+        if labels.get(file, label) != label:
+            conflicts.append((file, f"{path.name} says {label}, meta.txt {labels[file]}"))
+    return tuple(file for file, _ in listed)

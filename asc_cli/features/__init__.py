@@ -1,0 +1,71 @@
+"""Features: one file each, samples in, frames out.
+
+A feature module has
+
+    VERSION                                    raised whenever its output changes
+    extract(samples, sample_rate, **parameters) -> (T, F) float32
+    framing(sample_rate, **parameters) -> Framing
+
+N samples give T = 1 + (N - frame_samples) // hop_samples frames; frame t covers the samples from
+t · hop_samples on. `context_frames` says how many neighbours on each side a frame depends on
+(deltas do); away from the ends that is all it may depend on, so a long recording can be analysed
+a block at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from asc_cli.errors import AscError
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How frames lie over samples."""
+
+    frame_samples: int
+    hop_samples: int
+    context_frames: int = 0
+
+    def count(self, n_samples: int) -> int:
+        """Frames that fit in `n_samples` samples."""
+        return max(0, 1 + (n_samples - self.frame_samples) // self.hop_samples)
+
+
+def stream(
+    feature: ModuleType,
+    blocks: Iterable[np.ndarray],  # each (n,)
+    sample_rate: int,
+    parameters: dict[str, Any],
+) -> Iterator[np.ndarray]:  # each (t, F)
+    """Frames of a recording that comes in blocks; joined, they are those of the whole.
+
+    Keeps only the samples that the frames to come still need. Raises AscError when all blocks
+    together are shorter than one frame.
+    """
+    framing = feature.framing(sample_rate, **parameters)
+    hop, context = framing.hop_samples, framing.context_frames
+    kept = np.zeros(0, np.float32)
+    lead = 0  # frames at the start of `kept` that were given out already
+    n_samples = 0
+    for block in blocks:
+        kept = np.concatenate([kept, block])
+        n_samples += len(block)
+        ready = framing.count(len(kept)) - context  # the last ones lack right neighbours
+        if ready <= lead:
+            continue
+        yield feature.extract(kept, sample_rate, **parameters)[lead:ready]
+        start = max(0, ready - context)
+        kept, lead = kept[start * hop :], ready - start
+    if framing.count(n_samples) == 0:
+        raise AscError(
+            f"is {n_samples / sample_rate:.3f} s long, shorter than one frame "
+            f"({framing.frame_samples} samples = {framing.frame_samples / sample_rate:.3f} s)"
+        )
+    if framing.count(len(kept)) > lead:
+        yield feature.extract(kept, sample_rate, **parameters)[lead:]

@@ -1,0 +1,46 @@
+"""Where things live: $ASC_HOME for what we make, $ASC_DATA for what others published."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from asc_cli.errors import AscError
+
+
+def home() -> Path:
+    """$ASC_HOME, or the platform's folder for user data."""
+    if named := os.environ.get("ASC_HOME"):
+        return Path(named).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("asc", appauthor=False))
+
+
+def features() -> Path:
+    return home() / "features"
+
+
+def runs() -> Path:
+    return home() / "runs"
+
+
+def models() -> Path:
+    return home() / "models"
+
+
+def data() -> Path:
+    """The folder that holds a folder per dataset: $ASC_DATA, or datasets/ in the home."""
+    named = os.environ.get("ASC_DATA")
+    return Path(named).expanduser().absolute() if named else home() / "datasets"
+
+
+def dataset_root(name: str, given: Path | None = None) -> Path:
+    """Root of a dataset: the given path, else $ASC_DATA/<name>. Raises AscError if not there."""
+    root = given.expanduser().absolute() if given else data() / name
+    if not root.exists():
+        raise AscError(
+            f"dataset {name}: nothing at {root}. Put it there, or say where it is with "
+            f"--data PATH or ASC_DATA; `asc datasets show {name}` says how to get it."
+        )
+    return root

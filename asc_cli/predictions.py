@@ -1,0 +1,100 @@
+"""predictions.csv: what a model said of each test recording; the one input of all scoring.
+
+file,fold,label,group,device,<scene 1>,…,<scene C>      one probability per scene
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from asc_cli import files
+from asc_cli.errors import AscError
+
+COLUMNS = ("file", "fold", "label", "group", "device")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One row a tested recording; a recording may be tested in more than one fold."""
+
+    scenes: tuple[str, ...]
+    files: tuple[str, ...]
+    folds: np.ndarray  # (n,) int
+    labels: np.ndarray  # (n,) index into scenes
+    groups: tuple[str, ...]
+    devices: tuple[str, ...]
+    probabilities: np.ndarray  # (n, C) float64
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+def join(parts: Sequence[Predictions]) -> Predictions:
+    """The rows of several folds, one after another."""
+    return Predictions(
+        parts[0].scenes,
+        tuple(file for part in parts for file in part.files),
+        np.concatenate([part.folds for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        tuple(group for part in parts for group in part.groups),
+        tuple(device for part in parts for device in part.devices),
+        np.concatenate([part.probabilities for part in parts]),
+    )
+
+
+def write(path: Path, predictions: Predictions) -> None:
+    p = predictions
+    with (
+        files.replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as out,
+    ):
+        table = csv.writer(out, lineterminator="\n")
+        table.writerow([*COLUMNS, *p.scenes])
+        for i, file in enumerate(p.files):
+            about = [file, int(p.folds[i]), p.scenes[p.labels[i]], p.groups[i], p.devices[i]]
+            table.writerow([*about, *(repr(float(value)) for value in p.probabilities[i])])
+
+
+def read(path: Path) -> Predictions:
+    """A file that `write` wrote. Raises AscError naming the row that is not as it should be."""
+    with path.open(newline="", encoding="utf-8-sig") as source:
+        table = csv.reader(source)
+        header = next(table, [])
+        scenes = tuple(header[len(COLUMNS) :])
+        if tuple(header[: len(COLUMNS)]) != COLUMNS or not scenes:
+            raise AscError(
+                f"{path}: its header is not {','.join(COLUMNS)} and one column per scene"
+            )
+        index = {scene: i for i, scene in enumerate(scenes)}
+        rows = [_row(path, number, row, index) for number, row in enumerate(table, start=2)]
+    if not rows:
+        raise AscError(f"{path}: holds no predictions")
+    columns = list(zip(*rows, strict=True))
+    return Predictions(
+        scenes,
+        columns[0],
+        np.array(columns[1]),
+        np.array(columns[2]),
+        columns[3],
+        columns[4],
+        np.array(columns[5]),
+    )
+
+
+def _row(path: Path, number: int, row: list[str], index: dict[str, int]) -> tuple:
+    if len(row) != len(COLUMNS) + len(index):
+        raise AscError(
+            f"{path}:{number}: {len(row)} fields where {len(COLUMNS) + len(index)} are expected"
+        )
+    file, fold, label, group, device, *values = row
+    if label not in index:
+        raise AscError(f"{path}:{number}: label {label!r} is none of {', '.join(index)}")
+    try:
+        return file, int(fold), index[label], group, device, [float(value) for value in values]
+    except ValueError as fault:
+        raise AscError(f"{path}:{number}: {fault}") from None

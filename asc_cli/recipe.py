@@ -1,0 +1,272 @@
+"""A recipe: YAML → validated settings, and the signature that names its runs.
+
+Defaults live here, once, with a description per key; YAML only overrides. What features and
+models take is read from their own code. Unknown keys are refused, and all faults are listed
+together, each with file, line and the nearest name.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from asc_cli import catalog
+from asc_cli.errors import AscError
+from asc_cli.recipe_yaml import Fault, Place, Tree, assign, merge, parse
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Clips(Section):
+    """How a recording is cut into clips."""
+
+    length_s: float = Field(1.0, gt=0, description="Length of a clip in seconds.")
+    overlap: float = Field(0.5, ge=0, lt=1, description="Share of a clip that the next repeats.")
+
+
+class Training(Section):
+    """How a model is fitted on one fold."""
+
+    epochs: int = Field(100, ge=1, description="Passes over the fold; the last one's weights stay.")
+    batch_size: int = Field(128, ge=1, description="Clips in a step.")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's.")
+    l2: float = Field(1e-4, ge=0, description="Weight of the l2 penalty, on weights, not biases.")
+    seed: int = Field(0, ge=0, description="Fold k is seeded with (seed, k).")
+    curve_every: int = Field(
+        1, ge=0, description="Draw the test fold's accuracy every so many epochs; 0: never. A "
+        "curve to look at: nothing is chosen by it.",
+    )  # fmt: skip
+
+
+class Evaluation(Section):
+    """How clips' scores become a recording's, and which metric heads the report."""
+
+    aggregate: Literal["mean", "vote", "log_sum"] = Field(
+        "mean", description="Average probability, majority vote, or sum of log probabilities."
+    )
+    headline: Literal[
+        "dataset", "accuracy", "macro_accuracy", "fold_class_accuracy", "pooled_accuracy"
+    ] = Field("dataset", description="The headline metric; dataset: the official one.")
+
+
+class Paper(Section):
+    """What was published for this row, to be printed beside ours."""
+
+    error: float = Field(description="Classification error in percent.")
+    source: str = Field(
+        "Zhang, Zhang, Wu: Multi-modal attention mechanisms in LSTM, Table 1",
+        description="Where the figure was printed.",
+    )
+
+
+class Base(Section):
+    """Everything in a recipe but features and model, which depend on what there is."""
+
+    description: str = Field("", description="One line for `asc recipes list`.")
+    dataset: str = Field(description="Name of a dataset, see `asc datasets list`.")
+    clips: Clips = Clips()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    exclude: tuple[str, ...] = Field((), description="Files of the dataset to leave out.")
+    paper: Paper | None = Field(None, description="The published figure for this row.")
+
+
+class Recipe(BaseModel):
+    """A recipe with everything resolved. `settings` holds all keys, defaults filled in."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    dataset: str
+    features: dict[str, Any]  # name, sample_rate and every parameter of the feature
+    clips: Clips
+    model: dict[str, Any]  # name and every parameter of the model
+    training: Training
+    evaluation: Evaluation
+    exclude: tuple[str, ...]
+    paper: Paper | None
+    settings: dict[str, Any]
+
+    def yaml(self) -> str:
+        """The resolved recipe, which can be trained as it is."""
+        return yaml.safe_dump(self.settings, sort_keys=False, allow_unicode=True)
+
+    def signature(self, *data: str) -> str:
+        """Hash of the whole resolved recipe and of what it runs on (fingerprints).
+
+        Devices and worker counts are no part of a recipe, so they are no part of this.
+        """
+        whole = json.dumps([self.settings, *data], sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()[:12]
+
+
+def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe by shipped name or path, with `--set key=value` overrides.
+
+    Raises AscError listing every fault: file, line, what is wrong, the nearest name.
+    """
+    path = find(recipe)
+    tree, faults = _extended(path)
+    for text in overrides:
+        assign(tree, text, faults)
+    return _validated(path.stem, tree, faults)
+
+
+def from_settings(name: str, settings: dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe from a mapping, such as a model's card holds."""
+    tree = Tree(copy.deepcopy(settings), {})
+    faults: list[Fault] = []
+    for text in overrides:
+        assign(tree, text, faults)
+    return _validated(name, tree, faults)
+
+
+def find(recipe: str | Path) -> Path:
+    """The file of a recipe. Raises AscError with the nearest known name."""
+    given = Path(recipe)
+    if given.is_file():
+        return given
+    shipped = catalog.recipes_folder() / f"{given.stem}.yaml"
+    if shipped.is_file() and str(recipe) in (given.stem, f"recipes/{given.stem}.yaml"):
+        return shipped
+    if given.suffix in (".yaml", ".yml") or len(given.parts) > 1:
+        hint = catalog.nearest(given.stem, catalog.recipe_names())
+        meant = f"; the shipped recipe {hint} is spelt most like it" if hint else ""
+        raise AscError(f"recipe {recipe}: there is no such file{meant}")
+    raise AscError(catalog.unknown("recipe", str(recipe), catalog.recipe_names()))
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of a recipe file, for editors."""
+    whole = _whole().model_json_schema()
+    whole["properties"]["extends"] = {
+        "type": "string",
+        "description": "Name or path of a recipe that this one changes.",
+    }
+    whole["required"] = []  # with extends, any key may come from the other recipe
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
+
+
+@functools.cache
+def _whole() -> type[Base]:
+    """Base plus a feature section and a model section out of those that exist."""
+    rate: Any = Field(None, ge=1000, description="Hz; none: the dataset's own rate.")
+    features = [
+        _section("features", name, sample_rate=(int | None, rate))
+        for name in catalog.names("features")
+    ]
+    models = [_section("models", name) for name in catalog.names("models")]
+    return create_model(
+        "Recipe",
+        __base__=Base,
+        features=(_either(features), Field(description="The feature and its parameters.")),
+        model=(_either(models), Field(description="The model and its parameters.")),
+    )
+
+
+def _section(room: str, name: str, **extra: Any) -> type[Section]:
+    """A section whose keys are the keyword arguments of a feature or a model."""
+    fields: dict[str, Any] = {"name": (Literal[name], ...), **extra}
+    for parameter in catalog.parameters(room, name):
+        kind = eval(parameter.annotation, {"Sequence": Sequence, "Literal": Literal})
+        default = ... if parameter.default is catalog.REQUIRED else parameter.default
+        fields[parameter.name] = (kind, default)
+    return create_model(
+        f"{room}_{name}", __base__=Section, __doc__=catalog.summary(room, name), **fields
+    )
+
+
+def _either(sections: list[type[Section]]) -> Any:
+    if len(sections) == 1:
+        return sections[0]
+    return Annotated[tuple(sections), Field(discriminator="name")]
+
+
+def _extended(path: Path, below: tuple[Path, ...] = ()) -> tuple[Tree, list[Fault]]:
+    """A recipe file laid over the one it extends, and that over the one it extends."""
+    if path.resolve() in below:
+        chain = " → ".join(p.name for p in [*below, path.resolve()])
+        raise AscError(f"recipe {path}: extends itself: {chain}")
+    tree, faults = parse(path)
+    parent = tree.values.pop("extends", None)
+    if parent is None:
+        return tree, faults
+    beside = path.parent / (parent if str(parent).endswith(".yaml") else f"{parent}.yaml")
+    under, more = _extended(
+        beside if beside.is_file() else find(str(parent)), (*below, path.resolve())
+    )
+    return merge(under, tree), more + faults
+
+
+def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
+    try:
+        whole = _whole().model_validate(tree.values)
+    except ValidationError as refused:
+        faults = faults + [_fault(error, tree) for error in refused.errors()]
+    else:
+        if whole.dataset not in catalog.names("datasets"):
+            what = catalog.unknown("dataset", whole.dataset, catalog.names("datasets"))
+            faults = [*faults, Fault(tree.place("dataset"), what)]
+    if faults:
+        lines = "\n".join(f"  {fault.place}: {fault.what}" for fault in faults)
+        count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise AscError(f"recipe {name}: {count}\n{lines}")
+    settings = whole.model_dump(mode="json")
+    return Recipe.model_validate(
+        {**{key: settings[key] for key in settings if key in Recipe.model_fields}, "name": name,
+         "settings": settings}
+    )  # fmt: skip
+
+
+def _fault(error: Any, tree: Tree) -> Fault:
+    """pydantic's error → a sentence at a place."""
+    location = [str(part) for part in error["loc"]]
+    if location[0] in ("features", "model") and len(location) > 1:
+        tag = _name_of(tree, location[0])
+        location = [location[0], *location[2:]] if location[1] == tag else location
+    dotted, key = ".".join(location), location[-1]
+    place = tree.place(*location)
+    if error["type"] == "extra_forbidden":
+        within = f"key in {'.'.join(location[:-1])}" if location[:-1] else "key"
+        return Fault(place, catalog.unknown(within, key, _known_keys(tree, location[:-1])))
+    if error["type"] == "missing":
+        return Fault(tree.place(*location[:-1]), f"{dotted} is missing")
+    if error["type"] == "union_tag_invalid":
+        room = {"features": "features", "model": "models"}[location[0]]
+        what = catalog.unknown(location[0], _name_of(tree, location[0]), catalog.names(room))
+        return Fault(tree.place(location[0], "name"), what)
+    if error["type"] == "union_tag_not_found":
+        return Fault(place, f"{dotted}.name is missing")
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return Fault(place, f"{dotted} = {error['input']!r}: {message}")
+
+
+def _name_of(tree: Tree, section: str) -> str:
+    values = tree.values.get(section)
+    return str(values.get("name", "")) if isinstance(values, dict) else ""
+
+
+def _known_keys(tree: Tree, section: list[str]) -> list[str]:
+    """Keys that a section takes, for the nearest-name hint."""
+    if not section:
+        return [*_whole().model_fields, "extends"]
+    if section[0] in ("features", "model"):
+        room = {"features": "features", "model": "models"}[section[0]]
+        taken = [p.name for p in catalog.parameters(room, _name_of(tree, section[0]))]
+        return ["name", *(["sample_rate"] if room == "features" else []), *taken]
+    field = Base.model_fields[section[0]].annotation
+    kind = next(k for k in (Clips, Training, Evaluation, Paper) if k.__name__ in str(field))
+    return list(kind.model_fields)
+
+
+__all__ = ["Fault", "Place", "Recipe", "find", "from_settings", "load", "schema"]

@@ -1,0 +1,28 @@
+"""Results → what a person or a program reads."""
+
+from asc_cli.report.output import Predictions, show
+from asc_cli.report.tables import (
+    audit,
+    dataset,
+    datasets,
+    evaluation,
+    extraction,
+    model,
+    models,
+    recipes,
+    training,
+)
+
+__all__ = [
+    "Predictions",
+    "audit",
+    "dataset",
+    "datasets",
+    "evaluation",
+    "extraction",
+    "model",
+    "models",
+    "recipes",
+    "show",
+    "training",
+]

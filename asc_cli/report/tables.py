@@ -1,0 +1,212 @@
+"""Results → rich tables. One function a result; each takes what `--json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+NAMES = {
+    "accuracy": "accuracy (mean over folds)",
+    "macro_accuracy": "macro accuracy (mean over scenes, then folds)",
+    "fold_class_accuracy": "fold × class accuracy (mean over the matrix)",
+    "pooled_accuracy": "pooled accuracy (all folds together)",
+    "macro_f1": "macro F1 (mean over folds)",
+    "log_loss": "log loss (nats, pooled)",
+    "ece": "expected calibration error (15 bins)",
+}
+BAR_CELLS = 20
+INITIALS = 4  # letters of a scene's name over a column of the confusion matrix
+
+
+def table(title: str, *columns: str) -> Table:
+    """A plain table; columns whose name ends in ">" are set flush right."""
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        right = column.endswith(">")
+        made.add_column(
+            column.rstrip(">"), justify="right" if right else "left",
+            overflow="fold", no_wrap=right,
+        )  # fmt: skip
+    return made
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def extraction(result: dict[str, Any]) -> list[Any]:
+    lines: list[Any] = [
+        f"{result['dataset']}: {result['recordings']} recordings, "
+        f"{result['computed']} computed, {result['reused']} reused, "
+        f"{len(result['failed'])} failed",
+        f"{result['feature']}: {result['audio_seconds']:.0f} s of audio in "
+        f"{result['wall_seconds']:.1f} s",
+    ]
+    if result["failed"]:
+        failed = table("", "file", "what is wrong")
+        for row in result["failed"]:
+            failed.add_row(row["file"], row["error"])
+        lines.append(failed)
+    return lines
+
+
+def training(result: dict[str, Any]) -> list[Any]:
+    folds = table(
+        "", "fold>", "recordings>", "accuracy>", "macro accuracy>", "macro F1>", "log loss>"
+    )
+    for fold in result["folds"]:
+        folds.add_row(
+            str(fold["fold"]), str(fold["recordings"]), percent(fold["accuracy"]),
+            percent(fold["macro_accuracy"]), percent(fold["macro_f1"]), f"{fold['log_loss']:.3f}",
+        )  # fmt: skip
+    return [
+        folds,
+        "",
+        headline(result),
+        f"run    {result['run']}",
+        f"model  {result['model']}   ({result['wall_seconds']:.0f} s)",
+    ]
+
+
+def headline(result: dict[str, Any]) -> str:
+    """The headline metric with its intervals, in words."""
+    name, intervals = result["headline"], result["intervals"]
+    low, high = intervals["bootstrap"]
+    wald_low, wald_high = intervals["wald"]
+    return (
+        f"{NAMES[name]}: {percent(result[name])}, error {percent(result['error'])}\n"
+        f"95 % interval {100 * low:.1f}–{100 * high:.1f} % "
+        f"(bootstrap over {intervals['bootstrap_over']}), "
+        f"{100 * wald_low:.1f}–{100 * wald_high:.1f} % (Wald)"
+    )
+
+
+def evaluation(result: dict[str, Any]) -> list[Any]:
+    figures = table("", "metric", "value>")
+    for name, words in NAMES.items():
+        value = result[name]
+        figures.add_row(words, f"{value:.3f}" if name in ("log_loss", "ece") else percent(value))
+    folds = table("", "fold>", "recordings>", "accuracy>", "macro accuracy>")
+    for fold in result["folds"]:
+        folds.add_row(
+            str(fold["fold"]), str(fold["recordings"]),
+            percent(fold["accuracy"]), percent(fold["macro_accuracy"]),
+        )  # fmt: skip
+    absent = {scene for fold in result["folds"] for scene in fold["absent"]}
+    remark = (
+        f"not tested in some fold, left out there: {', '.join(sorted(absent))}" if absent else ""
+    )
+    return [
+        f"{result['recordings']} tested recordings",
+        headline(result), "", figures, "", folds, "", scenes(result), "", confusion(result), remark,
+    ]  # fmt: skip
+
+
+def scenes(result: dict[str, Any]) -> Table:
+    made = table("", "scene", "recordings>", "accuracy>", "precision>", "F1>", "")
+    for name, row in result["scenes"].items():
+        share = row["accuracy"] or 0.0
+        bar = Text("█" * round(share * BAR_CELLS), style="green")
+        made.add_row(
+            name, str(row["recordings"]), percent(row["accuracy"]),
+            percent(row["precision"]), percent(row["f1"]), bar,
+        )  # fmt: skip
+    return made
+
+
+def confusion(result: dict[str, Any]) -> Table:
+    """Rows are the true scenes, columns the guesses; pooled over folds."""
+    names = list(result["scenes"])
+    made = table("confusion: a row is a true scene, a column a guess", "")
+    for name in names:
+        made.add_column(name[:INITIALS], justify="right", no_wrap=True)
+    for name, row in zip(names, result["confusion"], strict=True):
+        cells = [
+            Text(
+                str(n) if n else "·", style="bold green" if name == guess else "red" if n else "dim"
+            )
+            for guess, n in zip(names, row, strict=True)
+        ]
+        made.add_row(name, *cells)
+    return made
+
+
+def predictions(rows: Sequence[dict[str, Any]], top: int) -> Table:
+    """The most probable scenes of each recording."""
+    made = table("", "file", "seconds>", "scene", "probability>", "")
+    for row in rows:
+        ranked = sorted(row["scenes"].items(), key=lambda item: -item[1])[:top]
+        for place, (scene, probability) in enumerate(ranked):
+            first = place == 0
+            bar = Text("█" * round(probability * BAR_CELLS), style="green" if first else "dim")
+            made.add_row(
+                row["file"] if first else "", f"{row['duration_s']:.1f}" if first else "",
+                Text(scene, style="bold" if first else "dim"), percent(probability), bar,
+            )  # fmt: skip
+    return made
+
+
+def datasets(rows: list[dict[str, Any]]) -> Table:
+    made = table("", "name", "scenes>", "recordings>", "folds>", "here", "title")
+    for row in rows:
+        counts = (row[key] or "any" for key in ("scenes", "recordings", "folds"))
+        made.add_row(row["name"], *map(str, counts), "yes" if row["here"] else "", row["title"])
+    return made
+
+
+def dataset(result: dict[str, Any]) -> list[Any]:
+    lines: list[Any] = [Text(result["title"], style="bold")]
+    facts = table("", "", "")
+    for key in ("homepage", "licence", "citation", "metric", "sample_rate", "recordings"):
+        if result[key]:
+            facts.add_row(key.replace("_", " "), str(result[key]))
+    facts.add_row("scenes", ", ".join(result["labels"]) or "taken from the data")
+    sizes = sorted({f"{train}/{test}" for train, test in result["fold_sizes"]})
+    facts.add_row("folds", f"{len(result['fold_sizes']) or 'as listed'} {', '.join(sizes)}")
+    facts.add_row("to get it", result["obtain"])
+    facts.add_row("looked for in", result["looked_for_in"])
+    return [*lines, facts]
+
+
+def audit(result: dict[str, Any]) -> list[Any]:
+    sizes = ", ".join(f"{train}/{test}" for train, test in result["folds"]) or "none"
+    lines: list[Any] = [
+        f"{result['dataset']} in {result['root']}",
+        f"{result['recordings']} recordings; folds (train/test): {sizes}",
+    ]
+    if not result["findings"]:
+        return [*lines, Text("The protocol's promises hold.", style="green")]
+    found = table("", "check", "where", "what")
+    for row in result["findings"]:
+        found.add_row(row["check"], row["where"], row["what"])
+    return [*lines, found, Text(f"{len(result['findings'])} broken promise(s)", style="red")]
+
+
+def models(rows: list[dict[str, Any]]) -> Table:
+    made = table("", "", "model", "dataset", "scenes>", "folds>", "error>", "metric", "created")
+    for row in rows:
+        made.add_row(
+            "*" if row["default"] else "", row["model"], row["dataset"], str(row["scenes"]),
+            str(row["folds"]), percent(row["error"]), row["headline"] or "", row["created"],
+        )  # fmt: skip
+    return made
+
+
+def model(card: dict[str, Any]) -> str:
+    """The card as YAML, less what only programs want."""
+    import yaml
+
+    return yaml.safe_dump(card, sort_keys=False, allow_unicode=True).rstrip()
+
+
+def recipes(rows: list[dict[str, Any]]) -> Table:
+    made = table("", "recipe", "dataset", "feature", "model", "paper's error>", "what it is")
+    for row in rows:
+        error = "" if row["paper_error"] is None else f"{row['paper_error']:.2f} %"
+        made.add_row(
+            row["recipe"], row["dataset"], row["feature"], row["model"], error, row["description"]
+        )
+    return made

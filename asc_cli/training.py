@@ -1,0 +1,236 @@
+"""Fit one network on one fold: Adam, cross-entropy, a fixed number of epochs, the last weights.
+
+    loss = −1/B Σ_b ln softmax(logits_b)[label_b] + ½ λ Σ_w w²      w: weights, not biases
+                                                 (Adam's coupled weight_decay λ is this gradient)
+
+Every epoch's shuffling and dropout are drawn from (seed, fold, epoch), so a run that was killed
+and resumed from its checkpoint ends with the same bits as one that was not. The test fold is
+looked at only to draw a curve. Nothing is pickled: checkpoints are safetensors.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from asc_cli import files
+from asc_cli.errors import AscError
+
+REPORT_SECONDS = 0.5
+
+
+class Clips(Protocol):
+    """What training needs of a set of clips (`clips.ClipSet` is one)."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]: ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to fit; the defaults are the recipe's."""
+
+    epochs: int
+    batch_size: int  # clips
+    learning_rate: float
+    l2: float
+    seed: int
+    fold: int
+    curve_every: int  # epochs between points of the test curve; 0: none
+    device: str = "cpu"  # cpu or cuda
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A line of history.csv."""
+
+    epoch: int
+    train_loss: float
+    test_accuracy: float | None  # of recordings; None where the curve skips
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit stands, for a progress bar."""
+
+    epoch: int
+    epochs: int
+    share: float  # of all its work, from 0 to 1
+    loss: float
+    clips_per_s: float
+
+
+def fit(
+    model: nn.Module,
+    clips: Clips,
+    labels: np.ndarray,  # (B,) int64
+    settings: Settings,
+    folder: Path,
+    curve: Callable[[nn.Module], float],
+    report: Callable[[Progress], None],
+) -> list[Epoch]:
+    """Fit in place, resuming from `folder`'s checkpoint if there is one; returns the history.
+
+    Leaves checkpoint.safetensors and history.csv in the folder after every epoch. Raises AscError
+    when the loss is no longer a number.
+    """
+    model.to(settings.device)
+    optimiser = adam(model, settings)
+    history = restore(folder, model, optimiser)
+    clock = _Clock(settings, len(clips), report)
+    for epoch in range(len(history) + 1, settings.epochs + 1):
+        started = time.monotonic()
+        loss = _epoch(model, optimiser, clips, labels, settings, epoch, clock)
+        draws = settings.curve_every and epoch % settings.curve_every == 0
+        accuracy = curve(model) if draws else None
+        history.append(Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3)))
+        checkpoint(folder, model, optimiser, history)
+    write_history(folder / "history.csv", history)
+    return history
+
+
+def adam(model: nn.Module, settings: Settings) -> torch.optim.Adam:
+    """Adam with the l2 penalty on weights (two dimensions or more), not on biases."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.l2},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.Adam([g for g in groups if g["params"]], lr=settings.learning_rate)
+
+
+def logits(model: nn.Module, clips: Clips, which: np.ndarray, device: str) -> Tensor:
+    """The model's output (b, C) for clips `which` (b,)."""
+    frames, mask = clips.batch(which)
+    # clone: torch's memory is aligned to 64 bytes, numpy's is not, and kernels round by alignment
+    x = torch.from_numpy(frames).clone().to(device)
+    m = None if mask is None else torch.from_numpy(mask).to(device)
+    return model(x, m)
+
+
+def probabilities(
+    model: nn.Module, clips: Clips, batch_size: int, device: str
+) -> np.ndarray:  # -> (B, C)
+    """Class probabilities of every clip, in order; batches of equal size, so equal bits."""
+    model.eval()
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(clips), batch_size):
+            which = np.arange(start, min(start + batch_size, len(clips)))
+            parts.append(torch.softmax(logits(model, clips, which, device).double(), dim=1).cpu())
+    return torch.cat(parts).numpy()
+
+
+def seed(*parts: int) -> int:
+    """A seed for torch that is far from those of neighbouring parts."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _epoch(
+    model: nn.Module,
+    optimiser: torch.optim.Adam,
+    clips: Clips,
+    labels: np.ndarray,
+    settings: Settings,
+    epoch: int,
+    clock: _Clock,
+) -> float:
+    """One pass over the fold; returns the mean loss."""
+    torch.manual_seed(seed(settings.seed, settings.fold, epoch))
+    order = np.random.default_rng([settings.seed, settings.fold, epoch]).permutation(len(clips))
+    model.train()
+    total = 0.0
+    for start in range(0, len(order), settings.batch_size):
+        which = order[start : start + settings.batch_size]
+        target = torch.from_numpy(labels[which]).to(settings.device)
+        loss = nn.functional.cross_entropy(logits(model, clips, which, settings.device), target)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += (value := loss.item()) * len(which)
+        clock.tick(epoch, start + len(which), value)
+    mean = total / len(order)
+    if not np.isfinite(mean):
+        raise AscError(
+            f"training: the loss of fold {settings.fold} is {mean} in epoch {epoch}; "
+            "a lower training.learning_rate may help"
+        )
+    return mean
+
+
+class _Clock:
+    """Tells `report` now and then how far the fit is and how fast."""
+
+    def __init__(self, settings: Settings, n_clips: int, report: Callable[[Progress], None]):
+        self.settings, self.n_clips, self.report = settings, n_clips, report
+        self.last = time.monotonic()
+        self.pending = 0
+        self.seen = 0
+
+    def tick(self, epoch: int, done: int, loss: float) -> None:
+        """`done` clips of this epoch are through."""
+        self.pending += done - self.seen if done > self.seen else done
+        self.seen = done
+        now = time.monotonic()
+        if now - self.last < REPORT_SECONDS:
+            return
+        epochs = self.settings.epochs
+        share = (epoch - 1 + done / self.n_clips) / epochs
+        self.report(Progress(epoch, epochs, share, loss, self.pending / (now - self.last)))
+        self.last, self.pending = now, 0
+
+
+# -- checkpoints ------------------------------------------------------------------------------
+
+
+def checkpoint(
+    folder: Path, model: nn.Module, optimiser: torch.optim.Adam, history: list[Epoch]
+) -> None:
+    """Weights, Adam's moments and the history in one file, so that they cannot disagree."""
+    tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+    rows = json.dumps([vars(epoch) for epoch in history])
+    with files.replacing(folder / "checkpoint.safetensors") as temporary:
+        save_file(tensors, temporary, metadata={"history": rows})
+    write_history(folder / "history.csv", history)
+
+
+def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Adam) -> list[Epoch]:
+    """Load the folder's checkpoint into model and optimiser; [] when there is none."""
+    path = folder / "checkpoint.safetensors"
+    if not path.exists():
+        return []
+    states: dict[int, dict[str, Tensor]] = {}
+    with safe_open(path, framework="pt") as file:
+        history = [Epoch(**row) for row in json.loads(file.metadata()["history"])]
+        names = list(file.keys())
+        weights = {n.removeprefix("model."): file.get_tensor(n) for n in names if n[0] == "m"}
+        for name in (n for n in names if n.startswith("adam.")):
+            _, index, kind = name.split(".", 2)
+            states.setdefault(int(index), {})[kind] = file.get_tensor(name)
+    model.load_state_dict(weights)
+    whole = optimiser.state_dict()
+    optimiser.load_state_dict({**whole, "state": states})
+    return history
+
+
+def write_history(path: Path, history: list[Epoch]) -> None:
+    """history.csv: epoch, train_loss, test_accuracy, seconds."""
+    rows = ["epoch,train_loss,test_accuracy,seconds"]
+    for e in history:
+        accuracy = "" if e.test_accuracy is None else f"{e.test_accuracy:.6f}"
+        rows.append(f"{e.epoch},{e.train_loss:.6f},{accuracy},{e.seconds}")
+    files.write_text(path, "\n".join(rows) + "\n")

@@ -1,0 +1,201 @@
+"""A recipe → all folds fitted, scored and registered."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from asc_cli import files, home, parallel, predictions, protocol, registry, scoring
+from asc_cli.errors import AscError
+from asc_cli.recipe import Recipe
+from asc_cli.workflow import _fold
+from asc_cli.workflow._extract import Extraction, fill
+from asc_cli.workflow._source import open_source, without
+
+PACKAGES = ("asc-cli", "torch", "numpy", "scipy", "librosa", "soundfile", "soxr")
+WATCH_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished run."""
+
+    run: Path
+    model: str  # name@version in the registry
+    metrics: dict[str, Any]
+    wall_seconds: float  # of this call: near 0 when the run was finished already
+
+    def json(self) -> dict[str, Any]:
+        keys = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1")
+        more = ("log_loss", "headline", "error", "intervals")
+        figures = {key: self.metrics[key] for key in (*keys, *more)}
+        wall = round(self.wall_seconds, 3)
+        return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
+
+
+def train(
+    recipe: Recipe,
+    *,
+    data: Path | None = None,
+    folds: Sequence[int] | None = None,
+    device: str = "auto",
+    jobs: int | None = None,
+    extracting: Callable[[int, int], None] | None = None,
+    fitting: Callable[[dict[int, dict[str, Any]]], None] | None = None,
+) -> Training:
+    """Fit, score and register a recipe's model on the folds of its dataset's protocol.
+
+    folds: some of them, all when None. jobs: folds fitted at once, one processor each, so that the
+    result does not depend on how many there are. The same recipe on the same data resumes, or
+    answers at once when it is finished. extracting(done, all) and fitting({fold: progress}) are
+    called now and then. Raises AscError before any training if a file of the dataset is bad, or if
+    the protocol's promises are broken.
+    """
+    started = time.monotonic()
+    source = without(open_source(recipe.dataset, data), recipe.exclude)
+    protocol.require(source.dataset, source.listing)
+    chosen = _chosen(folds, [split.fold for split in source.listing.splits])
+    extraction = fill(source, recipe, jobs, False, extracting)
+    _require_whole(extraction)
+    fingerprint = protocol.fingerprint(source.listing, extraction.digests)
+    signature = recipe.signature(fingerprint, extraction.feature.key)
+    run = home.runs() / f"{recipe.name}-{signature}"
+    finished = _finished(run, chosen)
+    if finished is None:
+        _describe(run, recipe, fingerprint, device)
+        tasks = [(t,) for t in _fold.tasks(recipe, extraction, run, chosen, device)]
+        with _watching(run, chosen, fitting):
+            for _ in parallel.each(_fold.fit, tasks, jobs):
+                pass
+        finished = _conclude(run, recipe, extraction, chosen, fingerprint)
+    return Training(run, finished["model"], finished, time.monotonic() - started)
+
+
+def fold_folder(run: Path, fold: int) -> Path:
+    return run / f"fold{fold:02d}"
+
+
+def _chosen(folds: Sequence[int] | None, known: list[int]) -> list[int]:
+    if folds is None:
+        return known
+    if strange := sorted(set(folds) - set(known)):
+        raise AscError(
+            f"--folds: there is no fold {strange[0]}; there are {known[0]} to {known[-1]}"
+        )
+    return sorted(set(folds))
+
+
+def _require_whole(extraction: Extraction) -> None:
+    """Training on what is left of a dataset would give numbers that nobody can compare."""
+    if extraction.failed:
+        named = "\n".join(f"  {fault}" for fault in extraction.failed)
+        raise AscError(
+            f"{extraction.source.dataset.name}: {len(extraction.failed)} file(s) have no features; "
+            f"mend them, or list them in the recipe under exclude:\n{named}"
+        )
+
+
+def _finished(run: Path, chosen: list[int]) -> dict[str, Any] | None:
+    """The metrics of a run that has all chosen folds and whose model still is registered."""
+    path = run / "metrics.json"
+    if not path.exists():
+        return None
+    metrics = files.read_json(path)
+    if [fold["fold"] for fold in metrics["folds"]] != chosen:
+        return None
+    ids = {model.id for model in registry.models()}
+    return metrics if metrics["model"] in ids else None
+
+
+def _describe(run: Path, recipe: Recipe, fingerprint: str, device: str) -> None:
+    files.write_text(run / "recipe.yaml", recipe.yaml())
+    files.write_json(
+        run / "environment.json",
+        {
+            "packages": packages(),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "processor": platform.machine(),
+            "device": _fold.resolve_device(device),
+            "dataset_fingerprint": fingerprint,
+        },
+    )
+
+
+def packages() -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    return {name: metadata.version(name) for name in PACKAGES}
+
+
+@contextlib.contextmanager
+def _watching(
+    run: Path, chosen: list[int], tell: Callable[[dict[int, dict[str, Any]]], None] | None
+) -> Iterator[None]:
+    """Tell about the folds' progress files now and then, while the folds run elsewhere."""
+    if tell is None:
+        yield
+        return
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(WATCH_SECONDS):
+            tell(_progress(run, chosen))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        tell(_progress(run, chosen))
+
+
+def _progress(run: Path, chosen: list[int]) -> dict[int, dict[str, Any]]:
+    found = {}
+    for fold in chosen:
+        path = fold_folder(run, fold) / "progress.json"
+        if path.exists():
+            found[fold] = files.read_json(path)
+    return found
+
+
+def _conclude(
+    run: Path, recipe: Recipe, extraction: Extraction, chosen: list[int], fingerprint: str
+) -> dict[str, Any]:
+    """Score the folds together, register their models, and write metrics.json last of all."""
+    said = predictions.join(
+        [predictions.read(fold_folder(run, fold) / "predictions.csv") for fold in chosen]
+    )
+    predictions.write(run / "predictions.csv", said)
+    dataset = extraction.source.dataset
+    headline = recipe.evaluation.headline
+    metrics = scoring.score(said, dataset.headline if headline == "dataset" else headline)
+    card = {
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "labels": list(extraction.source.listing.labels),
+        "feature": extraction.feature.description(),
+        "recipe": recipe.settings,
+        "run": run.name,
+        "metrics": {k: v for k, v in metrics.items() if isinstance(v, (int, float, str))},
+        "dataset": {
+            "name": dataset.name,
+            "title": dataset.title,
+            "licence": dataset.licence,
+            "citation": dataset.citation,
+            "fingerprint": fingerprint,
+        },
+        "packages": packages(),
+    }
+    members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
+    metrics["model"] = registry.register(recipe.name, card, members).id
+    files.write_json(run / "metrics.json", metrics)
+    return metrics
