@@ -6,7 +6,7 @@ colour of the room; a recording draws its own events. Scenes share textures as r
 vehicles have engines, indoor places voices, outdoor places wind and birds. So a model that
 knows a few places well does not yet know the scene.
 
-N samples, M frequency bins.
+N samples.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ MOMENT_SPREAD_DB = 1.2  # loudness of each layer, between recordings of one plac
 
 COLOUR_HZ = np.geomspace(40, 16_000, 8)
 LEVEL_DB = -32.0  # RMS of a typical recording against full scale
-FLOOR_DB = -30.0  # the recorder's own hiss against LEVEL_DB, at every place the same
+FLOOR_DB = -30.0  # hiss against a layer of 0 dB: no recording is ever silent
 PEAK = 0.9  # louder recordings are scaled down to this
 EARS_SAMPLES = 28  # greatest delay between the two ears, 0.6 ms
 
@@ -151,9 +151,9 @@ def record(scene: str, location: str, moment: str, n: int, seed: int) -> Samples
     for number, each in enumerate(SCENES[scene]):
         place = _rng(seed, scene, location, number)
         now = _rng(seed, scene, location, moment, number)
-        mix += _both_ears(place, _play(each, place, now, n))
-    hiss = _rng(seed, scene, location, moment, "hiss").standard_normal((2, n), dtype=np.float32)
-    mix += _amplitude(FLOOR_DB) * hiss
+        _place(mix, _play(each, place, now, n), place)
+    hiss = _rng(seed, scene, location, moment, "hiss").random((2, n), dtype=np.float32)
+    mix += _amplitude(FLOOR_DB) * np.sqrt(np.float32(12)) * (hiss - np.float32(0.5))
     return _finish(mix, _rng(seed, scene, location, "room")).T
 
 
@@ -167,12 +167,13 @@ def _play(each: Layer, place: Rng, now: Rng, n: int) -> Samples:  # -> (N,)
     return _amplitude(level_db) * getattr(textures, each.texture)(now, n, **character)
 
 
-def _both_ears(place: Rng, samples: Samples) -> Samples:  # (N,) -> (2, N)
-    """Stand a sound to one side: less loud and later in the far ear."""
-    side = place.uniform(-1, 1)
+def _place(mix: Samples, samples: Samples, place: Rng) -> None:  # (2, N), (N,)
+    """Add a sound to one side of the mix: less loud and later in the far ear."""
+    side, n = place.uniform(-1, 1), len(samples)
+    near, far = (0, 1) if side < 0 else (1, 0)
     delay = int(abs(side) * EARS_SAMPLES)
-    near, far = samples, _amplitude(-6 * abs(side)) * np.roll(samples, delay)
-    return np.stack([near, far] if side < 0 else [far, near])
+    mix[near] += samples
+    mix[far, delay:] += _amplitude(-6 * abs(side)) * samples[: n - delay]
 
 
 def _finish(mix: Samples, room: Rng) -> Samples:  # (2, N) -> (2, N)

@@ -41,7 +41,7 @@ def band(hz: Samples, centre_hz: float, q: float) -> Samples:
 
 def unit(samples: Samples) -> Samples:
     """The same sound at RMS 1."""
-    return samples / np.float32(np.sqrt(np.mean(np.square(samples))) + 1e-9)
+    return samples / np.float32(np.sqrt(np.dot(samples, samples) / len(samples)) + 1e-9)
 
 
 def shaped_noise(rng: Rng, gain: Samples, n: int) -> Samples:  # (N // 2 + 1,) -> (N,)
@@ -50,8 +50,8 @@ def shaped_noise(rng: Rng, gain: Samples, n: int) -> Samples:  # (N // 2 + 1,) -
     Real and imaginary parts are uniform rather than normal: a sample sums thousands of them, so
     it is normal all the same, and the draw costs a fifth.
     """
-    draw = rng.random((2, len(gain)), dtype=np.float32) - np.float32(0.5)
-    return unit(np.fft.irfft((draw[0] + 1j * draw[1]) * gain, n))
+    draw = rng.random((len(gain), 2), dtype=np.float32) - np.float32(0.5)
+    return unit(np.fft.irfft(draw.view(np.complex64)[:, 0] * gain, n))
 
 
 def stretch(points: Samples, n: int) -> Samples:  # (K,) -> (N,)
@@ -70,8 +70,8 @@ def wander(rng: Rng, n: int, per_second: float) -> Samples:  # -> (N,) within 0 
 def tone(wave: Samples, hz: Samples) -> Samples:  # (P,), (N,) -> (N,)
     """A periodic wave played at a pitch that moves."""
     turns = np.cumsum(hz, dtype=np.float64)
-    turns *= len(wave) / SAMPLE_RATE
-    return wave[turns.astype(np.int64) % len(wave)]
+    turns *= PERIOD / SAMPLE_RATE
+    return wave[turns.astype(np.int64) & (PERIOD - 1)]  # PERIOD is a power of 2
 
 
 def harmonics(rng: Rng, amplitudes: Samples) -> Samples:  # -> (P,)

@@ -14,13 +14,13 @@ A name is <location>_<start>_<end>. Real segments last 30 s, so segment k is alw
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from asc_cli.datasets import tut2016
+from asc_cli import files
+from asc_cli.datasets import _lists, tut2016
 from asc_cli.datasets._toy_scenes import SCENES, VERSION, record
 from asc_cli.datasets._toy_textures import SAMPLE_RATE
 from asc_cli.errors import AscError
@@ -83,7 +83,8 @@ def make(
         if progress:
             progress(done, len(clips))
     for name, text in texts.items():
-        _write(root / name, text)
+        with files.replacing(root / name) as temporary:
+            temporary.write_bytes(text)
 
 
 # The lists
@@ -177,7 +178,7 @@ def _listed(lists: Path) -> list[Clip]:
 
 def _listed_clip(meta: Path, number: int, line: str) -> Clip:
     path, _, scene = (part.strip() for part in line.partition("\t"))
-    path = path.replace("\\", "/")
+    path = _lists.slashes(path)
     if scene not in SCENES:
         raise AscError(f"{meta}, line {number}: no scene {scene!r}; known: {', '.join(SCENES)}")
     if PurePosixPath(path).parts[:1] != ("audio",) or ".." in path or not path.endswith(".wav"):
@@ -201,7 +202,7 @@ def _claim(root: Path, arguments: dict[str, float]) -> None:
     elif any((root / name).exists() for name in ("audio", "meta.txt", "evaluation_setup")):
         raise AscError(f"{root} holds another data set (it has no toy.json); give an empty folder")
     else:
-        _write(mark, _json(arguments).encode())
+        files.write_text(mark, _json(arguments))
 
 
 def _json(arguments: dict[str, float]) -> str:
@@ -214,10 +215,8 @@ def _make_audio(path: Path, clip: Clip, n: int, seed: int) -> None:
     if path.is_file() and _length(path) == n:
         return
     samples = record(clip.scene, clip.location, path.stem, n, seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
-    soundfile.write(temporary, samples, SAMPLE_RATE, subtype="PCM_24", format="WAV")
-    temporary.replace(path)
+    with files.replacing(path) as temporary:
+        soundfile.write(temporary, samples, SAMPLE_RATE, subtype="PCM_24", format="WAV")
 
 
 def _length(path: Path) -> int:
@@ -228,15 +227,3 @@ def _length(path: Path) -> int:
         return soundfile.info(path).frames
     except soundfile.LibsndfileError:
         return -1
-
-
-def _write(path: Path, contents: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
-    temporary.write_bytes(contents)
-    temporary.replace(path)
-
-
-def _temporary(path: Path) -> Path:
-    """A name of this process's own beside the file, so that two makers do not meet."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
