@@ -1,7 +1,14 @@
-"""How work spreads: processes here, or whatever backend joblib was told to use (Dask, Ray)."""
+"""How work spreads: processes here, or whatever backend joblib was told to use (Dask, Ray).
+
+Every task runs on one thread. BLAS adds up in another order with another number of threads, so
+the bits would depend on how many workers there are; and tasks side by side use the processors
+better than threads within each.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -9,17 +16,15 @@ import joblib
 
 from asc_cli.errors import AscError
 
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return joblib.cpu_count()
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_alone: contextlib.AbstractContextManager | None = None  # holds a worker process to one thread
 
 
 def workers(jobs: int | None) -> int:
     """How many workers `--jobs` asks for: all processors when None. Raises AscError below 1."""
     if jobs is not None and jobs < 1:
         raise AscError(f"--jobs {jobs}: at least 1 was expected")
-    return jobs or cores()
+    return jobs or joblib.cpu_count()
 
 
 def each(function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None) -> Iterator[Any]:
@@ -31,7 +36,35 @@ def each(function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None)
     tasks = list(tasks)
     n = min(workers(jobs), len(tasks))
     if n <= 1:
-        yield from (function(*task) for task in tasks)
+        with one_thread():
+            yield from (function(*task) for task in tasks)
         return
     pool = joblib.Parallel(n_jobs=n, return_as="generator_unordered", batch_size="auto")
-    yield from pool(joblib.delayed(function)(*task) for task in tasks)
+    yield from pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for numerical libraries: those that are loaded, and those that will be."""
+    from threadpoolctl import threadpool_limits
+
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _in_worker(function: Callable[..., Any], task: tuple) -> Any:
+    """Run a task in a worker process, which stays on one thread from its first task on."""
+    global _alone
+    if _alone is None:
+        _alone = one_thread()
+        _alone.__enter__()
+    return function(*task)

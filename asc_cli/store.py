@@ -38,6 +38,7 @@ class Feature:
     sample_rate: int  # Hz
     parameters: dict[str, Any]
     version: int
+    root: Path  # the store's folder: workers elsewhere need not know $ASC_HOME
 
     @functools.cached_property
     def key(self) -> str:
@@ -53,7 +54,7 @@ class Feature:
         }
 
     def folder(self) -> Path:
-        return home.features() / f"{self.name}-{self.key}"
+        return self.root / f"{self.name}-{self.key}"
 
     def object(self, digest: str) -> Path:
         return self.folder() / digest[:2] / f"{digest[2:]}.npy"
@@ -81,7 +82,8 @@ class Entry:
 def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> Feature:
     """A feature with its defaults filled in from its `extract`."""
     defaults = {p.name: p.default for p in catalog.parameters("features", name)}
-    return Feature(name, sample_rate, {**defaults, **given}, catalog.version(name))
+    version = catalog.version(name)
+    return Feature(name, sample_rate, {**defaults, **given}, version, home.features())
 
 
 def ensure(feature: Feature, path: Path, verify: bool = False) -> tuple[Entry, bool]:

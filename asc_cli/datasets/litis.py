@@ -94,11 +94,12 @@ def _matrices(root: Path) -> tuple[list[list[int]], list[list[int]]]:
     if learn.exists() or not matlab.exists():
         return _text(learn), _text(root / "fold3026-matrices_Test.txt")
     import scipy.io
+    from scipy.io.matlab import MatReadError
 
     try:
         variables = scipy.io.loadmat(matlab, variable_names=["indiceMa", "indiceMt"])
         train, test = variables["indiceMa"], variables["indiceMt"]
-    except (ValueError, KeyError, NotImplementedError, OSError) as fault:
+    except (MatReadError, ValueError, KeyError, NotImplementedError, OSError) as fault:
         raise AscError(
             f"{matlab}: cannot be read as MATLAB variables indiceMa and indiceMt ({fault})"
         ) from fault

@@ -38,4 +38,7 @@ def find_run(run: str | Path) -> Path:
         return max(named, key=lambda p: (p / "recipe.yaml").stat().st_mtime)
     if not known:
         raise AscError(f"run {run}: no runs in {home.runs()}; train one with asc train RECIPE")
-    raise AscError(catalog.unknown("run", str(run), sorted(p.name for p in known)))
+    recipes = {p.name.rpartition("-")[0] for p in known}
+    raise AscError(
+        catalog.unknown("run", str(run), [*sorted(recipes), *sorted(p.name for p in known)])
+    )

@@ -1,0 +1,37 @@
+"""What every dataset promises: facts in order, and whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from asc_cli import catalog
+from asc_cli.datasets import Dataset
+
+
+@pytest.fixture(params=[n for n in catalog.names("datasets")])
+def dataset(request: pytest.FixtureRequest) -> Dataset:
+    module = catalog.load("datasets", request.param)
+    assert module.DATASET.name == request.param and callable(module.read)
+    return module.DATASET
+
+
+def test_it_says_how_to_get_it_and_under_which_terms(dataset: Dataset):
+    assert dataset.title and dataset.licence and dataset.obtain and dataset.metric
+    if dataset.recordings:
+        assert dataset.homepage.startswith("https://") and dataset.citation
+
+
+def test_labels_are_distinct(dataset: Dataset):
+    assert len(set(dataset.labels)) == len(dataset.labels)
+
+
+def test_the_headline_is_a_metric(dataset: Dataset):
+    from asc_cli.report.tables import NAMES
+
+    assert dataset.headline in NAMES
+
+
+def test_published_counts_add_up(dataset: Dataset):
+    if dataset.scene_sizes:
+        assert len(dataset.scene_sizes) == len(dataset.labels)
+        assert sum(dataset.scene_sizes) == dataset.recordings

@@ -1,0 +1,85 @@
+"""Anybody's recordings: CSVs as people write them, and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asc_cli.datasets import Recording, table
+from asc_cli.errors import AscError
+from tests.conftest import tone, write
+
+
+def csv(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "list.csv"
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_folds_become_splits(tmp_path: Path):
+    listing = table.read(csv(tmp_path, "filename,label,fold\na.wav,bus,1\nb.wav,cafe/bar,2\n"))
+    assert listing.labels == ("bus", "cafe/bar")
+    assert [(s.fold, s.train, s.test) for s in listing.splits] == [
+        (1, ("b.wav",), ("a.wav",)),
+        (2, ("a.wav",), ("b.wav",)),
+    ]
+
+
+def test_train_and_test_become_one_split(tmp_path: Path):
+    text = "filename,label,split\na.wav,bus,train\nb.wav,bus,test\n"
+    (split,) = table.read(csv(tmp_path, text)).splits
+    assert (split.fold, split.train, split.test) == (1, ("a.wav",), ("b.wav",))
+
+
+def test_a_byte_order_mark_tabs_crlf_and_windows_paths(tmp_path: Path):
+    text = (
+        "\ufefffilename\tscene_label\tidentifier\tsource_label\r\naudio\\a.wav\tbus\tlyon-1\ta\r\n"
+    )
+    (recording,) = table.read(csv(tmp_path, text)).recordings
+    assert recording == Recording("audio/a.wav", "bus", "lyon-1", "a")
+
+
+def test_a_quoted_comma_stays_in_its_name(tmp_path: Path):
+    listing = table.read(csv(tmp_path, 'filename,label\n"a, b.wav",bus\n'))
+    assert listing.recordings[0].file == "a, b.wav"
+
+
+def test_a_folder_per_scene(tmp_path: Path):
+    for name in ("bus/a.wav", "park/x/b.flac"):
+        write(tmp_path / name, tone(440, 0.1, 22_050))
+    (tmp_path / "README.md").write_text("no scene")
+    (tmp_path / "bus/notes.txt").write_text("no recording")
+    listing = table.read(tmp_path)
+    assert listing.labels == ("bus", "park") and listing.splits == ()
+    assert [r.file for r in listing.recordings] == ["bus/a.wav", "park/x/b.flac"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a header and at least one row were expected"),
+        ("filename,label\n", "a header and at least one row were expected"),
+        ("name,label\na.wav,bus\n", r"no column filename in its header \(name, label\)"),
+        ("x,y\n1,2\n", "no column filename and no column label in its header"),
+        ("filename,label\na.wav,\n", "list.csv:2: filename or label is empty"),
+        ("filename,label,fold\na.wav,bus,one\n", "column fold holds .*one.*, not a number"),
+        ("filename,label,split\na,b,dev\n", "a has split 'dev'; train or test was expected"),
+    ],
+)
+def test_what_is_not_a_table_says_why(tmp_path: Path, text: str, message: str):
+    with pytest.raises(AscError, match=message):
+        table.read(csv(tmp_path, text))
+
+
+def test_bytes_that_are_not_text(tmp_path: Path):
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"filename,label\n\xff\xfe,bus\n")
+    with pytest.raises(AscError, match=r"not UTF-8 text \(byte 15\); was the list damaged"):
+        table.read(path)
+
+
+def test_a_folder_without_audio(tmp_path: Path):
+    (tmp_path / "bus").mkdir()
+    with pytest.raises(AscError, match="no sub-folder here holds audio"):
+        table.read(tmp_path)

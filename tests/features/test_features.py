@@ -1,0 +1,62 @@
+"""What every feature promises, whatever it computes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asc_cli import catalog, store
+from asc_cli.errors import AscError
+from asc_cli.features import stream
+
+RATE = 22_050
+
+
+@pytest.fixture(params=catalog.names("features"))
+def feature(request: pytest.FixtureRequest) -> store.Feature:
+    return store.resolve(request.param, RATE, {})
+
+
+@pytest.fixture(scope="module")
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 0.1, 5 * RATE).astype(np.float32)
+
+
+def frames(feature: store.Feature, samples: np.ndarray) -> np.ndarray:
+    module = catalog.load("features", feature.name)
+    return module.extract(samples, feature.sample_rate, **feature.parameters)
+
+
+def test_the_shape_is_what_framing_says(feature: store.Feature, noise: np.ndarray):
+    module = catalog.load("features", feature.name)
+    out = frames(feature, noise)
+    framing = module.framing(feature.sample_rate, **feature.parameters)
+    assert out.dtype == np.float32 and len(out) == framing.count(len(noise))
+    assert np.isfinite(out).all()
+
+
+def test_the_same_samples_give_the_same_bits(feature: store.Feature, noise: np.ndarray):
+    np.testing.assert_array_equal(frames(feature, noise), frames(feature, noise.copy()))
+
+
+def test_silence_gives_finite_frames(feature: store.Feature):
+    assert np.isfinite(frames(feature, np.zeros(RATE, np.float32))).all()
+
+
+def test_blocks_give_the_frames_of_the_whole(feature: store.Feature, noise: np.ndarray):
+    module = catalog.load("features", feature.name)
+    whole = frames(feature, noise)
+    for size in (RATE // 2, 2 * RATE + 17):
+        blocks = [noise[start : start + size] for start in range(0, len(noise), size)]
+        parts = list(stream(module, blocks, RATE, feature.parameters))
+        np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
+
+
+def test_less_than_a_frame_says_so(feature: store.Feature):
+    module = catalog.load("features", feature.name)
+    with pytest.raises(AscError, match=r"is 0\.000 s long, shorter than one frame \(\d+ samples"):
+        list(stream(module, [np.zeros(8, np.float32)], RATE, feature.parameters))
+
+
+def test_the_version_is_a_number(feature: store.Feature):
+    assert feature.version >= 1

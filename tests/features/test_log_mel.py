@@ -1,0 +1,50 @@
+"""log_mel against librosa, and against what a pure tone must give."""
+
+from __future__ import annotations
+
+import librosa
+import numpy as np
+import pytest
+
+from asc_cli.features import log_mel
+
+
+@pytest.fixture(scope="module")
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 0.1, 3 * 22_050).astype(np.float32)
+
+
+@pytest.mark.parametrize("rate", [22_050, 44_100])
+@pytest.mark.parametrize("n_mels", [40, 64, 128])
+def test_equals_librosa(noise: np.ndarray, rate: int, n_mels: int):
+    power = librosa.feature.melspectrogram(
+        y=noise, sr=rate, n_fft=1024, hop_length=220, n_mels=n_mels, center=False, power=2.0
+    )
+    expected = np.log(np.maximum(power, 1e-10)).T
+    np.testing.assert_allclose(log_mel.extract(noise, rate, n_mels=n_mels), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("edges", [(0.0, None), (50.0, 8000.0)])
+def test_filters_equal_librosa_s(edges: tuple[float, float | None]):
+    ours = log_mel.mel_filters(44_100, 2048, 40, *edges)
+    theirs = librosa.filters.mel(sr=44_100, n_fft=2048, n_mels=40, fmin=edges[0], fmax=edges[1])
+    np.testing.assert_allclose(ours.T, theirs, atol=1e-7)
+
+
+def test_a_tone_is_loudest_in_the_band_around_it():
+    rate = 22_050
+    centres = log_mel.hz_of_mel(np.linspace(0, log_mel.mel_of_hz(rate / 2), 66))[1:-1]
+    for hz in (440.0, 1000.0, 5000.0):
+        sound = np.sin(2 * np.pi * hz * np.arange(rate) / rate).astype(np.float32)
+        loudest = log_mel.extract(sound, rate).mean(axis=0).argmax()
+        assert abs(loudest - np.abs(centres - hz).argmin()) <= 1
+
+
+def test_silence_is_the_floor():
+    out = log_mel.extract(np.zeros(2048, np.float32), 22_050)
+    np.testing.assert_allclose(out, np.log(1e-10), rtol=1e-6)
+
+
+def test_thirty_seconds_have_the_frames_of_the_paper():
+    assert log_mel.framing(22_050).count(30 * 22_050) == 3003
+    assert log_mel.framing(44_100).count(30 * 44_100) == 6009

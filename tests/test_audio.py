@@ -1,0 +1,133 @@
+"""Files of every kind become mono float32 samples; bad ones say what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asc_cli import audio
+from asc_cli.errors import FileFault
+from tests.conftest import tone, write
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000])
+def test_any_rate_becomes_the_wanted_one_and_a_tone_stays_that_tone(tmp_path: Path, rate: int):
+    path = write(tmp_path / "a.wav", tone(440, 1.0, rate), rate)
+    samples = audio.read(path, 22_050)
+    assert samples.dtype == np.float32 and abs(len(samples) - 22_050) <= 1
+    spectrum = np.abs(np.fft.rfft(samples[2000:18_384] * np.hanning(16_384)))
+    assert abs(np.argmax(spectrum) * 22_050 / 16_384 - 440) < 2
+    assert np.abs(samples[5000:15_000]).max() == pytest.approx(0.1, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype"),
+    [
+        ("a.wav", "PCM_U8"),
+        ("a.wav", "PCM_16"),
+        ("a.wav", "PCM_24"),
+        ("a.wav", "PCM_32"),
+        ("a.wav", "FLOAT"),
+        ("a.wav", "DOUBLE"),
+        ("a.wav", "ULAW"),
+        ("a.flac", "PCM_16"),
+        ("a.ogg", "VORBIS"),
+        ("a.mp3", "MPEG_LAYER_III"),
+        ("a.aiff", "PCM_16"),
+        ("a.au", "PCM_16"),
+    ],
+)
+def test_every_format_is_read(tmp_path: Path, name: str, subtype: str):
+    sound = tone(440, 0.5, 22_050)
+    path = write(tmp_path / name, sound, 22_050, subtype=subtype)
+    samples = audio.read(path, 22_050)
+    n = min(len(samples), len(sound))
+    assert n > 10_000
+    assert np.corrcoef(samples[:n], sound[:n])[0, 1] > 0.98
+
+
+def test_mono_is_the_mean_of_the_channels(tmp_path: Path):
+    channels = np.stack([tone(440, 0.1, 22_050), np.zeros(2205, "f4"), tone(440, 0.1, 22_050)])
+    path = write(tmp_path / "a.wav", channels.T, subtype="FLOAT")
+    np.testing.assert_allclose(audio.read(path, 22_050), channels.mean(0), atol=1e-7)
+
+
+def test_blocks_joined_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    noise = np.random.default_rng(0).normal(0, 0.1, 44_100).astype("f4")
+    path = write(tmp_path / "a.wav", noise, 44_100, subtype="FLOAT")
+    whole = audio.read(path, 22_050)
+    monkeypatch.setattr(audio, "BLOCK_SECONDS", 0.05)
+    np.testing.assert_allclose(audio.read(path, 22_050), whole, atol=1e-6)
+    assert len(list(audio.blocks(path, 44_100))) == 20
+
+
+def test_inspect_reads_the_header(tmp_path: Path):
+    path = write(tmp_path / "a.wav", np.zeros((4410, 2)), 44_100, subtype="PCM_24")
+    info = audio.inspect(path)
+    assert info == audio.Info(44_100, 2, 4410, "WAV PCM_24")
+    assert info.seconds == pytest.approx(0.1)
+
+
+def fault(path: Path) -> str:
+    with pytest.raises(FileFault) as caught:
+        audio.read(path, 22_050)
+    assert str(caught.value) == f"{path}: {caught.value.reason}"
+    return caught.value.reason
+
+
+def test_each_kind_of_bad_file_says_what_it_is(tmp_path: Path):
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    assert fault(empty) == "is empty (0 bytes)"
+    text = tmp_path / "text.wav"
+    text.write_text("hello, this is no audio")
+    assert "is not audio that can be read" in fault(text) and audio.READS in fault(text)
+    assert fault(tmp_path / "none.wav") == "there is no such file"
+    assert fault(tmp_path) == "is a folder; a file was expected"
+    header = write(tmp_path / "header.wav", np.zeros(0))
+    assert fault(header) == "holds no samples: a header without audio"
+
+
+def test_a_foreign_container_says_how_to_convert_it(tmp_path: Path):
+    path = tmp_path / "clip.m4a"
+    path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
+    assert fault(path) == (
+        f"m4a is not read; asc reads {audio.READS}. Convert it: ffmpeg -i 'clip.m4a' 'clip.wav'"
+    )
+
+
+@pytest.mark.parametrize(("value", "kind"), [(np.nan, "NaN"), (np.inf, "Inf")])
+def test_nan_and_inf_are_refused(tmp_path: Path, value: float, kind: str):
+    samples = tone(440, 1, 22_050)
+    samples[100] = value
+    path = write(tmp_path / "a.wav", samples, subtype="FLOAT")
+    assert (
+        fault(path) == f"holds {kind} among its samples between 0 and 20 s; write it again without"
+    )
+
+
+def test_a_file_cut_short_in_the_middle_is_refused_or_read_up_to_there(tmp_path: Path):
+    noise = np.random.default_rng(0).normal(0, 0.1, 44_100)
+    path = write(tmp_path / "a.flac", noise, 44_100)
+    path.write_bytes(path.read_bytes()[:20_000])
+    assert "cannot be decoded past" in fault(path)
+
+
+def test_a_path_that_cannot_be_opened_says_why(tmp_path: Path):
+    path = write(tmp_path / "a.wav", tone(440, 1, 22_050))
+    assert fault(path / "b.wav") == "cannot be opened (Not a directory)"
+
+
+def test_faults_survive_the_way_from_a_worker_process():
+    import pickle
+
+    again = pickle.loads(pickle.dumps(FileFault("a.wav", "is empty")))
+    assert (str(again), again.reason) == ("a.wav: is empty", "is empty")
+
+
+def test_decoding_is_soundfile_s(tmp_path: Path):
+    path = write(tmp_path / "a.wav", tone(440, 1, 22_050), subtype="PCM_16")
+    np.testing.assert_array_equal(audio.read(path, 22_050), soundfile.read(path, dtype="f4")[0])

@@ -1,0 +1,44 @@
+"""Names are file names, and a wrong one is met with the right one."""
+
+from __future__ import annotations
+
+import pytest
+
+from asc_cli import catalog
+from asc_cli.errors import AscError
+
+
+def test_files_are_names():
+    assert {"esc10", "litis", "table", "toy", "tut2016"} <= set(catalog.names("datasets"))
+    assert "log_mel" in catalog.names("features") and "lstm" in catalog.names("models")
+    assert not any(name.startswith("_") for name in catalog.names("datasets"))
+
+
+def test_an_unknown_name_is_met_with_the_nearest():
+    with pytest.raises(AscError, match="unknown dataset 'litiss'; did you mean litis\\? Known: "):
+        catalog.load("datasets", "litiss")
+    with pytest.raises(AscError, match="unknown model 'xyzzy'. Known: "):
+        catalog.load("models", "xyzzy")
+
+
+def test_parameters_are_those_of_the_code():
+    import inspect
+
+    for room, entry in (("features", "extract"), ("models", "build")):
+        for name in catalog.names(room):
+            signature = inspect.signature(getattr(catalog.load(room, name), entry))
+            real = {
+                p.name: p.default
+                for p in signature.parameters.values()
+                if p.kind is inspect.Parameter.KEYWORD_ONLY
+            }
+            read = {p.name: p.default for p in catalog.parameters(room, name)}
+            assert read == real
+
+
+def test_a_feature_without_a_version_says_so(tmp_path, monkeypatch):
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features/loud.py").write_text("def extract(samples, sample_rate): ...")
+    monkeypatch.setattr(catalog, "PACKAGE", tmp_path)
+    with pytest.raises(AscError, match="feature loud: features/loud.py defines no VERSION"):
+        catalog.version("loud")

@@ -1,0 +1,160 @@
+"""Prediction answers for anything that is audio, and names what is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asc_cli import recipe, registry, workflow
+from asc_cli.errors import AscError
+from tests.conftest import SMALL, Asc, tone, write
+
+
+@pytest.fixture(scope="module")
+def model_home(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a small registered model of two folds."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASC_HOME", str(folder))
+        workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1, 2])
+    return folder
+
+
+@pytest.fixture
+def trained(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ASC_HOME", str(model_home))
+    return model_home
+
+
+def test_good_files_answer_and_bad_ones_say_why(trained: Path, tmp_path: Path, asc: Asc):
+    sound = tone(440, 2.0, 44_100)
+    good = [
+        write(tmp_path / "8bit.wav", tone(440, 2.0, 8_000), 8_000, subtype="PCM_U8"),
+        write(
+            tmp_path / "six.wav",
+            np.stack([tone(440, 2.0, 96_000)] * 6, axis=1),
+            96_000,
+            subtype="PCM_24",
+        ),
+        write(tmp_path / "float.wav", sound, 44_100, subtype="FLOAT"),
+        write(tmp_path / "a.ogg", sound, 44_100),
+        write(tmp_path / "a.mp3", sound, 44_100),
+        write(tmp_path / "a.flac", sound, 44_100),
+        write(tmp_path / "größe und raum.wav", sound, 44_100),
+        write(tmp_path / "silence.wav", np.zeros(44_100), 44_100),
+        write(tmp_path / "short.wav", tone(440, 0.2, 44_100), 44_100),
+    ]
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("no audio")
+    (tmp_path / "folder").mkdir()
+    bad = {
+        write(tmp_path / "10ms.wav", tone(440, 0.01, 44_100), 44_100): "shorter than one frame",
+        tmp_path / "empty.wav": "is empty (0 bytes)",
+        tmp_path / "text.wav": "is not audio that can be read",
+        tmp_path / "folder": "is a folder; a file was expected",
+        tmp_path / "none.wav": "there is no such file",
+    }
+    done = asc("predict", "--json", *good, *bad)
+    assert done.returncode == 3
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["file"] for row in rows] == [str(path) for path in [*good, *bad]]
+    for row in rows[: len(good)]:
+        assert set(row) == {"file", "scene", "probability", "scenes", "duration_s", "model"}
+        assert sum(row["scenes"].values()) == pytest.approx(1)
+        assert row["probability"] == max(row["scenes"].values()) == row["scenes"][row["scene"]]
+    for row, reason in zip(rows[len(good) :], bad.values(), strict=True):
+        assert set(row) == {"file", "error"} and reason in row["error"]
+    stderr = done.stderr.splitlines()
+    assert len(stderr) == len(bad) and all(line.startswith("asc: ") for line in stderr)
+
+
+def test_only_good_files_is_exit_0_and_a_table(trained: Path, tmp_path: Path, asc: Asc):
+    path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
+    done = asc("predict", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "a.wav" in done.stdout and "%" in done.stdout
+
+
+def scores(path: Path, **more) -> np.ndarray:
+    (prediction,) = workflow.predict([path], **more)
+    assert prediction.error is None, prediction.error
+    return np.array(list(prediction.scenes.values()))
+
+
+def test_wav_and_flac_alone_and_together_are_the_same(trained: Path, tmp_path: Path):
+    noise = np.random.default_rng(0).normal(0, 0.1, 60_000)
+    wav = write(tmp_path / "a.wav", noise, 22_050, subtype="PCM_24")
+    flac = write(tmp_path / "a.flac", noise, 22_050, subtype="PCM_24")
+    alone = scores(wav)
+    np.testing.assert_allclose(scores(flac), alone, atol=1e-6)
+    for prediction in workflow.predict([flac, wav, flac]):
+        np.testing.assert_allclose(list(prediction.scenes.values()), alone, atol=1e-6)
+
+
+def test_the_members_probabilities_are_averaged(trained: Path, tmp_path: Path):
+    path = write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 60_000))
+    first, second = (scores(path, fold=fold) for fold in (1, 2))
+    assert np.abs(first - second).max() > 1e-4
+    np.testing.assert_allclose(scores(path), (first + second) / 2, atol=1e-6)
+
+
+def test_it_says_what_the_fold_s_predictions_said(trained: Path, toy_root: Path):
+    """The file path and the training path give one answer."""
+    from asc_cli import predictions
+
+    run = workflow.evaluate("toy_lstm")["run"]
+    said = predictions.read(Path(run) / "fold01/predictions.csv")
+    for i in (0, 5):
+        np.testing.assert_allclose(
+            scores(toy_root / said.files[i], fold=1), said.probabilities[i], atol=1e-6
+        )
+
+
+def test_memory_does_not_grow_with_length(trained: Path, tmp_path: Path, asc: Asc):
+    """Ten minutes at 44.1 kHz are 106 MB as samples; the peak must not know it."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 44_100 * 10)
+    short = write(tmp_path / "short.wav", noise, 44_100)
+    long = write(tmp_path / "long.wav", np.tile(noise, 60), 44_100)
+    measure = (
+        "import resource, sys; from asc_cli import workflow; from pathlib import Path\n"
+        "list(workflow.predict([Path(sys.argv[1])]))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    import subprocess
+    import sys
+
+    peaks_kib = [
+        int(subprocess.check_output([sys.executable, "-c", measure, str(path)]))
+        for path in (short, long)
+    ]
+    assert peaks_kib[1] - peaks_kib[0] < 60 * 1024
+
+
+def test_models_and_folds_that_are_not_there(trained: Path, tmp_path: Path):
+    path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
+    with pytest.raises(AscError, match="unknown model 'toy_lst'; did you mean toy_lstm"):
+        list(workflow.predict([path], model="toy_lst"))
+    with pytest.raises(AscError, match=r"model toy_lstm@1 has no fold 3; it has \[1, 2\]"):
+        list(workflow.predict([path], fold=3))
+
+
+def test_damaged_weights_say_so(trained: Path, tmp_path: Path, monkeypatch):
+    path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
+    registry.export("toy_lstm", tmp_path / "m.zip")
+    monkeypatch.setenv("ASC_HOME", str(tmp_path / "other"))
+    model = registry.import_file(tmp_path / "m.zip")
+    model.member(1).write_bytes(b"damaged")
+    with pytest.raises(AscError, match="model weights .*fold01.safetensors: cannot be used"):
+        list(workflow.predict([path]))
+
+
+def test_a_model_of_other_feature_code_is_refused(trained: Path, tmp_path: Path, monkeypatch):
+    from asc_cli import catalog
+
+    path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
+    monkeypatch.setattr(catalog, "version", lambda name: 99)
+    with pytest.raises(AscError, match="was trained on log_mel version 1 .* computes version 99"):
+        list(workflow.predict([path]))

@@ -1,0 +1,163 @@
+"""Recipes: laid over each other, checked as a whole, signed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asc_cli import catalog, recipe
+from asc_cli.errors import AscError
+
+SHIPPED = catalog.recipe_names()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_recipe_is_whole_and_says_what_it_is(name: str):
+    loaded = recipe.load(name)
+    assert loaded.settings["description"] and loaded.name == name
+    if name.startswith(("litis_", "dcase_")):
+        assert loaded.paper, "a row of Table 1 carries the paper's error"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_resolved_recipe_is_a_recipe(name: str, tmp_path: Path):
+    loaded = recipe.load(name)
+    path = tmp_path / f"{name}.yaml"
+    path.write_text(loaded.yaml())
+    assert recipe.load(path) == loaded
+    assert recipe.load(path).signature() == loaded.signature()
+
+
+def test_the_lstm_recipes_hold_the_paper_s_settings():
+    litis, dcase = recipe.load("litis_lstm"), recipe.load("dcase_lstm")
+    for loaded in (litis, dcase):
+        assert (loaded.training.epochs, loaded.training.learning_rate) == (100, 1e-3)
+        assert (loaded.training.l2, loaded.training.batch_size) == (1e-4, 128)
+        assert (loaded.clips.length_s, loaded.clips.overlap) == (1.0, 0.5)
+        assert loaded.features["frame_samples"] == 1024 and loaded.features["hop_samples"] == 220
+        assert loaded.features["n_mels"] == 64 and loaded.model["n_hidden"] == 128
+    assert (litis.model["dropout"], dcase.model["dropout"]) == (0.0, 0.5)
+
+
+def test_overrides_change_one_key_and_the_signature():
+    plain, changed = recipe.load("toy_lstm"), recipe.load("toy_lstm", ["training.epochs=5"])
+    assert changed.training.epochs == 5
+    assert changed.training.batch_size == plain.training.batch_size
+    assert plain.signature() != changed.signature()
+    assert plain.signature("data 1") != plain.signature("data 2")
+    assert recipe.load("toy_lstm", ["training.epochs=5"]).signature() == changed.signature()
+
+
+def test_a_number_as_yaml_1_1_misreads_it_is_a_number():
+    assert recipe.load("toy_lstm", ["training.l2=1e-4"]).training.l2 == 1e-4
+
+
+def test_another_model_does_not_inherit_parameters(tmp_path: Path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: dcase_lstm\nfeatures: {name: log_mel}\ntraining: {epochs: 3}\n")
+    loaded = recipe.load(path)
+    assert loaded.model["dropout"] == 0.5 and loaded.training.epochs == 3
+
+
+def test_extends_a_file_beside_it(tmp_path: Path):
+    (tmp_path / "base.yaml").write_text("extends: toy_lstm\ntraining: {epochs: 7}\n")
+    (tmp_path / "mine.yaml").write_text("extends: base.yaml\nmodel: {n_hidden: 4}\n")
+    loaded = recipe.load(tmp_path / "mine.yaml")
+    assert (loaded.training.epochs, loaded.model["n_hidden"]) == (7, 4)
+
+
+FIVE_FAULTS = """\
+extends: toy_lstm
+datset: litis
+features:
+  n_melz: 64
+training:
+  epochs: many
+  learing_rate: 0.1
+model: {n_hiden: 64}
+"""
+
+
+def test_five_faults_are_listed_at_once_with_lines_and_suggestions(tmp_path: Path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(FIVE_FAULTS)
+    with pytest.raises(AscError) as caught:
+        recipe.load(path)
+    first, *faults = str(caught.value).split("\n")
+    assert first == "recipe mine: 5 faults"
+    assert len(faults) == 5
+    expected = [
+        (2, "unknown key 'datset'; did you mean dataset?"),
+        (4, "unknown key in features 'n_melz'; did you mean n_mels?"),
+        (6, "training.epochs = 'many': input should be a valid integer"),
+        (7, "unknown key in training 'learing_rate'; did you mean learning_rate?"),
+        (8, "unknown key in model 'n_hiden'; did you mean n_hidden?"),
+    ]
+    for line, what in expected:
+        assert any(f"{path}:{line}: {what}" in fault for fault in faults), (line, what, faults)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no keys; a mapping such as 'dataset: litis' expected"),
+        ("- a\n", "holds no keys; a mapping"),
+        ("a: [1\n", "mine.yaml:2: not YAML: "),
+        ("dataset: toy\n", "mine.yaml:1: features is missing"),
+        ("extends: toy_lstm\ndataset: toi\n", ":2: unknown dataset 'toi'; did you mean toy\\?"),
+        ("extends: toy_lstm\nmodel: {name: lstn}\n", "lstn"),
+        (
+            "extends: toy_lstm\nmodel: {n_hidden: 3}\nmodel: {n_hidden: 4}\n",
+            ":3: key 'model' stands",
+        ),
+        (
+            "extends: toy_lstm\nevaluation: {aggregate: median}\n",
+            "should be 'mean', 'vote' or 'log_",
+        ),
+        (
+            "extends: toy_lstm\nclips: {overlap: 1.5}\n",
+            "clips.overlap = 1.5: input should be less t",
+        ),
+        ("extends: toy_lstn\n", "unknown recipe 'toy_lstn'; did you mean toy_lstm?"),
+        ("extends: mine.yaml\n", "extends itself: mine.yaml → mine.yaml"),
+    ],
+)
+def test_faults_say_what_and_where(tmp_path: Path, text: str, message: str):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(AscError, match=message):
+        recipe.load(path)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epochs", "--set training.epochs: section.key=value was expected"),
+        (
+            "training.epochs=0",
+            "--set training.epochs=0: training.epochs = 0: input should be great",
+        ),
+        ("training.epoch=5", "unknown key in training 'epoch'; did you mean epochs?"),
+        ("dataset.name=x", "--set dataset.name=x: dataset is a value, not a section"),
+    ],
+)
+def test_overrides_are_checked_too(override: str, message: str):
+    with pytest.raises(AscError, match=message):
+        recipe.load("toy_lstm", [override])
+
+
+def test_recipes_that_are_not_there():
+    with pytest.raises(AscError, match="unknown recipe 'toy_lstn'; did you mean toy_lstm"):
+        recipe.find("toy_lstn")
+    with pytest.raises(AscError, match="my/toy_lst.yaml: there is no such file; the shipped recip"):
+        recipe.find("my/toy_lst.yaml")
+    assert recipe.find("recipes/toy_lstm.yaml").name == "toy_lstm.yaml"
+
+
+def test_the_schema_knows_every_section_and_parameter():
+    schema = recipe.schema()
+    assert {"dataset", "features", "model", "training", "extends"} <= set(schema["properties"])
+    text = str(schema)
+    for parameter in catalog.parameters("features", "log_mel"):
+        assert f"'{parameter.name}'" in text

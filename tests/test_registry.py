@@ -1,0 +1,133 @@
+"""Models come, are chosen, go elsewhere and come back; nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from asc_cli import home as places
+from asc_cli import registry
+from asc_cli.errors import AscError
+
+
+def card(created: str = "2026-01-01T00:00:00+00:00") -> dict:
+    return {
+        "created": created,
+        "labels": ["bus", "park"],
+        "feature": {"name": "log_mel", "audio": {"sample_rate": 22_050}},
+        "recipe": {"dataset": "toy"},
+        "metrics": {"accuracy": 0.75, "headline": "accuracy"},
+        "dataset": {"title": "made up", "licence": "none"},
+    }
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> dict[int, Path]:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"weights")
+    return {1: path, 2: path}
+
+
+def test_versions_count_up_and_the_newest_is_the_default(weights):
+    first = registry.register("a", card("2026-01-01T00:00:00+00:00"), weights)
+    second = registry.register("a", card("2026-01-02T00:00:00+00:00"), weights)
+    other = registry.register("b", card("2026-01-03T00:00:00+00:00"), weights)
+    assert [first.id, second.id, other.id] == ["a@1", "a@2", "b@1"]
+    assert registry.find("a").id == "a@2" and registry.find("a@1").id == "a@1"
+    assert registry.find().id == "b@1"
+    assert registry.find("a").member(2).read_bytes() == b"weights"
+    assert registry.find("a").card["folds"] == [1, 2]
+
+
+def test_use_holds_until_the_model_is_removed(weights):
+    registry.register("a", card(), weights)
+    registry.use("a@1")
+    registry.register("b", card("2026-01-03T00:00:00+00:00"), weights)
+    assert registry.find().id == "a@1"
+    registry.remove("a@1")
+    assert registry.find().id == "b@1"
+    assert not (places.models() / "a" / "1").exists()
+
+
+def test_the_readme_is_for_a_person(weights):
+    text = (registry.register("a", card(), weights).folder / "README.md").read_text()
+    assert "# a@1" in text and "- park" in text and "| accuracy | 0.7500 |" in text
+    assert "asc predict --model a@1" in text and "22050 Hz" in text
+
+
+def test_a_model_goes_elsewhere_and_comes_back(weights, tmp_path: Path, monkeypatch):
+    made = registry.register("a", card(), weights)
+    registry.export("a", tmp_path / "a.zip")
+    monkeypatch.setenv("ASC_HOME", str(tmp_path / "elsewhere"))
+    back = registry.import_file(tmp_path / "a.zip")
+    assert back.card == made.card and back.member(1).read_bytes() == b"weights"
+    assert registry.import_file(tmp_path / "a.zip").id == "a@2"
+
+
+def hostile(path: Path, *members: tuple[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in members:
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "fold01.pkl", "sub/card.yaml", "a\\b"])
+def test_an_import_takes_nothing_but_a_model_s_files(tmp_path: Path, name: str):
+    path = hostile(tmp_path / "x.zip", (name, "evil"))
+    with pytest.raises(AscError, match="holds .*, which no model holds; refused"):
+        registry.import_file(path)
+    assert not list(places.models().glob("*")) and not (tmp_path / "evil").exists()
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(registry, "LARGEST_IMPORT", 1 << 30)
+    path = hostile(tmp_path / "x.zip", ("card.yaml", "a"))
+    contents = path.read_bytes().replace((1).to_bytes(4, "little") * 2, b"\xff\xff\xff\x7f" * 2)
+    path.write_bytes(contents)
+    with pytest.raises(AscError, match="unpacks to more than 1 GiB; refused"):
+        registry.import_file(path)
+
+
+CARD = (
+    "format: {format}\nname: {name}\nversion: 1\ncreated: x\nlabels: [a]\nfeature: {{name: f}}\n"
+    "recipe: {{}}\nfolds: [1]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[", "cannot be read"),
+        ("a: 1", "lacks format, name, version"),
+        (CARD.format(format=9, name="a"), "format 9, and this asc reads 1; use the version of asc"),
+        (CARD.format(format=1, name="a"), r"the weights of fold\(s\) \[1\] are not in it"),
+        ("!!python/object/apply:os.system ['true']", "cannot be read"),
+    ],
+)
+def test_a_card_that_is_none_is_refused(tmp_path: Path, text: str, message: str):
+    with pytest.raises(AscError, match=message):
+        registry.import_file(hostile(tmp_path / "x.zip", ("card.yaml", text)))
+
+
+def test_a_name_cannot_leave_the_registry(tmp_path: Path):
+    text = CARD.format(format=1, name="../../evil")
+    path = hostile(tmp_path / "x.zip", ("card.yaml", text), ("fold01.safetensors", "w"))
+    with pytest.raises(AscError, match=r"model name '../../evil': letters, digits"):
+        registry.import_file(path)
+
+
+def test_what_is_not_there(weights, tmp_path: Path):
+    with pytest.raises(AscError, match=r"no models in .*; train one \(asc train toy_lstm\)"):
+        registry.find()
+    registry.register("toy_lstm", card(), weights)
+    with pytest.raises(AscError, match="unknown model 'toy_lstn'; did you mean toy_lstm\\?"):
+        registry.find("toy_lstn")
+    with pytest.raises(AscError, match="model toy_lstm has no version '7'; it has 1"):
+        registry.find("toy_lstm@7")
+    with pytest.raises(AscError, match="none.zip: there is no such file"):
+        registry.import_file(tmp_path / "none.zip")
+    (tmp_path / "text.zip").write_text("no zip")
+    with pytest.raises(AscError, match="not a model that asc models export wrote"):
+        registry.import_file(tmp_path / "text.zip")

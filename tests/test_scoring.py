@@ -1,0 +1,164 @@
+"""Every metric against counts by hand, and against scikit-learn."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from asc_cli import scoring
+from asc_cli.predictions import Predictions
+
+
+def made(labels, guesses, C=3, folds=None, groups=None, sure=0.8) -> Predictions:
+    n = len(labels)
+    p = np.full((n, C), (1 - sure) / (C - 1))
+    p[np.arange(n), guesses] = sure
+    return Predictions(
+        tuple("abcdefghij"[:C]),
+        tuple(f"{i}.wav" for i in range(n)),
+        np.array(folds if folds is not None else [1] * n),
+        np.array(labels),
+        tuple(groups or [""] * n),
+        ("",) * n,
+        p,
+    )
+
+
+# two folds: in fold 1 scene a 2/3 right, b 1/1; in fold 2 a 1/1, b 0/1, c 1/2
+LABELS = [0, 0, 0, 1, 0, 1, 2, 2]
+GUESSES = [0, 0, 1, 1, 0, 2, 2, 0]
+FOLDS = [1, 1, 1, 1, 2, 2, 2, 2]
+
+
+def test_counted_by_hand():
+    m = scoring.score(made(LABELS, GUESSES, folds=FOLDS))
+    assert m["recordings"] == 8
+    assert m["accuracy"] == pytest.approx((3 / 4 + 2 / 4) / 2)
+    assert m["macro_accuracy"] == pytest.approx(((2 / 3 + 1) / 2 + (1 + 0 + 1 / 2) / 3) / 2)
+    assert m["fold_class_accuracy"] == pytest.approx((2 / 3 + 1 + 1 + 0 + 1 / 2) / 5)
+    assert m["pooled_accuracy"] == pytest.approx(5 / 8)
+    assert m["log_loss"] == pytest.approx(-(5 * math.log(0.8) + 3 * math.log(0.1)) / 8)
+    assert m["error"] == pytest.approx(1 - m["accuracy"])
+    assert m["confusion"] == [[3, 1, 0], [0, 1, 1], [1, 0, 1]]
+    # F1 of fold 1: a 2·2/(2+3), b 2·1/(2+1); of fold 2: a 2/(2+1), b 0, c 2/(2+2)
+    assert m["macro_f1"] == pytest.approx(((4 / 5 + 2 / 3) / 2 + (2 / 3 + 0 + 1 / 2) / 3) / 2)
+
+
+def test_the_headline_chooses_the_error():
+    m = scoring.score(made(LABELS, GUESSES, folds=FOLDS), headline="fold_class_accuracy")
+    assert m["error"] == pytest.approx(1 - (2 / 3 + 1 + 1 + 0 + 1 / 2) / 5)
+    assert m["intervals"]["metric"] == "fold_class_accuracy"
+
+
+def test_an_absent_scene_is_left_out_and_said_to_be():
+    m = scoring.score(made(LABELS, GUESSES, folds=FOLDS))
+    assert [fold["absent"] for fold in m["folds"]] == [["c"], []]
+    assert m["scenes"]["c"]["accuracy"] == pytest.approx(0.5)  # of fold 2, which alone tests it
+    never = scoring.score(made([0, 1], [0, 1]))
+    assert never["scenes"]["c"] == {
+        "recordings": 0,
+        "accuracy": None,
+        "precision": None,
+        "f1": None,
+    }
+    assert never["macro_accuracy"] == 1.0
+
+
+@pytest.fixture(scope="module")
+def random_predictions() -> Predictions:
+    rng = np.random.default_rng(3)
+    n, C = 500, 7
+    p = rng.dirichlet(np.ones(C), n)
+    names = tuple(f"{i}.wav" for i in range(n))
+    labels = rng.integers(0, C, n)
+    return Predictions(tuple("abcdefg"), names, np.ones(n, int), labels, ("",) * n, ("",) * n, p)
+
+
+def test_equals_scikit_learn(random_predictions: Predictions):
+    p = random_predictions
+    m = scoring.score(p)
+    guesses = p.probabilities.argmax(axis=1)
+    exact = {"rel": 0, "abs": 1e-12}
+    assert m["accuracy"] == pytest.approx(sk.accuracy_score(p.labels, guesses), **exact)
+    balanced = sk.balanced_accuracy_score(p.labels, guesses)
+    assert m["macro_accuracy"] == pytest.approx(balanced, **exact)
+    assert m["macro_f1"] == pytest.approx(sk.f1_score(p.labels, guesses, average="macro"), **exact)
+    assert m["log_loss"] == pytest.approx(sk.log_loss(p.labels, p.probabilities), **exact)
+    assert m["confusion"] == sk.confusion_matrix(p.labels, guesses).tolist()
+    precision = sk.precision_score(p.labels, guesses, average=None)
+    for i, scene in enumerate(p.scenes):
+        assert m["scenes"][scene]["precision"] == pytest.approx(precision[i], **exact)
+
+
+def test_calibration_error_of_known_gaps():
+    sure_and_right = made([0] * 4, [0] * 4, sure=1.0)
+    assert scoring.score(sure_and_right)["ece"] == 0
+    half_right = made([0, 0, 1, 1], [0, 0, 0, 0], sure=0.9)
+    assert scoring.score(half_right)["ece"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("share", "n", "low", "high"), [(0.55, 100, 0.452, 0.648), (0.61, 3600, 0.594, 0.626)]
+)
+def test_wald_is_what_the_challenge_prints(share: float, n: int, low: float, high: float):
+    assert [round(value, 3) for value in scoring.wald(share, n)] == [low, high]
+
+
+def test_a_bootstrap_over_groups_is_wider_than_over_recordings():
+    rng = np.random.default_rng(0)
+    right = np.repeat(rng.random(20) < 0.5, 10)  # a place is right or wrong as a whole
+    labels = np.zeros(200, int)
+    guesses = np.where(right, 0, 1)
+    alone = scoring.score(made(labels, guesses))["intervals"]
+    grouped = made(labels, guesses, groups=[f"place{i // 10}" for i in range(200)])
+    together = scoring.score(grouped)["intervals"]
+    width = lambda interval: interval["bootstrap"][1] - interval["bootstrap"][0]  # noqa: E731
+    assert together["bootstrap_over"] == "groups" and alone["bootstrap_over"] == "recordings"
+    assert width(together) > 2 * width(alone)
+    assert width(alone) == pytest.approx(2 * 1.96 * math.sqrt(0.25 / 200), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("headline", "value"),
+    [("accuracy", 1), ("macro_accuracy", 1), ("fold_class_accuracy", 1), ("pooled_accuracy", 1)],
+)
+def test_all_right_has_no_interval(headline: str, value: float):
+    m = scoring.score(made(LABELS, LABELS, folds=FOLDS), headline)
+    assert m[headline] == value
+    assert m["intervals"]["bootstrap"] == [1, 1]
+
+
+def test_devices_are_scored_apart():
+    p = made([0, 0, 1, 1], [0, 1, 1, 1])
+    p = Predictions(
+        p.scenes, p.files, p.folds, p.labels, p.groups, ("a", "s1") * 2, p.probabilities
+    )
+    assert scoring.score(p)["devices"] == {
+        "a": {"recordings": 2, "accuracy": 1.0},
+        "s1": {"recordings": 2, "accuracy": 0.5},
+    }
+
+
+# -- clips → recordings -----------------------------------------------------------------------
+
+CLIPS = np.array([[0.6, 0.4], [0.6, 0.4], [0.05, 0.95], [0.3, 0.7]])
+OWNERS = np.array([0, 0, 0, 1])
+
+
+def test_the_mean_of_probabilities():
+    out = scoring.recording_scores(CLIPS, OWNERS, 2, "mean")
+    np.testing.assert_allclose(out, [[1.25 / 3, 1.75 / 3], [0.3, 0.7]])
+
+
+def test_a_vote_is_a_vote():
+    out = scoring.recording_scores(CLIPS, OWNERS, 2, "vote")
+    np.testing.assert_allclose(out, [[2 / 3, 1 / 3], [0, 1]])
+
+
+def test_summed_logs_are_the_normalised_product():
+    out = scoring.recording_scores(CLIPS, OWNERS, 2, "log_sum")
+    a, b = 0.6 * 0.6 * 0.05, 0.4 * 0.4 * 0.95
+    np.testing.assert_allclose(out, [[a / (a + b), b / (a + b)], [0.3, 0.7]])

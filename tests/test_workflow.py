@@ -1,0 +1,199 @@
+"""The whole road on made-up scenes: scored, registered, resumable, the same bits every time."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asc_cli import predictions, recipe, registry, workflow
+from asc_cli.errors import AscError
+from tests.conftest import ROOT, SMALL, Asc, command, settings, tone, write
+
+KILLS = 4
+
+
+def small(*more: str) -> recipe.Recipe:
+    return recipe.load("toy_lstm", [*SMALL, *more])
+
+
+def result(run: Path) -> dict[str, bytes]:
+    """What a run says, bit for bit: predictions and weights of every fold."""
+    files = [*run.glob("fold*/predictions.csv"), *run.glob("fold*/model.safetensors")]
+    return {str(path.relative_to(run)): path.read_bytes() for path in sorted(files)}
+
+
+@pytest.fixture(scope="module")
+def reference(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """An uninterrupted run, one worker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASC_HOME", str(tmp_path_factory.mktemp("home")))
+        done = workflow.train(small(), data=toy_root, jobs=1)
+        return result(done.run)
+
+
+def test_the_road(toy_root: Path, reference: dict[str, bytes]):
+    seen: list[dict] = []
+    done = workflow.train(small(), data=toy_root, jobs=2, fitting=seen.append)
+    assert len(reference) == 8
+    assert result(done.run) == reference  # two workers, the same bits
+    written = {path.name for path in done.run.iterdir()}
+    assert written == {
+        "recipe.yaml", "environment.json", "predictions.csv", "metrics.json",
+        "fold01", "fold02", "fold03", "fold04",
+    }  # fmt: skip
+    assert [fold["fold"] for fold in done.metrics["folds"]] == [1, 2, 3, 4]
+    said = predictions.read(done.run / "predictions.csv")
+    assert len(said) == 60 and all(said.groups)
+    np.testing.assert_allclose(said.probabilities.sum(axis=1), 1)
+    scored = workflow.evaluate(done.run)
+    assert scored["accuracy"] == done.metrics["accuracy"]
+    assert workflow.evaluate("toy_lstm")["run"] == str(done.run)
+    model = registry.find()
+    assert model.id == done.model == "toy_lstm@1"
+    assert model.card["recipe"] == small().settings
+
+
+def test_the_same_recipe_again_answers_at_once(toy_root: Path):
+    first = workflow.train(small(), data=toy_root, folds=[1])
+    again = workflow.train(small(), data=toy_root, folds=[1])
+    assert (again.run, again.model) == (first.run, first.model)
+    assert len(registry.models()) == 1
+    assert workflow.train(small("training.seed=1"), data=toy_root, folds=[1]).run != first.run
+
+
+def test_more_folds_keep_those_that_are_done(toy_root: Path, reference: dict[str, bytes]):
+    first = workflow.train(small(), data=toy_root, folds=[2])
+    stamp = (first.run / "fold02/model.safetensors").stat().st_mtime_ns
+    whole = workflow.train(small(), data=toy_root)
+    assert result(whole.run) == reference
+    assert (whole.run / "fold02/model.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_changed_audio_is_another_run(toy_root: Path, tmp_path: Path):
+    copy = tmp_path / "toy"
+    shutil.copytree(toy_root, copy)
+    first = workflow.train(small(), data=copy, folds=[1])
+    path = next((copy / "audio").iterdir())
+    write(path, tone(440, 1.2, 44_100), 44_100)
+    assert workflow.train(small(), data=copy, folds=[1]).run != first.run
+
+
+def test_a_bad_file_stops_training_by_name_unless_it_is_excluded(toy_root: Path, tmp_path: Path):
+    copy = tmp_path / "toy"
+    shutil.copytree(toy_root, copy)
+    name = sorted((copy / "audio").iterdir())[0].name
+    (copy / "audio" / name).write_bytes(b"")
+    with pytest.raises(
+        AscError, match=rf"(?s)toy: 1 file\(s\) have no features; .*{name}: is empty"
+    ):
+        workflow.train(small(), data=copy)
+    done = workflow.train(small(f"exclude=[audio/{name}]"), data=copy, folds=[1])
+    assert f"audio/{name}" not in predictions.read(done.run / "predictions.csv").files
+    with pytest.raises(AscError, match="exclude: unknown file 'audio/none.wav'"):
+        workflow.train(small("exclude=[audio/none.wav]"), data=copy)
+
+
+def test_folds_and_devices_that_are_not_there(toy_root: Path):
+    with pytest.raises(AscError, match="--folds: there is no fold 7; there are 1 to 4"):
+        workflow.train(small(), data=toy_root, folds=[7])
+    with pytest.raises(AscError, match="--device tpu: auto, cpu or cuda was expected"):
+        workflow.train(small(), data=toy_root, device="tpu")
+    with pytest.raises(AscError, match="dataset toy: nothing at .*asc datasets show toy"):
+        workflow.train(small(), data=toy_root / "elsewhere")
+    with pytest.raises(AscError, match="--jobs 0: at least 1 was expected"):
+        workflow.train(small(), data=toy_root, jobs=0)
+
+
+def test_runs_that_are_not_there(toy_root: Path):
+    with pytest.raises(AscError, match="run toy_lstm: no runs in .*; train one with asc train"):
+        workflow.evaluate("toy_lstm")
+    done = workflow.train(small(), data=toy_root, folds=[1])
+    with pytest.raises(AscError, match="unknown run 'toy_lstn'; did you mean toy_lstm\\?"):
+        workflow.evaluate("toy_lstn")
+    (done.run / "metrics.json").unlink()
+    with pytest.raises(AscError, match="not finished; the same asc train command goes on with it"):
+        workflow.evaluate(done.run)
+
+
+# -- kills --------------------------------------------------------------------------------------
+
+
+def killed(arguments: list[str], after: float) -> bool:
+    """Start a command, kill -9 it and its workers after a while; False if it was done before."""
+    process = subprocess.Popen(
+        arguments, cwd=ROOT, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def test_training_killed_at_random_moments_ends_with_the_same_bits(
+    toy_root: Path, reference: dict[str, bytes], asc: Asc, home: Path
+):
+    arguments = command("train", "toy_lstm", "--data", toy_root, *settings())
+    rng = random.Random(0)
+    assert sum(killed(arguments, rng.uniform(3, 7)) for _ in range(KILLS)) > 0
+    done = asc("train", "toy_lstm", "--data", toy_root, "--json", *settings())
+    assert done.returncode == 0, done.stderr
+    assert result(Path(json.loads(done.stdout)["run"])) == reference
+
+
+def arrays(home: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in home.glob("features/log_mel-*/??/[!.]*.npy")}
+
+
+def test_features_killed_at_random_moments_end_whole(toy_root: Path, asc: Asc, home: Path):
+    arguments = command("features", "--dataset", "toy", "--data", toy_root, "--jobs", "2")
+    rng = random.Random(1)
+    for _ in range(KILLS):
+        killed(arguments, rng.uniform(0.5, 2.0))
+    done = asc("features", "--dataset", "toy", "--data", toy_root, "--json")
+    report = json.loads(done.stdout)
+    assert report["computed"] + report["reused"] == 60 and not report["failed"]
+    resumed = arrays(home)
+    shutil.rmtree(home / "features")
+    asc("features", "--dataset", "toy", "--data", toy_root)
+    assert arrays(home) == resumed and len(resumed) == 60
+
+
+def test_two_at_once_fill_one_store(toy_root: Path, home: Path):
+    arguments = command("features", "--dataset", "toy", "--data", toy_root, "--json")
+    both = [
+        subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    reports = [json.loads(process.communicate(timeout=120)[0]) for process in both]
+    assert all(process.returncode == 0 for process in both)
+    assert all(r["computed"] + r["reused"] == 60 for r in reports)
+    assert len(arrays(home)) == 60
+    assert not list(home.rglob(".tmp-*"))
+
+
+def test_ctrl_c_leaves_everything_resumable(toy_root: Path, asc: Asc, home: Path):
+    arguments = command("train", "toy_lstm", "--data", toy_root, "--set", "training.epochs=200")
+    process = subprocess.Popen(
+        arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(home.glob("runs/*/fold*/checkpoint.safetensors")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    stderr = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "asc: stopped; the same command goes on from here" in stderr
+    assert "Traceback" not in stderr
