@@ -60,6 +60,17 @@ def clipping(
     return Clipping(n_frames, step)
 
 
+def clipping_in_frames(n_frames: int, overlap: float) -> Clipping:
+    """Clips of a given number of frames. Raises AscError when the next begins where one does."""
+    step = n_frames * (1 - overlap)
+    if step < 1:
+        raise AscError(
+            f"clips.overlap = {overlap}: the step between clips of {n_frames} frames is "
+            f"{step:.2f} frames; at most {1 - 1 / n_frames:.4f} leaves a whole one"
+        )
+    return Clipping(n_frames, step)
+
+
 @dataclass(frozen=True)
 class Standardisation:
     """Per band: x → (x − mean) / deviation, with the training fold's figures."""
@@ -71,8 +82,16 @@ class Standardisation:
         return (frames - self.mean) / self.deviation
 
 
-def standardisation(recordings: Iterable[np.ndarray]) -> Standardisation:  # each (T, F)
-    """Mean and deviation of each band over all frames, summed in float64."""
+def standardisation(
+    recordings: Sequence[np.ndarray], wanted: bool = True
+) -> Standardisation:  # each (T, F)
+    """Mean and deviation of each band over all frames, summed in float64.
+
+    Mean 0 and deviation 1 when none is wanted: for models that need features as they are.
+    """
+    if not wanted:
+        n_bands = recordings[0].shape[1]
+        return Standardisation(np.zeros(n_bands, np.float32), np.ones(n_bands, np.float32))
     n, total, squares = 0, np.float64(0), np.float64(0)
     for frames in recordings:
         wide = frames.astype(np.float64)

@@ -11,6 +11,7 @@ import copy
 import functools
 import hashlib
 import json
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,15 +32,23 @@ class Clips(Section):
     """How a recording is cut into clips."""
 
     length_s: float = Field(1.0, gt=0, description="Length of a clip in seconds.")
+    length_frames: int | None = Field(
+        None, ge=1, description="Length of a clip in frames; where given, length_s is not used."
+    )
     overlap: float = Field(0.5, ge=0, lt=1, description="Share of a clip that the next repeats.")
+    standardise: bool = Field(
+        True, description="Scale each band by the training fold's mean and deviation; "
+        "false: features as they are, for models that need them nonnegative.",
+    )  # fmt: skip
 
 
 class Training(Section):
-    """How a model is fitted on one fold."""
+    """How a model is fitted on one fold. What has no gradient to descend uses the seed alone."""
 
     epochs: int = Field(100, ge=1, description="Passes over the fold; the last one's weights stay.")
     batch_size: int = Field(128, ge=1, description="Clips in a step.")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's.")
+    optimiser: Literal["adam", "rmsprop"] = Field("adam", description="Rule of the steps.")
+    learning_rate: float = Field(1e-3, gt=0, description="The optimiser's.")
     l2: float = Field(1e-4, ge=0, description="Weight of the l2 penalty, on weights, not biases.")
     seed: int = Field(0, ge=0, description="Fold k is seeded with (seed, k).")
     curve_every: int = Field(
@@ -189,7 +198,7 @@ def _section(room: str, name: str, **extra: Any) -> type[Section]:
 def _either(sections: list[type[Section]]) -> Any:
     if len(sections) == 1:
         return sections[0]
-    return Annotated[tuple(sections), Field(discriminator="name")]
+    return Annotated[functools.reduce(operator.or_, sections), Field(discriminator="name")]
 
 
 def _extended(path: Path, below: tuple[Path, ...] = ()) -> tuple[Tree, list[Fault]]:

@@ -239,12 +239,15 @@ def _number(value: float) -> float | None:
 AGGREGATES = ("mean", "vote", "log_sum")
 
 
-def contributions(probabilities: np.ndarray, aggregate: str) -> np.ndarray:  # (B, C) -> (B, C)
-    """What each clip adds to its recording's score: its probabilities, a vote, or their logs."""
-    p = np.asarray(probabilities, np.float64)
+def contributions(logs: np.ndarray, aggregate: str) -> np.ndarray:  # (B, C) -> (B, C)
+    """What each clip adds to its recording's score, by its log probabilities.
+
+    mean: its probabilities. vote: 1 for its likeliest scene. log_sum: the logs as they are; a
+    generative model's can be thousands of nats apart, which probabilities could not tell.
+    """
     if aggregate == "vote":
-        return np.eye(p.shape[1])[p.argmax(axis=1)]
-    return np.log(np.maximum(p, LOG_FLOOR)) if aggregate == "log_sum" else p
+        return np.eye(logs.shape[1])[logs.argmax(axis=1)]
+    return logs if aggregate == "log_sum" else np.exp(logs)
 
 
 def conclude(total: np.ndarray, n_clips: np.ndarray, aggregate: str) -> np.ndarray:
@@ -259,9 +262,9 @@ def conclude(total: np.ndarray, n_clips: np.ndarray, aggregate: str) -> np.ndarr
 
 
 def recording_scores(
-    probabilities: np.ndarray, owners: np.ndarray, n_recordings: int, aggregate: str
+    logs: np.ndarray, owners: np.ndarray, n_recordings: int, aggregate: str
 ) -> np.ndarray:  # (B, C), (B,) -> (n, C)
-    """Clip probabilities → recording probabilities; owners says which recording a clip is of."""
-    total = np.zeros((n_recordings, probabilities.shape[1]))
-    np.add.at(total, owners, contributions(probabilities, aggregate))
+    """Clips' log probabilities → recordings' probabilities; owners: the recording of each clip."""
+    total = np.zeros((n_recordings, logs.shape[1]))
+    np.add.at(total, owners, contributions(logs, aggregate))
     return conclude(total, np.bincount(owners, minlength=n_recordings), aggregate)

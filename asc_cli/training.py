@@ -1,7 +1,13 @@
-"""Fit one network on one fold: Adam, cross-entropy, a fixed number of epochs, the last weights.
+"""Fit one model on one fold: gradient descent, or the model's own way of estimating itself.
+
+Networks: Adam (or RMSprop), cross-entropy, a fixed number of epochs, the last weights.
 
     loss = −1/B Σ_b ln softmax(logits_b)[label_b] + ½ λ Σ_w w²      w: weights, not biases
                                                  (Adam's coupled weight_decay λ is this gradient)
+
+Every model is an nn.Module whose forward gives scores (B, C): their softmax is the clip's
+probabilities. So logits are scores, and a mixture's log-likelihoods are. What a model learns, by
+whatever method, are its parameters and buffers: arrays, which one file format holds.
 
 Every epoch's shuffling and dropout are drawn from (seed, fold, epoch), so a run that was killed
 and resumed from its checkpoint ends with the same bits as one that was not. The test fold is
@@ -15,7 +21,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -25,22 +30,16 @@ from torch import Tensor, nn
 
 from asc_cli import files
 from asc_cli.errors import AscError
+from asc_cli.models import Clips, Estimator, OwnedClips
 
 REPORT_SECONDS = 0.5
-
-
-class Clips(Protocol):
-    """What training needs of a set of clips (`clips.ClipSet` is one)."""
-
-    def __len__(self) -> int: ...
-
-    def batch(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]: ...
 
 
 @dataclass(frozen=True)
 class Settings:
     """How to fit; the defaults are the recipe's."""
 
+    optimiser: str  # adam or rmsprop
     epochs: int
     batch_size: int  # clips
     learning_rate: float
@@ -74,41 +73,72 @@ class Progress:
 
 def fit(
     model: nn.Module,
-    clips: Clips,
+    clips: OwnedClips,
     labels: np.ndarray,  # (B,) int64
     settings: Settings,
     folder: Path,
     curve: Callable[[nn.Module], float],
     report: Callable[[Progress], None],
+) -> None:
+    """Fit in place, resuming from `folder`'s checkpoint if there is one.
+
+    A model that is an Estimator fits itself, with one thread, so that sums are taken in one
+    order; no curve is drawn for it. Raises AscError when the data or the settings do not do.
+    """
+    if not isinstance(model, Estimator):
+        descend(model, clips, labels, settings, folder, curve, report)
+        return
+    from threadpoolctl import threadpool_limits
+
+    def stage(network: nn.Module, clips: Clips, labels: np.ndarray) -> None:
+        descend(network, clips, labels, settings, folder, None, report)
+
+    with threadpool_limits(limits=1):
+        model.estimate(clips, labels, stage, seed(settings.seed, settings.fold, 0))
+    model.to(settings.device)
+
+
+def descend(
+    model: nn.Module,
+    clips: Clips,
+    labels: np.ndarray,  # (B,) int64
+    settings: Settings,
+    folder: Path,
+    curve: Callable[[nn.Module], float] | None,
+    report: Callable[[Progress], None],
 ) -> list[Epoch]:
-    """Fit in place, resuming from `folder`'s checkpoint if there is one; returns the history.
+    """Fit a network by gradient descent; returns the history.
 
     Leaves checkpoint.safetensors and history.csv in the folder after every epoch. Raises AscError
     when the loss is no longer a number.
     """
     model.to(settings.device)
-    optimiser = adam(model, settings)
+    optimiser = optimiser_for(model, settings)
     history = restore(folder, model, optimiser)
     clock = _Clock(settings, len(clips), report)
     for epoch in range(len(history) + 1, settings.epochs + 1):
         started = time.monotonic()
         loss = _epoch(model, optimiser, clips, labels, settings, epoch, clock)
-        draws = settings.curve_every and epoch % settings.curve_every == 0
-        accuracy = curve(model) if draws else None
+        draws = curve and settings.curve_every and epoch % settings.curve_every == 0
+        accuracy = curve(model) if curve and draws else None
         history.append(Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3)))
         checkpoint(folder, model, optimiser, history)
     write_history(folder / "history.csv", history)
     return history
 
 
-def adam(model: nn.Module, settings: Settings) -> torch.optim.Adam:
-    """Adam with the l2 penalty on weights (two dimensions or more), not on biases."""
+OPTIMISERS = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
+
+
+def optimiser_for(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    """With the l2 penalty on weights (two dimensions or more), not on biases."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.l2},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.Adam([g for g in groups if g["params"]], lr=settings.learning_rate)
+    groups = [group for group in groups if group["params"]]
+    return OPTIMISERS[settings.optimiser](groups, lr=settings.learning_rate)
 
 
 def logits(model: nn.Module, clips: Clips, which: np.ndarray, device: str) -> Tensor:
@@ -120,16 +150,17 @@ def logits(model: nn.Module, clips: Clips, which: np.ndarray, device: str) -> Te
     return model(x, m)
 
 
-def probabilities(
+def log_probabilities(
     model: nn.Module, clips: Clips, batch_size: int, device: str
 ) -> np.ndarray:  # -> (B, C)
-    """Class probabilities of every clip, in order; batches of equal size, so equal bits."""
+    """Log probabilities of every clip, in order; batches of equal size, so equal bits."""
     model.eval()
     parts = []
     with torch.inference_mode():
         for start in range(0, len(clips), batch_size):
             which = np.arange(start, min(start + batch_size, len(clips)))
-            parts.append(torch.softmax(logits(model, clips, which, device).double(), dim=1).cpu())
+            scores = logits(model, clips, which, device).double()
+            parts.append(torch.log_softmax(scores, dim=1).cpu())
     return torch.cat(parts).numpy()
 
 
@@ -140,7 +171,7 @@ def seed(*parts: int) -> int:
 
 def _epoch(
     model: nn.Module,
-    optimiser: torch.optim.Adam,
+    optimiser: torch.optim.Optimizer,
     clips: Clips,
     labels: np.ndarray,
     settings: Settings,
@@ -196,19 +227,19 @@ class _Clock:
 
 
 def checkpoint(
-    folder: Path, model: nn.Module, optimiser: torch.optim.Adam, history: list[Epoch]
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, history: list[Epoch]
 ) -> None:
-    """Weights, Adam's moments and the history in one file, so that they cannot disagree."""
+    """Weights, moments of the optimiser and history in one file, so that they cannot disagree."""
     tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+        tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
     rows = json.dumps([vars(epoch) for epoch in history])
     with files.replacing(folder / "checkpoint.safetensors") as temporary:
         save_file(tensors, temporary, metadata={"history": rows})
     write_history(folder / "history.csv", history)
 
 
-def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Adam) -> list[Epoch]:
+def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[Epoch]:
     """Load the folder's checkpoint into model and optimiser; [] when there is none."""
     path = folder / "checkpoint.safetensors"
     if not path.exists():
@@ -218,7 +249,7 @@ def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Adam) -> list
         history = [Epoch(**row) for row in json.loads(file.metadata()["history"])]
         names = list(file.keys())
         weights = {n.removeprefix("model."): file.get_tensor(n) for n in names if n[0] == "m"}
-        for name in (n for n in names if n.startswith("adam.")):
+        for name in (n for n in names if n.startswith("optimiser.")):
             _, index, kind = name.split(".", 2)
             states.setdefault(int(index), {})[kind] = file.get_tensor(name)
     model.load_state_dict(weights)

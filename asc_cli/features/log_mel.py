@@ -16,10 +16,9 @@ import functools
 import numpy as np
 
 from asc_cli.features import Framing
+from asc_cli.features._spectrum import FLOOR, bands, hann
 
 VERSION = 1
-BLOCK_FRAMES = 64  # 64 × 1024 float32 = 256 kB: windows and spectra stay in the cache
-FLOOR = 1e-10  # power below which the logarithm is cut
 
 
 def extract(
@@ -36,18 +35,8 @@ def extract(
 
     f_max_hz: upper edge of the highest band, half the sample rate when None.
     """
-    import scipy.fft
-
     filters = mel_filters(sample_rate, frame_samples, n_mels, f_min_hz, f_max_hz)  # (K, n_mels)
-    window = hann(frame_samples)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, frame_samples)[::hop_samples]
-    log_mel = np.empty((len(frames), n_mels), np.float32)
-    for start in range(0, len(frames), BLOCK_FRAMES):
-        part = slice(start, start + BLOCK_FRAMES)
-        spectrum = scipy.fft.rfft(frames[part] * window, overwrite_x=True)  # (t, K) complex64
-        power = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-        np.matmul(power, filters, out=log_mel[part])
+    log_mel = bands(samples, hann(frame_samples), hop_samples, filters)
     np.maximum(log_mel, np.float32(FLOOR), out=log_mel)
     return np.log(log_mel, out=log_mel)
 
@@ -56,12 +45,6 @@ def framing(
     sample_rate: int, *, frame_samples: int = 1024, hop_samples: int = 220, **_: object
 ) -> Framing:
     return Framing(frame_samples, hop_samples)
-
-
-@functools.lru_cache(maxsize=8)
-def hann(length: int) -> np.ndarray:  # -> (length,)
-    """Periodic Hann window."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=8)

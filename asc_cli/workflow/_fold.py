@@ -80,7 +80,7 @@ def fit(task: Task) -> int:
     torch.set_num_threads(1)
     task.folder.mkdir(parents=True, exist_ok=True)
     known = tuple(store.load(task.feature, digest) for _, digest in task.train)
-    standardise = clips.standardisation(known)
+    standardise = clips.standardisation(known, task.recipe.clips.standardise)
     clipping = clipping_of(task.recipe, task.feature)
     train = clips.cut(known, clipping, standardise)
     test = clips.cut(
@@ -94,8 +94,8 @@ def fit(task: Task) -> int:
     how = task.recipe.evaluation.aggregate
 
     def scores() -> np.ndarray:  # -> (n, C)
-        p = training.probabilities(model, test, INFERENCE_CLIPS, task.device)
-        return scoring.recording_scores(p, test.owners, len(task.test), how)
+        logs = training.log_probabilities(model, test, INFERENCE_CLIPS, task.device)
+        return scoring.recording_scores(logs, test.owners, len(task.test), how)
 
     truth = label_indices(task.test, task.labels)
     owners = label_indices(task.train, task.labels)[train.owners]
@@ -120,6 +120,8 @@ def build(recipe: Recipe, n_bands: int, n_scenes: int) -> Any:
 def clipping_of(recipe: Recipe, feature: store.Feature) -> clips.Clipping:
     module = catalog.load("features", feature.name)
     framing = module.framing(feature.sample_rate, **feature.parameters)
+    if recipe.clips.length_frames is not None:
+        return clips.clipping_in_frames(recipe.clips.length_frames, recipe.clips.overlap)
     return clips.clipping(
         recipe.clips.length_s,
         recipe.clips.overlap,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ def recording(model: Loaded, path: Path) -> tuple[np.ndarray, float]:
     n_clips = 0
     for batch, lengths in _batches(model, path, heard):
         total += scoring.contributions(
-            _probabilities(model, batch, lengths), model.recipe.evaluation.aggregate
+            _log_probabilities(model, batch, lengths), model.recipe.evaluation.aggregate
         ).sum(axis=0)
         n_clips += len(batch)
     scores = scoring.conclude(total[None], np.array([n_clips]), model.recipe.evaluation.aggregate)[
@@ -172,10 +173,10 @@ def _batches(
         raise FileFault(path, str(fault)) from fault
 
 
-def _probabilities(
+def _log_probabilities(
     model: Loaded, batch: np.ndarray, lengths: np.ndarray
 ) -> np.ndarray:  # (b, T, F), (b,) -> (b, C)
-    """Average over the members of the probabilities of each clip."""
+    """Log of the average over the members of the probabilities of each clip."""
     import torch
 
     valid = np.arange(batch.shape[1]) < lengths[:, None]
@@ -184,5 +185,5 @@ def _probabilities(
         each = []
         for member in model.members:
             x = torch.from_numpy(member.standardise(batch) * valid[:, :, None])
-            each.append(torch.softmax(member.network(x, mask).double(), dim=1))
-        return torch.stack(each).mean(dim=0).numpy()
+            each.append(torch.log_softmax(member.network(x, mask).double(), dim=1))
+        return (torch.logsumexp(torch.stack(each), dim=0) - math.log(len(each))).numpy()

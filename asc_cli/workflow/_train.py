@@ -20,7 +20,7 @@ from asc_cli.workflow import _fold
 from asc_cli.workflow._extract import Extraction, fill
 from asc_cli.workflow._source import open_source, without
 
-PACKAGES = ("asc-cli", "torch", "numpy", "scipy", "librosa", "soundfile", "soxr")
+PACKAGES = ("asc-cli", "torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "soxr")
 WATCH_SECONDS = 0.5
 
 

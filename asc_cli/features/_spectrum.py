@@ -1,0 +1,48 @@
+"""Short-time spectra summed into bands: what all filterbank features share.
+
+    X[t, k] = Σ_n w[n] x[t·hop + n] e^{-2πi kn / n_fft}     frames without centring
+    P[t, m] = Σ_k M[k, m] |X[t, k]|²                        or of |X[t, k]|, the magnitude
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+BLOCK_FRAMES = 64  # 64 × 1024 float32 = 256 kB: windows and spectra stay in the cache
+FLOOR = 1e-10  # power below which a logarithm is cut
+
+
+def bands(
+    samples: np.ndarray,  # (N,)
+    window: np.ndarray,  # (frame,)
+    hop_samples: int,
+    filters: np.ndarray,  # (K, F) with K = 1 + n_fft // 2
+    magnitude: bool = False,
+) -> np.ndarray:  # -> (T, F) float32
+    """Band power, or magnitude, of each frame; frames are padded with zeros to n_fft samples."""
+    import scipy.fft
+
+    n_fft = 2 * (len(filters) - 1)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, len(window))[::hop_samples]
+    banded = np.empty((len(frames), filters.shape[1]), np.float32)
+    for start in range(0, len(frames), BLOCK_FRAMES):
+        part = slice(start, start + BLOCK_FRAMES)
+        spectrum = scipy.fft.rfft(frames[part] * window, n_fft, overwrite_x=True)  # (t, K)
+        power = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+        np.matmul(np.sqrt(power) if magnitude else power, filters, out=banded[part])
+    return banded
+
+
+@functools.lru_cache(maxsize=8)
+def hann(length: int) -> np.ndarray:  # -> (length,)
+    """Periodic Hann window."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=8)
+def hamming(length: int) -> np.ndarray:  # -> (length,)
+    """Periodic ("asymmetric") Hamming window."""
+    return (0.54 - 0.46 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)

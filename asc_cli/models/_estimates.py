@@ -1,0 +1,44 @@
+"""What models that fit themselves have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asc_cli.errors import AscError
+from asc_cli.models import Clips
+
+
+def require_enough(count: int, scene: int, n_scenes: int, needed: int, what: str) -> None:
+    """Raise AscError when a scene has fewer than `needed` of `what` to learn from."""
+    if count < needed:
+        raise AscError(
+            f"scene {scene + 1} of {n_scenes} (as the dataset lists them) has {count} {what} to "
+            f"train on in this fold, and at least {needed} are needed; add recordings of it"
+        )
+
+
+def frames_of(clips: Clips, which: np.ndarray) -> np.ndarray:  # (b,) -> (n, F)
+    """All frames that count of clips `which`, one after another."""
+    frames, mask = clips.batch(which)  # (b, T, F), (b, T)
+    return frames[mask] if mask is not None else frames.reshape(-1, frames.shape[2])
+
+
+def tensor(array: np.ndarray) -> Tensor:
+    """A tensor of its own memory, aligned as torch's is."""
+    return torch.from_numpy(np.ascontiguousarray(array)).clone()
+
+
+@contextlib.contextmanager
+def unconverged() -> Iterator[None]:
+    """Do not warn when a fit ends at its number of iterations: that number is the recipe's."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
