@@ -24,6 +24,7 @@ class Finding:
     check: str  # which promise
     where: str  # the list, fold or file
     what: str
+    broken: bool = True  # False: a remark, which breaks no promise
 
 
 def audit(dataset: Dataset, listing: Listing, audio_root: Path) -> list[Finding]:
@@ -36,6 +37,16 @@ def audit(dataset: Dataset, listing: Listing, audio_root: Path) -> list[Finding]
         *_unlisted(listing),
         *(finding for split in listing.splits for finding in _leaks(listing, split)),
     ]
+
+
+def remarks(listing: Listing) -> list[Finding]:
+    """What cannot be checked, said out loud."""
+    if not listing.splits:
+        return [Finding("no folds", "recordings", "nothing to test on: no fold, no split", False)]
+    if not any(recording.group for recording in listing.recordings):
+        what = "no groups (places, sources) are given, so leaks by group cannot be seen"
+        return [Finding("no groups", "recordings", what, False)]
+    return []
 
 
 def require(dataset: Dataset, listing: Listing) -> None:

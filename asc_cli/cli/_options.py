@@ -17,6 +17,14 @@ Data = Annotated[
         show_default=False,
     ),
 ]
+Subset = Annotated[
+    int | None,
+    typer.Option(
+        help="A published subset, in per cent: DCASE 2024/25's 5, 10, 25, 50 or 100 of "
+        "tau2022_mobile.",
+        show_default=False,
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", help="Worker processes; one per processor unless given."),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli._options import Data, Jobs, Json, Set
+from asc_cli.cli._options import Data, Jobs, Json, Set, Subset
 from asc_cli.errors import AscError
 
 
@@ -17,6 +17,7 @@ def command(
         str | None, typer.Option(help="Only these folds, as in 1,3 or 2-4.", show_default="all")
     ] = None,
     set: Set = None,
+    subset: Subset = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     jobs: Jobs = None,
     as_json: Json = False,
@@ -35,7 +36,9 @@ def command(
     from asc_cli import report, workflow
     from asc_cli.cli import _screen
 
-    chosen = recipes.load(recipe, set or [])
+    chosen = recipes.load(
+        recipe, [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
+    )
     with (
         _screen.counting("features") as extracting,
         _screen.fitting() as fitting,

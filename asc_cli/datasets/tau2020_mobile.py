@@ -23,7 +23,7 @@ DATASET = Dataset(
         "asc datasets download tau2020_mobile, or by hand: all zip parts of Zenodo record 3819968, "
         "unpacked into one folder, so that audio/, evaluation_setup/ and meta.csv lie side by side."
     ),
-    metric="class-wise (macro) accuracy on the test part of fold 1; log loss and per device besides",
+    metric="class-wise (macro) accuracy on the test part of fold 1; log loss, per device besides",
     headline="macro_accuracy",
     recordings=23_040,
     fold_sizes=((13_965, 2970),),

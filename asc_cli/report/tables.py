@@ -166,9 +166,22 @@ def dataset(result: dict[str, Any]) -> list[Any]:
     facts.add_row("scenes", ", ".join(result["labels"]) or "taken from the data")
     sizes = sorted({f"{train}/{test}" for train, test in result["fold_sizes"]})
     facts.add_row("folds", f"{len(result['fold_sizes']) or 'as listed'} {', '.join(sizes)}")
+    for baseline in result["baselines"]:
+        facts.add_row("baseline", published(baseline))
+    if result["subsets"]:
+        facts.add_row(
+            "subsets", ", ".join(f"{p} % ({n} to train on)" for p, n in result["subsets"])
+        )
     facts.add_row("to get it", result["obtain"])
     facts.add_row("looked for in", result["looked_for_in"])
     return [*lines, facts]
+
+
+def published(baseline: dict[str, Any]) -> str:
+    """The organisers' figure with its metric's name and source."""
+    value, name = baseline["value"], baseline["metric"]
+    shown = f"{value:.3f}" if name == "log_loss" else percent(value)
+    return f"{name.replace('_', ' ')} {shown} ({baseline['source']})"
 
 
 def audit(result: dict[str, Any]) -> list[Any]:
@@ -177,12 +190,16 @@ def audit(result: dict[str, Any]) -> list[Any]:
         f"{result['dataset']} in {result['root']}",
         f"{result['recordings']} recordings; folds (train/test): {sizes}",
     ]
-    if not result["findings"]:
-        return [*lines, Text("The protocol's promises hold.", style="green")]
-    found = table("", "check", "where", "what")
-    for row in result["findings"]:
-        found.add_row(row["check"], row["where"], row["what"])
-    return [*lines, found, Text(f"{len(result['findings'])} broken promise(s)", style="red")]
+    n_broken = sum(row["broken"] for row in result["findings"])
+    if result["findings"]:
+        found = table("", "", "check", "where", "what")
+        for row in result["findings"]:
+            mark = Text("✗", style="red") if row["broken"] else Text("·", style="yellow")
+            found.add_row(mark, row["check"], row["where"], row["what"])
+        lines.append(found)
+    if n_broken:
+        return [*lines, Text(f"{n_broken} broken promise(s)", style="red")]
+    return [*lines, Text("The protocol's promises hold.", style="green")]
 
 
 def models(rows: list[dict[str, Any]]) -> Table:

@@ -60,7 +60,7 @@ def train(
     the protocol's promises are broken.
     """
     started = time.monotonic()
-    source = without(open_source(recipe.dataset, data), recipe.exclude)
+    source = without(open_source(recipe.dataset, data, recipe.subset), recipe.exclude)
     protocol.require(source.dataset, source.listing)
     chosen = _chosen(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
