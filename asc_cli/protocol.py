@@ -70,6 +70,17 @@ def require(dataset: Dataset, listing: Listing) -> None:
         )
 
 
+def seen_devices(listing: Listing) -> dict[int, frozenset[str]]:
+    """Per fold, the devices that its training recordings were made with; {} if none are known."""
+    device = {recording.file: recording.device for recording in listing.recordings}
+    if not any(device.values()):
+        return {}
+    return {
+        split.fold: frozenset(device[file] for file in split.train) - {""}
+        for split in listing.splits
+    }
+
+
 def fingerprint(listing: Listing, digests: dict[str, str]) -> str:
     """Hash of labels, splits and the audio's own hashes: what a result depends on."""
     whole = {
