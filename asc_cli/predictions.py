@@ -29,6 +29,11 @@ class Predictions:
     groups: tuple[str, ...]
     devices: tuple[str, ...]
     probabilities: np.ndarray  # (n, C) float64
+    hard: bool = False  # only the guess is known: probabilities are 1 and 0, and mean nothing
+
+    @property
+    def guesses(self) -> np.ndarray:  # (n,)
+        return self.probabilities.argmax(axis=1)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -44,6 +49,7 @@ def join(parts: Sequence[Predictions]) -> Predictions:
         tuple(group for part in parts for group in part.groups),
         tuple(device for part in parts for device in part.devices),
         np.concatenate([part.probabilities for part in parts]),
+        any(part.hard for part in parts),
     )
 
 

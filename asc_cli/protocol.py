@@ -24,6 +24,7 @@ class Finding:
     check: str  # which promise
     where: str  # the list, fold or file
     what: str
+    broken: bool = True  # False: a remark, which breaks no promise
 
 
 def audit(dataset: Dataset, listing: Listing, audio_root: Path) -> list[Finding]:
@@ -36,6 +37,16 @@ def audit(dataset: Dataset, listing: Listing, audio_root: Path) -> list[Finding]
         *_unlisted(listing),
         *(finding for split in listing.splits for finding in _leaks(listing, split)),
     ]
+
+
+def remarks(listing: Listing) -> list[Finding]:
+    """What cannot be checked, said out loud."""
+    if not listing.splits:
+        return [Finding("no folds", "recordings", "nothing to test on: no fold, no split", False)]
+    if not any(recording.group for recording in listing.recordings):
+        what = "no groups (places, sources) are given, so leaks by group cannot be seen"
+        return [Finding("no groups", "recordings", what, False)]
+    return []
 
 
 def require(dataset: Dataset, listing: Listing) -> None:
@@ -57,6 +68,17 @@ def require(dataset: Dataset, listing: Listing) -> None:
             f"{dataset.name}: {len(broken)} broken promise(s) of the protocol, the first: "
             f"{first.where}: {first.what}. See all with: asc datasets check {dataset.name}"
         )
+
+
+def seen_devices(listing: Listing) -> dict[int, frozenset[str]]:
+    """Per fold, the devices that its training recordings were made with; {} if none are known."""
+    device = {recording.file: recording.device for recording in listing.recordings}
+    if not any(device.values()):
+        return {}
+    return {
+        split.fold: frozenset(device[file] for file in split.train) - {""}
+        for split in listing.splits
+    }
 
 
 def fingerprint(listing: Listing, digests: dict[str, str]) -> str:

@@ -83,6 +83,9 @@ class Base(Section):
 
     description: str = Field("", description="One line for `asc recipes list`.")
     dataset: str = Field(description="Name of a dataset, see `asc datasets list`.")
+    subset: int | None = Field(
+        None, description="A published subset of the dataset, in per cent: 5, 10, 25, 50 or 100."
+    )
     clips: Clips = Clips()
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
@@ -97,6 +100,7 @@ class Recipe(BaseModel):
 
     name: str
     dataset: str
+    subset: int | None
     features: dict[str, Any]  # name, sample_rate and every parameter of the feature
     clips: Clips
     model: dict[str, Any]  # name and every parameter of the model

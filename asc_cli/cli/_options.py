@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from asc_cli.errors import AscError
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program.")]
 Data = Annotated[
     Path | None,
@@ -16,6 +18,17 @@ Data = Annotated[
         "a CSV, or a folder with a sub-folder per scene.",
         show_default=False,
     ),
+]
+Subset = Annotated[
+    int | None,
+    typer.Option(
+        help="A published subset, in per cent: DCASE 2024/25's 5, 10, 25, 50 or 100 of "
+        "tau2022_mobile.",
+        show_default=False,
+    ),
+]
+Folds = Annotated[
+    str | None, typer.Option(help="Only these folds, as in 1,3 or 2-4.", show_default="all")
 ]
 Jobs = Annotated[
     int | None,
@@ -29,3 +42,19 @@ Model = Annotated[
     str | None,
     typer.Option("--model", "-m", help="NAME or NAME@VERSION; the default model unless given."),
 ]
+
+
+def numbers(folds: str | None) -> list[int] | None:
+    """ "1,3-5" → [1, 3, 4, 5]. Raises AscError for anything else."""
+    if folds is None:
+        return None
+    found: list[int] = []
+    try:
+        for part in folds.split(","):
+            first, _, last = part.partition("-")
+            found += range(int(first), int(last or first) + 1)
+    except ValueError:
+        raise AscError(f"--folds {folds}: numbers such as 1,3 or 2-4 were expected") from None
+    if not found:
+        raise AscError(f"--folds {folds}: names no fold")
+    return found

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli._options import Data, Json
+from asc_cli.cli._options import Data, Json, Subset
 from asc_cli.errors import AscError
 
 Name = Annotated[str, typer.Argument(help="A dataset's name, see `asc datasets list`.")]
@@ -49,19 +49,22 @@ def show(name: Name, as_json: Json = False) -> None:
     report.show({**dataset, "looked_for_in": str(home.data() / name)}, report.dataset, as_json)
 
 
-def check(name: Name, data: Data = None, as_json: Json = False) -> None:
+def check(name: Name, data: Data = None, subset: Subset = None, as_json: Json = False) -> None:
     """Check a copy of a dataset against what its protocol promises; exit 1 if it fails.
 
-    Counts, files missing or listed twice, unknown labels, train and test that share a file or a
-    group (location, source).
+    Counts; files missing, unreadable or listed twice; unknown labels; train and test that share a
+    file, a group (location, source) or the same audio under two names. Names that are nearly the
+    same across train and test are remarked upon.
 
     Example: **asc datasets check tut2016 --data ~/TUT-2016**
 
     Example: **asc datasets check table --data recordings.csv**
     """
     from asc_cli import report, workflow
+    from asc_cli.cli import _screen
 
-    source, findings = workflow.audit(name, data)
+    with _screen.counting("recordings") as progress:
+        source, findings = workflow.audit(name, data, subset, progress)
     found = {
         "dataset": name,
         "root": str(source.root),
@@ -70,7 +73,7 @@ def check(name: Name, data: Data = None, as_json: Json = False) -> None:
         "findings": [vars(finding) for finding in findings],
     }
     report.show(found, report.audit, as_json)
-    if findings:
+    if any(finding.broken for finding in findings):
         raise typer.Exit(1)
 
 

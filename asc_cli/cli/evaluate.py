@@ -1,4 +1,4 @@
-"""asc evaluate: the metrics of a finished run."""
+"""asc evaluate: metrics of a run, of a model on a dataset, of anybody's predictions."""
 
 from __future__ import annotations
 
@@ -6,21 +6,47 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli._options import Json
+from asc_cli.cli._options import Data, Folds, Jobs, Json, Subset
 
 
 def command(
-    run: Annotated[
-        str, typer.Argument(help="A run's folder or name, or a recipe's for its newest run.")
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A run's folder or name, or a recipe's for its newest run. With --dataset or "
+            "--data: a model NAME or NAME@VERSION, or a CSV of predictions.",
+            metavar="RUN|MODEL|FILE.csv",
+        ),
     ],
+    dataset: Annotated[
+        str | None, typer.Option(help="The dataset that a model or predictions are tested on.")
+    ] = None,
+    data: Data = None,
+    subset: Subset = None,
+    folds: Folds = None,
+    jobs: Jobs = None,
     as_json: Json = False,
 ) -> None:
-    """Score a run from its predictions: every metric by name, per fold and per scene.
+    """Score predictions: every metric by name, with intervals, per fold, scene and device.
+
+    Predictions are a CSV with a column file and a column per scene, or file and label. They are
+    refused when a tested recording is missing, doubled or unknown, when probabilities do not sum
+    to 1, or when a label is no scene of the dataset. A model is tested by the members that have
+    not heard a recording.
 
     Example: **asc evaluate toy_lstm**
 
-    Example: **asc evaluate toy_lstm --json**
+    Example: **asc evaluate esc10_lstm@1 --dataset esc10**
+
+    Example: **asc evaluate theirs.csv --dataset tut2016 --json**
     """
     from asc_cli import report, workflow
+    from asc_cli.cli import _screen
+    from asc_cli.cli._options import numbers
 
-    report.show(workflow.evaluate(run), report.evaluation, as_json)
+    with _screen.counting("recordings") as progress:
+        result = workflow.evaluate(
+            what, dataset=dataset, data=data, subset=subset, folds=numbers(folds), jobs=jobs,
+            progress=progress,
+        )  # fmt: skip
+    report.show(result, report.evaluation, as_json)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli._options import Data, Jobs, Json, Set
+from asc_cli.cli._options import Data, Jobs, Json, Set, Subset
 from asc_cli.errors import AscError
 
 PAPERS = {"features": {"name": "log_mel"}, "model": {"name": "lstm"}}  # what --recipe replaces
@@ -21,6 +21,7 @@ def command(
         str | None, typer.Option(help="Take feature and dataset from this recipe.")
     ] = None,
     set: Set = None,
+    subset: Subset = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read all audio and all stored arrays again.")
     ] = False,
@@ -43,7 +44,7 @@ def command(
 
     if recipe is None and dataset is None and data is None:
         raise AscError("features: --dataset NAME, --data PATH or --recipe RECIPE was expected")
-    overrides = list(set or [])
+    overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
     if recipe is None:
         chosen = recipes.from_settings(
             "features", {**PAPERS, "dataset": dataset or "table"}, overrides

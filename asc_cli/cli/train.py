@@ -6,17 +6,15 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli._options import Data, Jobs, Json, Set
-from asc_cli.errors import AscError
+from asc_cli.cli._options import Data, Folds, Jobs, Json, Set, Subset
 
 
 def command(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or file, see `asc recipes list`.")],
     data: Data = None,
-    folds: Annotated[
-        str | None, typer.Option(help="Only these folds, as in 1,3 or 2-4.", show_default="all")
-    ] = None,
+    folds: Folds = None,
     set: Set = None,
+    subset: Subset = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     jobs: Jobs = None,
     as_json: Json = False,
@@ -34,8 +32,11 @@ def command(
     from asc_cli import recipe as recipes
     from asc_cli import report, workflow
     from asc_cli.cli import _screen
+    from asc_cli.cli._options import numbers
 
-    chosen = recipes.load(recipe, set or [])
+    chosen = recipes.load(
+        recipe, [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
+    )
     with (
         _screen.counting("features") as extracting,
         _screen.fitting() as fitting,
@@ -45,19 +46,3 @@ def command(
             extracting=extracting, fitting=fitting,
         )  # fmt: skip
     report.show(done.json(), report.training, as_json)
-
-
-def numbers(folds: str | None) -> list[int] | None:
-    """ "1,3-5" → [1, 3, 4, 5]. Raises AscError for anything else."""
-    if folds is None:
-        return None
-    found: list[int] = []
-    try:
-        for part in folds.split(","):
-            first, _, last = part.partition("-")
-            found += range(int(first), int(last or first) + 1)
-    except ValueError:
-        raise AscError(f"--folds {folds}: numbers such as 1,3 or 2-4 were expected") from None
-    if not found:
-        raise AscError(f"--folds {folds}: names no fold")
-    return found

@@ -2,6 +2,7 @@
 
     DATASET: Dataset                what was published about it
     read(root) -> Listing           what the lists under `root` say, as they say it
+                                    read(root, subset) where the dataset has subsets
 
 Readers judge nothing: a file listed twice or a label that is not known stays in the Listing, for
 `protocol.audit` to find.
@@ -10,6 +11,29 @@ Readers judge nothing: a file listed twice or a label that is not known stays in
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One published file of a dataset."""
+
+    url: str
+    md5: str | None = None  # as published; None where nothing is
+    into: str = ""  # folder under the root that it is unpacked, or put, into
+    strip: int = 1  # leading folders of an archive that are left out
+
+    @property
+    def file(self) -> str:
+        return self.url.partition("?")[0].rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The organisers' own figure, to be printed beside ours."""
+
+    metric: str  # a key of our metrics that is computed the same way
+    value: float  # in [0, 1]; log_loss in nats
+    source: str
 
 
 @dataclass(frozen=True)
@@ -29,6 +53,9 @@ class Dataset:
     recordings: int | None = None  # how many there are; None where that is up to the user
     fold_sizes: tuple[tuple[int, int], ...] = ()  # (train, test) of each fold
     scene_sizes: tuple[int, ...] = ()  # recordings per label, where published
+    subsets: tuple[tuple[int, int], ...] = ()  # (per cent, training files) of published subsets
+    archives: tuple[Archive, ...] = ()  # what `asc datasets download` gets; (): by hand
+    baselines: tuple[Baseline, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
@@ -43,6 +44,27 @@ def rows(path: Path, columns: int) -> list[list[str]]:
                 f"with a TAB between: {line[:80]!r}"
             )
         table.append(fields)
+    return table
+
+
+def records(path: Path, columns: tuple[str, ...], delimiter: str) -> list[dict[str, str]]:
+    """Rows of a list with a header, by the names of its columns.
+
+    Raises AscError when a column of `columns` is not in the header, or a row is too short.
+    """
+    reader = csv.DictReader(lines(path), delimiter=delimiter, skipinitialspace=True)
+    header = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = header
+    if missing := [name for name in columns if name not in header]:
+        raise AscError(
+            f"{path}: no column {' and no column '.join(missing)} in its header "
+            f"({', '.join(header) or 'empty'})"
+        )
+    table = []
+    for number, row in enumerate(reader, start=2):
+        if any(row[name] is None for name in columns):
+            raise AscError(f"{path}:{number}: fewer fields than the header has")
+        table.append({name: (row[name] or "").strip() for name in header})
     return table
 
 

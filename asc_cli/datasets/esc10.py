@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli.datasets import Dataset, Listing, Recording, Split
+from asc_cli.datasets import Archive, Baseline, Dataset, Listing, Recording, _folds
 from asc_cli.errors import AscError
 
 DATASET = Dataset(
@@ -38,6 +38,10 @@ DATASET = Dataset(
     recordings=400,
     fold_sizes=((320, 80),) * 5,
     scene_sizes=(40,) * 10,
+    archives=(Archive("https://github.com/karoldvl/ESC-10/archive/master.zip"),),
+    baselines=(
+        Baseline("accuracy", 0.727, "Piczak 2015: random forest on MFCC and zero-crossing rate"),
+    ),
 )
 
 
@@ -56,12 +60,5 @@ def read(root: Path) -> Listing:
         except ValueError:
             raise AscError(f"{path}: the name is not <fold>-<source>-<take>") from None
         recordings.append(Recording(file, path.parent.name.split(" - ", 1)[1], group=source))
-    splits = tuple(
-        Split(
-            fold,
-            train=tuple(file for file, its in folds.items() if its != fold),
-            test=tuple(file for file, its in folds.items() if its == fold),
-        )
-        for fold in sorted(set(folds.values()))
-    )
+    splits = _folds.held_out(list(folds.items()))
     return Listing(DATASET.labels, tuple(recordings), splits)

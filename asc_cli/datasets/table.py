@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from asc_cli.datasets import Dataset, Listing, Recording, Split, _lists
+from asc_cli.datasets import Dataset, Listing, Recording, Split, _folds, _lists
 from asc_cli.errors import AscError
 
 DATASET = Dataset(
@@ -113,14 +113,7 @@ def _splits(path: Path, folds: list[tuple[str, str, str]]) -> tuple[Split, ...]:
             raise AscError(
                 f"{path}: column fold holds {fault.args[0][-12:]}, not a number"
             ) from None
-        return tuple(
-            Split(
-                fold,
-                train=tuple(file for file, its in numbers if its != fold),
-                test=tuple(file for file, its in numbers if its == fold),
-            )
-            for fold in sorted({number for _, number in numbers})
-        )
+        return _folds.held_out(numbers)
     if not any(split for _, _, split in folds):
         return ()
     parts: dict[str, list[str]] = {"train": [], "test": []}

@@ -36,6 +36,8 @@ DATASET = replace(
     recordings=None,
     fold_sizes=(),
     scene_sizes=(),
+    archives=(),
+    baselines=(),
 )
 read = tut2016.read
 FOLDS = (1, 2, 3, 4)

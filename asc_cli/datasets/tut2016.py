@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli.datasets import Dataset, Listing, Recording, Split, _lists
+from asc_cli.datasets import Baseline, Dataset, Listing, Recording, Split, _lists, _zenodo
 
 DATASET = Dataset(
     name="tut2016",
@@ -42,11 +42,32 @@ DATASET = Dataset(
     recordings=1170,
     fold_sizes=((880, 290), (880, 290), (872, 298), (878, 292)),
     scene_sizes=(78,) * 15,
+    archives=_zenodo.archives(
+        45739,
+        "TUT-acoustic-scenes-2016-development",
+        {
+            "meta": "779b33da2ebbf8bde494b3c981827251",
+            "error": "a0d3e0d81b0a36ece87d0f3a9124a386",
+            "doc": "f94ad46eb36325d9fbce5d60f7fc9926",
+            "audio.1": "e39546e65f2e72517b6335aaf0c8323d",
+            "audio.2": "d36cf3253e2c041f68e937a3fe804807",
+            "audio.3": "0393a9620ab882b1c26d884eccdcffdd",
+            "audio.4": "fb3e4e0cd7ea82120ec07031dee558ce",
+            "audio.5": "a19cf600b33c8f88f6ad607bafd74057",
+            "audio.6": "591aad3219d1155342572cc1f6af5680",
+            "audio.7": "9e6c1897789e6bce13ac69c6caedb7ab",
+            "audio.8": "c4718354f48fcc9dfc7305f6cd8325c8",
+        },
+    ),
+    baselines=(Baseline("fold_class_accuracy", 0.725, "DCASE 2016 Task 1 baseline (MFCC, GMM)"),),
 )
 
 
 def read(root: Path) -> Listing:
-    """meta.txt and the four published folds. The group of a recording is its location."""
+    """meta.txt and the four published folds. The group of a recording is its location.
+
+    TUT 2017 has the same lists; its third column repeats the location.
+    """
     recordings = tuple(
         Recording(file := _lists.slashes(row[0]), row[1], group=location(file))
         for row in _lists.rows(root / "meta.txt", columns=2)

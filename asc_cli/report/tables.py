@@ -13,6 +13,7 @@ NAMES = {
     "macro_accuracy": "macro accuracy (mean over scenes, then folds)",
     "fold_class_accuracy": "fold × class accuracy (mean over the matrix)",
     "pooled_accuracy": "pooled accuracy (all folds together)",
+    "pooled_macro_accuracy": "pooled macro accuracy (mean over scenes, all folds together)",
     "macro_f1": "macro F1 (mean over folds)",
     "log_loss": "log loss (nats, pooled)",
     "ece": "expected calibration error (15 bins)",
@@ -79,30 +80,49 @@ def headline(result: dict[str, Any]) -> str:
     return (
         f"{NAMES[name]}: {percent(result[name])}, error {percent(result['error'])}\n"
         f"95 % interval {100 * low:.1f}–{100 * high:.1f} % "
-        f"(bootstrap over {intervals['bootstrap_over']}), "
-        f"{100 * wald_low:.1f}–{100 * wald_high:.1f} % (Wald)"
+        f"(bootstrap over {intervals['groups']} {intervals['bootstrap_over']}), "
+        f"{100 * wald_low:.1f}–{100 * wald_high:.1f} % (Wald)\n"
+        f"that is: {result['aggregation']}"
     )
+
+
+def figure(name: str, value: float | None) -> str:
+    """A metric as it is printed: shares in per cent, nats and errors as they are."""
+    plain = name in ("log_loss", "ece")
+    return "–" if value is None else f"{value:.3f}" if plain else percent(value)
 
 
 def evaluation(result: dict[str, Any]) -> list[Any]:
     figures = table("", "metric", "value>")
     for name, words in NAMES.items():
-        value = result[name]
-        figures.add_row(words, f"{value:.3f}" if name in ("log_loss", "ece") else percent(value))
-    folds = table("", "fold>", "recordings>", "accuracy>", "macro accuracy>")
+        figures.add_row(words, figure(name, result[name]))
+    folds = table("", "fold>", "recordings>", "accuracy>", "macro accuracy>", "log loss>")
     for fold in result["folds"]:
         folds.add_row(
-            str(fold["fold"]), str(fold["recordings"]),
-            percent(fold["accuracy"]), percent(fold["macro_accuracy"]),
+            str(fold["fold"]), str(fold["recordings"]), percent(fold["accuracy"]),
+            percent(fold["macro_accuracy"]), figure("log_loss", fold["log_loss"]),
         )  # fmt: skip
-    absent = {scene for fold in result["folds"] for scene in fold["absent"]}
-    remark = (
-        f"not tested in some fold, left out there: {', '.join(sorted(absent))}" if absent else ""
-    )
     return [
-        f"{result['recordings']} tested recordings",
-        headline(result), "", figures, "", folds, "", scenes(result), "", confusion(result), remark,
+        f"{result['recordings']} tested recordings", headline(result), "", figures, "", folds, "",
+        scenes(result), "", *devices(result), confusion(result),
+        *(f"· {remark}" for remark in result["remarks"]),
     ]  # fmt: skip
+
+
+def devices(result: dict[str, Any]) -> list[Any]:
+    """Per device, and of all seen and all unseen ones; nothing where there is one at most."""
+    if len(result["devices"]) < 2:
+        return []
+    made = table("", "device", "recordings>", "accuracy>", "macro accuracy>", "log loss>", "")
+    words = {True: "trained on", False: "unseen in training", None: ""}
+    rows = [(name, row, words[row["seen"]]) for name, row in result["devices"].items()]
+    rows += [(f"all {name}", row, "") for name, row in result["device_groups"].items()]
+    for name, row, remark in rows:
+        made.add_row(
+            name, str(row["recordings"]), percent(row["accuracy"]),
+            percent(row["macro_accuracy"]), figure("log_loss", row["log_loss"]), remark,
+        )  # fmt: skip
+    return [made, ""]
 
 
 def scenes(result: dict[str, Any]) -> Table:
@@ -166,9 +186,22 @@ def dataset(result: dict[str, Any]) -> list[Any]:
     facts.add_row("scenes", ", ".join(result["labels"]) or "taken from the data")
     sizes = sorted({f"{train}/{test}" for train, test in result["fold_sizes"]})
     facts.add_row("folds", f"{len(result['fold_sizes']) or 'as listed'} {', '.join(sizes)}")
+    for baseline in result["baselines"]:
+        facts.add_row("baseline", published(baseline))
+    if result["subsets"]:
+        facts.add_row(
+            "subsets", ", ".join(f"{p} % ({n} to train on)" for p, n in result["subsets"])
+        )
     facts.add_row("to get it", result["obtain"])
     facts.add_row("looked for in", result["looked_for_in"])
     return [*lines, facts]
+
+
+def published(baseline: dict[str, Any]) -> str:
+    """The organisers' figure with its metric's name and source."""
+    value, name = baseline["value"], baseline["metric"]
+    shown = f"{value:.3f}" if name == "log_loss" else percent(value)
+    return f"{name.replace('_', ' ')} {shown} ({baseline['source']})"
 
 
 def audit(result: dict[str, Any]) -> list[Any]:
@@ -177,12 +210,16 @@ def audit(result: dict[str, Any]) -> list[Any]:
         f"{result['dataset']} in {result['root']}",
         f"{result['recordings']} recordings; folds (train/test): {sizes}",
     ]
-    if not result["findings"]:
-        return [*lines, Text("The protocol's promises hold.", style="green")]
-    found = table("", "check", "where", "what")
-    for row in result["findings"]:
-        found.add_row(row["check"], row["where"], row["what"])
-    return [*lines, found, Text(f"{len(result['findings'])} broken promise(s)", style="red")]
+    n_broken = sum(row["broken"] for row in result["findings"])
+    if result["findings"]:
+        found = table("", "", "check", "where", "what")
+        for row in result["findings"]:
+            mark = Text("✗", style="red") if row["broken"] else Text("·", style="yellow")
+            found.add_row(mark, row["check"], row["where"], row["what"])
+        lines.append(found)
+    if n_broken:
+        return [*lines, Text(f"{n_broken} broken promise(s)", style="red")]
+    return [*lines, Text("The protocol's promises hold.", style="green")]
 
 
 def models(rows: list[dict[str, Any]]) -> Table:

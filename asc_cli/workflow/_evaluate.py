@@ -1,20 +1,66 @@
-"""A finished run → its metrics, computed anew from its predictions."""
+"""A run, a model on a dataset, or anybody's predictions of a dataset → trusted metrics."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from asc_cli import catalog, files, home, predictions, scoring
-from asc_cli.errors import AscError
+import numpy as np
+
+from asc_cli import (
+    catalog,
+    files,
+    home,
+    parallel,
+    predictions,
+    protocol,
+    registry,
+    scoring,
+    submission,
+)
+from asc_cli.errors import AscError, FileFault
+from asc_cli.workflow import _predict
+from asc_cli.workflow._source import Source, open_source
+
+CHUNK = 16  # recordings that a worker predicts at a time
 
 
-def evaluate(run: str | Path) -> dict[str, Any]:
-    """Metrics of a run: its folder, its name, or the recipe's name for the newest run of it.
+def evaluate(
+    what: str | Path,
+    *,
+    dataset: str | None = None,
+    data: Path | None = None,
+    subset: int | None = None,
+    folds: Sequence[int] | None = None,
+    jobs: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Metrics of a run; or, with a dataset, of a model on it, or of a CSV of predictions of it.
 
-    Computed from predictions.csv, not read from metrics.json. Raises AscError if there is no such
-    run, or if it is not finished.
+    what: a run's folder or name (a recipe's name is its newest run); a model NAME or
+    NAME@VERSION; a CSV file. data without dataset is a table of your own. folds: score these
+    alone. Raises AscError when there is no such thing, or predictions are not the protocol's.
     """
+    if dataset is None and data is None:
+        return of_run(what)
+    source = open_source(dataset or "table", data, subset)
+    if source.listing.splits:
+        protocol.require(source.dataset, source.listing)
+    said, about = (
+        of_file(Path(what), source, folds)
+        if Path(what).is_file()
+        else of_model(str(what), source, folds, jobs, progress)
+    )
+    seen = protocol.seen_devices(source.listing)
+    metrics = scoring.score(said, source.dataset.headline, seen)
+    metrics["remarks"] += about.pop("remarks", [])
+    return {**about, "dataset": source.dataset.name, "scene_names": list(said.scenes), **metrics}
+
+
+def of_run(run: str | Path) -> dict[str, Any]:
+    """Computed from predictions.csv, not read from metrics.json."""
     folder = find_run(run)
     path = folder / "predictions.csv"
     recorded = folder / "metrics.json"
@@ -22,9 +68,60 @@ def evaluate(run: str | Path) -> dict[str, Any]:
         raise AscError(
             f"run {folder.name}: not finished; the same asc train command goes on with it"
         )
-    headline = files.read_json(recorded)["headline"]
-    metrics = scoring.score(predictions.read(path), headline)
+    known = files.read_json(recorded)
+    seen = {int(fold): frozenset(its) for fold, its in known.get("seen_devices", {}).items()}
+    metrics = scoring.score(predictions.read(path), known["headline"], seen)
     return {"run": str(folder), "scene_names": list(metrics["scenes"]), **metrics}
+
+
+def of_file(
+    path: Path, source: Source, folds: Sequence[int] | None
+) -> tuple[predictions.Predictions, dict[str, Any]]:
+    """Anybody's predictions, refused unless they are of exactly what the protocol tests."""
+    expected = submission.tested(source.listing, folds)
+    return submission.read(path, source.listing.labels, expected), {"predictions": str(path)}
+
+
+def of_model(
+    reference: str,
+    source: Source,
+    folds: Sequence[int] | None,
+    jobs: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[predictions.Predictions, dict[str, Any]]:
+    """A registered model on a dataset; each recording is heard only by members that may hear it.
+
+    On the dataset it was trained on, fold k's recordings are given to fold k's member alone. On
+    another, all members answer, and their probabilities are averaged as in asc predict.
+    """
+    model = registry.find(reference)
+    labels = tuple(model.card["labels"])
+    if strange := [label for label in source.listing.labels if label not in labels]:
+        raise AscError(
+            f"model {model.id} does not know the scene {strange[0]!r} of {source.dataset.name}; "
+            f"it knows {', '.join(labels)}"
+        )
+    its_own, remarks = _its_own(model, source)
+    trained = model.card["folds"]
+    if its_own and folds is None:
+        folds = trained
+    expected = submission.tested(source.listing, folds)
+    member = {key: key[0] if its_own else None for key in expected}
+    if its_own and (lacking := sorted({fold for fold, _ in expected} - set(trained))):
+        raise AscError(f"model {model.id} has no fold {lacking[0]}; it has {trained}")
+    asked = list(dict.fromkeys((member[key], key[1]) for key in expected))
+    heard = _hear(model.id, asked, source, jobs, progress)
+    scores = np.stack([heard[member[key], key[1]] for key in expected])
+    said = predictions.Predictions(
+        labels,
+        tuple(file for _, file in expected),
+        np.array([fold for fold, _ in expected]),
+        np.array([labels.index(r.label) for r in expected.values()]),
+        tuple(r.group for r in expected.values()),
+        tuple(r.device for r in expected.values()),
+        scores,
+    )
+    return said, {"model": model.id, "remarks": remarks}
 
 
 def find_run(run: str | Path) -> Path:
@@ -32,13 +129,84 @@ def find_run(run: str | Path) -> Path:
     given = Path(run)
     if (given / "recipe.yaml").is_file():
         return given
+    if given.is_file():
+        raise AscError(
+            f"{run}: predictions need the protocol that they are of: --dataset NAME or --data PATH"
+        )
     known = [p.parent for p in home.runs().glob("*/recipe.yaml")]
     named = [p for p in known if p.name == str(run) or p.name.rpartition("-")[0] == str(run)]
     if named:
         return max(named, key=lambda p: (p / "recipe.yaml").stat().st_mtime)
+    if any(str(run).partition("@")[0] == model.card["name"] for model in registry.models()):
+        raise AscError(f"{run} is a model, not a run; say what to test it on: --dataset NAME")
     if not known:
         raise AscError(f"run {run}: no runs in {home.runs()}; train one with asc train RECIPE")
     recipes = {p.name.rpartition("-")[0] for p in known}
     raise AscError(
         catalog.unknown("run", str(run), [*sorted(recipes), *sorted(p.name for p in known)])
     )
+
+
+def _its_own(model: registry.Model, source: Source) -> tuple[bool, list[str]]:
+    """Whether the model was trained on this dataset's folds, and what to say about it."""
+    card, name = model.card["dataset"], source.dataset.name
+    if card["name"] == name and (
+        name != "table" or card.get("lists") == protocol.fingerprint(source.listing, {})
+    ):
+        return True, ["fold k's recordings were given to fold k's member, which never heard them"]
+    said = f"all {len(model.card['folds'])} members were averaged; none is tested by its own fold"
+    if card["name"] != name:
+        return False, [f"{said}: trained on {card['name']}, tested on {name}"]
+    return False, [
+        f"{said}. The model was trained on another table: asc cannot tell whether it has heard "
+        "some of these recordings"
+    ]
+
+
+def _hear(
+    model: str,
+    asked: list[tuple[int | None, str]],
+    source: Source,
+    jobs: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> dict[tuple[int | None, str], np.ndarray]:
+    """(member, file) → probabilities (C,). Raises AscError naming every file that has none."""
+    tasks = [(model, asked[i : i + CHUNK], source) for i in range(0, len(asked), CHUNK)]
+    heard: dict[tuple[int | None, str], np.ndarray] = {}
+    failed: list[FileFault] = []
+    done = 0
+    for answers in parallel.each(_answers, tasks, jobs):
+        for key, answer in answers:
+            done += 1
+            if isinstance(answer, FileFault):
+                failed.append(answer)
+            else:
+                heard[key] = answer
+        if progress:
+            progress(done, len(asked))
+    if failed:
+        named = "\n".join(f"  {fault}" for fault in failed)
+        raise AscError(
+            f"{source.dataset.name}: {len(failed)} tested file(s) cannot be predicted, and a score "
+            f"over the others would not be the protocol's:\n{named}"
+        )
+    return heard
+
+
+def _answers(
+    model: str, asked: list[tuple[int | None, str]], source: Source
+) -> list[tuple[tuple[int | None, str], np.ndarray | FileFault]]:
+    """In a worker process: a chunk of recordings."""
+    answers: list[tuple[tuple[int | None, str], np.ndarray | FileFault]] = []
+    for fold, file in asked:
+        try:
+            scores, _ = _predict.recording(_loaded(model, fold), source.path(file))
+            answers.append(((fold, file), scores))
+        except FileFault as fault:
+            answers.append(((fold, file), FileFault(file, fault.reason)))
+    return answers
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(model: str, fold: int | None) -> _predict.Loaded:
+    return _predict.load(registry.find(model), fold)

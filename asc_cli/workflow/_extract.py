@@ -56,7 +56,7 @@ def extract(
     arrays again. progress(done, all) is called as files are finished. A file that has no features
     is in `failed`, and the others go on. Raises AscError when the dataset is not there.
     """
-    return fill(open_source(recipe.dataset, data), recipe, jobs, verify, progress)
+    return fill(open_source(recipe.dataset, data, recipe.subset), recipe, jobs, verify, progress)
 
 
 def fill(

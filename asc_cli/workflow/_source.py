@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from asc_cli import catalog, home, protocol, store
+from asc_cli import catalog, duplicates, home, protocol, store
 from asc_cli.datasets import Dataset, Listing
 from asc_cli.errors import AscError
 from asc_cli.recipe import Recipe
@@ -24,19 +25,50 @@ class Source:
         return self.audio_root / file
 
 
-def open_source(dataset: str, data: Path | None = None) -> Source:
-    """Read a dataset's lists. Raises AscError when it, or a list of it, is not there."""
+def open_source(dataset: str, data: Path | None = None, subset: int | None = None) -> Source:
+    """Read a dataset's lists, or those of one of its published subsets.
+
+    Raises AscError when it, or a list of it, is not there, or there is no such subset.
+    """
     module = catalog.load("datasets", dataset)
+    published = module.DATASET if subset is None else _subset(module.DATASET, subset)
     root = home.dataset_root(dataset, data)
-    listing = module.read(root)
+    listing = module.read(root) if subset is None else module.read(root, subset)
     audio_root = module.audio_root(root) if hasattr(module, "audio_root") else root
-    return Source(module.DATASET, listing, root, audio_root)
+    return Source(published, listing, root, audio_root)
 
 
-def audit(dataset: str, data: Path | None = None) -> tuple[Source, list[protocol.Finding]]:
-    """A dataset and every promise of its protocol that this copy breaks."""
-    source = open_source(dataset, data)
-    return source, protocol.audit(source.dataset, source.listing, source.audio_root)
+def audit(
+    dataset: str,
+    data: Path | None = None,
+    subset: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Source, list[protocol.Finding]]:
+    """A dataset and every promise of its protocol that this copy breaks, and remarks.
+
+    Reads a second of every recording, and all of those that are alike; progress(done, all).
+    """
+    source = open_source(dataset, data, subset)
+    listing = source.listing
+    return source, [
+        *protocol.audit(source.dataset, listing, source.audio_root),
+        *duplicates.same_audio(listing, source.audio_root, progress),
+        *duplicates.near_names(listing),
+        *protocol.remarks(listing),
+    ]
+
+
+def _subset(dataset: Dataset, percent: int) -> Dataset:
+    """What was published about a subset: the same test part, fewer to train on."""
+    sizes = dict(dataset.subsets)
+    if percent not in sizes:
+        known = ", ".join(map(str, sizes)) or "none"
+        raise AscError(f"{dataset.name}: no subset {percent}; published subsets: {known}")
+    if percent == 100:
+        return dataset
+    _, test = dataset.fold_sizes[0]
+    recordings = sizes[percent] + test
+    return replace(dataset, fold_sizes=((sizes[percent], test),), recordings=recordings)
 
 
 def without(source: Source, excluded: tuple[str, ...]) -> Source:

@@ -35,7 +35,7 @@ class Training:
 
     def json(self) -> dict[str, Any]:
         keys = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1")
-        more = ("log_loss", "headline", "error", "intervals")
+        more = ("log_loss", "headline", "aggregation", "error", "intervals")
         figures = {key: self.metrics[key] for key in (*keys, *more)}
         wall = round(self.wall_seconds, 3)
         return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
@@ -60,7 +60,7 @@ def train(
     the protocol's promises are broken.
     """
     started = time.monotonic()
-    source = without(open_source(recipe.dataset, data), recipe.exclude)
+    source = without(open_source(recipe.dataset, data, recipe.subset), recipe.exclude)
     protocol.require(source.dataset, source.listing)
     chosen = _chosen(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
@@ -178,7 +178,9 @@ def _conclude(
     predictions.write(run / "predictions.csv", said)
     dataset = extraction.source.dataset
     headline = recipe.evaluation.headline
-    metrics = scoring.score(said, dataset.headline if headline == "dataset" else headline)
+    seen = protocol.seen_devices(extraction.source.listing)
+    metrics = scoring.score(said, dataset.headline if headline == "dataset" else headline, seen)
+    metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     card = {
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "labels": list(extraction.source.listing.labels),
@@ -192,6 +194,7 @@ def _conclude(
             "licence": dataset.licence,
             "citation": dataset.citation,
             "fingerprint": fingerprint,
+            "lists": protocol.fingerprint(extraction.source.listing, {}),
         },
         "packages": packages(),
     }
