@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DEMO   ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types bench docs clean
+.PHONY: help setup demo test check lint types docs reference bench clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 22
@@ -39,7 +39,10 @@ types: $(READY)  ## mypy
 
 docs: $(READY)   ## build the documentation into site/, strictly
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+reference: $(READY) ## write docs/reference/ again from the code
+	$(BIN)/python docs/generate.py
 
 bench: $(READY)  ## the benchmarks: ratios measured in one run
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -1,0 +1,222 @@
+"""Write docs/reference/commands.md and recipes.md from the code, or check that they are current.
+
+python docs/generate.py            write them
+python docs/generate.py --check    exit 1, naming those that are not as the code would have them
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from asc_cli import catalog, recipe
+from asc_cli.cli import application
+
+REFERENCE = Path(__file__).parent / "reference"
+WRITTEN_BY = "<!-- Written by docs/generate.py; `make reference` writes it again. -->\n\n"
+EXAMPLE = re.compile(r"^Example: \*\*(.+?)\*\*$", re.DOTALL)
+COMMON = {"--help"}  # options of every command, said once
+
+COMMANDS = """\
+# Commands
+
+Results go to stdout, progress to stderr. `--json` prints what a program reads, with the keys of
+[File formats](formats.md#json-output).
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | a mistake that you can mend: what, where, what was expected and the remedy are on stderr |
+| 2 | wrong usage |
+| 3 | done, but some files failed; each is named |
+| 130 | stopped by Ctrl-C; the same command goes on from there |
+
+Every command takes `--help`. `asc --version` says which asc it is, and
+`asc --install-completion` teaches your shell to complete commands.
+"""
+
+RECIPES = """\
+# Recipe keys
+
+A recipe is a YAML file. `asc recipes show NAME` prints one with every default filled in, and
+`asc recipes schema` the JSON schema that editors complete from. A key that is not listed here is
+refused, with the nearest one that is. `--set section.key=value` overrides any key.
+
+A recipe that `extends` another holds only what differs. A section that names another feature or
+model starts afresh: the old one's parameters are not the new one's.
+
+## Top level
+
+"""
+
+
+def main() -> None:
+    stale = []
+    for name, text in pages().items():
+        path = REFERENCE / name
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if "--check" in sys.argv[1:]:
+            stale.append(name)
+        else:
+            path.write_text(text, encoding="utf-8", newline="\n")
+    if stale:
+        sys.exit(f"docs/reference: {', '.join(stale)} not as the code has it: make reference")
+
+
+def pages() -> dict[str, str]:
+    """File name → text of every page that is written from the code."""
+    return {"commands.md": commands_page(), "recipes.md": recipes_page()}
+
+
+# -- commands ---------------------------------------------------------------------------------
+
+
+def commands_page() -> str:
+    root: Any = typer.main.get_command(application())
+    sections = (section(command, f"asc {name}") for name, command in root.commands.items())
+    return WRITTEN_BY + COMMANDS + "".join(sections)
+
+
+def section(command: Any, name: str) -> str:
+    """One command; a group says what it is for and is followed by its commands."""
+    words, examples = helped(command)
+    text = f"\n#{'#' * name.count(' ')} {name}\n\n{words}\n"
+    if hasattr(command, "commands"):
+        inside = (section(sub, f"{name} {key}") for key, sub in command.commands.items())
+        return text + "".join(inside)
+    context = typer.Context(command, info_name=name)
+    usage = " ".join([name, *command.collect_usage_pieces(context)])
+    shown = "".join(f"\n```console\n$ {example}\n```\n" for example in examples)
+    return f"{text}\n```text\n{usage}\n```\n{shown}{options(command, context)}"
+
+
+def helped(command: Any) -> tuple[str, list[str]]:
+    """A docstring's paragraphs but the examples, and the examples."""
+    paragraphs = re.split(r"\n\s*\n", (command.help or "").strip())
+    found = [EXAMPLE.match(paragraph.strip()) for paragraph in paragraphs]
+    words = [p for p, example in zip(paragraphs, found, strict=True) if not example]
+    return "\n\n".join(words), [" ".join(example[1].split()) for example in found if example]
+
+
+def options(command: Any, context: Any) -> str:
+    rows = []
+    for parameter in command.params:
+        record = parameter.get_help_record(context)
+        if record and not COMMON & set(parameter.opts):
+            rows.append(row(f"`{record[0].strip()}`", escaped(record[1])))
+    return "\n" + table(["argument or option", "meaning"], rows) if rows else ""
+
+
+# -- recipe keys ------------------------------------------------------------------------------
+
+
+def recipes_page() -> str:
+    schema = recipe.schema()
+    whole = WRITTEN_BY + RECIPES + keys(schema, {})
+    for name, body in referred(schema["properties"], schema["$defs"]):
+        said, meanings = documented(name)
+        words = said or body.get("description", "")
+        whole += f"\n## {heading(name)}\n\n{words}\n\n{keys(body, meanings)}"
+    return whole + shipped()
+
+
+def referred(properties: dict[str, Any], definitions: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Definitions in the order in which the keys refer to them."""
+    for body in properties.values():
+        for name in dict.fromkeys(re.findall(r"#/\$defs/(\w+)", repr(body))):
+            yield name, definitions[name]
+
+
+def heading(definition: str) -> str:
+    """features_log_mel → features: log_mel; models_lstm → model: lstm; Clips → clips."""
+    room, _, name = definition.partition("_")
+    return f"{'model' if room == 'models' else room}: {name}" if name else room.lower()
+
+
+def documented(definition: str) -> tuple[str, dict[str, str]]:
+    """What the file of a feature or a model says of it, and of each parameter."""
+    room, _, name = definition.partition("_")
+    if not name:
+        return "", {}
+    module = catalog.load(room, name)
+    entry = inspect.getdoc(getattr(module, catalog.ENTRY[room])) or ""
+    meanings = dict(re.findall(r"^(\w+): (.+(?:\n(?!\w+: |\n).+)*)", entry, re.MULTILINE))
+    return f"```text\n{(module.__doc__ or '').strip()}\n```", meanings
+
+
+def keys(body: dict[str, Any], meanings: dict[str, str]) -> str:
+    required = {
+        *body.get("required", ()),
+        *({"dataset", "features", "model"} & {*body["properties"]}),
+    }
+    rows = []
+    for key, value in body["properties"].items():
+        default = "required" if key in required else shown(value.get("default"))
+        meaning = value.get("description", meanings.get(key, ""))
+        rows.append(row(f"`{key}`", escaped(kind(value)), default, escaped(meaning)))
+    return table(["key", "type", "default", "meaning"], rows)
+
+
+def shown(default: Any) -> str:
+    """A default as it stands in YAML; a section's are listed in its own table."""
+    if isinstance(default, dict):
+        return "below"
+    words = {None: "none", True: "`true`", False: "`false`", "": "empty"}
+    is_word = default is None or isinstance(default, (bool, str))
+    return words[default] if is_word and default in words else f"`{default}`"
+
+
+def kind(value: dict[str, Any]) -> str:
+    """A JSON schema's type, in words."""
+    if either := value.get("anyOf", value.get("oneOf")):
+        return " or ".join("none" if each == {"type": "null"} else kind(each) for each in either)
+    if "$ref" in value:
+        name = heading(value["$ref"].rsplit("/", 1)[-1])
+        return f"[{name}](#{name.replace(': ', '-')})"
+    if "const" in value:
+        return f"`{value['const']}`"
+    if "enum" in value:
+        return ", ".join(f"`{each}`" for each in value["enum"])
+    if value.get("type") == "array":
+        return f"list of {kind(value.get('items', {}))}"
+    return value.get("type", "any") + limits(value)
+
+
+def limits(value: dict[str, Any]) -> str:
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    said = [f"{sign} {value[key]:g}" for key, sign in signs.items() if key in value]
+    return f" {', '.join(said)}" if said else ""
+
+
+def shipped() -> str:
+    rows = []
+    for name in catalog.recipe_names():
+        loaded = recipe.load(name)
+        rows.append(row(f"`{name}`", loaded.dataset, escaped(loaded.settings["description"])))
+    return "\n## Recipes that ship with asc\n\n" + table(["recipe", "dataset", "what it is"], rows)
+
+
+# -- Markdown ---------------------------------------------------------------------------------
+
+
+def table(header: list[str], rows: list[str]) -> str:
+    return "\n".join([row(*header), "|---" * len(header) + "|", *rows]) + "\n"
+
+
+def row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def escaped(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+if __name__ == "__main__":
+    main()
