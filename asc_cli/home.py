@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from asc_cli.errors import AscError
-
 
 def home() -> Path:
     """$ASC_HOME, or the platform's folder for user data."""
@@ -36,11 +34,5 @@ def data() -> Path:
 
 
 def dataset_root(name: str, given: Path | None = None) -> Path:
-    """Root of a dataset: the given path, else $ASC_DATA/<name>. Raises AscError if not there."""
-    root = given.expanduser().absolute() if given else data() / name
-    if not root.exists():
-        raise AscError(
-            f"dataset {name}: nothing at {root}. Put it there, or say where it is with "
-            f"--data PATH or ASC_DATA; `asc datasets show {name}` says how to get it."
-        )
-    return root
+    """Root of a dataset: the given path, else $ASC_DATA/<name>."""
+    return given.expanduser().absolute() if given else data() / name

@@ -42,24 +42,51 @@ def intervals(p: Predictions, value: float, headline: str) -> dict[str, Any]:
 
 
 def bootstrap(p: Predictions, headline: str) -> tuple[float, float]:
-    """Percentiles of the headline over BOOTSTRAPS draws of groups, with replacement."""
+    """Percentiles of the headline over draws of groups."""
+    return percentiles(draws(p, headline))
+
+
+def percentiles(values: np.ndarray) -> tuple[float, float]:
+    """The middle 95 % of bootstrapped values."""
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def draws(p: Predictions, headline: str) -> np.ndarray:  # -> (BOOTSTRAPS,)
+    """The headline over draws of groups, with replacement.
+
+    The draws are the same for two sets of predictions with the same rows: their differences are
+    paired.
+    """
     rng = np.random.default_rng(0)
-    names = _names(p)
-    number = {name: g for g, name in enumerate(dict.fromkeys(names))}
-    rows = np.array([number[name] for name in names])  # (n,) the group of each row
-    folds = [_counts(p, rows, fold, len(number)) for fold in sorted(set(p.folds.tolist()))]
-    strata = _strata(p.folds, rows, len(number))
+    folds, strata, n_groups = _drawable(p)
     values = []
     for _ in range(BOOTSTRAPS):
-        times = np.zeros(len(number))
+        times = np.zeros(n_groups)
         for groups in strata:
             drawn = rng.integers(len(groups), size=len(groups))
             times[groups] = np.bincount(drawn, minlength=len(groups))
         values.append(
             _headline([(times @ right, times @ tested) for right, tested in folds], headline)
         )
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return float(low), float(high)
+    return np.array(values)
+
+
+def value(p: Predictions, headline: str) -> float:
+    """The headline itself: every group drawn once."""
+    folds, _, _ = _drawable(p)
+    return _headline([(right.sum(axis=0), tested.sum(axis=0)) for right, tested in folds], headline)
+
+
+def _drawable(
+    p: Predictions,
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[np.ndarray], int]:
+    """Counts per group of each fold, the strata that draws stay within, the number of groups."""
+    names = _names(p)
+    number = {name: g for g, name in enumerate(dict.fromkeys(names))}
+    rows = np.array([number[name] for name in names])  # (n,) the group of each row
+    folds = [_counts(p, rows, fold, len(number)) for fold in sorted(set(p.folds.tolist()))]
+    return folds, _strata(p.folds, rows, len(number)), len(number)
 
 
 def _names(p: Predictions) -> list[str]:

@@ -107,7 +107,7 @@ def test_folds_and_devices_that_are_not_there(toy_root: Path):
         workflow.train(small(), data=toy_root, folds=[7])
     with pytest.raises(AscError, match="--device tpu: auto, cpu or cuda was expected"):
         workflow.train(small(), data=toy_root, device="tpu")
-    with pytest.raises(AscError, match="dataset toy: nothing at .*asc datasets show toy"):
+    with pytest.raises(AscError, match="dataset toy: nothing at .*. asc datasets make toy"):
         workflow.train(small(), data=toy_root / "elsewhere")
     with pytest.raises(AscError, match="--jobs 0: at least 1 was expected"):
         workflow.train(small(), data=toy_root, jobs=0)

@@ -18,7 +18,17 @@ import typer
 from asc_cli import __version__, catalog
 from asc_cli.errors import AscError
 
-ORDER = ("demo", "features", "train", "evaluate", "predict", "datasets", "models", "recipes")
+ORDER = (
+    "demo",
+    "features",
+    "train",
+    "evaluate",
+    "compare",
+    "predict",
+    "datasets",
+    "models",
+    "recipes",
+)
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 

@@ -3,6 +3,7 @@
 from asc_cli.report.output import Predictions, show
 from asc_cli.report.tables import (
     audit,
+    comparison,
     dataset,
     datasets,
     evaluation,
@@ -16,6 +17,7 @@ from asc_cli.report.tables import (
 __all__ = [
     "Predictions",
     "audit",
+    "comparison",
     "dataset",
     "datasets",
     "evaluation",

@@ -247,3 +247,33 @@ def recipes(rows: list[dict[str, Any]]) -> Table:
             row["recipe"], row["dataset"], row["feature"], row["model"], error, row["description"]
         )
     return made
+
+
+def comparison(result: dict[str, Any]) -> list[Any]:
+    """Runs side by side; each but the first with its gain over the first."""
+    made = table(
+        NAMES[result["metric"]], "run", "seed>", "ours>", "95 % interval>", "error>",
+        "paper's error>", "gain>", "95 % interval>", "p>", "test",
+    )  # fmt: skip
+    for row in result["runs"]:
+        paper = "" if row["paper_error"] is None else f"{row['paper_error']:.2f} %"
+        made.add_row(
+            row["name"], str(row["seed"]), percent(row["value"]),
+            span(row["intervals"]["bootstrap"]), percent(row["error"]), paper,
+            *_gain(row.get("against_first")),
+        )  # fmt: skip
+    return [made, "", "gain: over the first run, in points; intervals by bootstrap over groups"]
+
+
+def span(interval: Sequence[float]) -> str:
+    return f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f}"
+
+
+def _gain(against: dict[str, Any] | None) -> list[str]:
+    if against is None:
+        return ["", "", "", ""]
+    low, high = against["interval"]
+    gain = [f"{100 * against['difference']:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}"]
+    if against["mcnemar"]:
+        return [*gain, f"{against['mcnemar']['p']:.3f}", "McNemar"]
+    return [*gain, f"{against['corrected_t']['p']:.3f}", "corrected t"]

@@ -3,11 +3,13 @@
     extract    recordings → the feature store
     train      a recipe → a scored run and a registered model
     evaluate   a run → trusted metrics
+    compare    runs → differences with paired tests
     predict    recordings → scenes with probabilities
 
 These functions join the rooms and decide nothing. torch is imported inside, when it is needed.
 """
 
+from asc_cli.workflow._compare import compare
 from asc_cli.workflow._evaluate import evaluate
 from asc_cli.workflow._extract import Extraction, extract
 from asc_cli.workflow._predict import Prediction, predict
@@ -20,6 +22,7 @@ __all__ = [
     "Source",
     "Training",
     "audit",
+    "compare",
     "evaluate",
     "extract",
     "open_source",

@@ -33,6 +33,12 @@ def open_source(dataset: str, data: Path | None = None, subset: int | None = Non
     module = catalog.load("datasets", dataset)
     published = module.DATASET if subset is None else _subset(module.DATASET, subset)
     root = home.dataset_root(dataset, data)
+    if not root.exists():
+        published = module.DATASET
+        raise AscError(
+            f"dataset {dataset}: nothing at {root}. {published.obtain} {published.homepage}\n"
+            f"Put it there, or say where it is with --data PATH or ASC_DATA."
+        )
     listing = module.read(root) if subset is None else module.read(root, subset)
     audio_root = module.audio_root(root) if hasattr(module, "audio_root") else root
     return Source(published, listing, root, audio_root)

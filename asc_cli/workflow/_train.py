@@ -162,9 +162,8 @@ def _watching(
 def _progress(run: Path, chosen: list[int]) -> dict[int, dict[str, Any]]:
     found = {}
     for fold in chosen:
-        path = fold_folder(run, fold) / "progress.json"
-        if path.exists():
-            found[fold] = files.read_json(path)
+        with contextlib.suppress(FileNotFoundError):  # not begun, or finished a moment ago
+            found[fold] = files.read_json(fold_folder(run, fold) / "progress.json")
     return found
 
 
@@ -181,6 +180,8 @@ def _conclude(
     seen = protocol.seen_devices(extraction.source.listing)
     metrics = scoring.score(said, dataset.headline if headline == "dataset" else headline, seen)
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
+    sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
+    metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
     card = {
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "labels": list(extraction.source.listing.labels),

@@ -1,0 +1,39 @@
+"""asc compare: several runs side by side, with paired tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asc_cli.cli._options import Json
+
+
+def command(
+    runs: Annotated[
+        list[str], typer.Argument(help="Runs: folders, names, or recipes for their newest runs.")
+    ],
+    curves: Annotated[
+        Path | None,
+        typer.Option(help="Draw the runs' training curves here (.png, .svg or .pdf)."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare runs on the same recordings: the paper's error, ours, and what each gains.
+
+    Every run is set against the first: the difference with a bootstrap interval over groups, and
+    McNemar's exact test; where splits overlap (LITIS), the corrected resampled t-test instead.
+
+    Example: **asc compare toy_lstm toy_ta**
+
+    Example: **asc compare dcase_lstm dcase_ta dcase_sa dcase_ta_sa --curves curves.png**
+    """
+    from asc_cli import report, workflow
+
+    compared = workflow.compare(runs)
+    if curves:
+        from asc_cli.report.curves import draw
+
+        draw(compared, curves)
+    report.show(compared, report.comparison, as_json)

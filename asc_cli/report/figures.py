@@ -1,0 +1,33 @@
+"""What all figures share: matplotlib without a screen, files whole or not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from asc_cli import files
+from asc_cli.errors import AscError
+
+FORMATS = (".png", ".svg", ".pdf")
+DOTS_PER_INCH = 150
+
+
+def subplots(rows: int, columns: int, width: float, height: float, **more: Any) -> tuple[Any, Any]:
+    """A figure of `width` × `height` inches and its axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, **more)
+    for axis in axes.flat if hasattr(axes, "flat") else [axes]:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write the figure in the format that the path's suffix names."""
+    if path.suffix.lower() not in FORMATS:
+        raise AscError(f"{path}: a figure is written as {', '.join(FORMATS)}")
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, dpi=DOTS_PER_INCH)

@@ -1,0 +1,76 @@
+"""Several runs on the same recordings → one table: figures, intervals, paired tests, curves."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from asc_cli import comparison, files, predictions, recipe
+from asc_cli.errors import AscError
+from asc_cli.workflow._evaluate import find_run, of_run
+
+
+def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
+    """Each run's headline beside the paper's, and what it gains over the first run.
+
+    runs: folders, names, or recipes' names for their newest runs. Raises AscError for fewer than
+    two, or when they were not tested on the same recordings.
+    """
+    if len(runs) < 2:
+        raise AscError("compare: two runs or more were expected, as in asc compare RUN RUN")
+    folders = [find_run(run) for run in runs]
+    rows = [_row(folder) for folder in folders]
+    headline = rows[0]["headline"]
+    if any(row["headline"] != headline for row in rows):
+        kinds = ", ".join(f"{row['name']}: {row['headline']}" for row in rows)
+        raise AscError(f"compare: the runs have different headline metrics ({kinds})")
+    first = predictions.read(folders[0] / "predictions.csv")
+    trained = files.read_json(folders[0] / "metrics.json")["trained_recordings"]
+    for folder, row in zip(folders[1:], rows[1:], strict=True):
+        other = predictions.read(folder / "predictions.csv")
+        row["against_first"] = comparison.compare(
+            first, other, headline, {int(fold): n for fold, n in trained.items()}
+        )
+    return {"metric": headline, "runs": rows}
+
+
+def _row(folder: Path) -> dict[str, Any]:
+    metrics = of_run(folder)
+    settings = recipe.load(folder / "recipe.yaml").settings
+    return {
+        "run": str(folder),
+        "name": folder.name.rpartition("-")[0],
+        "description": settings["description"],
+        "seed": settings["training"]["seed"],
+        "headline": metrics["headline"],
+        "value": metrics[metrics["headline"]],
+        "error": metrics["error"],
+        "paper_error": settings["paper"]["error"] if settings["paper"] else None,
+        "intervals": metrics["intervals"],
+        "curve": curve(folder),
+    }
+
+
+def curve(folder: Path) -> list[dict[str, Any]]:
+    """The folds' histories averaged: per epoch the training loss and the test fold's accuracy."""
+    folds = [_history(path) for path in sorted(folder.glob("fold*/history.csv"))]
+    return [
+        {
+            "epoch": int(rows[0]["epoch"]),
+            "train_loss": _mean([row["train_loss"] for row in rows]),
+            "test_accuracy": _mean([row["test_accuracy"] for row in rows]),
+        }
+        for rows in zip(*folds, strict=False)
+    ]
+
+
+def _history(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as source:
+        return list(csv.DictReader(source))
+
+
+def _mean(values: Sequence[str]) -> float | None:
+    numbers = [float(value) for value in values if value]
+    return sum(numbers) / len(numbers) if numbers else None
