@@ -8,7 +8,7 @@ a block at a time, so that a day of audio needs no more memory than a minute.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,18 @@ def content(path: Path) -> str:
         while len(block := _decode(sound, int(BLOCK_SECONDS * sound.samplerate), path)):
             digest.update(block.tobytes())
     return digest.hexdigest()
+
+
+def converted(
+    blocks: Iterable[np.ndarray], source_rate: int, target_rate: int
+) -> Iterator[np.ndarray]:  # each (n,) or (n, channels) -> each (m,)
+    """Samples that come from elsewhere, made what `blocks` gives for a file that holds them."""
+    resample = _resampler(source_rate, target_rate)
+    for block in blocks:
+        whole = np.asarray(block, np.float32)
+        yield resample(whole if whole.ndim == 1 else whole.mean(axis=1, dtype=np.float32), False)
+    if len(rest := resample(np.zeros(0, np.float32), True)):
+        yield rest
 
 
 def _resampler(source_rate: int, target_rate: int) -> Callable[[np.ndarray, bool], np.ndarray]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -44,6 +44,17 @@ def load(room: str, name: str) -> ModuleType:
     """The module behind a name. Raises AscError with the nearest known name."""
     require(room, name)
     return importlib.import_module(f"asc_cli.{room}.{name}")
+
+
+def lazy(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__`: public name → its file, imported when the name is asked for."""
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+
+    return get
 
 
 def require(room: str, name: str) -> None:

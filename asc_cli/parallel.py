@@ -12,19 +12,24 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import joblib
-
 from asc_cli.errors import AscError
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _alone: contextlib.AbstractContextManager | None = None  # holds a worker process to one thread
 
 
+def cores() -> int:
+    """Processors that this process may use."""
+    import joblib
+
+    return joblib.cpu_count()
+
+
 def workers(jobs: int | None) -> int:
     """How many workers `--jobs` asks for: all processors when None. Raises AscError below 1."""
     if jobs is not None and jobs < 1:
         raise AscError(f"--jobs {jobs}: at least 1 was expected")
-    return jobs or joblib.cpu_count()
+    return jobs or cores()
 
 
 def each(function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None) -> Iterator[Any]:
@@ -34,11 +39,13 @@ def each(function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None)
     backend, the tasks go there instead.
     """
     tasks = list(tasks)
-    n = min(workers(jobs), len(tasks))
+    n = min(workers(jobs), len(tasks)) if jobs is not None or len(tasks) > 1 else 1
     if n <= 1:
         with one_thread():
             yield from (function(*task) for task in tasks)
         return
+    import joblib
+
     pool = joblib.Parallel(n_jobs=n, return_as="generator_unordered", batch_size="auto")
     yield from pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
 

@@ -135,6 +135,11 @@ def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     return _validated(path.stem, tree, faults)
 
 
+def resolved(recipe: Recipe | str | Path) -> Recipe:
+    """A recipe as it is, or loaded by its name or path."""
+    return recipe if isinstance(recipe, Recipe) else load(recipe)
+
+
 def from_settings(name: str, settings: dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from a mapping, such as a model's card holds."""
     tree = Tree(copy.deepcopy(settings), {})
@@ -282,4 +287,4 @@ def _known_keys(tree: Tree, section: list[str]) -> list[str]:
     return list(kind.model_fields)
 
 
-__all__ = ["Fault", "Place", "Recipe", "find", "from_settings", "load", "schema"]
+__all__ = ["Fault", "Place", "Recipe", "find", "from_settings", "load", "resolved", "schema"]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from asc_cli.cli import _complete
 from asc_cli.errors import AscError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program.")]
@@ -40,7 +41,18 @@ Set = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="NAME or NAME@VERSION; the default model unless given."),
+    typer.Option(
+        "--model",
+        "-m",
+        help="NAME or NAME@VERSION; the default model unless given.",
+        autocompletion=_complete.models,
+    ),
+]
+Fold = Annotated[
+    int | None, typer.Option(help="Use this fold's member alone, not the average of all.")
+]
+Threshold = Annotated[
+    float, typer.Option(min=0, max=1, help='A scene less probable than this is "unsure".')
 ]
 
 

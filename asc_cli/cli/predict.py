@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from asc_cli.cli._options import Model
+from asc_cli.cli import _screen
+from asc_cli.cli._options import Fold, Jobs, Model, Threshold
+from asc_cli.errors import AscError
 
 
 def command(
-    paths: Annotated[list[Path], typer.Argument(help="Recordings.", show_default=False)],
-    model: Model = None,
-    fold: Annotated[
-        int | None, typer.Option(help="Use this fold's member alone, not the average.")
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Files, folders with all below them, 'patterns*.wav', or - for sound on stdin.",
+            show_default=False,
+        ),
     ] = None,
+    files_from: Annotated[
+        str | None,
+        typer.Option("--files-from", help="A list, a path a line; - is stdin.", show_default=False),
+    ] = None,
+    model: Model = None,
+    fold: Fold = None,
     top: Annotated[int, typer.Option(min=1, help="How many scenes to show for each.")] = 3,
+    threshold: Threshold = 0.0,
+    timeline: Annotated[
+        float | None,
+        typer.Option(help="The scene of every so many seconds.", show_default=False),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Write a row for each recording, or for each part of --timeline."),
+    ] = None,
+    audacity: Annotated[
+        Path | None, typer.Option(help="Write one recording's scenes as an Audacity label track.")
+    ] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Write each recording's embedding into an .npz file.")
+    ] = None,
+    jobs: Jobs = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line, as they come.")
     ] = False,
@@ -24,20 +53,55 @@ def command(
     """Say where recordings were made.
 
     Any rate, depth, number of channels and length. Each bad file gets its reason, the others go
-    on, and the exit code is 3.
+    on, and the exit code is 3. After a crash the same command goes on where it was.
 
     Example: **asc predict clip.wav**
 
     Example: **asc predict --json --model toy_lstm park.flac street.mp3**
-    """
-    from asc_cli import report, workflow
-    from asc_cli.cli import _screen
 
-    failed = False
-    with report.Predictions(top, as_json) as out, _screen.counting("recordings") as progress:
-        for done, prediction in enumerate(workflow.predict(paths, model=model, fold=fold), start=1):
-            failed = failed or prediction.error is not None
-            out.add(prediction.json())
-            progress(done, len(paths))
-    if failed:
+    Example: **asc predict ~/recordings --csv scenes.csv --threshold 0.5**
+
+    Example: **asc predict day.wav --timeline 10 --audacity day.txt**
+
+    Example: **find . -name '\\*.wav' | asc predict --files-from -**
+
+    Example: **cat clip.wav | asc predict -**
+    """
+    from asc_cli import recordings, report, workflow
+
+    named = [*(paths or []), *(recordings.listed(files_from) if files_from else [])]
+    if not named:
+        raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
+    with _found(named) as (found, shown):
+        if audacity and len(found) > 1:
+            raise AscError(f"--audacity: a label track is of one recording; there are {len(found)}")
+        settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
+        with (
+            report.Predictions(top, as_json, csv, audacity, embeddings, settings) as out,
+            _screen.counting("recordings") as progress,
+        ):
+            said = workflow.predict(
+                found, model=model, fold=fold, timeline_s=timeline, threshold=threshold,
+                embeddings=embeddings is not None, jobs=jobs,
+                journal=len(found) > 1 and not shown,
+                resumed=lambda n: _screen.note(f"{n} of {len(found)} were known from before"),
+            )  # fmt: skip
+            for done, prediction in enumerate(said, start=1):
+                row = prediction.json()
+                out.add({**row, "file": shown.get(row["file"], row["file"])}, prediction.embedding)
+                progress(done, len(found))
+    if out.failed:
         raise typer.Exit(3)
+
+
+@contextlib.contextmanager
+def _found(named: list[str]) -> Iterator[tuple[list[Path], dict[str, str]]]:
+    """The files to hear, and the names of those that are called something else."""
+    from asc_cli import recordings
+
+    files = recordings.find([name for name in named if name != recordings.STDIN])
+    if recordings.STDIN not in named:
+        yield files, {}
+        return
+    with recordings.spooled(sys.stdin.buffer) as path:
+        yield [*files, path], {str(path): recordings.STDIN}

@@ -1,26 +1,39 @@
-"""Results → what a person or a program reads."""
+"""Results → what a person or a program reads. Each part is imported when it is asked for."""
 
-from asc_cli.report.output import Predictions, show
-from asc_cli.report.tables import (
-    audit,
-    comparison,
-    dataset,
-    datasets,
-    evaluation,
-    extraction,
-    model,
-    models,
-    recipes,
-    training,
-)
+from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from asc_cli import catalog
+
+if TYPE_CHECKING:
+    from asc_cli.report.live import Live
+    from asc_cli.report.output import show
+    from asc_cli.report.predictions import Predictions
+    from asc_cli.report.tables import (
+        audit,
+        comparison,
+        dataset,
+        datasets,
+        evaluation,
+        exported,
+        extraction,
+        model,
+        models,
+        recipes,
+        training,
+    )
+
+HOMES = {"Live": "live", "Predictions": "predictions", "show": "output"}  # else: tables
 __all__ = [
+    "Live",
     "Predictions",
     "audit",
     "comparison",
     "dataset",
     "datasets",
     "evaluation",
+    "exported",
     "extraction",
     "model",
     "models",
@@ -28,3 +41,5 @@ __all__ = [
     "show",
     "training",
 ]
+
+__getattr__ = catalog.lazy(__name__, {name: HOMES.get(name, "tables") for name in __all__})

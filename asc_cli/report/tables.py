@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
@@ -154,21 +153,6 @@ def confusion(result: dict[str, Any]) -> Table:
     return made
 
 
-def predictions(rows: Sequence[dict[str, Any]], top: int) -> Table:
-    """The most probable scenes of each recording."""
-    made = table("", "file", "seconds>", "scene", "probability>", "")
-    for row in rows:
-        ranked = sorted(row["scenes"].items(), key=lambda item: -item[1])[:top]
-        for place, (scene, probability) in enumerate(ranked):
-            first = place == 0
-            bar = Text("█" * round(probability * BAR_CELLS), style="green" if first else "dim")
-            made.add_row(
-                row["file"] if first else "", f"{row['duration_s']:.1f}" if first else "",
-                Text(scene, style="bold" if first else "dim"), percent(probability), bar,
-            )  # fmt: skip
-    return made
-
-
 def datasets(rows: list[dict[str, Any]]) -> Table:
     made = table("", "name", "scenes>", "recordings>", "folds>", "here", "title")
     for row in rows:
@@ -277,3 +261,16 @@ def _gain(against: dict[str, Any] | None) -> list[str]:
     if against["mcnemar"]:
         return [*gain, f"{against['mcnemar']['p']:.3f}", "McNemar"]
     return [*gain, f"{against['corrected_t']['p']:.3f}", "corrected t"]
+
+
+def exported(result: dict[str, Any]) -> list[Any]:
+    """What `asc export` wrote, and how it differs from the model."""
+    made = table("", "file", "size>", "recordings>", "largest difference>", "same scene>")
+    for row in result["files"]:
+        check = row["check"]
+        cells = (
+            (str(check["recordings"]), f"{check['largest_difference']:.1e}",
+             f"{check['same_scene']}/{check['recordings']}") if check else ("not checked", "", "")
+        )  # fmt: skip
+        made.add_row(row["file"], f"{row['bytes'] / 1e6:.2f} MB", *cells)
+    return [f"{result['model']} → {result['format']}", made]

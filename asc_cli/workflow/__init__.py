@@ -6,18 +6,39 @@
     compare    runs → differences with paired tests
     predict    recordings → scenes with probabilities
 
-These functions join the rooms and decide nothing. torch is imported inside, when it is needed.
+These functions join the rooms and decide nothing. Each is imported when it is asked for, so that
+predicting loads nothing of training; torch is imported inside, when it is needed.
 """
 
-from asc_cli.workflow._compare import compare
-from asc_cli.workflow._evaluate import evaluate
-from asc_cli.workflow._extract import Extraction, extract
-from asc_cli.workflow._predict import Prediction, predict
-from asc_cli.workflow._source import Source, audit, open_source
-from asc_cli.workflow._train import Training, train
+from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from asc_cli import catalog
+
+if TYPE_CHECKING:
+    from asc_cli.workflow._compare import compare
+    from asc_cli.workflow._evaluate import evaluate
+    from asc_cli.workflow._extract import Extraction, extract
+    from asc_cli.workflow._live import listen
+    from asc_cli.workflow._predict import Prediction, predict
+    from asc_cli.workflow._scenes import Model, load_model
+    from asc_cli.workflow._source import Source, audit, open_source
+    from asc_cli.workflow._train import Training, train
+
+FILES = {
+    "_compare": ("compare",),
+    "_evaluate": ("evaluate",),
+    "_extract": ("Extraction", "extract"),
+    "_live": ("listen",),
+    "_predict": ("Prediction", "predict"),
+    "_scenes": ("Model", "load_model"),
+    "_source": ("Source", "audit", "open_source"),
+    "_train": ("Training", "train"),
+}
 __all__ = [
     "Extraction",
+    "Model",
     "Prediction",
     "Source",
     "Training",
@@ -25,7 +46,11 @@ __all__ = [
     "compare",
     "evaluate",
     "extract",
+    "listen",
+    "load_model",
     "open_source",
     "predict",
     "train",
 ]
+
+__getattr__ = catalog.lazy(__name__, {n: file for file, names in FILES.items() for n in names})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from asc_cli import (
     submission,
 )
 from asc_cli.errors import AscError, FileFault
-from asc_cli.workflow import _predict
+from asc_cli.workflow import _windows
 from asc_cli.workflow._source import Source, open_source
 
 CHUNK = 16  # recordings that a worker predicts at a time
@@ -198,15 +197,14 @@ def _answers(
 ) -> list[tuple[tuple[int | None, str], np.ndarray | FileFault]]:
     """In a worker process: a chunk of recordings."""
     answers: list[tuple[tuple[int | None, str], np.ndarray | FileFault]] = []
-    for fold, file in asked:
-        try:
-            scores, _ = _predict.recording(_loaded(model, fold), source.path(file))
-            answers.append(((fold, file), scores))
-        except FileFault as fault:
-            answers.append(((fold, file), FileFault(file, fault.reason)))
+    found = registry.find(model)
+    for fold in dict.fromkeys(fold for fold, _ in asked):
+        named = [file for k, file in asked if k == fold]
+        request = _windows.Request(found, fold)
+        outcomes = _windows.score_files(request, [source.path(file) for file in named])
+        for file, outcome in zip(named, outcomes, strict=True):
+            if isinstance(outcome, FileFault):
+                answers.append(((fold, file), FileFault(file, outcome.reason)))
+            else:
+                answers.append(((fold, file), outcome.whole))
     return answers
-
-
-@functools.lru_cache(maxsize=2)
-def _loaded(model: str, fold: int | None) -> _predict.Loaded:
-    return _predict.load(registry.find(model), fold)

@@ -10,7 +10,7 @@ from typing import Any
 
 from asc_cli import parallel, store
 from asc_cli.errors import FileFault
-from asc_cli.recipe import Recipe
+from asc_cli.recipe import Recipe, resolved
 from asc_cli.workflow._source import Source, feature_of, open_source
 
 INDEX_SECONDS = 5.0  # how often what was hashed is written down, against a kill
@@ -43,7 +43,7 @@ class Extraction:
 
 
 def extract(
-    recipe: Recipe,
+    recipe: Recipe | str | Path,
     *,
     data: Path | None = None,
     jobs: int | None = None,
@@ -52,10 +52,12 @@ def extract(
 ) -> Extraction:
     """Fill the store with the features of every recording of the recipe's dataset.
 
-    jobs: worker processes, one per processor when None. verify: read all audio and all stored
+    recipe: a shipped name, a path, or a Recipe. jobs: worker processes, one per processor when
+    None. verify: read all audio and all stored
     arrays again. progress(done, all) is called as files are finished. A file that has no features
     is in `failed`, and the others go on. Raises AscError when the dataset is not there.
     """
+    recipe = resolved(recipe)
     return fill(open_source(recipe.dataset, data, recipe.subset), recipe, jobs, verify, progress)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli import catalog, clips, files, predictions, scoring, store
+from asc_cli import clips, files, predictions, scoring, store
 from asc_cli.datasets import Recording
 from asc_cli.errors import AscError
 from asc_cli.recipe import Recipe
+from asc_cli.workflow import _model
 from asc_cli.workflow._extract import Extraction
 
 INFERENCE_CLIPS = 256  # clips in a batch when nothing is learned
@@ -112,23 +113,11 @@ def fit(task: Task) -> int:
 
 def build(recipe: Recipe, n_bands: int, n_scenes: int) -> Any:
     """The recipe's model, with fresh weights."""
-    module = catalog.load("models", recipe.model["name"])
-    parameters = {k: v for k, v in recipe.model.items() if k != "name"}
-    return module.build(n_bands, n_scenes, **parameters)
+    return _model.build(recipe.model, n_bands, n_scenes)
 
 
 def clipping_of(recipe: Recipe, feature: store.Feature) -> clips.Clipping:
-    module = catalog.load("features", feature.name)
-    framing = module.framing(feature.sample_rate, **feature.parameters)
-    if recipe.clips.length_frames is not None:
-        return clips.clipping_in_frames(recipe.clips.length_frames, recipe.clips.overlap)
-    return clips.clipping(
-        recipe.clips.length_s,
-        recipe.clips.overlap,
-        feature.sample_rate,
-        framing.frame_samples,
-        framing.hop_samples,
-    )
+    return _model.clipping_of(recipe.clips.model_dump(), feature)
 
 
 def label_indices(

@@ -15,7 +15,7 @@ from typing import Any
 
 from asc_cli import files, home, parallel, predictions, protocol, registry, scoring
 from asc_cli.errors import AscError
-from asc_cli.recipe import Recipe
+from asc_cli.recipe import Recipe, resolved
 from asc_cli.workflow import _fold
 from asc_cli.workflow._extract import Extraction, fill
 from asc_cli.workflow._source import open_source, without
@@ -42,7 +42,7 @@ class Training:
 
 
 def train(
-    recipe: Recipe,
+    recipe: Recipe | str | Path,
     *,
     data: Path | None = None,
     folds: Sequence[int] | None = None,
@@ -53,13 +53,14 @@ def train(
 ) -> Training:
     """Fit, score and register a recipe's model on the folds of its dataset's protocol.
 
-    folds: some of them, all when None. jobs: folds fitted at once, one processor each, so that the
-    result does not depend on how many there are. The same recipe on the same data resumes, or
-    answers at once when it is finished. extracting(done, all) and fitting({fold: progress}) are
-    called now and then. Raises AscError before any training if a file of the dataset is bad, or if
-    the protocol's promises are broken.
+    recipe: a shipped name, a path, or a Recipe. folds: some of them, all when None. jobs: folds
+    fitted at once, one processor each, so that the result does not depend on how many there are.
+    The same recipe on the same data resumes, or answers at once when it is finished.
+    extracting(done, all) and fitting({fold: progress}) are called now and then. Raises AscError
+    before any training if a file of the dataset is bad, or if the protocol's promises are broken.
     """
     started = time.monotonic()
+    recipe = resolved(recipe)
     source = without(open_source(recipe.dataset, data, recipe.subset), recipe.exclude)
     protocol.require(source.dataset, source.listing)
     chosen = _chosen(folds, [split.fold for split in source.listing.splits])

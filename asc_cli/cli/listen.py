@@ -1,0 +1,53 @@
+"""asc listen: the scene around a microphone, as it is."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from asc_cli.cli._options import Fold, Model, Threshold
+from asc_cli.errors import AscError
+
+
+def command(
+    source: Annotated[
+        str | None,
+        typer.Argument(help="- for raw PCM on stdin; the microphone unless given."),
+    ] = None,
+    model: Model = None,
+    fold: Fold = None,
+    threshold: Threshold = 0.0,
+    window: Annotated[float, typer.Option(help="Seconds that each answer is about.")] = 10.0,
+    every: Annotated[float, typer.Option(help="Seconds between answers.")] = 1.0,
+    rate: Annotated[int, typer.Option(min=1000, help="Samples per second.")] = 44100,
+    channels: Annotated[int, typer.Option(min=1, help="Channels, side by side.")] = 1,
+    encoding: Annotated[
+        str, typer.Option(help="Of raw PCM: s16le, s32le or f32le, as ffmpeg calls them.")
+    ] = "s16le",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Say where the microphone is, again and again, until Ctrl-C or the end of the sound.
+
+    The microphone needs the extra `mic`: pip install 'asc-cli[mic]'.
+
+    Example: **asc listen**
+
+    Example: **ffmpeg -i clip.wav -f s16le -ac 1 -ar 44100 - | asc listen - --rate 44100**
+    """
+    from asc_cli import microphone, report, workflow
+
+    if source not in (None, "-"):
+        raise AscError(f"listen {source}: - or nothing was expected; for a file use asc predict")
+    blocks = (
+        microphone.pcm(sys.stdin.buffer, rate, channels, encoding)
+        if source
+        else microphone.blocks(rate, channels)
+    )
+    heard = workflow.listen(
+        blocks, rate, model=model, fold=fold, window_s=window, every_s=every, threshold=threshold
+    )
+    with report.Live(as_json) as out:
+        for row in heard:
+            out.add(row)

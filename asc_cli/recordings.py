@@ -1,0 +1,83 @@
+"""What a person names → recordings: files, folders, globs, lists, and sound on stdin."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from asc_cli import audio
+from asc_cli.errors import AscError
+
+STDIN = "-"
+KNOWN = {*audio.SUFFIXES, *audio.FOREIGN}  # foreign files are named too, each with its remedy
+
+
+def find(named: Sequence[str]) -> list[Path]:
+    """Files in the order they were named, none twice; a folder's, and its folders', sorted.
+
+    A file that is not there is kept, and a folder without recordings: whoever reads it says so.
+    Raises AscError for a pattern that matches nothing.
+    """
+    found: dict[Path, None] = {}
+    for name in named:
+        found.update(dict.fromkeys(_of(name)))
+    return list(found)
+
+
+def listed(source: str) -> list[str]:
+    """The lines of a list of files; `-` is stdin. Raises AscError if it cannot be read."""
+    try:
+        if source == STDIN:
+            lines = sys.stdin.buffer.read().decode().splitlines()
+        else:
+            lines = Path(source).read_text(encoding="utf-8-sig").splitlines()
+    except OSError as fault:
+        raise AscError(f"--files-from {source}: cannot be read ({fault.strerror})") from fault
+    except UnicodeDecodeError as fault:
+        raise AscError(f"--files-from {source}: is not text; a file a line was expected") from fault
+    return [line for line in lines if line.strip()]
+
+
+@contextlib.contextmanager
+def spooled(stdin: IO[bytes]) -> Iterator[Path]:
+    """Sound on stdin as a file: decoders must seek, and memory stays bounded."""
+    with tempfile.TemporaryDirectory(prefix="asc-") as folder:
+        path = Path(folder) / "stdin"
+        with path.open("wb") as file:
+            shutil.copyfileobj(stdin, file, 1 << 20)
+        yield path
+
+
+def _of(name: str) -> Iterable[Path]:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return sorted(_below(path)) or [path]
+    if not os.path.lexists(path) and glob.has_magic(name):
+        matched = sorted(glob.glob(str(path), recursive=True))
+        if not matched:
+            raise AscError(f"{name}: this pattern matches nothing")
+        return [file for match in matched for file in _matched(Path(match))]
+    return [path]
+
+
+def _matched(path: Path) -> Iterable[Path]:
+    return sorted(_below(path)) if path.is_dir() else [path]
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Recordings under a folder. One that cannot be looked into is named like a file."""
+    unreadable: list[str] = []
+    for under, _, names in os.walk(folder, onerror=lambda fault: unreadable.append(fault.filename)):
+        yield from (Path(under, name) for name in names if _is_recording(name))
+    yield from map(Path, unreadable)
+
+
+def _is_recording(name: str) -> bool:
+    return Path(name).suffix.lower() in KNOWN and not name.startswith("._")  # "._": macOS's own

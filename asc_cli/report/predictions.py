@@ -1,0 +1,153 @@
+"""Predictions as they come → JSON lines, a CSV, an Audacity label track, embeddings, a table."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from asc_cli import files
+from asc_cli.errors import AscError
+
+COLUMNS = ("file", "start", "end", "scene", "probability")  # then the scenes, model, …
+LAST_COLUMNS = ("model", "settings", "error")
+
+
+class Predictions:
+    """A JSON line each as they come, or a table when all are there; files beside either.
+
+    csv_file: a row a recording, or a part of its timeline, as they come. audacity_file: labels of
+    one recording. embeddings_file: arrays `files` (n,), `embeddings` (n, D) and `model`, when all
+    are there. settings: what the CSV says that was asked for. Bad files go to stderr too, so that
+    they are seen when stdout is a file.
+    """
+
+    def __init__(
+        self,
+        top: int = 3,
+        as_json: bool = False,
+        csv_file: Path | None = None,
+        audacity_file: Path | None = None,
+        embeddings_file: Path | None = None,
+        settings: dict[str, Any] | None = None,
+    ):
+        self.top, self.as_json = top, as_json
+        self.csv_file, self.audacity_file = csv_file, audacity_file
+        self.embeddings_file = embeddings_file
+        self.settings = " ".join(f"{k}={v}" for k, v in (settings or {}).items() if v is not None)
+        self.rows: list[dict[str, Any]] = []
+        self.embeddings: list[tuple[dict[str, Any], Any]] = []
+        self.failed = 0
+        self._csv: IO[str] | None = None
+        self._scenes: list[str] | None = None
+        self._held: list[dict[str, Any]] = []  # bad files before the scenes' names are known
+
+    def __enter__(self) -> Predictions:
+        if self.csv_file:
+            self._csv = _opened(self.csv_file)
+        return self
+
+    def add(self, row: dict[str, Any], embedding: Any = None) -> None:
+        if "error" in row:
+            self.failed += 1
+            print(f"asc: {row['file']}: {row['error']}", file=sys.stderr, flush=True)
+        if self._csv:
+            self._write(row)
+        if embedding is not None:
+            self.embeddings.append((row, embedding))
+        if self.audacity_file and "error" not in row:
+            files.write_text(self.audacity_file, "".join(labels(row)))
+        if self.as_json:
+            print(json.dumps(row, ensure_ascii=False), flush=True)
+        elif "error" not in row:
+            self.rows.append(row)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._csv:
+            self._write_held()
+            self._csv.close()
+        if self.embeddings_file and kind is None:
+            _write_embeddings(self.embeddings_file, self.embeddings)
+        if self.rows:
+            from asc_cli.report import timeline
+            from asc_cli.report.output import console
+
+            rows = sorted(self.rows, key=lambda row: row["file"])
+            with contextlib.suppress(BrokenPipeError):  # `asc predict … | head`
+                console().print(*timeline.shown(rows, self.top), sep="\n")
+
+    def _write(self, row: dict[str, Any]) -> None:
+        assert self._csv is not None
+        if self._scenes is None and "error" in row:
+            self._held.append(row)
+            return
+        table = csv.writer(self._csv, lineterminator="\n")
+        if self._scenes is None:
+            self._scenes = list(row["scenes"])
+            table.writerow([*COLUMNS, *self._scenes, *LAST_COLUMNS])
+            self._write_held()
+        table.writerows(cells(row, self._scenes, self.settings))
+        self._csv.flush()
+
+    def _write_held(self) -> None:
+        assert self._csv is not None
+        held, self._held = self._held, []
+        if held and self._scenes is None:  # not one good file: a table without scenes
+            self._scenes = []
+            csv.writer(self._csv, lineterminator="\n").writerow([*COLUMNS, *LAST_COLUMNS])
+        for row in held:
+            self._write(row)
+
+
+def cells(row: dict[str, Any], scenes: list[str], settings: str) -> Iterator[list[Any]]:
+    """A prediction's rows of the CSV."""
+    if "error" in row:
+        blank = [""] * (len(COLUMNS) - 1 + len(scenes) + 1)
+        yield [row["file"], *blank, settings, row["error"]]
+        return
+    whole = {"start_s": 0.0, "end_s": row["duration_s"], **row}
+    for part in row.get("timeline", [whole]):
+        yield [
+            row["file"], f"{part['start_s']:.3f}", f"{part['end_s']:.3f}",
+            part["scene"], repr(part["probability"]),
+            *(repr(part["scenes"][scene]) for scene in scenes), row["model"], settings, "",
+        ]  # fmt: skip
+
+
+def labels(row: dict[str, Any]) -> Iterator[str]:
+    """A prediction's stretches as lines of an Audacity label track: start, end, text."""
+    whole = {"start_s": 0.0, "end_s": row["duration_s"], **row}
+    for part in row.get("stretches", [whole]):
+        text = f"{part['scene']} {100 * part['probability']:.0f} %"
+        yield f"{part['start_s']:.6f}\t{part['end_s']:.6f}\t{text}\n"
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w", newline="", encoding="utf-8")
+    except OSError as fault:
+        raise AscError(f"--csv {path}: cannot be written ({fault.strerror})") from fault
+
+
+def _write_embeddings(path: Path, embeddings: list[tuple[dict[str, Any], Any]]) -> None:
+    import numpy as np
+
+    names = np.array([row["file"] for row, _ in embeddings], dtype=np.str_)
+    model = np.array(embeddings[0][0]["model"] if embeddings else "")
+    stacked = np.stack([v for _, v in embeddings]) if embeddings else np.zeros((0, 0), np.float32)
+    try:
+        with files.replacing(path) as temporary, temporary.open("wb") as out:
+            np.savez(out, files=names, embeddings=stacked, model=model)
+    except OSError as fault:
+        raise AscError(f"--embeddings {path}: cannot be written ({fault.strerror})") from fault

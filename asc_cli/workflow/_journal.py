@@ -1,0 +1,77 @@
+"""The journal of a long prediction: what was said of each file, so that a crash costs little.
+
+    $ASC_HOME/predictions/<hash of model, settings and command>.jsonl
+
+A line a file: {"path": …, "stamp": [size, mtime_ns, ctime_ns], "said": …}. A line counts only
+while the file still has that stamp. Lines are appended whole; one that a crash cut short is
+skipped. The journal goes when the command has finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from asc_cli import home
+from asc_cli.errors import AscError
+
+
+def stamp(path: Path) -> list[int] | None:
+    """What changes when a file does; None for one that cannot be looked at."""
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return [now.st_size, now.st_mtime_ns, now.st_ctime_ns]
+
+
+class Journal:
+    """One command's journal. Several processes may append to it at once."""
+
+    def __init__(self, *key: Any):
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+        self.file = home.home() / "predictions" / f"{digest}.jsonl"
+
+    def read(self) -> dict[Path, tuple[list[int], dict[str, Any]]]:
+        """path → (stamp, what was said)."""
+        try:
+            lines = self.file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return {}
+        found = {}
+        for line in lines:
+            try:
+                row = json.loads(line)
+                found[Path(row["path"])] = row["stamp"], row["said"]
+            except (ValueError, KeyError, TypeError):  # cut short by a crash: said again
+                continue
+        return found
+
+    def add(self, rows: Iterable[tuple[Path, list[int] | None, dict[str, Any]]]) -> None:
+        """Append (path, stamp, what was said) lines, in one write."""
+        lines = "".join(
+            json.dumps({"path": str(path), "stamp": stamped, "said": said}) + "\n"
+            for path, stamped, said in rows
+            if stamped is not None
+        )
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with self.file.open("ab") as out:
+                out.write((b"" if self._ends_whole() else b"\n") + lines.encode())
+        except OSError as fault:
+            raise AscError(f"journal {self.file}: cannot be written ({fault.strerror})") from fault
+
+    def finish(self) -> None:
+        self.file.unlink(missing_ok=True)
+
+    def _ends_whole(self) -> bool:
+        try:
+            with self.file.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                return file.read(1) == b"\n"
+        except OSError:  # not there, or empty
+            return True
