@@ -6,7 +6,7 @@ python docs/generate.py --check    exit 1, naming those that are not as the code
 
 from __future__ import annotations
 
-import inspect
+import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -145,10 +145,11 @@ def documented(definition: str) -> tuple[str, dict[str, str]]:
     room, _, name = definition.partition("_")
     if not name:
         return "", {}
-    module = catalog.load(room, name)
-    entry = inspect.getdoc(getattr(module, catalog.ENTRY[room])) or ""
+    tree = ast.parse((catalog.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8"))
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    entry = ast.get_docstring(functions[catalog.ENTRY[room]]) or ""
     meanings = dict(re.findall(r"^(\w+): (.+(?:\n(?!\w+: |\n).+)*)", entry, re.MULTILINE))
-    return f"```text\n{(module.__doc__ or '').strip()}\n```", meanings
+    return f"```text\n{(ast.get_docstring(tree) or '').strip()}\n```", meanings
 
 
 def keys(body: dict[str, Any], meanings: dict[str, str]) -> str:
