@@ -60,8 +60,8 @@ def test_generated_pages_are_current(generate: ModuleType, monkeypatch: pytest.M
 def test_a_page_that_is_not_current_is_named_and_can_be_written_again(
     generate: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    (tmp_path / "commands.md").write_text("old")
-    (tmp_path / "recipes.md").write_text(generate.recipes_page(), encoding="utf-8")
+    for name, text in {**generate.pages(), "commands.md": "old"}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.setattr(generate, "REFERENCE", tmp_path)
     monkeypatch.setattr(sys, "argv", ["generate.py", "--check"])
     with pytest.raises(SystemExit, match=r"commands\.md not as the code has it: make reference"):
