@@ -106,7 +106,7 @@ def section(command: Any, name: str) -> str:
         return text + "".join(inside)
     context = typer.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
-    shown = "".join(f"\n```console\n$ {example}\n```\n" for example in examples)
+    shown = "".join(f"\n```sh\n{example}\n```\n" for example in examples)
     return f"{text}\n```text\n{usage}\n```\n{shown}{options(command, context)}"
 
 
@@ -224,7 +224,7 @@ def datasets_page() -> str:
     text = WRITTEN_BY + DATASETS
     for name in catalog.names("datasets"):
         published = catalog.load("datasets", name).DATASET
-        text += f"\n## {name}\n\n{published.title}.\n\n" + table(["", ""], facts(published))
+        text += f"\n## {name}\n\n" + table(["title", escaped(published.title)], facts(published))
     return text
 
 

@@ -28,10 +28,8 @@ def blocks(page: Path) -> list[Block]:
 
 
 def commands(found: list[Block]) -> list[str]:
-    """Lines that start with "$ " in console blocks, without it."""
-    lines = [line for b in found if b.language == "console" for line in b.text.splitlines()]
-    assert all(line.startswith("$ ") for line in lines), lines
-    return [line.removeprefix("$ ") for line in lines]
+    """Lines of the shell blocks."""
+    return [line for block in found if block.language == "sh" for line in block.text.splitlines()]
 
 
 def write(found: list[Block], folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Lines of a page's console blocks, run in one process: asc and pytest here, the rest by bash.
+"""Lines of a page's shell blocks, run in one process: asc and pytest here, the rest by bash.
 
 Reads lines from stdin; prints {line: stdout} as JSON, or what went wrong and exits 1.
 """

@@ -43,7 +43,7 @@ def test_a_command_has_help_an_example_and_a_docs_entry(name: str, generate: Mod
     assert all(example.split()[: len(name.split())] == name.split() for example in examples)
     page = (markdown.ROOT / "docs/reference/commands.md").read_text(encoding="utf-8")
     assert f"# {name}\n" in page, f"{name} is not in commands.md; run make reference"
-    assert all(f"$ {example}\n" in page for example in examples)
+    assert all(f"```sh\n{example}\n" in page for example in examples)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
