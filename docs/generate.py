@@ -1,4 +1,4 @@
-"""Write docs/reference/commands.md and recipes.md from the code, or check that they are current.
+"""Write pages of docs/reference/ from the code, or check that they are current.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit 1, naming those that are not as the code would have them
@@ -6,7 +6,7 @@ python docs/generate.py --check    exit 1, naming those that are not as the code
 
 from __future__ import annotations
 
-import inspect
+import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -56,6 +56,15 @@ model starts afresh: the old one's parameters are not the new one's.
 """
 
 
+DATASETS = """\
+# Datasets
+
+What `asc` knows of each dataset; `asc datasets show NAME` prints the same. `asc` looks for it in
+`$ASC_DATA/NAME`, or where `--data` says. [Protocols](../protocols.md) says what is checked, and
+what the metrics are.
+"""
+
+
 def main() -> None:
     stale = []
     for name, text in pages().items():
@@ -72,7 +81,11 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """File name → text of every page that is written from the code."""
-    return {"commands.md": commands_page(), "recipes.md": recipes_page()}
+    return {
+        "commands.md": commands_page(),
+        "recipes.md": recipes_page(),
+        "datasets.md": datasets_page(),
+    }
 
 
 # -- commands ---------------------------------------------------------------------------------
@@ -93,7 +106,7 @@ def section(command: Any, name: str) -> str:
         return text + "".join(inside)
     context = typer.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
-    shown = "".join(f"\n```console\n$ {example}\n```\n" for example in examples)
+    shown = "".join(f"\n```sh\n{example}\n```\n" for example in examples)
     return f"{text}\n```text\n{usage}\n```\n{shown}{options(command, context)}"
 
 
@@ -110,7 +123,7 @@ def options(command: Any, context: Any) -> str:
     for parameter in command.params:
         record = parameter.get_help_record(context)
         if record and not COMMON & set(parameter.opts):
-            rows.append(row(f"`{record[0].strip()}`", escaped(record[1])))
+            rows.append(row(f"`{escaped(record[0])}`", escaped(record[1])))
     return "\n" + table(["argument or option", "meaning"], rows) if rows else ""
 
 
@@ -145,10 +158,11 @@ def documented(definition: str) -> tuple[str, dict[str, str]]:
     room, _, name = definition.partition("_")
     if not name:
         return "", {}
-    module = catalog.load(room, name)
-    entry = inspect.getdoc(getattr(module, catalog.ENTRY[room])) or ""
+    tree = ast.parse((catalog.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8"))
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    entry = ast.get_docstring(functions[catalog.ENTRY[room]]) or ""
     meanings = dict(re.findall(r"^(\w+): (.+(?:\n(?!\w+: |\n).+)*)", entry, re.MULTILINE))
-    return f"```text\n{(module.__doc__ or '').strip()}\n```", meanings
+    return f"```text\n{(ast.get_docstring(tree) or '').strip()}\n```", meanings
 
 
 def keys(body: dict[str, Any], meanings: dict[str, str]) -> str:
@@ -201,6 +215,37 @@ def shipped() -> str:
         loaded = recipe.load(name)
         rows.append(row(f"`{name}`", loaded.dataset, escaped(loaded.settings["description"])))
     return "\n## Recipes that ship with asc\n\n" + table(["recipe", "dataset", "what it is"], rows)
+
+
+# -- datasets ---------------------------------------------------------------------------------
+
+
+def datasets_page() -> str:
+    text = WRITTEN_BY + DATASETS
+    for name in catalog.names("datasets"):
+        published = catalog.load("datasets", name).DATASET
+        text += f"\n## {name}\n\n" + table(["title", escaped(published.title)], facts(published))
+    return text
+
+
+def facts(published: Any) -> list[str]:
+    sizes = dict.fromkeys(f"{train}/{test}" for train, test in published.fold_sizes)
+    known = {
+        "scenes": f"{len(published.labels)}: {', '.join(published.labels)}",
+        "recordings": str(published.recordings or "as many as there are"),
+        "folds": f"{len(published.fold_sizes)}, train/test {', '.join(sizes)}",
+        "sample rate": f"{published.sample_rate} Hz",
+        "official metric": f"{published.metric} (`{published.headline}`)",
+        "to get it": published.obtain,
+        "homepage": f"<{published.homepage}>" if published.homepage else "",
+        "licence": published.licence,
+        "cite": published.citation,
+    }
+    if not published.labels:
+        known["scenes"] = "taken from the data"
+    if not sizes:
+        known["folds"] = "as listed"
+    return [row(key, escaped(value)) for key, value in known.items() if value]
 
 
 # -- Markdown ---------------------------------------------------------------------------------

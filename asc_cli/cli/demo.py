@@ -74,5 +74,5 @@ What next?
   asc predict YOUR.wav                          any recording, any rate and length
   asc datasets show tut2016                     where to get a published dataset
   asc train dcase_lstm --data PATH              the paper's protocol on it
-  asc train my.yaml --data FOLDER               your own scenes, a sub-folder each
+  asc train my.yaml --data my.csv               your own scenes: filename, label, fold
   asc --help                                    everything else"""

@@ -1,0 +1,65 @@
+"""The tutorial works as printed, from the second section on; the demo has a test of its own.
+
+What its commands say as JSON has the keys that docs/reference/formats.md lists.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import markdown
+
+DOCS = markdown.ROOT / "docs"
+FORMATS = (DOCS / "reference" / "formats.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Command → what it printed, for every command of the tutorial after the demo's section."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    blocks = markdown.blocks(DOCS / "tutorial.md")
+    own = next(i for i, block in enumerate(blocks) if "asc datasets make toy" in block.text)
+    markdown.write(blocks, folder)
+    return markdown.run([*markdown.commands(blocks[own:]), "asc evaluate rooms --json"], folder)
+
+
+def test_each_step_says_what_the_page_says(said: dict[str, str]) -> None:
+    checked = said["asc datasets check table --data recordings.csv"]
+    assert "24 recordings; folds (train/test)" in checked
+    assert "The protocol's promises hold." in checked
+    assert "folds (train/test): none" in said["asc datasets check table --data scenes"]
+    assert "n_hidden: 64" in said["asc recipes show rooms.yaml"]
+    assert "rooms@1" in said["asc train rooms.yaml --data recordings.csv"]
+    assert "24 tested recordings" in said["asc evaluate rooms"]
+    assert re.search(r"\* *rooms@2", said["asc models list"])
+    assert said["asc models use rooms@1"].strip() == "rooms@1"
+
+
+def test_json_keys_are_those_of_the_page(said: dict[str, str]) -> None:
+    predicted = [json.loads(line) for line in said[predict()].splitlines()]
+    assert len(predicted) == 8
+    assert set(predicted[0]) == documented("asc predict")
+    assert set(json.loads(said["asc evaluate rooms --json"])) == documented("asc evaluate")
+
+
+def predict() -> str:
+    return "asc predict --model rooms --json scenes/bus/*.wav"
+
+
+def documented(command: str) -> set[str]:
+    """Keys in the row of a command in the table of JSON output, up to the special cases."""
+    row = next(line for line in FORMATS.splitlines() if line.startswith(f"| `{command}` |"))
+    return set(re.findall(r"`(\w+)`", row.split("|")[2].split(";")[0]))
+
+
+def test_the_json_page_knows_what_the_other_commands_print(tmp_path: Path) -> None:
+    names = {"asc datasets list": "", "asc datasets show": "litis", "asc recipes list": ""}
+    lines = {command: f"{command} {name} --json" for command, name in names.items()}
+    said = markdown.run(list(lines.values()), tmp_path)
+    for command, line in lines.items():
+        value = json.loads(said[line])
+        assert set(value[0] if isinstance(value, list) else value) == documented(command)
