@@ -1,7 +1,7 @@
 """Short-time spectra summed into bands: what all filterbank features share.
 
-    X[t, k] = Σ_n w[n] x[t·hop + n] e^{-2πi kn / n_fft}     frames without centring
-    P[t, m] = Σ_k M[k, m] |X[t, k]|²                        or of |X[t, k]|, the magnitude
+X[t, k] = Σ_n w[n] x[t·hop + n] e^{-2πi kn / n_fft}     frames without centring
+P[t, m] = Σ_k M[k, m] |X[t, k]|²                        or of |X[t, k]|, the magnitude
 """
 
 from __future__ import annotations
