@@ -78,6 +78,17 @@ class Paper(Section):
     )
 
 
+class Source(Section):
+    """Where a system was described, and which settings it does not give."""
+
+    reference: str = Field(description="The publication of the system.")
+    stated: tuple[str, ...] = Field((), description="Keys, or sections, that the source gives.")
+    ours: tuple[str, ...] = Field(
+        (), description="Keys, or sections, that we chose: the source is silent or was not at hand."
+    )
+    note: str = Field("", description="What else to know.")
+
+
 class Base(Section):
     """Everything in a recipe but features and model, which depend on what there is."""
 
@@ -91,6 +102,7 @@ class Base(Section):
     evaluation: Evaluation = Evaluation()
     exclude: tuple[str, ...] = Field((), description="Files of the dataset to leave out.")
     paper: Paper | None = Field(None, description="The published figure for this row.")
+    source: Source | None = Field(None, description="What the settings rest on.")
 
 
 class Recipe(BaseModel):
@@ -235,6 +247,7 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
         if whole.dataset not in catalog.names("datasets"):
             what = catalog.unknown("dataset", whole.dataset, catalog.names("datasets"))
             faults = [*faults, Fault(tree.place("dataset"), what)]
+        faults = [*faults, *_unknown_sources(whole, tree)]
     if faults:
         lines = "\n".join(f"  {fault.place}: {fault.what}" for fault in faults)
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
@@ -244,6 +257,20 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
         {**{key: settings[key] for key in settings if key in Recipe.model_fields}, "name": name,
          "settings": settings}
     )  # fmt: skip
+
+
+def _unknown_sources(whole: Base, tree: Tree) -> list[Fault]:
+    """Keys under source.stated and source.ours that are no keys of the recipe."""
+    settings = whole.model_dump(mode="json")
+    known = [name for name, value in settings.items() if not isinstance(value, dict)]
+    for section in (name for name, value in settings.items() if isinstance(value, dict)):
+        known += [section, *(f"{section}.{key}" for key in settings[section])]
+    given = [(k, key) for k in ("stated", "ours") for key in (settings["source"] or {}).get(k, ())]
+    return [
+        Fault(tree.place("source", part), catalog.unknown("key", key, known))
+        for part, key in given
+        if key not in known
+    ]
 
 
 def _fault(error: Any, tree: Tree) -> Fault:
@@ -283,7 +310,7 @@ def _known_keys(tree: Tree, section: list[str]) -> list[str]:
         taken = [p.name for p in catalog.parameters(room, _name_of(tree, section[0]))]
         return ["name", *(["sample_rate"] if room == "features" else []), *taken]
     field = Base.model_fields[section[0]].annotation
-    kind = next(k for k in (Clips, Training, Evaluation, Paper) if k.__name__ in str(field))
+    kind = next(k for k in (Clips, Training, Evaluation, Paper, Source) if k.__name__ in str(field))
     return list(kind.model_fields)
 
 

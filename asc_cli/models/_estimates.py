@@ -42,3 +42,27 @@ def unconverged() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
+
+
+def deal(
+    owners: np.ndarray, labels: np.ndarray, n: int, rng: np.random.Generator
+) -> np.ndarray:  # (B,), (B,) -> (B,)
+    """A number below n for every clip: a recording's clips share one, a scene's recordings spread.
+
+    Never more hands than the rarest scene has recordings, so that none goes without a scene.
+    """
+    recordings, first = np.unique(owners, return_index=True)
+    scenes = labels[first]
+    n = min(n, np.bincount(scenes)[np.unique(scenes)].min())
+    hand = np.empty(len(recordings), np.int64)
+    for scene in np.unique(scenes):
+        those = rng.permutation(np.flatnonzero(scenes == scene))
+        hand[those] = np.arange(len(those)) % n
+    return hand[np.searchsorted(recordings, owners)]
+
+
+def require_recordings(owners: np.ndarray, labels: np.ndarray, n_scenes: int, needed: int) -> None:
+    """Raise AscError for the first scene with fewer than `needed` recordings."""
+    for scene in range(n_scenes):
+        found = len(np.unique(owners[labels == scene]))
+        require_enough(found, scene, n_scenes, needed, "recording(s)")
