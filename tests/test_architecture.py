@@ -38,7 +38,9 @@ def cells(line: str) -> list[str]:
 
 def expanded(allowed: str, rooms: set[str]) -> set[str]:
     """ "errors, files", "–" for none, or "all but cli" → names of rooms."""
-    named = {name.strip("` ").removesuffix(".py") for name in allowed.removeprefix("all but ").split(",")} - {"–"}
+    named = {
+        name.strip("` ").removesuffix(".py") for name in allowed.removeprefix("all but ").split(",")
+    } - {"–"}
     assert named <= rooms, f"the table allows rooms that it does not describe: {named - rooms}"
     return rooms - named if allowed.startswith("all but ") else named
 

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,6 +45,12 @@ def command(
     embeddings: Annotated[
         Path | None, typer.Option(help="Write each recording's embedding into an .npz file.")
     ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw what an attention LSTM listened to in one recording (.png, .svg, .pdf)."
+        ),
+    ] = None,
     jobs: Jobs = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line, as they come.")
@@ -63,6 +69,8 @@ def command(
 
     Example: **asc predict day.wav --timeline 10 --audacity day.txt**
 
+    Example: **asc predict clip.wav --model esc10_ta_sa --explain why.png**
+
     Example: **find . -name '\\*.wav' | asc predict --files-from -**
 
     Example: **cat clip.wav | asc predict -**
@@ -75,6 +83,8 @@ def command(
     with _found(named) as (found, shown):
         if audacity and len(found) > 1:
             raise AscError(f"--audacity: a label track is of one recording; there are {len(found)}")
+        if explain and len(found) > 1:
+            raise AscError(f"--explain: a picture is of one recording; there are {len(found)}")
         settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
         with (
             report.Predictions(top, as_json, csv, audacity, embeddings, settings) as out,
@@ -88,10 +98,22 @@ def command(
             )  # fmt: skip
             for done, prediction in enumerate(said, start=1):
                 row = prediction.json()
+                if explain and not prediction.error:
+                    row |= _explained(found[0], model, fold, explain)
                 out.add({**row, "file": shown.get(row["file"], row["file"])}, prediction.embedding)
                 progress(done, len(found))
     if out.failed:
         raise typer.Exit(3)
+
+
+def _explained(path: Path, model: str | None, fold: int | None, picture: Path) -> dict[str, Any]:
+    """Draw the picture; what `--json` says of it."""
+    from asc_cli import workflow
+    from asc_cli.report.explanation import draw
+
+    explanation = workflow.explain(path, model=model, fold=fold)
+    draw(explanation, picture)
+    return {"salient": explanation.salient, "explained_by_fold": explanation.fold}
 
 
 @contextlib.contextmanager

@@ -47,6 +47,18 @@ def framing(
     return Framing(frame_samples, hop_samples)
 
 
+def centres_hz(
+    sample_rate: int,
+    *,
+    n_mels: int = 64,
+    f_min_hz: float = 0.0,
+    f_max_hz: float | None = None,
+    **_: object,
+) -> np.ndarray:  # -> (n_mels,)
+    """Frequency at the peak of each band's triangle."""
+    return _points_hz(sample_rate, n_mels, f_min_hz, f_max_hz)[1:-1]
+
+
 @functools.lru_cache(maxsize=8)
 def mel_filters(
     sample_rate: int, frame_samples: int, n_mels: int, f_min_hz: float, f_max_hz: float | None
@@ -56,14 +68,21 @@ def mel_filters(
     Written here because librosa.filters takes 1.4 s to import, more than a prediction's maths;
     equal to librosa.filters.mel(htk=False, norm="slaney") in the tests.
     """
-    top = mel_of_hz(sample_rate / 2 if f_max_hz is None else f_max_hz)
-    points_hz = hz_of_mel(np.linspace(mel_of_hz(f_min_hz), top, n_mels + 2))  # (n_mels + 2,)
+    points_hz = _points_hz(sample_rate, n_mels, f_min_hz, f_max_hz)
     bins_hz = np.linspace(0, sample_rate / 2, 1 + frame_samples // 2)[:, None]  # (K, 1)
     low, centre, high = points_hz[:-2], points_hz[1:-1], points_hz[2:]
     rising = (bins_hz - low) / (centre - low)
     falling = (high - bins_hz) / (high - centre)
     triangles = np.maximum(0, np.minimum(rising, falling))  # (K, n_mels)
     return np.ascontiguousarray(triangles * (2 / (high - low)), dtype=np.float32)
+
+
+def _points_hz(
+    sample_rate: int, n_mels: int, f_min_hz: float, f_max_hz: float | None
+) -> np.ndarray:  # -> (n_mels + 2,)
+    """Corners of the triangles, evenly spread in mel: each band's edges are its neighbours'."""
+    top = mel_of_hz(sample_rate / 2 if f_max_hz is None else f_max_hz)
+    return hz_of_mel(np.linspace(mel_of_hz(f_min_hz), top, n_mels + 2))
 
 
 # Slaney's scale: linear below 1 kHz, 200/3 Hz a mel; above, 27 mel to each factor of 6.4

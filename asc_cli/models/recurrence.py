@@ -14,8 +14,7 @@ honoured; a second derivative is not.
 """
 
 import itertools
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from asc_cli.models import recurrence_steps
+from asc_cli.models.recurrence_blocks import each
 from asc_cli.models.recurrence_steps import Trace, Weights
 
 BLOCK = 32  # clips at most: what a block needs for one frame stays in a core's cache
@@ -196,7 +196,7 @@ def _forward(x: Tensor, mask: Tensor | None, weights: Weights, keep: bool) -> li
         own = (array[n] for array in arrays)
         forward_block(frames, valid, n * L.rows, L, packs, bias, gate, *own, keep)
 
-    _each(blocks, run)
+    each(blocks, run)
     return buffers
 
 
@@ -218,7 +218,7 @@ def _backward(
         own = (array[n] for array in arrays)
         backward_block(incoming, valid, n * L.rows, L, packs, gate, *own, dx_array)
 
-    _each(blocks, run)
+    each(blocks, run)
     totals = [_in_order(parts) for parts in sums]
     return (None if dx_shape is None else dx), _gradients(totals, weights, L)
 
@@ -240,29 +240,3 @@ def _gradients(totals: list[Tensor], weights: Weights, L) -> list[Tensor]:
     db = _unpad_rows(functional.pad(totals[1], (0, L.columns - L.both)), weights, both)
     dcodebook = -totals[2].view(L.Kp, L.Hp)[: L.K, : L.H]
     return [dW, dU, db, dcodebook, totals[3][: weights.gate.numel()]]
-
-
-def _each(n: int, run: Callable[[int], None]) -> None:
-    """run(0) … run(n − 1) on torch's number of threads, made for this call (a fork is safe)."""
-    todo, lock = iter(range(n)), threading.Lock()
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        while not failures:
-            with lock:
-                block = next(todo, None)
-            if block is None:
-                return
-            try:
-                run(block)
-            except BaseException as error:  # handed to the caller below
-                failures.append(error)
-
-    others = [threading.Thread(target=work) for _ in range(min(torch.get_num_threads(), n) - 1)]
-    for thread in others:
-        thread.start()
-    work()
-    for thread in others:
-        thread.join()
-    if failures:
-        raise failures[0]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic, overload
 
@@ -33,7 +33,9 @@ _OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}}  # x / 0 is i
 
 def _vector_bytes() -> int:
     """Bytes of the widest vector register of this machine."""
-    features = str(get_host_cpu_features())
+    # set by NUMBA_CPU_FEATURES, to compile for another machine
+    chosen = config.CPU_FEATURES  # type: ignore[attr-defined]
+    features = get_host_cpu_features() if chosen is None else chosen
     if "+avx512f" in features:
         return 64
     return 32 if "+avx2" in features else 16

@@ -4,6 +4,7 @@
     train      a recipe → a scored run and a registered model
     evaluate   a run → trusted metrics
     compare    runs → differences with paired tests
+    explain    a recording → what an attention LSTM listened to
     predict    recordings → scenes with probabilities
 
 These functions join the rooms and decide nothing. Each is imported when it is asked for, so that
@@ -19,6 +20,7 @@ from asc_cli import catalog
 if TYPE_CHECKING:
     from asc_cli.workflow._compare import compare
     from asc_cli.workflow._evaluate import evaluate
+    from asc_cli.workflow._explain import Explanation, explain
     from asc_cli.workflow._extract import Extraction, extract
     from asc_cli.workflow._live import listen
     from asc_cli.workflow._predict import Prediction, predict
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 FILES = {
     "_compare": ("compare",),
     "_evaluate": ("evaluate",),
+    "_explain": ("Explanation", "explain"),
     "_extract": ("Extraction", "extract"),
     "_live": ("listen",),
     "_predict": ("Prediction", "predict"),
@@ -37,6 +40,7 @@ FILES = {
     "_train": ("Training", "train"),
 }
 __all__ = [
+    "Explanation",
     "Extraction",
     "Model",
     "Prediction",
@@ -45,6 +49,7 @@ __all__ = [
     "audit",
     "compare",
     "evaluate",
+    "explain",
     "extract",
     "listen",
     "load_model",

@@ -188,9 +188,9 @@ def test_it_learns(attention):
     """Two scenes, told apart by which half of the bands is loud late in the clip."""
     torch.manual_seed(0)
     model = build(6, 2, attention=attention, n_hidden=16, attention_size=8)
-    x, y = torch.randn(64, 12, 6), torch.arange(64) % 2
+    x, y = torch.randn(32, 12, 6), torch.arange(32) % 2
     x[y == 1, 8:, :3] += 2
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
     for _ in range(40):
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(x), y)

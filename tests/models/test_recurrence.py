@@ -6,7 +6,7 @@ import multiprocessing
 import pytest
 import torch
 
-from asc_cli.models import recurrence, recurrence_steps
+from asc_cli.models import recurrence, recurrence_blocks, recurrence_steps
 from asc_cli.models.lstm import AttentionLSTM
 
 VARIANTS = [(), ("temporal",), ("semantic",), ("temporal", "semantic")]
@@ -230,12 +230,29 @@ def test_mixed_types_fail_with_torch_s_own_message():
         cell((), torch.float32)(torch.zeros(2, 3, F, dtype=torch.float64))
 
 
-def test_a_block_s_error_reaches_the_caller():
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("openmp", [True, False])
+def test_every_block_runs_once_and_errors_reach_the_caller(openmp, monkeypatch, two_threads):
+    if not openmp:
+        monkeypatch.setattr(recurrence_blocks, "_openmp", lambda: None)
+    done = []
+    recurrence_blocks.each(50, done.append)
+    assert sorted(done) == list(range(50))
+
     def fail(n):
         raise ValueError(f"block {n}")
 
     with pytest.raises(ValueError, match="block 0"):
-        recurrence._each(1, fail)
+        recurrence_blocks.each(1, fail)
+    with pytest.raises(ValueError, match="block"):
+        recurrence_blocks.each(9, fail)
 
 
 def _in_child(queue):
@@ -244,7 +261,7 @@ def _in_child(queue):
     queue.put(built(torch.randn(70, 5, F)).sum().item())
 
 
-def test_works_in_a_forked_worker():
+def test_works_in_a_forked_worker(two_threads):
     here = multiprocessing.get_context("fork").SimpleQueue()
     _in_child(here)  # threads ran in this process before the fork
     queue = multiprocessing.get_context("fork").SimpleQueue()

@@ -1,0 +1,114 @@
+"""What a model listened to: laid over the recording rightly, drawn, refused where there is nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asc_cli import recipe, workflow
+from asc_cli.errors import AscError
+from asc_cli.report.explanation import draw
+from asc_cli.workflow import _explain
+from tests.conftest import SMALL, Asc, write
+
+SECONDS = 2.3
+
+
+@pytest.fixture(scope="module")
+def model_home(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASC_HOME", str(folder))
+        for name in ("toy_lstm", "toy_ta", "toy_sa", "toy_ta_sa"):
+            workflow.train(recipe.load(name, SMALL), data=toy_root, folds=[1])
+    return folder
+
+
+@pytest.fixture
+def trained(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASC_HOME", str(model_home))
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    noise = np.random.default_rng(0).normal(0, 0.1, round(SECONDS * 22_050))
+    return write(tmp_path / "clip.wav", noise)
+
+
+def test_attention_is_relative_to_the_average_and_weights_sum_to_one(trained, clip: Path):
+    found = workflow.explain(clip, model="toy_ta_sa")
+    assert found.fold == 1 and found.frames.shape == (len(found.attention), 64)
+    assert found.attention.mean() == pytest.approx(1, abs=0.35)  # exactly 1 where no clips overlap
+    np.testing.assert_allclose(found.codewords.sum(axis=1), 1, atol=1e-5)
+    assert len(found.attention) * found.frame_s == pytest.approx(1.96, abs=0.02)  # 3 whole clips, to the last frame
+    assert np.all(np.diff(found.bands_hz) > 0)
+
+
+def test_one_clip_alone_averages_to_one(trained, tmp_path: Path):
+    noise = np.random.default_rng(0).normal(0, 0.1, 22_050)
+    found = workflow.explain(write(tmp_path / "one.wav", noise), model="toy_ta")
+    assert found.attention.mean() == pytest.approx(1, abs=1e-6)
+    assert found.codewords is None
+
+
+def test_the_scene_is_what_that_member_predicts(trained, clip: Path):
+    found = workflow.explain(clip, model="toy_ta_sa")
+    [said] = workflow.predict([clip], model="toy_ta_sa", fold=1)
+    assert found.scene == said.scene
+    assert found.probability == pytest.approx(said.probability, abs=1e-6)
+
+
+def test_stretches_are_where_attention_is():
+    attention = np.full(400, 0.5)
+    attention[100:120] = 6.0
+    [stretch] = _explain.stretches(attention, 0.01)
+    assert stretch["start_s"] == pytest.approx(1.0, abs=0.06)
+    assert stretch["end_s"] == pytest.approx(1.2, abs=0.06)
+    assert stretch["attention"] > 4
+    assert _explain.stretches(np.ones(400), 0.01) == []
+
+
+def test_two_peaks_close_together_are_one_stretch():
+    attention = np.full(1000, 0.1)
+    attention[100:120] = attention[130:150] = attention[700:730] = 10.0
+    assert len(_explain.stretches(attention, 0.01)) == 2
+
+
+@pytest.mark.parametrize("model", ["toy_ta", "toy_sa", "toy_ta_sa"])
+def test_each_kind_of_attention_is_drawn(trained, clip: Path, tmp_path: Path, model: str):
+    picture = tmp_path / "why.png"
+    draw(workflow.explain(clip, model=model), picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_draws_and_tells_the_seconds(trained, clip: Path, asc: Asc, tmp_path: Path):
+    picture = tmp_path / "why.svg"
+    done = asc("predict", clip, "--model", "toy_ta_sa", "--explain", picture, "--json")
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout)
+    assert row["explained_by_fold"] == 1
+    assert all(0 <= s["start_s"] < s["end_s"] <= SECONDS for s in row["salient"])
+    assert "learnt sound patterns" in picture.read_text() or picture.stat().st_size > 10_000
+    two = asc("predict", clip, clip.with_name("other.wav"), "--explain", picture)
+    assert two.returncode == 1 and "a picture is of one recording; there are 2" in two.stderr
+
+
+def test_what_cannot_be_explained(trained, clip: Path, tmp_path: Path, monkeypatch):
+    with pytest.raises(AscError, match="model toy_lstm@1 is a plain LSTM; it attends to nothing"):
+        workflow.explain(clip, model="toy_lstm")
+    monkeypatch.setattr(_explain, "LONGEST_S", 1.0)
+    with pytest.raises(AscError, match="is 2 s long; at most 1 s can be drawn. Cut out the part"):
+        workflow.explain(clip, model="toy_ta")
+
+
+def test_a_model_without_attention_says_which_have_it(
+    toy_root: Path, clip: Path, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setenv("ASC_HOME", str(tmp_path / "gmm"))
+    overrides = ["training.epochs=1"]
+    workflow.train(recipe.load("toy_mfcc_gmm", overrides), data=toy_root, folds=[1])
+    with pytest.raises(AscError, match="has no attention; train one that has, such as the recipes"):
+        workflow.explain(clip)
