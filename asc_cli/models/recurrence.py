@@ -15,6 +15,7 @@ honoured; a second derivative is not.
 
 import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ from torch.nn import functional
 from asc_cli.models import recurrence_steps
 from asc_cli.models.recurrence_blocks import each
 from asc_cli.models.recurrence_steps import Trace, Weights
+
+if TYPE_CHECKING:  # the kernels are compiled code: loaded when they are first needed
+    from asc_cli.models.recurrence_kernels import Layout
 
 BLOCK = 32  # clips at most: what a block needs for one frame stays in a core's cache
 SMALL = 8192  # clip-frames: below, inference runs the plain steps and loads no compiled code
@@ -87,7 +91,7 @@ def _pad(n: int, unit: int) -> int:
     return -(-n // unit) * unit
 
 
-def _layout(weights: Weights, n_clips: int):
+def _layout(weights: Weights, n_clips: int) -> "Layout":
     """Sizes padded to whole tiles, and where each gate's columns start."""
     from asc_cli.models.recurrence_kernels import MR, NR, Layout
 
@@ -141,7 +145,7 @@ def _panels(M: Tensor) -> np.ndarray:
     return M.unflatten(1, (-1, NR)).transpose(0, 1).contiguous().view(-1).numpy()
 
 
-def _forward_packs(weights: Weights, L) -> tuple[np.ndarray, ...]:
+def _forward_packs(weights: Weights, L: "Layout") -> tuple[np.ndarray, ...]:
     W = _pad_columns(_pad_rows(weights.W, weights), L.Fp)
     U = _pad_columns(_pad_rows(weights.U, weights), L.Hp)
     codebook = functional.pad(weights.codebook, (0, L.Hp - L.H, 0, L.Kp - L.K))
@@ -149,14 +153,14 @@ def _forward_packs(weights: Weights, L) -> tuple[np.ndarray, ...]:
     return _panels(W_both.T), _panels(W[L.both :].T), _panels(-codebook)
 
 
-def _backward_packs(weights: Weights, L) -> tuple[np.ndarray, ...]:
+def _backward_packs(weights: Weights, L: "Layout") -> tuple[np.ndarray, ...]:
     W = _pad_columns(_pad_rows(weights.W, weights), L.Fp)
     U = _pad_columns(_pad_rows(weights.U, weights), L.Hp)
     codebook = functional.pad(weights.codebook, (0, L.Hp - L.H, 0, L.Kp - L.K))
     return _panels(U), _panels(-codebook.T), _panels(W)
 
 
-def _buffers(L, blocks: int, T: int, keep: bool, dtype: torch.dtype) -> list[Tensor]:
+def _buffers(L: "Layout", blocks: int, T: int, keep: bool, dtype: torch.dtype) -> list[Tensor]:
     """xh, S, C, s, g, stat, v: what the forward pass fills, block by block; with `keep` of every
     frame, else of one."""
     frames, slots = (T, T + 1) if keep else (1, 2)
@@ -201,7 +205,11 @@ def _forward(x: Tensor, mask: Tensor | None, weights: Weights, keep: bool) -> li
 
 
 def _backward(
-    dv: Tensor, mask: Tensor | None, weights: Weights, buffers: Sequence[Tensor], dx_shape
+    dv: Tensor,
+    mask: Tensor | None,
+    weights: Weights,
+    buffers: Sequence[Tensor],
+    dx_shape: torch.Size | None,
 ) -> tuple[Tensor | None, list[Tensor]]:
     """Every block backward: δx if its shape is given, and the weights' gradients."""
     from asc_cli.models.recurrence_backward import backward_block
@@ -231,7 +239,7 @@ def _in_order(parts: Tensor) -> Tensor:
     return total
 
 
-def _gradients(totals: list[Tensor], weights: Weights, L) -> list[Tensor]:
+def _gradients(totals: list[Tensor], weights: Weights, L: "Layout") -> list[Tensor]:
     """Padded sums -> gradients in the order and shapes of `Weights`."""
     dWU = totals[0].view(L.columns, L.Fp + L.Hp)
     both = weights.b.shape[0]

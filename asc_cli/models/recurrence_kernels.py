@@ -65,7 +65,7 @@ def product(M, N, K, A, a0, a_row, a_k, B, b0, b_panel, b_k, init, i0, i_row, C,
         for m in range(0, M, MR):
             a = a0 + m * a_row
             at, to = i0 + m * i_row + n, c0 + m * c_row + n
-            tile(A, a, a_row, a_k, B, b, b_k, init, at, i_row, C, to, c_row, K)
+            tile(A, a, a_row, a_k, B, b, b_k, init, at, i_row, C, to, c_row, K)  # type: ignore[call-arg]  # numba gives the typing context
 
 
 @njit(**OPTIONS)

@@ -193,7 +193,7 @@ def _exp(x):
         n = np.floor(x * _LOG2E + _HALF)
         r = x - n * _LN2_HIGH - n * _LN2_LOW
         p = ((((_E0 * r + _E1) * r + _E2) * r + _E3) * r + _E4) * r + _E5
-        return (p * r * r + r + _ONE) * _two_to(n)
+        return (p * r * r + r + _ONE) * _two_to(n)  # type: ignore[call-arg]  # numba gives the typing context
 
     return polynomial
 

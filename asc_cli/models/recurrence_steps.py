@@ -142,9 +142,8 @@ def graphed(x: Tensor, mask: Tensor | None, weights: Weights) -> Tensor:
     """
     tensors = [x, *weights]
     present = mask is not None
-    key = (x.device, present, torch.is_grad_enabled()) + tuple(
-        (t.shape, t.dtype, t.requires_grad) for t in tensors
-    )
+    kinds = tuple((t.shape, t.dtype, t.requires_grad) for t in tensors)
+    key = (x.device, present, torch.is_grad_enabled(), *kinds)
     inputs = (x, *weights, mask) if mask is not None else (x, *weights)
     if key not in _graphs:
         _graphs[key] = (torch.cuda.make_graphed_callables(_flat, _samples(inputs)), [0])
