@@ -115,7 +115,8 @@ def helped(command: Any) -> tuple[str, list[str]]:
     paragraphs = re.split(r"\n\s*\n", (command.help or "").strip())
     found = [EXAMPLE.match(paragraph.strip()) for paragraph in paragraphs]
     words = [p for p, example in zip(paragraphs, found, strict=True) if not example]
-    return "\n\n".join(words), [" ".join(example[1].split()) for example in found if example]
+    plain = [re.sub(r"\\([*_`])", r"\1", example[1]) for example in found if example]
+    return "\n\n".join(words), [" ".join(example.split()) for example in plain]
 
 
 def options(command: Any, context: Any) -> str:
