@@ -47,7 +47,9 @@ def fit(data, folder: Path, epochs: int, report=lambda p: None, **more) -> tuple
     )  # fmt: skip
 
     def accuracy(model: nn.Module) -> float:
-        return float((training.log_probabilities(model, made, 32, "cpu").argmax(1) == labels).mean())
+        return float(
+            (training.log_probabilities(model, made, 32, "cpu").argmax(1) == labels).mean()
+        )
 
     return model, training.descend(model, made, labels, settings, folder, accuracy, report)
 
