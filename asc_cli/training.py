@@ -39,7 +39,6 @@ REPORT_SECONDS = 0.5
 class Settings:
     """How to fit; the defaults are the recipe's."""
 
-    optimiser: str  # adam or rmsprop
     epochs: int
     batch_size: int  # clips
     learning_rate: float
@@ -48,6 +47,7 @@ class Settings:
     fold: int
     curve_every: int  # epochs between points of the test curve; 0: none
     device: str = "cpu"  # cpu or cuda
+    optimiser: str = "adam"  # or rmsprop
 
 
 @dataclass(frozen=True)

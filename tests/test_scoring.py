@@ -144,7 +144,7 @@ def test_devices_are_scored_apart():
 
 # -- clips → recordings -----------------------------------------------------------------------
 
-CLIPS = np.array([[0.6, 0.4], [0.6, 0.4], [0.05, 0.95], [0.3, 0.7]])
+CLIPS = np.log([[0.6, 0.4], [0.6, 0.4], [0.05, 0.95], [0.3, 0.7]])
 OWNERS = np.array([0, 0, 0, 1])
 
 
@@ -162,3 +162,9 @@ def test_summed_logs_are_the_normalised_product():
     out = scoring.recording_scores(CLIPS, OWNERS, 2, "log_sum")
     a, b = 0.6 * 0.6 * 0.05, 0.4 * 0.4 * 0.95
     np.testing.assert_allclose(out, [[a / (a + b), b / (a + b)], [0.3, 0.7]])
+
+
+def test_summed_logs_tell_apart_what_probabilities_cannot():
+    logs = np.array([[-2000.0, 0.0], [0.0, -1999.0]])
+    out = scoring.recording_scores(logs, np.zeros(2, int), 1, "log_sum")
+    np.testing.assert_allclose(out, [[1 / (1 + np.e), np.e / (1 + np.e)]])

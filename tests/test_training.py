@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import threadpoolctl
 import torch
 from torch import nn
 
@@ -46,9 +47,11 @@ def fit(data, folder: Path, epochs: int, report=lambda p: None, **more) -> tuple
     )  # fmt: skip
 
     def accuracy(model: nn.Module) -> float:
-        return float((training.probabilities(model, made, 32, "cpu").argmax(1) == labels).mean())
+        return float(
+            (training.log_probabilities(model, made, 32, "cpu").argmax(1) == labels).mean()
+        )
 
-    return model, training.fit(model, made, labels, settings, folder, accuracy, report)
+    return model, training.descend(model, made, labels, settings, folder, accuracy, report)
 
 
 def test_it_learns_and_writes_its_history(data, tmp_path: Path):
@@ -78,7 +81,7 @@ def test_resumed_is_uninterrupted(data, tmp_path: Path):
     torch.manual_seed(0)
     settings = training.Settings(6, 16, 0.02, 1e-4, 0, 1, 2)
     with pytest.raises(Killed):  # in epoch 2, after its last step and before its checkpoint
-        training.fit(Net(), made, labels, settings, tmp_path / "b", stop, lambda p: None)
+        training.descend(Net(), made, labels, settings, tmp_path / "b", stop, lambda p: None)
     torch.manual_seed(99)  # whatever else went on
     again, resumed = fit(data, tmp_path / "b", 6)
     assert same(whole, again)
@@ -100,7 +103,7 @@ def test_another_seed_or_fold_is_another_order(data, tmp_path: Path):
 
 def test_the_penalty_is_on_weights_not_biases():
     settings = training.Settings(1, 1, 1e-3, 0.5, 0, 1, 0)
-    decayed, free = training.adam(Net(), settings).param_groups
+    decayed, free = training.optimiser_for(Net(), settings).param_groups
     assert {p.ndim for p in decayed["params"]} == {2} and decayed["weight_decay"] == 0.5
     assert {p.ndim for p in free["params"]} == {1} and free["weight_decay"] == 0.0
 
@@ -114,7 +117,7 @@ def test_one_step_is_adam_on_the_loss_with_the_penalty(data, tmp_path: Path):
     theirs.load_state_dict(ours.state_dict())
     wrapped = _Masked(ours)
     settings = training.Settings(1, len(made), 0.01, 0.3, 0, 1, 0)
-    training.fit(wrapped, made, labels, settings, tmp_path, lambda m: 0.0, lambda p: None)
+    training.descend(wrapped, made, labels, settings, tmp_path, lambda m: 0.0, lambda p: None)
     order = np.random.default_rng([0, 1, 1]).permutation(len(made))
     x = torch.from_numpy(made.batch(order)[0])
     optimiser = torch.optim.Adam(theirs.parameters(), lr=0.01)
@@ -132,6 +135,68 @@ class _Masked(nn.Module):
 
     def forward(self, x, mask=None):
         return self.inner(x)
+
+
+class SelfMade(Net):
+    """An estimator: a mean of its own, and the network as a stage."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(4))
+
+    def estimate(self, made, labels, descend, seed):
+        self.mean += torch.from_numpy(made.frames.mean(axis=0)) + seed % 7
+        self.threads = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
+        descend(self.layers, Averaged(made), labels)
+
+
+class Averaged:
+    """Clips as their mean frames."""
+
+    def __init__(self, made):
+        self.made = made
+
+    def __len__(self):
+        return len(self.made)
+
+    def batch(self, which):
+        return self.made.batch(which)[0].mean(axis=1), None
+
+
+class Stage(nn.Sequential):
+    def forward(self, x, mask=None):
+        return super().forward(x)
+
+
+def self_made(data, folder: Path, epochs: int) -> SelfMade:
+    made, labels = data
+    torch.manual_seed(0)
+    model = SelfMade()
+    model.layers = Stage(*model.layers)
+    settings = training.Settings(epochs, 16, 0.02, 1e-4, 0, 1, 1, optimiser="rmsprop")
+
+    def no_curve(model: nn.Module) -> float:
+        raise AssertionError("a stage has no curve of the whole")
+
+    training.fit(model, made, labels, settings, folder, no_curve, lambda p: None)
+    return model
+
+
+def test_an_estimator_fits_itself_on_one_thread_and_its_network_resumes(data, tmp_path: Path):
+    whole = self_made(data, tmp_path / "a", 6)
+    self_made(data, tmp_path / "b", 3)
+    resumed = self_made(data, tmp_path / "b", 6)
+    assert whole.mean.abs().sum() > 0 and same(whole, resumed)
+    assert set(whole.threads) == {1}
+    assert (tmp_path / "a" / "history.csv").read_text().count("\n") == 7
+
+
+def test_rmsprop_is_another_rule_and_resumes_too(data, tmp_path: Path):
+    adam, _ = fit(data, tmp_path / "a", 2)
+    whole, _ = fit(data, tmp_path / "b", 4, optimiser="rmsprop")
+    fit(data, tmp_path / "c", 2, optimiser="rmsprop")
+    resumed, _ = fit(data, tmp_path / "c", 4, optimiser="rmsprop")
+    assert same(whole, resumed) and not same(adam, whole)
 
 
 def test_a_loss_that_is_no_number_stops_with_a_remedy(data, tmp_path: Path):

@@ -3,7 +3,8 @@
     C[n, b]  = the transform at sample n·hop, bin b at f_b = f_min 2^(b / bins_per_octave)
     y[t, b]  = √( mean over the n of slice t of |C[n, b]| )
 
-Bins go up to the last one whose filter stays below half the sample rate. A frame of this feature
+There are as many bins as whole steps fit between f_min and the highest centre whose filter stays
+below half the sample rate. A frame of this feature
 is a slice: slices do not overlap, and hold a whole number of hops. librosa does the transform;
 tuning is fixed, since librosa's estimate would depend on the whole file.
 """
@@ -65,7 +66,7 @@ def framing(
 
 
 def n_bins(sample_rate: int, f_min_hz: float, bins_per_octave: int) -> int:
-    """Bins whose upper edge f_b (1 + bandwidth / 2Q) is below half the sample rate."""
+    """Whole steps up to the centre f where f (1 + bandwidth / 2Q) is half the sample rate."""
     edge = 1 + HANN_BANDWIDTH / (2 * quality(bins_per_octave))
     octaves = math.log2(sample_rate / 2 / (f_min_hz * edge))
     return math.floor(bins_per_octave * octaves)

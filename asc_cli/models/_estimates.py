@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from asc_cli.errors import AscError
 from asc_cli.models import Clips
@@ -32,6 +32,14 @@ def frames_of(clips: Clips, which: np.ndarray) -> np.ndarray:  # (b,) -> (n, F)
 def tensor(array: np.ndarray) -> Tensor:
     """A tensor of its own memory, aligned as torch's is."""
     return torch.from_numpy(np.ascontiguousarray(array)).clone()
+
+
+def frozen_linear(n_in: int, n_out: int) -> nn.Linear:
+    """A linear layer in float64, all zeros, that no gradient reaches: scikit-learn fills it."""
+    layer = nn.Linear(n_in, n_out, dtype=torch.float64).requires_grad_(False)
+    layer.weight.zero_()
+    layer.bias.zero_()
+    return layer
 
 
 @contextlib.contextmanager

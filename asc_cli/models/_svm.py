@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asc_cli.models._estimates import deal, tensor, unconverged
+from asc_cli.models._estimates import deal, frozen_linear, tensor, unconverged
 
 CALIBRATION_FOLDS = 5
 SMALLEST_RANGE = 1e-12
@@ -24,23 +24,19 @@ SMALLEST_RANGE = 1e-12
 class LinearSVM(nn.Module):
     lowest: Tensor  # (H,)
     scale: Tensor  # (H,)
-    weight: Tensor  # (C, H)
-    bias: Tensor  # (C,)
     alpha: Tensor  # (C,)
     beta: Tensor  # (C,)
 
     def __init__(self, H: int, n_scenes: int, low: float, high: float, c: float):
         super().__init__()
         self.low, self.high, self.c = low, high, c
-        shapes = {
-            "lowest": (H,), "scale": (H,), "weight": (n_scenes, H),
-            "bias": (n_scenes,), "alpha": (n_scenes,), "beta": (n_scenes,),
-        }  # fmt: skip
-        for name, shape in shapes.items():
-            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+        shapes = {"lowest": H, "scale": H, "alpha": n_scenes, "beta": n_scenes}
+        for name, size in shapes.items():
+            self.register_buffer(name, torch.zeros(size, dtype=torch.float64))
+        self.linear = frozen_linear(H, n_scenes)
 
     def forward(self, v: Tensor) -> Tensor:  # (B, H) -> (B, C)
-        f = self.scaled(v) @ self.weight.T + self.bias
+        f = self.linear(self.scaled(v))
         return nn.functional.logsigmoid(-(self.alpha * f + self.beta))
 
     def scaled(self, v: Tensor) -> Tensor:  # (B, H) -> (B, H)
@@ -54,7 +50,7 @@ class LinearSVM(nn.Module):
         fold = deal(owners, labels, CALIBRATION_FOLDS, np.random.default_rng(seed))
         splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in np.unique(fold)]
         u = self.scaled(v).numpy()
-        for scene in range(len(self.bias)):
+        for scene in range(len(self.alpha)):
             self._fit_one(scene, u, labels == scene, splits)
 
     def _fit_one(self, scene: int, u: np.ndarray, is_scene: np.ndarray, splits: list) -> None:
@@ -65,7 +61,7 @@ class LinearSVM(nn.Module):
         with unconverged():
             fitted = CalibratedClassifierCV(machine, cv=splits, ensemble=False).fit(u, is_scene)
         whole = fitted.calibrated_classifiers_[0]
-        self.weight[scene] = tensor(whole.estimator.coef_[0])
-        self.bias[scene] = float(whole.estimator.intercept_[0])
+        self.linear.weight[scene] = tensor(whole.estimator.coef_[0])
+        self.linear.bias[scene] = float(whole.estimator.intercept_[0])
         self.alpha[scene] = float(whole.calibrators[0].a_)
         self.beta[scene] = float(whole.calibrators[0].b_)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from asc_cli.errors import AscError
 from asc_cli.models import Clips, Descend, OwnedClips
-from asc_cli.models._estimates import frames_of, require_enough, tensor, unconverged
+from asc_cli.models._estimates import frames_of, frozen_linear, require_enough, tensor, unconverged
 
 BATCH_CLIPS = 64
 SMALLEST_NORM = 1e-12
@@ -34,8 +34,6 @@ class SparseParts(nn.Module):
     parts: Tensor  # (F, K)
     mean: Tensor  # (K,)
     deviation: Tensor  # (K,)
-    weight: Tensor  # (C, K)
-    bias: Tensor  # (C,)
 
     def __init__(
         self, n_bands: int, n_scenes: int, K: int, sparsity: float,
@@ -44,16 +42,13 @@ class SparseParts(nn.Module):
         super().__init__()
         self.sparsity, self.n_passes, self.n_steps = sparsity, n_passes, n_steps
         self.regression_c = regression_c
-        shapes = {
-            "scale": (), "parts": (n_bands, K), "mean": (K,), "deviation": (K,),
-            "weight": (n_scenes, K), "bias": (n_scenes,),
-        }  # fmt: skip
+        shapes = {"scale": (), "parts": (n_bands, K), "mean": (K,), "deviation": (K,)}
         for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+        self.linear = frozen_linear(K, n_scenes)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, T, F) -> (B, C)
-        z = (self.activations(x, mask) - self.mean) / self.deviation
-        return z @ self.weight.T + self.bias
+        return self.linear((self.activations(x, mask) - self.mean) / self.deviation)
 
     def activations(self, x: Tensor, mask: Tensor | None) -> Tensor:  # (B, T, F) -> (B, K)
         """Mean over a clip's frames of h."""
@@ -77,8 +72,9 @@ class SparseParts(nn.Module):
         return h
 
     def estimate(self, clips: OwnedClips, labels: np.ndarray, descend: Descend, seed: int) -> None:
-        for scene, count in enumerate(np.bincount(labels, minlength=len(self.bias))):
-            require_enough(count, scene, len(self.bias), 2, "clips")
+        n_scenes = self.linear.out_features
+        for scene, count in enumerate(np.bincount(labels, minlength=n_scenes)):
+            require_enough(count, scene, n_scenes, 2, "clips")
         frames = frames_of(clips, np.arange(len(clips)))
         if frames.min() < 0:
             raise AscError(
@@ -118,10 +114,12 @@ class SparseParts(nn.Module):
         with unconverged():
             fitted = LogisticRegression(C=self.regression_c, max_iter=1000).fit(scaled, labels)
         weight, bias = fitted.coef_, fitted.intercept_
-        if len(self.bias) == 2:  # scikit-learn gives two scenes one row: that of the second
+        if (
+            self.linear.out_features == 2
+        ):  # scikit-learn gives two scenes one row: that of the second
             weight, bias = np.stack([-weight[0], weight[0]]) / 2, np.array([-1, 1]) * bias[0] / 2
-        self.weight.copy_(tensor(weight))
-        self.bias.copy_(tensor(bias))
+        self.linear.weight.copy_(tensor(weight))
+        self.linear.bias.copy_(tensor(bias))
 
 
 def build(
