@@ -43,7 +43,9 @@ def test_attention_is_relative_to_the_average_and_weights_sum_to_one(trained, cl
     assert found.fold == 1 and found.frames.shape == (len(found.attention), 64)
     assert found.attention.mean() == pytest.approx(1, abs=0.35)  # exactly 1 where no clips overlap
     np.testing.assert_allclose(found.codewords.sum(axis=1), 1, atol=1e-5)
-    assert len(found.attention) * found.frame_s == pytest.approx(1.96, abs=0.02)  # 3 whole clips, to the last frame
+    assert len(found.attention) * found.frame_s == pytest.approx(
+        1.96, abs=0.02
+    )  # 3 whole clips, to the last frame
     assert np.all(np.diff(found.bands_hz) > 0)
 
 
