@@ -6,6 +6,12 @@ A feature module has
     extract(samples, sample_rate, **parameters) -> (T, F) float32
     framing(sample_rate, **parameters) -> Framing
 
+and, so that models on it can be taken elsewhere, perhaps
+
+    onnx(sample_rate, **parameters) -> (nodes in ONNX's text, their constants)
+
+that read `samples` (R, N) and write `frames` (R, T, F).
+
 N samples give T = 1 + (N - frame_samples) // hop_samples frames; frame t covers the samples from
 t · hop_samples on. `context_frames` says how many neighbours on each side a frame depends on
 (deltas do); away from the ends that is all it may depend on, so a long recording can be analysed

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from asc_cli.workflow._compare import compare
     from asc_cli.workflow._evaluate import evaluate
     from asc_cli.workflow._explain import Explanation, explain
+    from asc_cli.workflow._export import export
     from asc_cli.workflow._extract import Extraction, extract
     from asc_cli.workflow._live import listen
     from asc_cli.workflow._predict import Prediction, predict
@@ -32,6 +33,7 @@ FILES = {
     "_compare": ("compare",),
     "_evaluate": ("evaluate",),
     "_explain": ("Explanation", "explain"),
+    "_export": ("export",),
     "_extract": ("Extraction", "extract"),
     "_live": ("listen",),
     "_predict": ("Prediction", "predict"),
@@ -50,6 +52,7 @@ __all__ = [
     "compare",
     "evaluate",
     "explain",
+    "export",
     "extract",
     "listen",
     "load_model",

@@ -1,0 +1,54 @@
+"""asc export: take a model elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asc_cli.cli import _complete
+from asc_cli.cli._options import Json
+
+
+def command(
+    model: Annotated[
+        str, typer.Argument(help="NAME or NAME@VERSION.", autocompletion=_complete.models)
+    ],
+    format: Annotated[
+        str, typer.Option(help="onnx: a file that hears samples. hub: a folder to publish.")
+    ] = "onnx",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="What to write.", show_default="MODEL.onnx or MODEL/"),
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Another file beside it, with 8-bit weights.")
+    ] = False,
+    check: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Recordings, folders or patterns to compare on. Repeatable.",
+            show_default="20 of the model's own dataset, if it is here",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a model for use without asc: samples in, probabilities out, all maths inside.
+
+    The ONNX file takes `samples` (recordings, samples): mono floats at the model's rate, which
+    its metadata names beside the labels; any number, any length. It is run through onnxruntime
+    and compared with the model before it is put in its place. Needs the extra `onnx`.
+
+    Example: **asc export toy_lstm**
+
+    Example: **asc export toy_lstm --output scenes.onnx --int8 --check recordings/**
+
+    Example: **asc export toy_lstm --format hub --output to-upload**
+    """
+    from asc_cli import recordings, report, workflow
+
+    made = workflow.export(
+        model, format, output, int8=int8, check=recordings.find(check or [])
+    )  # fmt: skip
+    report.show(made, report.exported, as_json)

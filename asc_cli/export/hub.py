@@ -1,0 +1,54 @@
+"""A registered model as a folder to publish: weights, card and configuration.
+
+README.md                the model card, headed by what model hubs read
+config.json              the card for programs: labels, feature, recipe, metrics, versions
+card.yaml, fold01.safetensors, …    what the registry keeps, as it is
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from asc_cli import files
+from asc_cli.errors import AscError
+
+KEYS = ("format", "name", "version", "created", "labels", "feature", "recipe", "folds",
+        "metrics", "dataset", "packages")  # fmt: skip
+
+
+def write(card: dict[str, Any], source: Path, target: Path) -> list[Path]:
+    """Fill a new folder. Raises AscError if there is something in `target` already."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise AscError(f"--output {target}: exists; the name of a new folder was expected")
+    building = target.parent / f".tmp-{os.urandom(4).hex()}"
+    building.mkdir(parents=True)
+    try:
+        for path in sorted(source.iterdir()):
+            if path.suffix == ".safetensors" or path.name == "card.yaml":
+                shutil.copyfile(path, building / path.name)
+        config = {key: card[key] for key in KEYS if key in card}
+        files.write_json(building / "config.json", config)
+        said = (source / "README.md").read_text(encoding="utf-8")
+        files.write_text(building / "README.md", front_matter(card) + said)
+        if target.exists():
+            target.rmdir()
+        building.rename(target)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return sorted(target.iterdir())
+
+
+def front_matter(card: dict[str, Any]) -> str:
+    """The YAML that hubs read above a model card."""
+    import yaml
+
+    about = {
+        "library_name": "asc-cli",
+        "pipeline_tag": "audio-classification",
+        "tags": ["acoustic-scene-classification", card["recipe"]["model"]["name"]],
+        "datasets": [card["recipe"]["dataset"]],
+    }
+    return f"---\n{yaml.safe_dump(about, sort_keys=False, allow_unicode=True)}---\n\n"

@@ -1,0 +1,120 @@
+"""A registered model → a file or folder to take elsewhere, checked on recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asc_cli import audio, catalog, files, registry
+from asc_cli.errors import AscError, FileFault
+from asc_cli.workflow import _model, _windows
+
+CHECKED = 20  # recordings of the model's own dataset, when none are named
+FORMATS = ("onnx", "hub")
+
+
+def export(
+    model: str | None,
+    format: str,
+    output: Path | None = None,
+    *,
+    int8: bool = False,
+    check: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """Write a model and say how it differs from the original on recordings.
+
+    format: onnx, one file that hears samples; hub, a folder to publish. int8: an ONNX file with
+    8-bit weights beside the other. check: recordings; some of the model's own dataset, if it is
+    here, when there are none. Raises AscError for what cannot be exported.
+    """
+    if format not in FORMATS:
+        raise AscError(catalog.unknown("format", format, FORMATS))
+    if format == "hub" and int8:
+        raise AscError("--int8: goes with --format onnx")
+    found = registry.find(model)
+    target = output or Path(
+        f"{found.card['name']}.onnx" if format == "onnx" else found.card["name"]
+    )
+    if format == "hub":
+        from asc_cli.export import hub
+
+        written: list[Path] = hub.write(found.card, found.folder, target)
+        rows = [{"file": str(p), "bytes": p.stat().st_size, "check": None} for p in written]
+        return {"model": found.id, "format": format, "files": rows}
+    return {"model": found.id, "format": format, "files": _onnx(found, target, int8, check)}
+
+
+def _onnx(
+    found: registry.Model, target: Path, int8: bool, check: Sequence[Path]
+) -> list[dict[str, Any]]:
+    try:
+        import onnx
+        import onnxruntime  # noqa: F401  (the check needs it: better said now than after the work)
+    except ImportError as fault:
+        raise AscError(
+            f"export: needs the extra `onnx`: pip install 'asc-cli[onnx]' ({fault})"
+        ) from fault
+    from asc_cli.export import int8 as eight
+    from asc_cli.export import whole
+
+    loaded = _model.load(found)
+    module = catalog.load("features", loaded.feature.name)
+    if not hasattr(module, "onnx"):
+        raise AscError(
+            f"export: {found.id} hears {loaded.feature.name}, which has no ONNX form; "
+            "those of log_mel, mel and gammatone have"
+        )
+    front_end = module.onnx(loaded.feature.sample_rate, **loaded.feature.parameters)
+    made = whole.build(loaded, front_end)
+    variants = [(target, made)]
+    if int8:
+        beside = target.with_name(f"{target.stem}.int8{target.suffix}")
+        variants.append((beside, eight.quantised(made)))
+    recordings = list(check) or _own_recordings(found)
+    rows = []
+    for path, variant in variants:
+        with files.replacing(path) as temporary:
+            onnx.save(variant, temporary)
+            compared = _compared(loaded, found, temporary, recordings)
+        rows.append({"file": str(path), "bytes": path.stat().st_size, "check": compared})
+    return rows
+
+
+def _own_recordings(found: registry.Model) -> list[Path]:
+    """Some recordings of the dataset that the model was trained on, if it is on this machine."""
+    from asc_cli.workflow._source import open_source
+
+    try:
+        source = open_source(found.card["recipe"]["dataset"])
+    except AscError:
+        return []
+    names = [recording.file for recording in source.listing.recordings]
+    return [source.path(name) for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
+
+
+def _compared(
+    loaded: _model.Loaded, found: registry.Model, path: Path, recordings: Sequence[Path]
+) -> dict[str, Any] | None:
+    """The file run through onnxruntime beside the model; None without a recording to try."""
+    if not recordings:
+        return None
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    request = _windows.Request(found)
+    differences, same = [], 0
+    for outcome in _windows.score_files(request, recordings):
+        if isinstance(outcome, FileFault):
+            raise AscError(f"--check {outcome}")
+        samples = audio.read(outcome.path, loaded.feature.sample_rate)
+        [scores] = session.run(None, {"samples": samples[None]})
+        differences.append(float(np.abs(scores[0] - outcome.whole).max()))
+        same += int(scores[0].argmax() == outcome.whole.argmax())
+    return {
+        "recordings": len(differences),
+        "largest_difference": max(differences),
+        "same_scene": same,
+    }
