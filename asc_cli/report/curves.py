@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from asc_cli.errors import AscError
-from asc_cli.report.figures import save, subplots
+from asc_cli.report.canvas import save, subplots
 
 STYLES = ("-", "--", "-.", ":")  # told apart without colour too
 

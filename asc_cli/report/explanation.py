@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.report.figures import save, subplots
+from asc_cli.report.canvas import save, subplots
 
 SHOWN_CODEWORDS = 10
 TICKS_HZ = (100, 500, 1000, 2000, 5000, 10_000, 20_000)
