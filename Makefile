@@ -5,9 +5,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEMO   ?= .demo
+DATA   ?=
+SET    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types docs reference bench clean
+.PHONY: help setup demo test check lint types docs reference bench clean \
+        reproduce-litis reproduce-dcase2016
 
 help:            ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 22
@@ -46,6 +49,23 @@ reference: $(READY) ## write docs/reference/ again from the code
 
 bench: $(READY)  ## the benchmarks: ratios measured in one run
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# the paper's four LSTMs; DATA=PATH says where the dataset is, SET='training.epochs=1' overrides
+LSTMS   = $(1)_lstm $(1)_ta $(1)_sa $(1)_ta_sa
+OPTIONS = $(if $(DATA),--data $(DATA)) $(foreach key,$(SET),--set $(key))
+
+define reproduce
+	$(BIN)/asc datasets check $(2) $(if $(DATA),--data $(DATA))
+	@for recipe in $(call LSTMS,$(1)); do \
+	  echo "== $$recipe"; $(BIN)/asc train $$recipe $(OPTIONS) || exit 1; done
+	$(BIN)/asc compare $(call LSTMS,$(1)) --curves $(1)-curves.png
+endef
+
+reproduce-litis: $(READY) ## Table 1 on LITIS Rouen: ours beside the paper's (DATA=PATH)
+	$(call reproduce,litis,litis)
+
+reproduce-dcase2016: $(READY) ## Table 1 on TUT 2016: ours beside the paper's (DATA=PATH)
+	$(call reproduce,dcase,tut2016)
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) $(DEMO) site build dist .pytest_cache .mypy_cache .ruff_cache
