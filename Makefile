@@ -52,13 +52,16 @@ bench: $(READY)  ## the benchmarks: ratios measured in one run
 
 # the paper's four LSTMs; DATA=PATH says where the dataset is, SET='training.epochs=1' overrides
 LSTMS   = $(1)_lstm $(1)_ta $(1)_sa $(1)_ta_sa
-OPTIONS = $(if $(DATA),--data $(DATA)) $(foreach key,$(SET),--set $(key))
+AT      = $(if $(DATA),--data "$(DATA)")
+OPTIONS = $(AT) $(foreach key,$(SET),--set $(key))
+RUN     = $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["run"])'
 
 define reproduce
-	$(BIN)/asc datasets check $(2) $(if $(DATA),--data $(DATA))
-	@for recipe in $(call LSTMS,$(1)); do \
-	  echo "== $$recipe"; $(BIN)/asc train $$recipe $(OPTIONS) || exit 1; done
-	$(BIN)/asc compare $(call LSTMS,$(1)) --curves $(1)-curves.png
+	$(BIN)/asc datasets check $(2) $(AT)
+	@set --; for recipe in $(call LSTMS,$(1)); do echo "== $$recipe"; \
+	  said=$$($(BIN)/asc train $$recipe $(OPTIONS) --json) || exit 1; \
+	  run=$$(echo "$$said" | $(RUN)) || exit 1; set -- "$$@" "$$run"; done; \
+	$(BIN)/asc compare "$$@" --curves $(1)-curves.png
 endef
 
 reproduce-litis: $(READY) ## Table 1 on LITIS Rouen: ours beside the paper's (DATA=PATH)

@@ -92,9 +92,12 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
             faults.append(Fault(place, f"{part} is a value, not a section"))
             return
     try:
-        section[path[-1]] = yaml.safe_load(value)
+        read = yaml.safe_load(value)
     except yaml.YAMLError:
-        section[path[-1]] = value
+        read = value
+    if path[-1] == "name" and section.get("name") != read:
+        section.clear()  # another feature or model: the old one's parameters are not its own
+    section[path[-1]] = read
     tree.places[path] = place
 
 

@@ -60,6 +60,13 @@ def test_another_model_does_not_inherit_parameters(tmp_path: Path):
     assert loaded.model["dropout"] == 0.5 and loaded.training.epochs == 3
 
 
+def test_another_name_from_the_command_line_starts_its_section_afresh():
+    loaded = recipe.load("toy_lstm", ["features.name=mfcc", "features.sample_rate=22050"])
+    assert loaded.features["name"] == "mfcc" and "n_mels" in loaded.features
+    same = recipe.load("toy_lstm", ["model.name=lstm"])
+    assert same.model == recipe.load("toy_lstm").model
+
+
 def test_extends_a_file_beside_it(tmp_path: Path):
     (tmp_path / "base.yaml").write_text("extends: toy_lstm\ntraining: {epochs: 7}\n")
     (tmp_path / "mine.yaml").write_text("extends: base.yaml\nmodel: {n_hidden: 4}\n")
