@@ -14,10 +14,13 @@ exp, tanh and σ have polynomial forms in float32 that LLVM turns into vector co
 error about 1e-7); in float64 they are the library's own, exact to the last bit or so.
 """
 
+import hashlib
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils, config
@@ -29,6 +32,20 @@ MR = 8  # rows of a tile: clips in a block are padded to a multiple of this
 
 _INT = ir.IntType(64)
 _OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}}  # x / 0 is inf; a b + c may fuse
+
+
+def _cache_folder() -> str:
+    """Where compiled kernels are kept: a folder for each state of all these files together.
+
+    numba alone looks only at the file where a kernel stands, and would go on with old primitives
+    under it after an upgrade.
+    """
+    sources = sorted(Path(__file__).parent.glob("recurrence_*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    return str(Path(platformdirs.user_cache_dir("asc", appauthor=False)) / f"kernels-{digest}")
+
+
+config.CACHE_DIR = config.CACHE_DIR or _cache_folder()  # type: ignore[attr-defined]  # numba's own
 
 
 def _vector_bytes() -> int:
