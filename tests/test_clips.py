@@ -86,3 +86,18 @@ def test_an_overlap_that_does_not_move_is_refused():
         AscError, match=r"clips.overlap = 0.999: the step between clips is 0.10 fra"
     ):
         clips.clipping(1.0, 0.999, 22_050, 1024, 220)
+
+
+def test_clips_of_so_many_frames():
+    where = clips.clipping_in_frames(10, 0.5)
+    assert (where.n_frames, where.starts(31).tolist()) == (10, [0, 5, 10, 15, 20])
+    assert clips.clipping_in_frames(1, 0).starts(3).tolist() == [0, 1, 2]
+    with pytest.raises(
+        AscError, match=r"overlap = 0.5: the step between clips of 1 frames is 0.50"
+    ):
+        clips.clipping_in_frames(1, 0.5)
+
+
+def test_features_as_they_are():
+    plain = clips.standardisation([np.full((3, 2), 7, np.float32)], wanted=False)
+    assert plain(np.full((1, 2), 7, np.float32)).tolist() == [[7, 7]]

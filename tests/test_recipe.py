@@ -168,3 +168,12 @@ def test_the_schema_knows_every_section_and_parameter():
     text = str(schema)
     for parameter in catalog.parameters("features", "log_mel"):
         assert f"'{parameter.name}'" in text
+
+
+def test_keys_that_a_source_names_must_be_there(tmp_path: Path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: toy_lstm\nsource: {reference: none, stated: [modle.n_hidden], ours: [clips]}\n"
+    )
+    with pytest.raises(AscError, match=r"unknown key 'modle.n_hidden'; did you mean model.n_hidd"):
+        recipe.load(path)

@@ -4,9 +4,9 @@
     y[t, b]  = √( mean over the n of slice t of |C[n, b]| )
 
 There are as many bins as whole steps fit between f_min and the highest centre whose filter stays
-below half the sample rate. A frame of this feature
-is a slice: slices do not overlap, and hold a whole number of hops. librosa does the transform;
-tuning is fixed, since librosa's estimate would depend on the whole file.
+below half the sample rate. A frame of this feature is a slice: slices do not overlap, and hold a
+whole number of hops. librosa does the transform; tuning is fixed, since librosa's estimate would
+depend on the whole file.
 """
 
 from __future__ import annotations

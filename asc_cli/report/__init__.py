@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from asc_cli.report.live import Live
     from asc_cli.report.output import show
     from asc_cli.report.predictions import Predictions
+    from asc_cli.report.recipes import recipe, recipes
     from asc_cli.report.tables import (
         audit,
         comparison,
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
         extraction,
         model,
         models,
-        recipes,
         training,
     )
 
-HOMES = {"Live": "live", "Predictions": "predictions", "show": "output"}  # else: tables
+HOMES = {
+    "Live": "live",
+    "Predictions": "predictions",
+    "recipe": "recipes",
+    "recipes": "recipes",
+    "show": "output",
+}  # else: tables
 __all__ = [
     "Live",
     "Predictions",
@@ -37,6 +43,7 @@ __all__ = [
     "extraction",
     "model",
     "models",
+    "recipe",
     "recipes",
     "show",
     "training",

@@ -224,16 +224,6 @@ def model(card: dict[str, Any]) -> str:
     return yaml.safe_dump(card, sort_keys=False, allow_unicode=True).rstrip()
 
 
-def recipes(rows: list[dict[str, Any]]) -> Table:
-    made = table("", "recipe", "dataset", "feature", "model", "paper's error>", "what it is")
-    for row in rows:
-        error = "" if row["paper_error"] is None else f"{row['paper_error']:.2f} %"
-        made.add_row(
-            row["recipe"], row["dataset"], row["feature"], row["model"], error, row["description"]
-        )
-    return made
-
-
 def comparison(result: dict[str, Any]) -> list[Any]:
     """Runs side by side; each but the first with its gain over the first."""
     made = table(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asc_cli.workflow._extract import Extraction, extract
     from asc_cli.workflow._live import listen
     from asc_cli.workflow._predict import Prediction, predict
+    from asc_cli.workflow._results import result
     from asc_cli.workflow._scenes import Model, load_model
     from asc_cli.workflow._source import Source, audit, open_source
     from asc_cli.workflow._train import Training, train
@@ -37,6 +38,7 @@ FILES = {
     "_extract": ("Extraction", "extract"),
     "_live": ("listen",),
     "_predict": ("Prediction", "predict"),
+    "_results": ("result",),
     "_scenes": ("Model", "load_model"),
     "_source": ("Source", "audit", "open_source"),
     "_train": ("Training", "train"),
@@ -58,6 +60,7 @@ __all__ = [
     "load_model",
     "open_source",
     "predict",
+    "result",
     "train",
 ]
 

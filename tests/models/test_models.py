@@ -1,0 +1,121 @@
+"""What every model promises, whatever it computes. The LSTMs' tests are in their own files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from asc_cli import catalog, clips, training
+from asc_cli.errors import AscError
+from asc_cli.models import Estimator
+
+F, C, T = 12, 3, 10
+SMALL = {  # parameters that make each model small
+    "cnn": {"n_channels": (4, 4), "dense": 8},
+    "cnn_1max": {"segment_frames": 4, "widths": (2, 3), "n_filters": 4, "n_trees": 3},
+    "gmm": {"n_components": 2},
+    "gru": {"segment_frames": 4, "n_hidden": 8, "n_trees": 3},
+    "mlp": {"n_frames": T, "n_hidden": 8},
+    "sparse_nmf": {"n_parts": 8, "n_passes": 2, "n_steps": 20},
+}
+
+NAMES = [name for name in catalog.names("models") if name != "lstm"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """As a fold is fitted; small sums only wait for more threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def build(name: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    module = catalog.load("models", name)
+    return module.build(F, C, **SMALL[name])
+
+
+def scenes(n_recordings: int = 24, n_frames: int = 25) -> tuple[clips.ClipSet, np.ndarray]:
+    """Recordings of three scenes that differ in their nonnegative mean frames; one is short."""
+    rng = np.random.default_rng(0)
+    means = rng.uniform(1, 3, (C, F))
+    labels = np.arange(n_recordings) % C
+    recordings = [rng.gamma(4, means[label] / 4, (n_frames, F)).astype("f4") for label in labels]
+    recordings[5] = recordings[5][:6]
+    made = clips.cut(
+        recordings, clips.Clipping(T, 5.0), clips.standardisation(recordings, wanted=False)
+    )
+    return made, labels[made.owners]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    name = request.param
+    made, labels = scenes()
+    model = build(name)
+    settings = training.Settings(20, 16, 0.01, 0.0, 0, 1, 0)
+    folder = tmp_path_factory.mktemp(name)
+    training.fit(model, made, labels, settings, folder, lambda m: 0.0, lambda p: None)
+    return name, model, made, labels
+
+
+def test_every_model_is_tried_here():
+    assert set(SMALL) == set(NAMES)
+
+
+def test_it_learns_scenes_that_are_plain(fitted):
+    _, model, made, labels = fitted
+    logs = training.log_probabilities(model, made, 64, "cpu")
+    assert logs.shape == (len(made), C) and np.isfinite(logs).all()
+    np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1)
+    assert (logs.argmax(axis=1) == labels).mean() > 0.9
+
+
+def test_a_reloaded_twin_predicts_the_same_bits(fitted):
+    name, model, made, _ = fitted
+    twin = build(name)
+    twin.load_state_dict({key: value.clone() for key, value in model.state_dict().items()})
+    np.testing.assert_array_equal(
+        training.log_probabilities(twin, made, 64, "cpu"),
+        training.log_probabilities(model, made, 64, "cpu"),
+    )
+
+
+def test_a_mask_that_counts_every_frame_is_no_mask(fitted):
+    _, model, made, _ = fitted
+    x = torch.from_numpy(made.batch(np.arange(4))[0])
+    model.eval()
+    with torch.inference_mode():
+        whole = torch.log_softmax(model(x, None).double(), dim=1)
+        masked = torch.log_softmax(model(x, torch.ones(4, T, dtype=torch.bool)).double(), dim=1)
+    torch.testing.assert_close(whole, masked, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_weight_of_a_network_has_a_gradient(name: str):
+    model = build(name)
+    if isinstance(model, Estimator):
+        pytest.skip("fits itself")
+    model(torch.rand(4, T, F)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", ["gmm", "sparse_nmf", "gru", "cnn_1max"])
+def test_the_same_seed_gives_the_same_bits_and_no_data_is_said(name: str, tmp_path):
+    made, labels = scenes(9)
+    settings = training.Settings(2, 16, 0.01, 0.0, 0, 1, 0)
+    twins = []
+    for folder in ("a", "b"):
+        twins.append(build(name))
+        training.fit(
+            twins[-1], made, labels, settings, tmp_path / folder, lambda m: 0, lambda p: None
+        )
+    first, second = (twin.state_dict() for twin in twins)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    with pytest.raises(AscError, match=r"scene 3 of 3 .* has \d+ .* to train on in this fold"):
+        gone = np.where(labels == 2, 1, labels)
+        gone[:0] = 2
+        training.fit(build(name), made, gone, settings, tmp_path, lambda m: 0, lambda p: None)

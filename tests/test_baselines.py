@@ -1,0 +1,61 @@
+"""The seven systems of Table 1 go the whole road: recipe, store, registry, prediction, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from asc_cli import predictions, recipe, registry, workflow
+
+SEVEN = ("mfcc_gmm", "dnn_mel", "cnn_mel", "dnn_cqt", "sparse_nmf", "rnn_gam", "cnn_gam")
+
+
+@pytest.mark.parametrize("system", SEVEN)
+def test_toy_goes_the_whole_road(system: str, toy_root: Path):
+    name = f"toy_{system}"
+    done = workflow.train(recipe.load(name), data=toy_root, folds=[1], jobs=1)
+    assert 0 <= done.metrics["accuracy"] <= 1 and done.metrics["recordings"] == 15
+    said = predictions.read(done.run / "predictions.csv")
+    rows = {str(toy_root / said.files[row]): said.probabilities[row] for row in (0, 7)}
+    heard = list(workflow.predict(list(rows), model=name, fold=1))
+    assert {prediction.file for prediction in heard} == set(rows)
+    for prediction in heard:
+        probabilities = list(prediction.scenes.values())
+        np.testing.assert_allclose(probabilities, rows[prediction.file], atol=1e-5)
+    assert workflow.result(recipe.load(name)) is not None
+
+
+def test_members_hold_arrays_only(toy_root: Path):
+    workflow.train(recipe.load("toy_rnn_gam"), data=toy_root, folds=[1], jobs=1)
+    model = registry.find("toy_rnn_gam")
+    arrays = load_file(model.member(1))
+    assert {"model.tree.forests.threshold", "model.machine.alpha"} <= set(arrays)
+    assert {p.suffix for p in model.folder.iterdir()} == {".safetensors", ".yaml", ".md"}
+
+
+@pytest.mark.parametrize("system", ["rnn_gam"])
+def test_a_staged_model_cut_short_ends_with_the_same_bits(
+    system: str, toy_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Killed after an epoch of its network: the tree is grown again, the network goes on."""
+    from asc_cli import training
+
+    chosen = recipe.load(f"toy_{system}")
+    whole = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
+    monkeypatch.setenv("ASC_HOME", str(tmp_path / "other"))
+    checkpoint = training.checkpoint
+
+    def then_die(*arguments: object) -> None:
+        checkpoint(*arguments)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "checkpoint", then_die)
+    with pytest.raises(KeyboardInterrupt):
+        workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
+    monkeypatch.setattr(training, "checkpoint", checkpoint)
+    resumed = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
+    first, second = (run / "fold01" / "model.safetensors" for run in (whole.run, resumed.run))
+    assert whole.run != resumed.run and first.read_bytes() == second.read_bytes()

@@ -1,0 +1,77 @@
+"""Table 1 and the marks of whose a setting is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from rich.console import Console
+
+from asc_cli import catalog, recipe
+from asc_cli.report import recipes as tables
+
+BASELINES = [n for n in catalog.recipe_names() if recipe.load(n).settings["source"]]
+
+
+def text(made: object) -> str:
+    console = Console(width=140)
+    with console.capture() as caught:
+        console.print(made)
+    return caught.get()
+
+
+def row(name: str, **more: object) -> dict:
+    return {"recipe": name, "paper_error": None, "our_error": None, **more}
+
+
+def test_table_1_has_every_system_with_both_figures():
+    made = text(
+        tables.table_1([row("litis_dnn_cqt", paper_error=3.4, our_error=0.0512), row("esc10_ta")])
+    )
+    line = next(line for line in made.splitlines() if line.startswith("DNN-CQT"))
+    assert line.split() == ["DNN-CQT", "…_dnn_cqt", "3.40", "%", "5.12", "%", "–", "–", "–"]
+    assert sum(f"…_{system}" in made for system in tables.SYSTEMS) == 11
+
+
+def test_table_1_prints_the_papers_figures():
+    published = {
+        "litis_rnn_gam": 3.4, "litis_cnn_gam": 4.2, "dcase_mfcc_gmm": 27.5, "litis_dnn_cqt": 3.4,
+        "dcase_dnn_cqt": 21.9, "litis_sparse_nmf": 5.4, "dcase_sparse_nmf": 17.3,
+        "dcase_dnn_mel": 23.6, "dcase_cnn_mel": 24.0,
+    }  # fmt: skip
+    assert {name: recipe.load(name).paper.error for name in published} == published  # type: ignore[union-attr]
+
+
+def test_all_seven_have_their_recipes_and_twins():
+    seven = [system for system in tables.SYSTEMS if "_" in system and system != "ta_sa"]
+    assert len(seven) == 7
+    for system in seven:
+        assert {f"esc10_{system}", f"toy_{system}"} <= set(BASELINES)
+        assert {f"litis_{system}", f"dcase_{system}"} & set(BASELINES)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_setting_of_a_baseline_is_the_sources_or_ours(name: str):
+    settings = recipe.load(name).settings
+    idle = {"curve_every", "headline"}  # what is drawn and printed, not computed
+    if settings["model"]["name"] in ("gmm", "sparse_nmf"):  # no gradient: the seed alone counts
+        idle |= set(settings["training"]) - {"seed"}
+    if settings["clips"]["length_frames"]:
+        idle.add("length_s")
+    section = ""
+    for line in tables.recipe(settings).splitlines():
+        section = line.partition(":")[0] if line[0] not in " -" else section
+        key = re.match(r"  (\w+):", line)
+        if key and section in tables.MARKED and key[1] not in idle:
+            assert line.endswith(("# source", "# ours")), line
+
+
+def test_a_key_goes_before_its_section():
+    settings = recipe.load("esc10_rnn_gam").settings
+    shown = tables.recipe(settings)
+    assert re.search(r"  n_hidden: 128 +# ours\n", shown)
+    assert re.search(r"  n_layers: 2 +# source\n", shown)
+
+
+def test_a_recipe_without_a_source_is_plain():
+    assert "#" not in tables.recipe(recipe.load("toy_lstm").settings)

@@ -1,0 +1,37 @@
+"""Which runs count as ours beside a published figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asc_cli import files, recipe, workflow
+
+
+def finished(home: Path, name: str, text: str, n_folds: int, error: float) -> None:
+    folder = home / "runs" / f"esc10_lstm-{name}"
+    files.write_text(folder / "recipe.yaml", text)
+    files.write_json(folder / "metrics.json", {"folds": [{}] * n_folds, "error": error})
+
+
+def test_no_runs_are_no_result():
+    assert workflow.result(recipe.load("esc10_lstm")) is None
+
+
+def test_a_run_on_all_folds_counts(home: Path):
+    whole = recipe.load("esc10_lstm")
+    finished(home, "aa", whole.yaml(), 5, 0.25)
+    assert workflow.result(whole) == {"error": 0.25, "run": "esc10_lstm-aa"}
+
+
+def test_some_folds_and_changed_settings_do_not(home: Path):
+    whole = recipe.load("esc10_lstm")
+    finished(home, "aa", whole.yaml(), 1, 0.2)
+    finished(home, "bb", recipe.load("esc10_lstm", ["training.epochs=3"]).yaml(), 5, 0.2)
+    finished(home, "cc", "dataset: esc10\nno_such_key: 1\n", 5, 0.2)
+    assert workflow.result(whole) is None
+
+
+def test_other_words_do(home: Path):
+    other = recipe.load("esc10_lstm", ["description=another", "paper={error: 1}"])
+    finished(home, "aa", other.yaml(), 5, 0.25)
+    assert workflow.result(recipe.load("esc10_lstm"))["error"] == 0.25
