@@ -56,9 +56,13 @@ def recordings(tmp_path: Path) -> list[Path]:
     rng = np.random.default_rng(0)
     lengths_s = (0.1, 0.99, 1.0, 1.51, 7.3)  # less than a clip, just one, several
     return [
-        write(tmp_path / f"{s}.wav", rng.normal(0, 0.1, int(s * RATE)) * np.linspace(0.01, 1, int(s * RATE)))
+        write(tmp_path / f"{s}.wav", rng.normal(0, 0.1, int(s * RATE)) * louder(int(s * RATE)))
         for s in lengths_s
-    ]  # fmt: skip
+    ]
+
+
+def louder(n: int) -> np.ndarray:
+    return np.linspace(0.01, 1, n)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -31,11 +31,9 @@ RUNS = {  # first words of the commands whose examples run for real
 ELSEWHERE = ("--explain", "export toy_lstm --format", "models remove")  # run by tests of their own
 
 
-def commands(
-    group: click.Group, words: tuple[str, ...] = ()
-) -> Iterator[tuple[str, click.Command]]:
+def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     for name, found in group.commands.items():
-        if isinstance(found, click.Group):
+        if hasattr(found, "commands"):
             yield from commands(found, (*words, name))
         else:
             yield " ".join((*words, name)), found
