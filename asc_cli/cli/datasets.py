@@ -7,10 +7,16 @@ from typing import Annotated
 
 import typer
 
+from asc_cli.cli import _complete
 from asc_cli.cli._options import Data, Json, Subset
 from asc_cli.errors import AscError
 
-Name = Annotated[str, typer.Argument(help="A dataset's name, see `asc datasets list`.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A dataset's name, see `asc datasets list`.", autocompletion=_complete.datasets
+    ),
+]
 
 
 def list_(as_json: Json = False) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from asc_cli.cli import _complete
 from asc_cli.cli._options import Data, Folds, Jobs, Json, Subset
 
 
@@ -19,7 +20,11 @@ def command(
         ),
     ],
     dataset: Annotated[
-        str | None, typer.Option(help="The dataset that a model or predictions are tested on.")
+        str | None,
+        typer.Option(
+            help="The dataset that a model or predictions are tested on.",
+            autocompletion=_complete.datasets,
+        ),
     ] = None,
     data: Data = None,
     subset: Subset = None,

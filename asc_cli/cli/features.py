@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from asc_cli.cli import _complete
 from asc_cli.cli._options import Data, Jobs, Json, Set, Subset
 from asc_cli.errors import AscError
 
@@ -14,11 +15,17 @@ PAPERS = {"features": {"name": "log_mel"}, "model": {"name": "lstm"}}  # what --
 
 def command(
     dataset: Annotated[
-        str | None, typer.Option(help="A dataset's name, see `asc datasets list`.")
+        str | None,
+        typer.Option(
+            help="A dataset's name, see `asc datasets list`.", autocompletion=_complete.datasets
+        ),
     ] = None,
     data: Data = None,
     recipe: Annotated[
-        str | None, typer.Option(help="Take feature and dataset from this recipe.")
+        str | None,
+        typer.Option(
+            help="Take feature and dataset from this recipe.", autocompletion=_complete.recipes
+        ),
     ] = None,
     set: Set = None,
     subset: Subset = None,

@@ -7,9 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from asc_cli.cli import _complete
 from asc_cli.cli._options import Json
 
-Reference = Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]
+Reference = Annotated[
+    str, typer.Argument(help="NAME or NAME@VERSION.", autocompletion=_complete.models)
+]
 
 
 def list_(as_json: Json = False) -> None:

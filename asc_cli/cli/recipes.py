@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from asc_cli.cli import _complete
 from asc_cli.cli._options import Json, Set
 
 
@@ -41,7 +42,9 @@ def list_(as_json: Json = False) -> None:
 
 
 def show(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name or file.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe's name or file.", autocompletion=_complete.recipes)
+    ],
     set: Set = None,
     as_json: Json = False,
 ) -> None:

@@ -6,11 +6,18 @@ from typing import Annotated
 
 import typer
 
+from asc_cli.cli import _complete
 from asc_cli.cli._options import Data, Folds, Jobs, Json, Set, Subset
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name or file, see `asc recipes list`.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="A recipe's name or file, see `asc recipes list`.",
+            autocompletion=_complete.recipes,
+        ),
+    ],
     data: Data = None,
     folds: Folds = None,
     set: Set = None,

@@ -1,0 +1,28 @@
+"""A registered model that nobody trained: benchmarks need its shape, not its answers."""
+
+from __future__ import annotations
+
+
+def untrained(name: str, *overrides: str) -> str:
+    """The paper's front end and LSTM (H = 128) at 22 050 Hz, one member; its id."""
+    import numpy as np
+    import torch
+
+    from asc_cli import clips, home, recipe, registry, store
+    from asc_cli.workflow import _fold
+
+    labels = [f"scene{i}" for i in range(15)]
+    chosen = recipe.load(
+        "toy_lstm", ["model.n_hidden=128", "model.classifier_hidden=128", *overrides]
+    )
+    feature = store.resolve("log_mel", 22_050, {})
+    torch.manual_seed(0)
+    spread = clips.Standardisation(np.full(64, -9, np.float32), np.full(64, 3, np.float32))
+    path = home.home() / "weights.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _fold.save_member(path, _fold.build(chosen, 64, len(labels)), spread)
+    card = {
+        "created": "2026-01-01", "labels": labels, "feature": feature.description(),
+        "recipe": chosen.settings, "metrics": {}, "dataset": {"name": "toy"},
+    }  # fmt: skip
+    return registry.register(name, card, {1: path}).id

@@ -1,0 +1,188 @@
+"""A model taken elsewhere hears what it heard here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from asc_cli import audio, catalog, clips, recipe, registry, store, workflow
+from asc_cli.errors import AscError
+from asc_cli.workflow import _fold
+from tests.conftest import SMALL, tone, write
+
+onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+RATE = 22_050
+SCENES = ("bus", "park", "tram")
+KINDS = {
+    "vanilla": (),
+    "temporal": ("model.attention=[temporal]", "evaluation.aggregate=vote"),
+    "gate_bias": ("model.attention=[temporal]", "model.gate_bias=true"),
+    "semantic": ("model.attention=[semantic]", "evaluation.aggregate=log_sum"),
+    "both": ("model.attention=[temporal,semantic]",),
+}
+
+
+def registered(name: str, *overrides: str, feature: str = "log_mel") -> str:
+    """A model of two members with weights that nobody trained."""
+    chosen = recipe.load("toy_lstm", [*SMALL, *overrides])
+    described = store.resolve(feature, RATE, {})
+    F = catalog.load("features", feature).extract(np.zeros(4_096, "f4"), RATE).shape[1]
+    folder = store.home.home() / "weights"
+    folder.mkdir(parents=True, exist_ok=True)
+    members = {}
+    for fold in (1, 2):
+        torch.manual_seed(fold)
+        network = _fold.build(chosen, F, len(SCENES))
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.mul_(2)  # far from chance, where any export would do; with 3, chaos
+        spread = clips.Standardisation(np.full(F, -9, "f4"), np.full(F, 3, "f4"))
+        members[fold] = folder / f"{name}{fold}.safetensors"
+        _fold.save_member(members[fold], network, spread)
+    card = {
+        "created": "2026-01-01", "labels": list(SCENES), "feature": described.description(),
+        "recipe": chosen.settings, "metrics": {}, "dataset": {"name": "toy"},
+    }  # fmt: skip
+    return registry.register(name, card, members).id
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> list[Path]:
+    rng = np.random.default_rng(0)
+    lengths_s = (0.1, 0.99, 1.0, 1.51, 7.3)  # less than a clip, just one, several
+    return [
+        write(tmp_path / f"{s}.wav", rng.normal(0, 0.1, int(s * RATE)) * louder(int(s * RATE)))
+        for s in lengths_s
+    ]
+
+
+def louder(n: int) -> np.ndarray:
+    return np.linspace(0.01, 1, n)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_file_says_what_the_model_says(kind: str, recordings: list[Path], tmp_path: Path):
+    name = registered(kind, *KINDS[kind])
+    made = workflow.export(name, "onnx", tmp_path / "m.onnx", check=recordings)
+    (row,) = made["files"]
+    assert row["check"]["recordings"] == row["check"]["same_scene"] == len(recordings)
+    assert row["check"]["largest_difference"] <= 1e-4
+    said = [list(p.scenes.values()) for p in workflow.predict(recordings, model=name)]
+    if kind != "temporal":  # whose votes agree
+        assert np.std(said, axis=0).max() > 1e-3  # recordings differ, so the check can fail
+
+
+def test_many_recordings_at_once_and_what_the_metadata_say(recordings: list[Path], tmp_path: Path):
+    workflow.export(registered("m"), "onnx", tmp_path / "m.onnx", check=recordings[:1])
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    samples = audio.read(recordings[-1], RATE)
+    pair = np.stack([samples, samples[::-1]])
+    [together] = session.run(None, {"samples": pair})
+    alone = [session.run(None, {"samples": one[None]})[0][0] for one in pair]
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+    np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-6)
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["labels"]) == list(SCENES)
+    assert (about["sample_rate"], about["model"]) == (str(RATE), "m@1")
+
+
+@pytest.mark.parametrize("feature", ["log_mel", "mel", "gammatone"])
+@pytest.mark.parametrize("frame", [1024, 882, 1018])  # 32 × 32, 21 × 42, and 2 × a prime
+def test_front_ends_equal_their_features(feature: str, frame: int):
+    from asc_cli.export import network
+
+    module = catalog.load("features", feature)
+    nodes, constants = module.onnx(RATE, frame_samples=frame)
+    graph = network.parsed(
+        "float[R, N] samples", "float[R, T, F] frames", nodes,
+        {**network.CONSTANTS, **constants}, "f",
+    )  # fmt: skip
+    made = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", network.OPSET)], ir_version=10
+    )
+    session = onnxruntime.InferenceSession(made.SerializeToString())
+    samples = tone(440, 0.5, RATE) + np.random.default_rng(0).normal(0, 0.01, RATE // 2).astype(
+        "f4"
+    )
+    [frames] = session.run(None, {"samples": samples[None]})
+    np.testing.assert_allclose(
+        frames[0], module.extract(samples, RATE, frame_samples=frame), atol=2e-4, rtol=2e-4
+    )
+
+
+def test_other_networks_go_as_torch_exports_them():
+    from torch import nn
+
+    from asc_cli.export import network
+
+    class Mean(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = nn.Linear(5, 3)
+
+        def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+            return self.last(x.relu().mean(1))
+
+    torch.manual_seed(0)
+    net = Mean().eval()
+    graph = network.graph(net, 7, 5, "member")
+    made = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", network.OPSET)], ir_version=10
+    )
+    session = onnxruntime.InferenceSession(made.SerializeToString())
+    x, mask = torch.randn(4, 7, 5), np.ones((4, 7), bool)
+    given = {i.name: {"x": x.numpy(), "mask": mask}[i.name] for i in session.get_inputs()}
+    np.testing.assert_allclose(session.run(None, given)[0], net(x).detach().numpy(), atol=1e-5)
+
+
+def test_a_network_that_cannot_be_exported_says_so():
+    from torch import nn
+
+    from asc_cli.export import network
+
+    class Odd(nn.Module):
+        def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+            return torch.from_numpy(np.sort(x.numpy(), axis=1))
+
+    with pytest.raises(AscError, match="export: Odd cannot be written as ONNX"):
+        network.graph(Odd(), 7, 5, "member")
+
+
+def test_int8_is_smaller_and_agrees(recordings: list[Path], tmp_path: Path):
+    name = registered("big", "model.n_hidden=96", "model.attention=[semantic]")
+    made = workflow.export(name, "onnx", tmp_path / "m.onnx", int8=True, check=recordings)
+    whole, small = made["files"]
+    assert small["file"].endswith("m.int8.onnx") and small["bytes"] < 0.65 * whole["bytes"]
+    assert whole["check"]["largest_difference"] < 1e-4
+    assert 0 < small["check"]["largest_difference"] < 0.1
+
+
+def test_a_hub_folder_holds_weights_card_and_configuration(tmp_path: Path):
+    workflow.export(registered("m"), "hub", tmp_path / "up")
+    names = {path.name for path in (tmp_path / "up").iterdir()}
+    assert names == {
+        "README.md", "config.json", "card.yaml", "fold01.safetensors", "fold02.safetensors",
+    }  # fmt: skip
+    assert json.loads((tmp_path / "up/config.json").read_text())["labels"] == list(SCENES)
+    text = (tmp_path / "up/README.md").read_text()
+    assert text.startswith("---\nlibrary_name: asc-cli\npipeline_tag: audio-classification\n")
+    with pytest.raises(AscError, match=r"--output .*up: exists; the name of a new folder"):
+        workflow.export("m", "hub", tmp_path / "up")
+
+
+def test_what_cannot_be_says_so(tmp_path: Path):
+    name = registered("m")
+    with pytest.raises(AscError, match="unknown format 'onx'; did you mean onnx"):
+        workflow.export(name, "onx")
+    with pytest.raises(AscError, match="--int8: goes with --format onnx"):
+        workflow.export(name, "hub", tmp_path / "x", int8=True)
+    with pytest.raises(AscError, match="--check .*none.wav: there is no such file"):
+        workflow.export(name, "onnx", tmp_path / "m.onnx", check=[tmp_path / "none.wav"])
+    assert not (tmp_path / "m.onnx").exists()
+    with pytest.raises(AscError, match="hears mfcc, which has no ONNX form"):
+        workflow.export(registered("c", feature="mfcc"), "onnx", tmp_path / "c.onnx")

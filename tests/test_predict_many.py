@@ -1,0 +1,195 @@
+"""Many files: nothing lost, nothing twice, the same answers however they are given."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asc_cli import home, workflow
+from asc_cli.errors import AscError
+from asc_cli.workflow import _predict
+from asc_cli.workflow._journal import Journal, stamp
+from tests.conftest import ROOT, Asc, command, write
+from tests.test_export import registered
+
+RATE = 22_050
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """60 recordings of different lengths, 5 of them bad."""
+    registered("m", "model.attention=[temporal]")
+    noise = np.random.default_rng(0).normal(0, 0.1, 3 * RATE)
+    for i in range(55):
+        write(tmp_path / "many" / f"{i:02d}.wav", noise[i * 100 : RATE + i * 700], RATE)
+    for i in range(5):
+        (tmp_path / "many" / f"bad{i}.wav").write_bytes(b"RIFF" * i)
+    return tmp_path / "many"
+
+
+def rows_of(text: str) -> dict[str, dict]:
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert len({row["file"] for row in rows}) == len(rows)
+    return {row["file"]: row for row in rows}
+
+
+def scenes(row: dict) -> list[float]:
+    return list(row["scenes"].values())
+
+
+def test_killed_and_started_again_it_has_every_line_once(folder: Path, asc: Asc, tmp_path: Path):
+    arguments = ("predict", folder, "--json", "--jobs", 2, "--csv", tmp_path / "all.csv")
+    with (tmp_path / "first").open("w") as out:
+        first = subprocess.Popen(
+            command(*arguments), stdout=out, stderr=subprocess.DEVNULL, cwd=ROOT,
+            start_new_session=True,
+        )  # fmt: skip
+        while first.poll() is None and not (tmp_path / "first").read_text().count("\n"):
+            time.sleep(0.05)
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    again = asc(*arguments)
+    assert again.returncode == 3 and "were known from before" in again.stderr
+    rows = rows_of(again.stdout)
+    assert len(rows) == 60 and sum("error" in row for row in rows.values()) == 5
+    with (tmp_path / "all.csv").open(newline="") as source:
+        table = list(csv.DictReader(source))
+    assert sorted(row["file"] for row in table) == sorted(rows)
+    assert not list((home.home() / "predictions").glob("*")), "a finished run leaves no journal"
+
+
+def test_one_answer_alone_in_a_batch_in_any_number_of_processes(folder: Path, tmp_path: Path):
+    together = {p.file: p for p in workflow.predict(sorted(folder.iterdir()), jobs=2)}
+    for path in (folder / "00.wav", folder / "54.wav"):
+        [alone] = workflow.predict([path])
+        flac = tmp_path / "a.flac"
+        soundfile.write(flac, *soundfile.read(path))
+        [other] = workflow.predict([flac])
+        for said in (alone, other):
+            np.testing.assert_allclose(
+                list(said.scenes.values()), list(together[str(path)].scenes.values()), atol=1e-6
+            )
+
+
+def test_a_list_and_sound_on_stdin(folder: Path, asc: Asc):
+    path = folder / "07.wav"
+    done = asc("predict", "--files-from", "-", "--json", input=f"{path}\n")
+    raw = subprocess.run(
+        command("predict", "-", "--json"), input=path.read_bytes(), capture_output=True, cwd=ROOT
+    )
+    [of_list], [of_sound] = rows_of(done.stdout).values(), rows_of(raw.stdout.decode()).values()
+    assert of_sound["file"] == "-"
+    np.testing.assert_allclose(scenes(of_list), scenes(of_sound), atol=1e-6)
+
+
+def test_nothing_named_says_what_was_expected(asc: Asc):
+    done = asc("predict")
+    assert done.returncode == 1 and "--files-from LIST was expected" in done.stderr
+
+
+def test_a_timeline_is_heard_where_it_sounds(tmp_path: Path):
+    registered("m")
+    rng = np.random.default_rng(0)
+    loud, soft = rng.normal(0, 0.3, 5 * RATE), rng.normal(0, 0.001, 5 * RATE)
+    both = write(tmp_path / "both.wav", np.concatenate([loud, soft]), RATE, subtype="FLOAT")
+    [said] = workflow.predict([both], timeline_s=5)
+    assert said.timeline is not None
+    for part, samples in zip(said.timeline, (loud, soft), strict=True):
+        [alone] = workflow.predict([write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")])
+        assert part.scene == alone.scene
+        assert part.scenes[part.scene] == pytest.approx(alone.scenes[part.scene], abs=0.1)
+    assert said.duration_s == 10 and said.timeline[-1].end_s == 10
+
+
+def test_stretches_of_one_scene_are_merged():
+    def part(start: float, end: float, scene: str, p: float) -> _predict.Stretch:
+        return _predict.Stretch(start, end, scene, p, {"bus": p, "park": 1 - p})
+
+    merged = _predict.merged(
+        [part(0, 10, "bus", 0.6), part(10, 15, "bus", 0.9), part(15, 20, "park", 0.2)]
+    )
+    assert [(m.start_s, m.end_s, m.scene) for m in merged] == [(0, 15, "bus"), (15, 20, "park")]
+    assert merged[0].probability == pytest.approx(0.7)
+
+
+def test_settings_that_cannot_be(tmp_path: Path):
+    registered("m")
+    path = write(tmp_path / "a.wav", np.zeros(RATE), RATE)
+    with pytest.raises(AscError, match=r"timeline 0.5 s: at least 1.0 s, the length of the clips"):
+        list(workflow.predict([path], timeline_s=0.5))
+    with pytest.raises(AscError, match="threshold 2: a probability from 0 to 1"):
+        list(workflow.predict([path], threshold=2))
+    with pytest.raises(AscError, match="--jobs 0: at least 1"):
+        list(workflow.predict([path], jobs=0))
+
+
+def test_below_the_threshold_it_is_unsure_everywhere(folder: Path, asc: Asc, tmp_path: Path):
+    path = folder / "54.wav"
+    done = asc("predict", path, "--threshold", 1, "--csv", tmp_path / "a.csv", "--timeline", 1,
+               "--audacity", tmp_path / "a.txt", "--json")  # fmt: skip
+    [row] = rows_of(done.stdout).values()
+    assert row["scene"] == "unsure" and {p["scene"] for p in row["stretches"]} == {"unsure"}
+    [first, *_] = csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text()))
+    assert list(first) == ["file", "start", "end", "scene", "probability", "bus", "park", "tram",
+                           "model", "settings", "error"]  # fmt: skip
+    assert first["scene"] == "unsure" and first["settings"] == "timeline_s=1.0 threshold=1.0"
+    start, end, label = (tmp_path / "a.txt").read_text().rstrip("\n").split("\t")
+    assert (float(start), float(end)) == (0, pytest.approx(row["duration_s"], abs=1e-3))
+    assert label.startswith("unsure ")
+
+
+def test_embeddings_are_of_each_recording_and_survive_a_crash(
+    folder: Path, tmp_path: Path, asc: Asc
+):
+    done = asc("predict", folder / "00.wav", folder / "01.wav", "--embeddings", tmp_path / "e.npz")
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "e.npz", allow_pickle=False) as kept:
+        assert kept["embeddings"].shape == (2, 16)  # 2 members of 8 hidden units
+        assert [Path(name).name for name in kept["files"]] == ["00.wav", "01.wav"]
+        assert str(kept["model"]) == "m@1"
+        assert np.abs(kept["embeddings"]).max() > 0
+
+
+def test_a_journal_forgets_changed_files_and_torn_lines(tmp_path: Path):
+    a, b = (write(tmp_path / name, np.zeros(100), RATE) for name in ("a.wav", "b.wav"))
+    journal = Journal("key")
+    journal.add([(a, stamp(a), {"error": "1"}), (b, stamp(b), {"error": "2"})])
+    with journal.file.open("a") as out:
+        out.write('{"path": "c.wav", "sta')
+    again = Journal("key")
+    again.add([(a, stamp(a), {"error": "3"}), (tmp_path / "none", None, {"error": "4"})])
+    assert {path: said["error"] for path, (_, said) in again.read().items()} == {a: "3", b: "2"}
+    write(b, np.zeros(200), RATE)
+    assert again.read()[b][0] != stamp(b)
+    again.finish()
+    assert again.read() == {} and Journal("other").file != again.file
+
+
+def test_listening_to_a_pipe_says_what_predict_says(folder: Path, asc: Asc):
+    samples, _ = soundfile.read(folder / "54.wav", dtype="int16")
+    done = subprocess.run(
+        command("listen", "-", "--rate", RATE, "--window", 60, "--every", 0.5, "--json"),
+        input=samples.tobytes(), capture_output=True, cwd=ROOT,
+    )  # fmt: skip
+    rows = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert len(rows) >= 2, done.stderr
+    [said] = workflow.predict([folder / "54.wav"])
+    np.testing.assert_allclose(scenes(rows[-1]), list(said.scenes.values()), atol=1e-5)
+
+
+def test_listening_to_what_cannot_be(asc: Asc):
+    registered("m")
+    with pytest.raises(AscError, match=r"listen: a window of 0.1 s every 1.0 s; at least"):
+        next(workflow.listen([], RATE, window_s=0.1))
+    done = asc("listen", "clip.wav")
+    assert done.returncode == 1 and "for a file use asc predict" in done.stderr

@@ -1,0 +1,66 @@
+"""What a person names becomes files, in order, none twice."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from asc_cli import recordings
+from asc_cli.errors import AscError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.wav", "a.FLAC", "notes.txt", "._a.wav", "deep/er/c.mp3", "song.m4a"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "in"
+
+
+def test_a_folder_gives_all_below_it_sorted_and_foreign_formats_too(folder: Path):
+    found = [path.relative_to(folder).as_posix() for path in recordings.find([str(folder)])]
+    assert found == ["a.FLAC", "b.wav", "deep/er/c.mp3", "song.m4a"]
+
+
+def test_the_same_file_named_thrice_is_heard_once(folder: Path):
+    named = [str(folder / "b.wav"), str(folder), str(folder / "*.wav")]
+    assert recordings.find(named)[0] == folder / "b.wav"
+    assert len(recordings.find(named)) == len(set(recordings.find(named))) == 4
+
+
+def test_patterns(folder: Path):
+    assert recordings.find([str(folder / "**/*.mp3")]) == [folder / "deep/er/c.mp3"]
+    with pytest.raises(AscError, match=r"\*.ogg: this pattern matches nothing"):
+        recordings.find([str(folder / "*.ogg")])
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path):
+    (tmp_path / "a[1].wav").touch()
+    assert recordings.find([str(tmp_path / "a[1].wav")]) == [tmp_path / "a[1].wav"]
+
+
+def test_what_is_not_there_is_kept_for_whoever_reads_it(tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    for name in ("none.wav", "empty"):
+        assert recordings.find([str(tmp_path / name)]) == [tmp_path / name]
+
+
+def test_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "list").write_bytes("\ufeffä.wav\r\n\r\nb c.wav\n".encode())
+    assert recordings.listed(str(tmp_path / "list")) == ["ä.wav", "b c.wav"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x.wav\n")))
+    assert recordings.listed("-") == ["x.wav"]
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(AscError, match="--files-from .*bytes: is not text"):
+        recordings.listed(str(tmp_path / "bytes"))
+    with pytest.raises(AscError, match="--files-from .*none: cannot be read"):
+        recordings.listed(str(tmp_path / "none"))
+
+
+def test_stdin_becomes_a_file_that_goes_again():
+    with recordings.spooled(io.BytesIO(b"sound")) as path:
+        assert path.read_bytes() == b"sound"
+    assert not path.exists()
