@@ -35,7 +35,7 @@ def table(title: str, *columns: str) -> Table:
 
 
 def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
+    return "–" if value is None else f"{100 * round(value, 10):.1f} %"
 
 
 def extraction(result: dict[str, Any]) -> list[Any]:
@@ -83,6 +83,10 @@ def headline(result: dict[str, Any]) -> str:
         f"(bootstrap over {intervals['groups']} {intervals['bootstrap_over']}), "
         f"{100 * wald_low:.1f}–{100 * wald_high:.1f} % (Wald)\n"
         f"that is: {result['aggregation']}"
+        + "".join(
+            f"\npublished: {row['theirs']} ({row['metric']}; {row['source']}); ours: {row['ours']}"
+            for row in result.get("published", [])
+        )
     )
 
 

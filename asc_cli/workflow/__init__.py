@@ -2,10 +2,11 @@
 
     extract    recordings → the feature store
     train      a recipe → a scored run and a registered model
-    evaluate   a run → trusted metrics
+    evaluate   a run, a model, anybody's predictions → trusted metrics
     compare    runs → differences with paired tests
     explain    a recording → what an attention LSTM listened to
     predict    recordings → scenes with probabilities
+    report     runs → one HTML page
 
 These functions join the rooms and decide nothing. Each is imported when it is asked for, so that
 predicting loads nothing of training; torch is imported inside, when it is needed.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from asc_cli.workflow._extract import Extraction, extract
     from asc_cli.workflow._live import listen
     from asc_cli.workflow._predict import Prediction, predict
+    from asc_cli.workflow._report import report
     from asc_cli.workflow._scenes import Model, load_model
     from asc_cli.workflow._source import Source, audit, open_source
     from asc_cli.workflow._train import Training, train
@@ -37,6 +39,7 @@ FILES = {
     "_extract": ("Extraction", "extract"),
     "_live": ("listen",),
     "_predict": ("Prediction", "predict"),
+    "_report": ("report",),
     "_scenes": ("Model", "load_model"),
     "_source": ("Source", "audit", "open_source"),
     "_train": ("Training", "train"),
@@ -58,6 +61,7 @@ __all__ = [
     "load_model",
     "open_source",
     "predict",
+    "report",
     "train",
 ]
 
