@@ -20,29 +20,30 @@ DASHES = ("-", "--", ":", "-.")
 MOST_LINES = 6  # with more folds than this, lines are not told apart
 
 
-def curves(histories: dict[int, list[dict[str, Any]]]) -> str:
-    """Loss and accuracy by epoch, a line per fold."""
-    figure, (left, right) = _figure(8.4, 3.0, 2, "curves")
+def curve(histories: dict[int, list[dict[str, Any]]], key: str, name: str, scale: float) -> str:
+    """A column of the histories by epoch, a line per fold."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = _figure(4.6, 3.2)
     few = len(histories) <= MOST_LINES
     for i, (fold, rows) in enumerate(histories.items()):
-        style = {
-            "color": SERIES[i % len(SERIES)], "linewidth": 1.4 if few else 0.8,
-            "alpha": 1 if few else 0.6, "label": f"fold {fold}",
-            "marker": "o" if len(rows) == 1 else None,
-            "linestyle": DASHES[i % len(DASHES)] if few else "-",
-        }  # fmt: skip
-        left.plot(*_points(rows, "train_loss"), **style)
-        right.plot(*_points(rows, "test_accuracy", 100), **style)
-    _label(left, "epoch", "training loss (nats)")
-    _label(right, "epoch", "accuracy on the test fold (%)")
+        points = [(row["epoch"], scale * row[key]) for row in rows if row[key] is not None]
+        axes.plot(
+            [epoch for epoch, _ in points], [value for _, value in points],
+            color=SERIES[i % len(SERIES)], linewidth=1.4 if few else 0.8, alpha=1 if few else 0.6,
+            linestyle=DASHES[i % len(DASHES)] if few else "-", label=f"fold {fold}",
+            marker="o" if len(points) == 1 else None,
+        )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _label(axes, "epoch", name)
     if few:
-        left.legend(frameon=False, fontsize=8, labelcolor=INK)
-    return _svg(figure, "curves")
+        axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+    return _svg(figure, key)
 
 
 def reliability(bins: Sequence[dict[str, Any]]) -> str:
     """Accuracy against confidence; on the diagonal, a probability means what it says."""
-    figure, (axes,) = _figure(4.2, 4.0, 1, "reliability")
+    figure, axes = _figure(4.6, 4.4)
     axes.plot([0, 100], [0, 100], color=INK, linestyle="--", linewidth=0.8)
     left = [100 * b["from"] for b in bins]
     width = [100 * (b["to"] - b["from"]) for b in bins]
@@ -74,24 +75,16 @@ def spectrogram(frames: np.ndarray) -> str:  # (T, F) -> a data URL
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
-def _points(
-    rows: list[dict[str, Any]], key: str, scale: float = 1
-) -> tuple[list[int], list[float]]:
-    known = [(row["epoch"], row[key]) for row in rows if row[key] is not None]
-    return [epoch for epoch, _ in known], [scale * value for _, value in known]
-
-
-def _figure(width: float, height: float, n: int, name: str) -> tuple[Any, Any]:
+def _figure(width: float, height: float) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(1, n, squeeze=False)[0]
-    for each in axes:
-        each.patch.set_alpha(0)
-        each.tick_params(colors=INK, labelsize=8)
-        for side, spine in each.spines.items():
-            spine.set(color=INK, linewidth=0.6, visible=side in ("left", "bottom"))
-        each.grid(color=INK, alpha=0.12, linewidth=0.5)
+    axes = figure.subplots()
+    axes.patch.set_alpha(0)
+    axes.tick_params(colors=INK, labelsize=8)
+    for side, spine in axes.spines.items():
+        spine.set(color=INK, linewidth=0.6, visible=side in ("left", "bottom"))
+    axes.grid(color=INK, alpha=0.12, linewidth=0.5)
     figure.patch.set_alpha(0)
     return figure, axes
 

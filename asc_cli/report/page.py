@@ -15,11 +15,15 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def run(path: Path, about: dict[str, Any]) -> None:
     """Write the page of one run. about: what `workflow.report` gathers."""
+    histories, bins = about["histories"], about["metrics"]["reliability"]
     drawings = {
-        "curves": figures.curves(about["histories"]) if about["histories"] else "",
-        "reliability": figures.reliability(about["metrics"]["reliability"])
-        if about["metrics"]["reliability"]
-        else "",
+        "curves": [
+            figures.curve(histories, "train_loss", "training loss (nats)", 1),
+            figures.curve(histories, "test_accuracy", "accuracy on the test fold (%)", 100),
+        ]
+        if histories
+        else [],
+        "reliability": figures.reliability(bins) if bins else "",
     }
     _write(path, "run.html.j2", about=about, m=about["metrics"], figures=drawings)
 
@@ -46,6 +50,14 @@ def _environment() -> Any:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.filters |= {"percent": percent, "shown": lambda value, name: figure(name, value)}
+    made.filters |= {
+        "percent": lambda value: _unbroken(percent(value)),
+        "shown": lambda value, name: _unbroken(figure(name, value)),
+    }
     made.globals["NAMES"] = NAMES
     return made
+
+
+def _unbroken(text: str) -> str:
+    """A number and its unit stay on one line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
