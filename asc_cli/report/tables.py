@@ -221,11 +221,15 @@ def models(rows: list[dict[str, Any]]) -> Table:
     return made
 
 
-def model(card: dict[str, Any]) -> str:
-    """The card as YAML, less what only programs want."""
+def model(card: dict[str, Any]) -> list[Any]:
+    """The card as YAML, then what the model costs."""
     import yaml
 
-    return yaml.safe_dump(card, sort_keys=False, allow_unicode=True).rstrip()
+    from asc_cli.report.costs import complexity
+
+    plain = {key: value for key, value in card.items() if key != "complexity"}
+    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).rstrip()
+    return [Text(text), "", complexity(card["complexity"])]
 
 
 def recipes(rows: list[dict[str, Any]]) -> Table:

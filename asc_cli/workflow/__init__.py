@@ -20,6 +20,7 @@ from asc_cli import catalog
 
 if TYPE_CHECKING:
     from asc_cli.workflow._compare import compare
+    from asc_cli.workflow._costs import costs
     from asc_cli.workflow._evaluate import evaluate
     from asc_cli.workflow._explain import Explanation, explain
     from asc_cli.workflow._export import export
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 FILES = {
     "_compare": ("compare",),
+    "_costs": ("costs",),
     "_evaluate": ("evaluate",),
     "_explain": ("Explanation", "explain"),
     "_export": ("export",),
@@ -53,6 +55,7 @@ __all__ = [
     "Training",
     "audit",
     "compare",
+    "costs",
     "evaluate",
     "explain",
     "export",
