@@ -18,7 +18,7 @@ from asc_cli.datasets import Archive
 from asc_cli.errors import AscError
 from asc_cli.unpack import unpack
 
-PIECE = 1 << 18  # bytes read at a time
+PIECE = 1 << 14  # bytes read at a time: at most so many are lost when a connection breaks
 PATIENCE_S = 30  # without a byte
 TRIES = 3  # of a connection that breaks
 
