@@ -1,7 +1,7 @@
 """Do probabilities mean what they say, and how to make them.
 
     ece           Σ_b n_b/n |accuracy_b − confidence_b|      15 equal bins of the top probability
-    temperature   p_T = p^(1/T) / Σ p^(1/T)                  softmax(z / T), written for p
+    temperature   ln p_T = ln p / T − ln Σ p^(1/T)         softmax(z / T), written for ln p
 
 Guo et al., On calibration of modern neural networks, arXiv:1706.04599. T above 1 makes a model
 less sure. It is fitted on validation recordings, never on the test fold, to the smallest log
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.metrics import LOG_FLOOR, log_loss
+from asc_cli.metrics import log_loss
 
 BINS = 15
 HOTTEST = 20.0  # T is looked for between 1/HOTTEST and HOTTEST
@@ -44,17 +44,16 @@ def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
     return float(sum(gaps) / sum(b["recordings"] for b in bins))
 
 
-def tempered(p: np.ndarray, temperature: float) -> np.ndarray:  # (..., C) -> (..., C)
-    """Probabilities at a temperature; at 1 they are returned as they are."""
+def tempered(logs: np.ndarray, temperature: float) -> np.ndarray:  # (..., C) -> (..., C)
+    """Log probabilities at a temperature; at 1 they are returned as they are."""
     if temperature == 1:
-        return p
-    logs = np.log(np.maximum(p, LOG_FLOOR)) / temperature
-    scaled = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    return scaled / scaled.sum(axis=-1, keepdims=True)
+        return logs
+    scaled = logs / temperature
+    return scaled - np.logaddexp.reduce(scaled, axis=-1, keepdims=True)
 
 
 def fit_temperature(
-    clip_probabilities: np.ndarray,  # (B, C)
+    logs: np.ndarray,  # (B, C) log probabilities of clips
     labels: np.ndarray,  # (n,) of the recordings
     recording_scores: Callable[[np.ndarray], np.ndarray],  # (B, C) -> (n, C)
 ) -> float:
@@ -62,8 +61,7 @@ def fit_temperature(
     import scipy.optimize
 
     def loss(log_temperature: float) -> float:
-        p = tempered(clip_probabilities, float(np.exp(log_temperature)))
-        return log_loss(recording_scores(p), labels)
+        return log_loss(recording_scores(tempered(logs, float(np.exp(log_temperature)))), labels)
 
     edge = float(np.log(HOTTEST))
     found = scipy.optimize.minimize_scalar(loss, bounds=(-edge, edge), method="bounded")

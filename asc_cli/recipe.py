@@ -55,6 +55,19 @@ class Training(Section):
         1, ge=0, description="Draw the test fold's accuracy every so many epochs; 0: never. A "
         "curve to look at: nothing is chosen by it.",
     )  # fmt: skip
+    choose_epoch: Literal["last", "validation"] = Field(
+        "last", description="Whose weights stay: the last epoch's, or those of the smallest log "
+        "loss on the validation recordings.",
+    )  # fmt: skip
+
+
+class Validation(Section):
+    """Recordings cut from training to choose on, or to calibrate; the test fold never is."""
+
+    fraction: float = Field(0.1, gt=0, lt=1, description="Share of each scene's recordings.")
+    by: Literal["group", "recording"] = Field(
+        "group", description="What is held out whole: groups (places, sources) or recordings."
+    )
 
 
 class Evaluation(Section):
@@ -66,12 +79,19 @@ class Evaluation(Section):
     headline: Literal[
         "dataset", "accuracy", "macro_accuracy", "fold_class_accuracy", "pooled_accuracy"
     ] = Field("dataset", description="The headline metric; dataset: the official one.")
+    calibrate: Literal["none", "temperature"] = Field(
+        "none", description="Scale probabilities by a temperature fitted on validation."
+    )
 
 
 class Paper(Section):
     """What was published for this row, to be printed beside ours."""
 
     error: float = Field(description="Classification error in percent.")
+    metric: str = Field(
+        "average classification error; whether of scenes or of recordings is not said",
+        description="What the figure is, in the publication's words.",
+    )
     source: str = Field(
         "Zhang, Zhang, Wu: Multi-modal attention mechanisms in LSTM, Table 1",
         description="Where the figure was printed.",
@@ -99,6 +119,9 @@ class Base(Section):
     )
     clips: Clips = Clips()
     training: Training = Training()
+    validation: Validation | None = Field(
+        None, description="What to cut from training for choosing; nothing unless asked for."
+    )
     evaluation: Evaluation = Evaluation()
     exclude: tuple[str, ...] = Field((), description="Files of the dataset to leave out.")
     paper: Paper | None = Field(None, description="The published figure for this row.")
@@ -117,6 +140,7 @@ class Recipe(BaseModel):
     clips: Clips
     model: dict[str, Any]  # name and every parameter of the model
     training: Training
+    validation: Validation | None
     evaluation: Evaluation
     exclude: tuple[str, ...]
     paper: Paper | None
@@ -247,7 +271,7 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
         if whole.dataset not in catalog.names("datasets"):
             what = catalog.unknown("dataset", whole.dataset, catalog.names("datasets"))
             faults = [*faults, Fault(tree.place("dataset"), what)]
-        faults = [*faults, *_unknown_sources(whole, tree)]
+        faults = [*faults, *_unknown_sources(whole, tree), *_selection(whole, tree)]
     if faults:
         lines = "\n".join(f"  {fault.place}: {fault.what}" for fault in faults)
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
@@ -271,6 +295,25 @@ def _unknown_sources(whole: Base, tree: Tree) -> list[Fault]:
         for part, key in given
         if key not in known
     ]
+
+
+def _selection(whole: Base, tree: Tree) -> list[Fault]:
+    """Choosing needs recordings to choose on that are not the test fold's."""
+    remedy = (
+        "add validation: {fraction: 0.1, by: group}. The test fold may not choose: its score "
+        "would then be of recordings that had a say in the model"
+    )
+    faults = []
+    if whole.training.choose_epoch == "validation" and whole.validation is None:
+        what = f"training.choose_epoch = validation, but nothing is held out; {remedy}"
+        faults.append(Fault(tree.place("training", "choose_epoch"), what))
+    if whole.evaluation.calibrate == "temperature" and whole.validation is None:
+        what = f"evaluation.calibrate = temperature, but nothing is held out; {remedy}"
+        faults.append(Fault(tree.place("evaluation", "calibrate"), what))
+    if whole.evaluation.calibrate == "temperature" and whole.evaluation.aggregate == "vote":
+        what = "evaluation.calibrate = temperature: votes do not change with it; aggregate: mean"
+        faults.append(Fault(tree.place("evaluation", "calibrate"), what))
+    return faults
 
 
 def _fault(error: Any, tree: Tree) -> Fault:
@@ -310,7 +353,8 @@ def _known_keys(tree: Tree, section: list[str]) -> list[str]:
         taken = [p.name for p in catalog.parameters(room, _name_of(tree, section[0]))]
         return ["name", *(["sample_rate"] if room == "features" else []), *taken]
     field = Base.model_fields[section[0]].annotation
-    kind = next(k for k in (Clips, Training, Evaluation, Paper, Source) if k.__name__ in str(field))
+    sections = (Clips, Training, Validation, Evaluation, Paper, Source)
+    kind = next(k for k in sections if k.__name__ in str(field))
     return list(kind.model_fields)
 
 

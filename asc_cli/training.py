@@ -1,6 +1,7 @@
 """Fit one model on one fold: gradient descent, or the model's own way of estimating itself.
 
-Networks: Adam (or RMSprop), cross-entropy, a fixed number of epochs, the last weights.
+Networks: Adam (or RMSprop), cross-entropy, a fixed number of epochs, the last weights; or those of
+the epoch that is best on validation recordings, where a recipe holds some out.
 
     loss = −1/B Σ_b ln softmax(logits_b)[label_b] + ½ λ Σ_w w²      w: weights, not biases
                                                  (Adam's coupled weight_decay λ is this gradient)
@@ -25,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from asc_cli import files
@@ -46,6 +47,7 @@ class Settings:
     seed: int
     fold: int
     curve_every: int  # epochs between points of the test curve; 0: none
+    choose_epoch: str = "last"  # or "validation"
     device: str = "cpu"  # cpu or cuda
     optimiser: str = "adam"  # or rmsprop
 
@@ -58,6 +60,7 @@ class Epoch:
     train_loss: float
     test_accuracy: float | None  # of recordings; None where the curve skips
     seconds: float
+    validation_loss: float | None = None  # of recordings; None without validation
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def fit(
     folder: Path,
     curve: Callable[[nn.Module], float],
     report: Callable[[Progress], None],
+    validate: Callable[[nn.Module], float] | None = None,
 ) -> None:
     """Fit in place, resuming from `folder`'s checkpoint if there is one.
 
@@ -86,8 +90,13 @@ def fit(
     order; no curve is drawn for it. Raises AscError when the data or the settings do not do.
     """
     if not isinstance(model, Estimator):
-        descend(model, clips, labels, settings, folder, curve, report)
+        descend(model, clips, labels, settings, folder, curve, report, validate)
         return
+    if settings.choose_epoch == "validation":
+        raise AscError(
+            "training.choose_epoch = validation: this model fits itself, so there is no epoch to "
+            "choose; choose_epoch: last"
+        )
     from threadpoolctl import threadpool_limits
 
     def stage(network: nn.Module, clips: Clips, labels: np.ndarray) -> None:
@@ -106,6 +115,7 @@ def descend(
     folder: Path,
     curve: Callable[[nn.Module], float] | None,
     report: Callable[[Progress], None],
+    validate: Callable[[nn.Module], float] | None = None,
 ) -> list[Epoch]:
     """Fit a network by gradient descent; returns the history.
 
@@ -121,10 +131,21 @@ def descend(
         loss = _epoch(model, optimiser, clips, labels, settings, epoch, clock)
         draws = curve and settings.curve_every and epoch % settings.curve_every == 0
         accuracy = curve(model) if curve and draws else None
-        history.append(Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3)))
+        judged = validate(model) if validate else None
+        history.append(Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3), judged))
+        if settings.choose_epoch == "validation" and best(history).epoch == epoch:
+            keep(folder, model)
         checkpoint(folder, model, optimiser, history)
     write_history(folder / "history.csv", history)
+    if settings.choose_epoch == "validation":
+        model.load_state_dict(load_file(folder / "best.safetensors", device=settings.device))
     return history
+
+
+def best(history: list[Epoch]) -> Epoch:
+    """The epoch of the smallest validation loss, the first of equals."""
+    return min(history, key=lambda e: float("inf") if e.validation_loss is None
+               else e.validation_loss)  # fmt: skip
 
 
 OPTIMISERS = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
@@ -239,6 +260,14 @@ def checkpoint(
     write_history(folder / "history.csv", history)
 
 
+def keep(folder: Path, model: nn.Module) -> None:
+    """Put the weights by as the best so far, ahead of the checkpoint: a killed epoch is run again
+    to the same bits, so the two agree."""
+    tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
+    with files.replacing(folder / "best.safetensors") as temporary:
+        save_file(tensors, temporary)
+
+
 def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[Epoch]:
     """Load the folder's checkpoint into model and optimiser; [] when there is none."""
     path = folder / "checkpoint.safetensors"
@@ -259,9 +288,10 @@ def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) ->
 
 
 def write_history(path: Path, history: list[Epoch]) -> None:
-    """history.csv: epoch, train_loss, test_accuracy, seconds."""
-    rows = ["epoch,train_loss,test_accuracy,seconds"]
+    """history.csv: epoch, train_loss, test_accuracy, seconds, validation_loss."""
+    rows = ["epoch,train_loss,test_accuracy,seconds,validation_loss"]
     for e in history:
         accuracy = "" if e.test_accuracy is None else f"{e.test_accuracy:.6f}"
-        rows.append(f"{e.epoch},{e.train_loss:.6f},{accuracy},{e.seconds}")
+        judged = "" if e.validation_loss is None else f"{e.validation_loss:.6f}"
+        rows.append(f"{e.epoch},{e.train_loss:.6f},{accuracy},{e.seconds},{judged}")
     files.write_text(path, "\n".join(rows) + "\n")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from asc_cli import scoring
+from asc_cli import intervals, scoring
 from asc_cli.predictions import Predictions
 
 
@@ -104,7 +105,7 @@ def test_calibration_error_of_known_gaps():
     ("share", "n", "low", "high"), [(0.55, 100, 0.452, 0.648), (0.61, 3600, 0.594, 0.626)]
 )
 def test_wald_is_what_the_challenge_prints(share: float, n: int, low: float, high: float):
-    assert [round(value, 3) for value in scoring.wald(share, n)] == [low, high]
+    assert [round(value, 3) for value in intervals.wald(share, n)] == [low, high]
 
 
 def test_a_bootstrap_over_groups_is_wider_than_over_recordings():
@@ -136,10 +137,32 @@ def test_devices_are_scored_apart():
     p = Predictions(
         p.scenes, p.files, p.folds, p.labels, p.groups, ("a", "s1") * 2, p.probabilities
     )
-    assert scoring.score(p)["devices"] == {
-        "a": {"recordings": 2, "accuracy": 1.0},
-        "s1": {"recordings": 2, "accuracy": 0.5},
+    m = scoring.score(p, seen_devices={1: frozenset({"a"})})
+    assert {name: (d["accuracy"], d["seen"]) for name, d in m["devices"].items()} == {
+        "a": (1.0, True),
+        "s1": (0.5, False),
     }
+    assert m["device_groups"]["unseen"]["recordings"] == 2
+    assert m["device_groups"]["unseen"]["macro_accuracy"] == 0.5
+    assert m["device_groups"]["seen"]["log_loss"] == pytest.approx(-math.log(0.8))
+
+
+def test_labels_alone_have_no_log_loss():
+    m = scoring.score(dataclasses.replace(made(LABELS, GUESSES, folds=FOLDS), hard=True))
+    assert m["log_loss"] is None and m["ece"] is None and m["reliability"] == []
+    assert m["remarks"] == [
+        "fold 1 does not test c: left out of its macro averages",
+        "only labels were handed in: no log loss, no calibration",
+    ]
+
+
+def test_folds_that_test_again_are_no_new_sample():
+    """Twenty splits of the same recordings (LITIS) do not make the interval twenty times surer."""
+    once = made([0] * 40, [0] * 20 + [1] * 20)
+    again = made([0] * 160, ([0] * 20 + [1] * 20) * 4, folds=np.repeat([1, 2, 3, 4], 40))
+    again = dataclasses.replace(again, files=once.files * 4)
+    one, four = (scoring.score(p)["intervals"]["bootstrap"] for p in (once, again))
+    assert four == pytest.approx(one, abs=0.03)
 
 
 # -- clips → recordings -----------------------------------------------------------------------

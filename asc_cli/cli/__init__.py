@@ -24,6 +24,7 @@ ORDER = (
     "train",
     "evaluate",
     "compare",
+    "report",
     "predict",
     "datasets",
     "models",

@@ -36,6 +36,23 @@ def fitting() -> Iterator[Callable[[dict[int, dict[str, Any]]], None]]:
         yield update
 
 
+@contextlib.contextmanager
+def fetching() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar per file, fed with (file, bytes so far, bytes in all)."""
+    with _bars("{task.fields[detail]}") as bars:
+        tasks: dict[str, Any] = {}
+
+        def update(file: str, done: int, total: int) -> None:
+            if file not in tasks:
+                tasks[file] = bars.add_task(file, detail="")
+            bars.update(
+                tasks[file], completed=done, total=total or None, visible=done < total or not total,
+                detail=f"{done / 1e6:.0f} of {total / 1e6:.0f} MB",
+            )  # fmt: skip
+
+        yield update
+
+
 def note(text: str) -> None:
     """A line on stderr about what is going on."""
     import sys

@@ -83,6 +83,43 @@ def check(name: Name, data: Data = None, subset: Subset = None, as_json: Json = 
         raise typer.Exit(1)
 
 
+def download(
+    name: Name,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Where to (default: $ASC_DATA/NAME).", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Download a dataset and unpack it; checksums are those that were published.
+
+    A download that broke goes on where it stopped; what is there already is skipped. The only
+    command that uses the network. A dataset that must be fetched by hand says how.
+
+    Example: **asc datasets download esc50**
+
+    Example: **asc datasets download tut2016 --output /data/tut2016**
+    """  # fmt: skip
+    from asc_cli import catalog, download, home, report
+    from asc_cli.cli import _screen
+
+    dataset = catalog.load("datasets", name).DATASET
+    if not dataset.archives:
+        raise AscError(f"{name} is not downloaded by a program. {dataset.obtain}")
+    root = (output or home.data() / name).expanduser()
+    got = []
+    with _screen.fetching() as progress:
+        for archive in dataset.archives:
+            if download.fetch(archive, root, progress):
+                got.append(archive.file)
+            if archive.md5 is None:
+                _screen.note(f"{archive.file}: no checksum is published; not checked")
+    found = {"dataset": name, "root": str(root), "downloaded": got}
+    report.show(found, lambda it: f"{it['root']}\nasc datasets check {name}", as_json)
+
+
 def make(
     name: Annotated[str, typer.Argument(help="What to make up: toy.")],
     output: Annotated[
@@ -119,4 +156,4 @@ def make(
     print(root)
 
 
-COMMANDS = {"list": list_, "show": show, "check": check, "make": make}
+COMMANDS = {"list": list_, "show": show, "check": check, "download": download, "make": make}

@@ -28,15 +28,30 @@ def list_(as_json: Json = False) -> None:
     report.show(rows, report.models, as_json)
 
 
-def show(model: Reference, as_json: Json = False) -> None:
-    """Show a model's card: scenes, feature, metrics, data, packages.
+def show(
+    model: Reference,
+    limit: Annotated[
+        str | None,
+        typer.Option(help="Hold it against a limit: dcase2024 (128 kB, 30 million MACs)."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a model's card and what it costs: parameters, bytes, multiply-accumulates.
+
+    With --limit, exit 1 if one member at float32 does not keep it.
 
     Example: **asc models show toy_lstm**
+
+    Example: **asc models show toy_lstm --limit dcase2024**
     """
-    from asc_cli import registry, report
+    from asc_cli import registry, report, workflow
 
     found = registry.find(model)
-    report.show({"id": found.id, "folder": str(found.folder), **found.card}, report.model, as_json)
+    costs = workflow.costs(found, limit)
+    card = {"id": found.id, "folder": str(found.folder), **found.card, "complexity": costs}
+    report.show(card, report.model, as_json)
+    if limit is not None and not costs["limit"]["passes"]:
+        raise typer.Exit(1)
 
 
 def use(model: Reference, as_json: Json = False) -> None:

@@ -42,9 +42,10 @@ DATASET = Dataset(
         "for audio scene classification. IEEE/ACM TASLP 23(1), 142-153, 2015."
     ),
     obtain=(
-        "By hand, from the authors' page. Put the recordings (bus1.wav, …) into data_rouen/, and "
-        "beside that folder relation_wav_examples.txt, fold3026-matrices_Learn.txt and "
-        "fold3026-matrices_Test.txt (or fold3026-matrices_v7.mat instead of the two)."
+        "By hand: 1. Open the homepage and ask for the audio scene dataset as it says. 2. Put the "
+        "recordings (bus1.wav, …) into data_rouen/. 3. Beside that folder, put "
+        "relation_wav_examples.txt, fold3026-matrices_Learn.txt and fold3026-matrices_Test.txt "
+        "(or fold3026-matrices_v7.mat instead of the two). 4. asc datasets check litis --data PATH."
     ),
     metric="accuracy, averaged over the 20 splits",
     headline="accuracy",

@@ -56,7 +56,8 @@ MEMBER = """
     x_{m} = Mul (scaled_{m}, valid)
 """
 MEMBER_OUT = """
-    double_{m} = Cast <to=11> (logits_{m})
+    raw_{m} = Cast <to=11> (logits_{m})
+    double_{m} = Div (raw_{m}, temperature_{m})
     p_{m} = Softmax <axis=-1> (double_{m})
 """
 AVERAGE = """
@@ -102,6 +103,7 @@ def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
     for m, member in enumerate(model.members):
         constants[f"mean_{m}"] = member.standardise.mean
         constants[f"deviation_{m}"] = member.standardise.deviation
+        constants[f"temperature_{m}"] = np.array(member.temperature)
         head += MEMBER.format(m=m)
         tail += MEMBER_OUT.format(m=m)
         inner.append(_placed(network.graph(member.network, where.n_frames, n_bands, "member"), m))

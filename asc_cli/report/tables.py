@@ -35,7 +35,7 @@ def table(title: str, *columns: str) -> Table:
 
 
 def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
+    return "–" if value is None else f"{100 * round(value, 10):.1f} %"
 
 
 def extraction(result: dict[str, Any]) -> list[Any]:
@@ -83,6 +83,10 @@ def headline(result: dict[str, Any]) -> str:
         f"(bootstrap over {intervals['groups']} {intervals['bootstrap_over']}), "
         f"{100 * wald_low:.1f}–{100 * wald_high:.1f} % (Wald)\n"
         f"that is: {result['aggregation']}"
+        + "".join(
+            f"\npublished: {row['theirs']} ({row['metric']}; {row['source']}); ours: {row['ours']}"
+            for row in result.get("published", [])
+        )
     )
 
 
@@ -217,11 +221,15 @@ def models(rows: list[dict[str, Any]]) -> Table:
     return made
 
 
-def model(card: dict[str, Any]) -> str:
-    """The card as YAML, less what only programs want."""
+def model(card: dict[str, Any]) -> list[Any]:
+    """The card as YAML, then what the model costs."""
     import yaml
 
-    return yaml.safe_dump(card, sort_keys=False, allow_unicode=True).rstrip()
+    from asc_cli.report.costs import complexity
+
+    plain = {key: value for key, value in card.items() if key != "complexity"}
+    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).rstrip()
+    return [Text(text), "", complexity(card["complexity"])]
 
 
 def comparison(result: dict[str, Any]) -> list[Any]:

@@ -2,10 +2,11 @@
 
     extract    recordings → the feature store
     train      a recipe → a scored run and a registered model
-    evaluate   a run → trusted metrics
+    evaluate   a run, a model, anybody's predictions → trusted metrics
     compare    runs → differences with paired tests
     explain    a recording → what an attention LSTM listened to
     predict    recordings → scenes with probabilities
+    report     runs → one HTML page
 
 These functions join the rooms and decide nothing. Each is imported when it is asked for, so that
 predicting loads nothing of training; torch is imported inside, when it is needed.
@@ -19,12 +20,14 @@ from asc_cli import catalog
 
 if TYPE_CHECKING:
     from asc_cli.workflow._compare import compare
+    from asc_cli.workflow._costs import costs
     from asc_cli.workflow._evaluate import evaluate
     from asc_cli.workflow._explain import Explanation, explain
     from asc_cli.workflow._export import export
     from asc_cli.workflow._extract import Extraction, extract
     from asc_cli.workflow._live import listen
     from asc_cli.workflow._predict import Prediction, predict
+    from asc_cli.workflow._report import report
     from asc_cli.workflow._results import result
     from asc_cli.workflow._scenes import Model, load_model
     from asc_cli.workflow._source import Source, audit, open_source
@@ -32,12 +35,14 @@ if TYPE_CHECKING:
 
 FILES = {
     "_compare": ("compare",),
+    "_costs": ("costs",),
     "_evaluate": ("evaluate",),
     "_explain": ("Explanation", "explain"),
     "_export": ("export",),
     "_extract": ("Extraction", "extract"),
     "_live": ("listen",),
     "_predict": ("Prediction", "predict"),
+    "_report": ("report",),
     "_results": ("result",),
     "_scenes": ("Model", "load_model"),
     "_source": ("Source", "audit", "open_source"),
@@ -52,6 +57,7 @@ __all__ = [
     "Training",
     "audit",
     "compare",
+    "costs",
     "evaluate",
     "explain",
     "export",
@@ -60,6 +66,7 @@ __all__ = [
     "load_model",
     "open_source",
     "predict",
+    "report",
     "result",
     "train",
 ]

@@ -70,6 +70,7 @@ def of_run(run: str | Path) -> dict[str, Any]:
     known = files.read_json(recorded)
     seen = {int(fold): frozenset(its) for fold, its in known.get("seen_devices", {}).items()}
     metrics = scoring.score(predictions.read(path), known["headline"], seen)
+    metrics["published"] = known.get("published", [])
     return {"run": str(folder), "scene_names": list(metrics["scenes"]), **metrics}
 
 

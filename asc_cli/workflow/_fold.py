@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli import clips, files, predictions, scoring, store
+from asc_cli import calibration, clips, files, metrics, predictions, scoring, store, validation
 from asc_cli.datasets import Recording
 from asc_cli.errors import AscError
 from asc_cli.recipe import Recipe
@@ -80,35 +81,86 @@ def fit(task: Task) -> int:
 
     torch.set_num_threads(1)
     task.folder.mkdir(parents=True, exist_ok=True)
-    known = tuple(store.load(task.feature, digest) for _, digest in task.train)
-    standardise = clips.standardisation(known, task.recipe.clips.standardise)
-    clipping = clipping_of(task.recipe, task.feature)
-    train = clips.cut(known, clipping, standardise)
-    test = clips.cut(
-        [store.load(task.feature, digest) for _, digest in task.test], clipping, standardise
-    )
     settings = training.Settings(
         **task.recipe.training.model_dump(), fold=task.fold, device=task.device
     )
+    fitted, held = _held_out(task)
+    standardise = clips.standardisation(tuple(load(task, fitted)), task.recipe.clips.standardise)
+    train, test = _part(task, fitted, standardise), _part(task, task.test, standardise)
+    judge = _part(task, held, standardise) if held else None
     torch.manual_seed(training.seed(settings.seed, task.fold, 0))
-    model = build(task.recipe, train.frames.shape[1], len(task.labels))
-    how = task.recipe.evaluation.aggregate
-
-    def scores() -> np.ndarray:  # -> (n, C)
-        logs = training.log_probabilities(model, test, INFERENCE_CLIPS, task.device)
-        return scoring.recording_scores(logs, test.owners, len(task.test), how)
-
-    truth = label_indices(task.test, task.labels)
-    owners = label_indices(task.train, task.labels)[train.owners]
+    model = build(task.recipe, train.clips.frames.shape[1], len(task.labels))
     training.fit(
-        model, train, owners, settings, task.folder,
-        curve=lambda _: float((scores().argmax(axis=1) == truth).mean()),
+        model, train.clips, train.labels[train.clips.owners], settings, task.folder,
+        curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
         report=lambda p: files.write_json(task.folder / "progress.json", vars(p)),
+        validate=(lambda _: judge.loss(model, task)) if judge else None,
     )  # fmt: skip
-    save_member(task.folder / "model.safetensors", model, standardise)
-    predictions.write(task.folder / "predictions.csv", said(task, truth, scores()))
+    temperature = judge.temperature(model, task) if judge else 1.0
+    save_member(task.folder / "model.safetensors", model, standardise, temperature)
+    scores = test.scores(model, task, temperature)
+    predictions.write(task.folder / "predictions.csv", said(task, test.labels, scores))
     (task.folder / "progress.json").unlink(missing_ok=True)
     return task.fold
+
+
+Recordings = tuple[tuple[Recording, str], ...]  # and the hash of each one's audio
+
+
+@dataclass(frozen=True)
+class Part:
+    """Recordings of one part of a fold, as clips."""
+
+    clips: clips.ClipSet
+    labels: np.ndarray  # (n,) of the recordings
+
+    def scores(self, model: Any, task: Task, temperature: float = 1.0) -> np.ndarray:  # -> (n, C)
+        logs = calibration.tempered(self._clip_logs(model, task), temperature)
+        return self._aggregate(logs, task)
+
+    def loss(self, model: Any, task: Task) -> float:
+        return metrics.log_loss(self.scores(model, task), self.labels)
+
+    def temperature(self, model: Any, task: Task) -> float:
+        """What the recipe asks for: fitted on this part, or 1."""
+        if task.recipe.evaluation.calibrate == "none":
+            return 1.0
+        logs = self._clip_logs(model, task)
+        return calibration.fit_temperature(
+            logs, self.labels, functools.partial(self._aggregate, task=task)
+        )
+
+    def _clip_logs(self, model: Any, task: Task) -> np.ndarray:  # -> (B, C)
+        from asc_cli import training
+
+        return training.log_probabilities(model, self.clips, INFERENCE_CLIPS, task.device)
+
+    def _aggregate(self, logs: np.ndarray, task: Task) -> np.ndarray:  # (B, C) -> (n, C)
+        how = task.recipe.evaluation.aggregate
+        return scoring.recording_scores(logs, self.clips.owners, len(self.labels), how)
+
+
+def load(task: Task, recordings: Recordings) -> Iterator[np.ndarray]:  # each (T, F)
+    return (store.load(task.feature, digest) for _, digest in recordings)
+
+
+def _held_out(task: Task) -> tuple[Recordings, Recordings]:
+    """What of the fold's training part is fitted on, and what validates: nothing unless asked."""
+    asked = task.recipe.validation
+    if asked is None:
+        return task.train, ()
+    seed = (task.recipe.training.seed, task.fold)
+    fitted, held = validation.cut([r for r, _ in task.train], asked.fraction, asked.by, seed)
+    files.write_json(
+        task.folder / "validation.json", {"files": [task.train[i][0].file for i in held]}
+    )
+    return tuple(task.train[i] for i in fitted), tuple(task.train[i] for i in held)
+
+
+def _part(task: Task, recordings: Recordings, standardise: clips.Standardisation) -> Part:
+    clipping = clipping_of(task.recipe, task.feature)
+    cut = clips.cut(list(load(task, recordings)), clipping, standardise)
+    return Part(cut, label_indices(recordings, task.labels))
 
 
 def build(recipe: Recipe, n_bands: int, n_scenes: int) -> Any:
@@ -140,13 +192,16 @@ def said(task: Task, truth: np.ndarray, scores: np.ndarray) -> predictions.Predi
     )
 
 
-def save_member(path: Path, model: Any, standardise: clips.Standardisation) -> None:
-    """Weights and standardisation in one safetensors file: what the registry keeps."""
+def save_member(
+    path: Path, model: Any, standardise: clips.Standardisation, temperature: float = 1.0
+) -> None:
+    """Weights, standardisation and temperature in one safetensors file: what the registry keeps."""
     import torch
     from safetensors.torch import save_file
 
     tensors = {f"model.{k}": v.cpu().contiguous() for k, v in model.state_dict().items()}
     tensors["standardisation.mean"] = torch.from_numpy(standardise.mean)
     tensors["standardisation.deviation"] = torch.from_numpy(standardise.deviation)
+    tensors["calibration.temperature"] = torch.tensor([temperature], dtype=torch.float64)
     with files.replacing(path) as temporary:
         save_file(tensors, temporary)

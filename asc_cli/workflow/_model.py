@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli import audio, catalog, clips, registry, store
+from asc_cli import audio, calibration, catalog, clips, registry, store
 from asc_cli.errors import AscError
 
 
@@ -19,6 +19,7 @@ class Member:
 
     network: Any
     standardise: clips.Standardisation
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def _member(settings: dict[str, Any], path: Path, n_scenes: int) -> Member:
         standardise = clips.Standardisation(
             arrays.pop("standardisation.mean"), arrays.pop("standardisation.deviation")
         )
+        temperature = float(arrays.pop("calibration.temperature", np.ones(1))[0])
         network = build(settings, len(standardise.mean), n_scenes)
         weights = {
             name.removeprefix("model."): torch.from_numpy(a.copy()) for name, a in arrays.items()
@@ -97,7 +99,7 @@ def _member(settings: dict[str, Any], path: Path, n_scenes: int) -> Member:
         network.load_state_dict(weights)
     except (OSError, SafetensorError, KeyError, RuntimeError) as fault:
         raise AscError(f"model weights {path}: cannot be used ({fault})") from fault
-    return Member(network.eval(), standardise)
+    return Member(network.eval(), standardise, temperature)
 
 
 def log_probabilities(
@@ -139,6 +141,7 @@ def _each(
             logs = torch.log_softmax(member.network(x, mask).double(), dim=1).numpy()
             if hook is not None:
                 hook.remove()
+            logs = calibration.tempered(logs, member.temperature)
             found.append((logs, heard[-1].numpy() if heard else logs[:, :0]))
     return found
 

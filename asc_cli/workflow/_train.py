@@ -16,9 +16,9 @@ from typing import Any
 from asc_cli import files, home, parallel, predictions, protocol, registry, scoring
 from asc_cli.errors import AscError
 from asc_cli.recipe import Recipe, resolved
-from asc_cli.workflow import _fold
+from asc_cli.workflow import _fold, _report
 from asc_cli.workflow._extract import Extraction, fill
-from asc_cli.workflow._source import open_source, without
+from asc_cli.workflow._source import Source, open_source, without
 
 PACKAGES = ("asc-cli", "torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "soxr")
 WATCH_SECONDS = 0.5
@@ -35,7 +35,7 @@ class Training:
 
     def json(self) -> dict[str, Any]:
         keys = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1")
-        more = ("log_loss", "headline", "aggregation", "error", "intervals")
+        more = ("log_loss", "headline", "aggregation", "error", "intervals", "published")
         figures = {key: self.metrics[key] for key in (*keys, *more)}
         wall = round(self.wall_seconds, 3)
         return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
@@ -71,7 +71,7 @@ def train(
     run = home.runs() / f"{recipe.name}-{signature}"
     finished = _finished(run, chosen)
     if finished is None:
-        _describe(run, recipe, fingerprint, device)
+        _describe(run, recipe, source, fingerprint, device)
         tasks = [(t,) for t in _fold.tasks(recipe, extraction, run, chosen, device)]
         with _watching(run, chosen, fitting):
             for _ in parallel.each(_fold.fit, tasks, jobs):
@@ -116,7 +116,7 @@ def _finished(run: Path, chosen: list[int]) -> dict[str, Any] | None:
     return metrics if metrics["model"] in ids else None
 
 
-def _describe(run: Path, recipe: Recipe, fingerprint: str, device: str) -> None:
+def _describe(run: Path, recipe: Recipe, source: Source, fingerprint: str, device: str) -> None:
     files.write_text(run / "recipe.yaml", recipe.yaml())
     files.write_json(
         run / "environment.json",
@@ -127,6 +127,7 @@ def _describe(run: Path, recipe: Recipe, fingerprint: str, device: str) -> None:
             "processor": platform.machine(),
             "device": _fold.resolve_device(device),
             "dataset_fingerprint": fingerprint,
+            "audio_root": str(source.audio_root.absolute()),
         },
     )
 
@@ -202,5 +203,7 @@ def _conclude(
     }
     members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     metrics["model"] = registry.register(recipe.name, card, members).id
+    metrics["published"] = _report.published(recipe, dataset, metrics)
     files.write_json(run / "metrics.json", metrics)
+    _report.report([run])
     return metrics

@@ -1,0 +1,43 @@
+"""asc report: a run as one HTML page, or several side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asc_cli.cli._options import Json
+
+
+def command(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Runs: folders or names, or a recipe's name for its newest.", metavar="RUN…"
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The page to write (default: report.html in the run's folder; "
+            "for several runs: ./report.html).",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a run as one self-contained HTML page; or several runs side by side.
+
+    asc train writes report.html by itself. Audio is linked where it lies, not copied.
+
+    Example: **asc report esc10_lstm**
+
+    Example: **asc report dcase_lstm dcase_ta_sa --output both.html**
+    """  # fmt: skip
+    from asc_cli import report, workflow
+
+    path = workflow.report(runs, output)
+    report.show({"report": str(path), "runs": runs}, lambda it: it["report"], as_json)

@@ -1,0 +1,27 @@
+"""A registered model → what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asc_cli import catalog, complexity, registry, store
+from asc_cli.workflow import _model
+
+
+def costs(model: registry.Model, limit: str | None = None) -> dict[str, Any]:
+    """Parameters, bytes and multiply-accumulates of one member, held against a limit."""
+    loaded = _model.load(model, model.card["folds"][0])
+    member, where = loaded.members[0], loaded.clipping
+    seconds = where.step_frames * _hop_seconds(loaded.feature)
+    n_bands = len(member.standardise.mean)
+    found = complexity.measure(member.network, where.n_frames, n_bands, seconds)
+    found["members"] = len(model.card["folds"])
+    if limit is not None:
+        found["limit"] = complexity.judge(found, limit, found["members"])
+    return found
+
+
+def _hop_seconds(feature: store.Feature) -> float:
+    module = catalog.load("features", feature.name)
+    framing = module.framing(feature.sample_rate, **feature.parameters)
+    return framing.hop_samples / feature.sample_rate

@@ -1,0 +1,222 @@
+"""Finished runs → report.html: gathers what the page shows."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import yaml
+
+from asc_cli import audio, catalog, files, predictions
+from asc_cli.datasets import Dataset
+from asc_cli.errors import FileFault
+from asc_cli.features import log_mel
+from asc_cli.recipe import Recipe
+from asc_cli.report import page
+from asc_cli.report.tables import NAMES, figure, percent
+from asc_cli.workflow._evaluate import find_run, of_run
+
+WRONG = 12  # recordings shown as confidently wrong
+PICTURE_RATE = 22_050  # Hz, of the spectrograms in the page
+PICTURE_SECONDS = 10
+PICTURE_BLOCKS = 1  # blocks of audio read for one: audio.BLOCK_SECONDS each
+
+
+def report(runs: Sequence[str | Path], output: Path | None = None) -> Path:
+    """Write report.html of a run, into its folder; or of several side by side, into `output`.
+
+    Raises AscError when there is no such run, it is not finished, or no output is named for
+    several.
+    """
+    folders = [find_run(run) for run in runs]
+    if len(folders) == 1:
+        path = output or folders[0] / "report.html"
+        page.run(path, gather(folders[0], path.absolute().parent))
+        return path
+    path = output or Path("report.html")
+    page.comparison(path, _side_by_side(folders, path.absolute().parent))
+    return path
+
+
+def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list[dict[str, str]]:
+    """Published figures beside ours, each with its metric's name: the recipe's, the dataset's."""
+    rows = []
+    if recipe.paper:
+        rows.append(
+            {
+                "metric": recipe.paper.metric,
+                "theirs": f"error {recipe.paper.error:g} %",
+                "ours": f"error {percent(metrics['error'])}, of {NAMES[metrics['headline']]}",
+                "source": recipe.paper.source,
+            }
+        )
+    for baseline in dataset.baselines:
+        name = baseline.metric
+        rows.append(
+            {
+                "metric": NAMES[name],
+                "theirs": figure(name, baseline.value),
+                "ours": figure(name, metrics[name]),
+                "source": baseline.source,
+            }
+        )
+    return rows
+
+
+def gather(folder: Path, page_folder: Path) -> dict[str, Any]:
+    """All that the page of one run shows."""
+    metrics = of_run(folder)
+    settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
+    environment = files.read_json(folder / "environment.json")
+    dataset = catalog.load("datasets", settings["dataset"]).DATASET
+    audio_root = environment.get("audio_root")
+    folds = [fold["fold"] for fold in metrics["folds"]]
+    return {
+        "name": folder.name.rpartition("-")[0] or folder.name,
+        "description": settings.get("description", ""),
+        "dataset_title": dataset.title,
+        "metrics": metrics,
+        "histories": {k: rows for k in folds if (rows := _history(folder / f"fold{k:02d}"))},
+        "chosen": _chosen(settings),
+        "calibration": _calibration(settings),
+        "wrong": _wrong(folder, Path(audio_root) if audio_root else None, page_folder),
+        "picture_seconds": PICTURE_SECONDS,
+        "recipe": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
+        "packages": environment["packages"],
+        "facts": _facts(folder, settings, environment, dataset),
+    }
+
+
+def _facts(
+    folder: Path, settings: dict[str, Any], environment: dict[str, Any], dataset: Dataset
+) -> dict[str, str]:
+    subset = f", subset {settings['subset']} %" if settings.get("subset") else ""
+    facts = {
+        "run": folder.name,
+        "model": files.read_json(folder / "metrics.json")["model"],
+        "dataset": f"{dataset.title}{subset}",
+        "official metric": dataset.metric,
+        "dataset fingerprint": environment["dataset_fingerprint"],
+        "audio": environment.get("audio_root", "not recorded"),
+        "feature": settings["features"]["name"],
+        "trained on": f"{environment['device']}, {environment['platform']}",
+        "python": environment["python"],
+        "licence of the data": dataset.licence,
+        "citation": dataset.citation,
+    }
+    return {name: str(value) for name, value in facts.items() if value}
+
+
+def _chosen(settings: dict[str, Any]) -> str:
+    if settings["training"].get("choose_epoch") == "validation":
+        return "the epoch was chosen on validation recordings, held out of training"
+    return "the last epoch's weights are used"
+
+
+def _calibration(settings: dict[str, Any]) -> str:
+    if settings["evaluation"].get("calibrate") == "temperature":
+        return "Probabilities were scaled by a temperature fitted on validation recordings."
+    return "Probabilities are the model's own; no calibration was asked for."
+
+
+def _history(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "history.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as source:
+        return [
+            {
+                "epoch": int(row["epoch"]),
+                "train_loss": _number(row["train_loss"]),
+                "test_accuracy": _number(row["test_accuracy"]),
+            }
+            for row in csv.DictReader(source)
+        ]
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[str, Any]]:
+    """The recordings most confidently wrong, with a link to each and a picture of its sound."""
+    said = predictions.read(run / "predictions.csv")
+    sure = said.probabilities.max(axis=1)
+    wrong = np.flatnonzero(said.guesses != said.labels)
+    shown = []
+    for i in wrong[np.argsort(-sure[wrong], kind="stable")][:WRONG]:
+        path = audio_root / said.files[i] if audio_root else None
+        shown.append(
+            {
+                "file": said.files[i],
+                "fold": int(said.folds[i]),
+                "label": said.scenes[said.labels[i]],
+                "guess": said.scenes[said.guesses[i]],
+                "probability": float(sure[i]),
+                **_sound(path, run, page_folder),
+            }
+        )
+    return shown
+
+
+def _sound(path: Path | None, run: Path, page_folder: Path) -> dict[str, str]:
+    """Link and picture of a recording, or the reason why there is none."""
+    from asc_cli.report.figures import spectrogram
+
+    if path is None:
+        return {"link": "", "picture": "", "reason": "where the audio lies was not recorded"}
+    try:
+        blocks = itertools.islice(audio.blocks(path, PICTURE_RATE), PICTURE_BLOCKS)
+        samples = np.concatenate(list(blocks))[: PICTURE_RATE * PICTURE_SECONDS]
+        if len(samples) < log_mel.framing(PICTURE_RATE).frame_samples:
+            raise FileFault(path, "is shorter than one frame")
+        picture = spectrogram(log_mel.extract(samples, PICTURE_RATE))
+    except FileFault as fault:
+        return {"link": "", "picture": "", "reason": f"{path}: {fault.reason}"}
+    return {"link": _link(path, run, page_folder), "picture": picture, "reason": ""}
+
+
+def _link(path: Path, run: Path, page_folder: Path) -> str:
+    """Relative where audio, run and page lie in one home, which may be moved; else a file URL."""
+    home = run.absolute().parent.parent
+    if path.is_relative_to(home) and page_folder.is_relative_to(home):
+        return quote(Path(os.path.relpath(path, page_folder)).as_posix())
+    return path.as_uri()
+
+
+def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]]:
+    runs = []
+    for folder in folders:
+        settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
+        theirs = folder / "report.html"
+        runs.append(
+            {
+                "name": folder.name.rpartition("-")[0] or folder.name,
+                "signature": folder.name.rpartition("-")[2],
+                "dataset": settings["dataset"],
+                "metrics": of_run(folder),
+                "fingerprint": files.read_json(folder / "environment.json")["dataset_fingerprint"],
+                "flat": _flat(settings),
+                "report": _link(theirs.absolute(), folder, page_folder) if theirs.exists() else "",
+            }
+        )
+    keys = list(dict.fromkeys(key for run in runs for key in run["flat"]))
+    differing = [key for key in keys if len({str(run["flat"].get(key)) for run in runs}) > 1]
+    return [{**run, "differing": differing} for run in runs]
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"model": {"name": …}} → {"model.name": …}."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

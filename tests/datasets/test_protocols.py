@@ -1,0 +1,202 @@
+"""Trees shaped like every protocol: the published counts pass the audit, faults are found."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asc_cli import catalog, protocol, workflow
+from asc_cli.datasets import esc50, tau2019, tau2020_mobile, tau2022_mobile, tut2017, urbansound8k
+from asc_cli.errors import AscError
+
+META = "filename\tscene_label\tidentifier\tsource_label"
+
+
+def lists(real_data: Path, name: str) -> Path:
+    if not (folder := real_data / "protocols" / name).is_dir():
+        pytest.skip(f"no protocols/{name} in ASC_DATA")
+    return folder
+
+
+def rows(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8-sig").split("\n")[1:]
+
+
+def meta(files: list[str], total: int) -> str:
+    """meta.csv of these files, filled up to the published number with names of no fold."""
+    lines = [META]
+    for file in files:
+        parts = Path(file).stem.split("-")
+        lines.append(f"{file}\t{parts[0]}\t{parts[1]}-{parts[2]}\t{parts[-1]}")
+    for i in range(total - len(files)):
+        lines.append(f"audio/park-nowhere-0-{i}-a.wav\tpark\tnowhere-0\ta")
+    return "\r\n".join(lines) + "\r\n"
+
+
+def named(path: Path) -> list[str]:
+    return [row.split("\t")[0].strip() for row in rows(path) if row.strip()]
+
+
+def without_audio(module, root: Path, subset: int | None = None) -> list[protocol.Finding]:
+    listing = module.read(root) if subset is None else module.read(root, subset)
+    found = protocol.audit(module.DATASET, listing, root)
+    return [finding for finding in found if finding.check != "missing file"]
+
+
+def test_tut2017_passes(real_data: Path):
+    assert without_audio(tut2017, lists(real_data, "tut2017")) == []
+
+
+@pytest.fixture
+def tau2020(real_data: Path, tmp_path: Path) -> Path:
+    given = lists(real_data, "tau2020_mobile")
+    root = tmp_path / "tau2020_mobile"
+    shutil.copytree(given, root / "evaluation_setup")
+    files = [f for part in ("train", "evaluate") for f in named(given / f"fold1_{part}.csv")]
+    (root / "meta.csv").write_text("\ufeff" + meta(files, 23_040), encoding="utf-8", newline="")
+    return root
+
+
+def test_tau2020_mobile_passes(tau2020: Path):
+    assert without_audio(tau2020_mobile, tau2020) == []
+    seen = protocol.seen_devices(tau2020_mobile.read(tau2020))
+    assert seen == {1: frozenset({"a", "b", "c", "s1", "s2", "s3"})}
+
+
+def test_a_public_split_with_every_place_in_training_is_flagged(tau2020: Path):
+    path = tau2020 / "evaluation_setup/fold1_train.csv"
+    test = named(tau2020 / "evaluation_setup/fold1_evaluate.csv")
+    moved = [file.replace(".wav", "x.wav") for file in test[::7]]
+    path.write_text(path.read_text().rstrip() + "\n" + "\n".join(f"{f}\tairport" for f in moved))
+    found = {finding.check for finding in without_audio(tau2020_mobile, tau2020)}
+    assert {"not in the set", "counts"} <= found
+    places = {file: file.split("-")[1:3] for file in test}
+    leaking = tau2020_mobile.read(tau2020)
+    train = (*leaking.splits[0].train, test[0])
+    spoilt = replace(leaking, splits=(replace(leaking.splits[0], train=train),))
+    found = {f.check: f.what for f in protocol.audit(tau2020_mobile.DATASET, spoilt, tau2020)}
+    assert found["leak by group"].startswith("-".join(places[test[0]]))
+
+
+@pytest.mark.parametrize("percent", [5, 10, 25, 50])
+def test_tau2022_subsets_pass(real_data: Path, tmp_path: Path, percent: int):
+    given = lists(real_data, "tau2022_mobile")
+    for folder, name in (("split_setup", f"split{percent}"), ("evaluation_setup", "fold1_test")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(given / f"{name}.csv", tmp_path / folder)
+    shutil.copy(given / "fold1_evaluate.csv", tmp_path / "evaluation_setup")
+    source = workflow.open_source("tau2022_mobile", tmp_path, percent)
+    found = protocol.audit(source.dataset, source.listing, tmp_path)
+    assert [finding for finding in found if finding.check != "missing file"] == []
+
+
+def test_a_subset_that_was_not_published(tmp_path: Path):
+    with pytest.raises(AscError, match="no subset 7; published subsets: 5, 10, 25, 50, 100"):
+        workflow.open_source("tau2022_mobile", tmp_path, 7)
+    with pytest.raises(AscError, match="esc50: no subset 5; published subsets: none"):
+        workflow.open_source("esc50", tmp_path, 5)
+
+
+def made_tau(root: Path, name: str) -> None:
+    """A tree of the published counts with made-up names."""
+    dataset = catalog.load("datasets", name).DATASET
+    train, test = dataset.fold_sizes[0]
+    assert dataset.recordings is not None
+    files = [f"audio/{dataset.labels[i % 10]}-lyon-{i // 10 if i < train else 9**9}-{i}-a.wav"
+             for i in range(train + test)]  # fmt: skip
+    (root / "evaluation_setup").mkdir()
+    rest = [f"audio/{dataset.labels[i % 10]}-oslo-1-{i}-a.wav"
+            for i in range(len(files), dataset.recordings)]  # fmt: skip
+    (root / "meta.csv").write_text(meta([*files, *rest], dataset.recordings))
+    for part, its in (("train", files[:train]), ("evaluate", files[train:])):
+        lines = [f"{file}\t{file[6:].split('-')[0]}" for file in its]
+        text = "\n".join(["filename\tscene_label", *lines])
+        (root / f"evaluation_setup/fold1_{part}.csv").write_text(text)
+
+
+@pytest.mark.parametrize("module", [tau2019, tau2022_mobile])
+def test_whole_tau_trees_pass(module, tmp_path: Path):
+    made_tau(tmp_path, module.DATASET.name)
+    assert without_audio(module, tmp_path) == []
+
+
+def test_esc50_passes(tmp_path: Path):
+    lines = ["filename,fold,target,category,esc10,src_file,take"]
+    for target, label in enumerate(esc50.DATASET.labels):
+        for i in range(40):
+            fold, source = i % 5 + 1, 100 * target + i
+            name = f"{fold}-{source}-A-{target}.wav"
+            lines.append(f"{name},{fold},{target},{label},False,{source},A")
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta/esc50.csv").write_text("\r\n".join(lines))
+    assert without_audio(esc50, tmp_path) == []
+    (tmp_path / "meta/esc50.csv").write_text("filename,fold\n1.wav,1")
+    with pytest.raises(AscError, match="no column category and no column src_file"):
+        esc50.read(tmp_path)
+    text = lines[0] + "\na.wav,one,0,dog,False,1,A"
+    (tmp_path / "meta/esc50.csv").write_text(text)
+    with pytest.raises(AscError, match="fold 'one', not a number"):
+        esc50.read(tmp_path)
+
+
+def test_urbansound8k_passes(tmp_path: Path):
+    left = dict(urbansound8k.SIZES)
+    lines = ["slice_file_name,fsID,start,end,salience,fold,classID,class"]
+    pool = [label for label, n in left.items() for _ in range(n)]
+    folds = [k for k, n in enumerate(urbansound8k.FOLD_SIZES, start=1) for _ in range(n)]
+    for i, (label, fold) in enumerate(zip(pool, folds, strict=True)):
+        lines.append(f"{i}-0-0-0.wav,{i},0,4,1,{fold},0,{label}")
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / "metadata/UrbanSound8K.csv").write_text("\n".join(lines))
+    assert without_audio(urbansound8k, tmp_path) == []
+    (tmp_path / "metadata/UrbanSound8K.csv").write_text(lines[0] + "\na.wav,1,0,4,1,x,0,siren")
+    with pytest.raises(AscError, match="a.wav has fold 'x', no number"):
+        urbansound8k.read(tmp_path)
+    (tmp_path / "metadata/UrbanSound8K.csv").write_text(lines[0] + "\na.wav,1")
+    with pytest.raises(AscError, match="UrbanSound8K.csv:2: fewer fields than the header has"):
+        urbansound8k.read(tmp_path)
+
+
+def table(root: Path, files: dict[str, np.ndarray], lines: list[str]) -> list[protocol.Finding]:
+    for name, samples in files.items():
+        soundfile.write(root / name, samples, 8000)
+    (root / "t.csv").write_text("\n".join(["filename,label,split", *lines]))
+    return workflow.audit("table", root / "t.csv")[1]
+
+
+NOISE = [np.random.default_rng(i).normal(0, 0.1, 8000) for i in range(4)]
+
+
+def test_the_same_audio_under_two_names_is_a_leak(tmp_path: Path):
+    files = {"a.wav": NOISE[0], "b.flac": NOISE[1], "c.wav": NOISE[0]}
+    found = table(tmp_path, files, ["a.wav,bus,train", "b.flac,bus,train", "c.wav,bus,test"])
+    leaks = [f for f in found if f.broken]
+    assert [(f.check, f.where) for f in leaks] == [("leak by content", "fold 1")]
+    assert leaks[0].what == "c.wav (test) and a.wav (train) hold the same audio"
+
+
+def test_the_same_audio_under_two_labels_is_a_fault_else_a_remark(tmp_path: Path):
+    files = {"a.wav": NOISE[0], "b.wav": NOISE[0], "c.wav": NOISE[2]}
+    found = table(tmp_path, files, ["a.wav,bus,train", "b.wav,tram,train", "c.wav,bus,test"])
+    assert [f.check for f in found if f.broken] == ["labels differ"]
+    found = table(tmp_path, files, ["a.wav,bus,train", "b.wav,bus,train", "c.wav,bus,test"])
+    assert [f.check for f in found if f.broken] == []
+    assert "same content" in [f.check for f in found]
+
+
+def test_near_names_and_unknown_groups_are_remarked_on(tmp_path: Path):
+    files = {"Bus 01.wav": NOISE[0], "bus_01 (copy).wav": NOISE[1], "x.wav": NOISE[2]}
+    lines = ["Bus 01.wav,bus,train", "bus_01 (copy).wav,bus,test", "x.wav,bus,train"]
+    found = table(tmp_path, files, lines)
+    assert [(f.check, f.broken) for f in found] == [("leak by name", False), ("no groups", False)]
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
+    (tmp_path / "x.wav").write_text("no audio")
+    found = table(tmp_path, {"a.wav": NOISE[0]}, ["a.wav,bus,train", "x.wav,bus,test"])
+    assert [f.where for f in found if f.check == "unreadable file"] == ["x.wav"]

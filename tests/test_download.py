@@ -1,0 +1,202 @@
+"""Downloads from a local server, and archives that mean harm: each ends as it should."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+import stat
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from asc_cli import download
+from asc_cli.datasets import Archive
+from asc_cli.errors import AscError
+from asc_cli.unpack import ALWAYS_BYTES, unpack
+
+
+def zipped(members: dict[str, bytes], mode: int = 0o100644) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, contents in members.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = mode << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, contents)
+    return out.getvalue()
+
+
+SOUND = random.Random(0).randbytes(100_000)  # does not shrink
+GOOD = zipped({"set-1.0/audio/a.wav": SOUND, "set-1.0/meta.txt": b"a.wav\tbus\n"})
+MD5 = hashlib.md5(GOOD).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves GOOD; breaks the connection after `breaks` bytes of an answer, for each of them."""
+
+    breaks: list[int]
+    ranges: list[str | None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        server = self.server
+        assert isinstance(server, Server)
+        if "missing" in self.path:
+            self.send_error(404)
+            return
+        asked = self.headers.get("Range")
+        server.ranges.append(asked)
+        start = int(asked[6:-1]) if asked else 0
+        body = GOOD[start:]
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if server.breaks:
+            body = body[: server.breaks.pop(0)]
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server(("127.0.0.1", 0), Handler)
+    made.breaks, made.ranges = [], []
+    thread = threading.Thread(target=made.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+def url(server: Server, name: str = "set.zip") -> str:
+    return f"http://127.0.0.1:{server.server_port}/{name}"
+
+
+def test_a_right_download_is_unpacked_once(server: Server, tmp_path: Path):
+    seen: list[tuple[str, int, int]] = []
+    archive = Archive(url(server), MD5)
+    assert download.fetch(archive, tmp_path, lambda *its: seen.append(its))
+    assert (tmp_path / "meta.txt").read_bytes() == b"a.wav\tbus\n"
+    assert (tmp_path / "audio/a.wav").stat().st_size == len(SOUND)
+    assert seen[-1] == ("set.zip", len(GOOD), len(GOOD))
+    assert not download.fetch(archive, tmp_path) and len(server.ranges) == 1
+
+
+def test_a_plain_file_is_put_in_its_folder(server: Server, tmp_path: Path):
+    download.fetch(Archive(url(server, "split5.csv"), into="split_setup"), tmp_path)
+    assert (tmp_path / "split_setup/split5.csv").read_bytes() == GOOD
+
+
+def test_a_wrong_checksum_is_refused_and_leaves_nothing(server: Server, tmp_path: Path):
+    with pytest.raises(AscError, match="another checksum than the published md5 0000"):
+        download.fetch(Archive(url(server), "0" * 32), tmp_path)
+    assert list((tmp_path / ".download").iterdir()) == []
+    assert not (tmp_path / "meta.txt").exists()
+
+
+def test_a_broken_download_goes_on_where_it_stopped(server: Server, tmp_path: Path):
+    half = 3 * download.PIECE
+    server.breaks = [half]
+    assert download.fetch(Archive(url(server), MD5), tmp_path)
+    assert server.ranges == [None, f"bytes={half}-"]
+
+
+def test_a_second_call_resumes_what_a_first_one_left(server: Server, tmp_path: Path):
+    half = 3 * download.PIECE
+    server.breaks = [half, 0, 0]
+    with pytest.raises(AscError, match=f"broke after {half} bytes .*goes on from there"):
+        download.fetch(Archive(url(server), MD5), tmp_path)
+    assert (tmp_path / ".download/set.zip.part").stat().st_size == half
+    assert download.fetch(Archive(url(server), MD5), tmp_path)
+    assert server.ranges[-1] == f"bytes={half}-"
+
+
+def test_ever_breaking_connections_are_given_up(server: Server, tmp_path: Path):
+    server.breaks = [download.PIECE] * 3
+    with pytest.raises(AscError, match="broke 3 times; what came is kept"):
+        download.fetch(Archive(url(server), MD5), tmp_path)
+
+
+def test_what_is_not_there_is_said(server: Server, tmp_path: Path):
+    with pytest.raises(AscError, match="the server refuses: 404"):
+        download.fetch(Archive(url(server, "missing.zip"), MD5), tmp_path)
+
+
+def tarred(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for info, contents in members:
+            info.size = len(contents)
+            archive.addfile(info, io.BytesIO(contents))
+    return out.getvalue()
+
+
+def link(name: str, kind: bytes) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, "/etc/passwd"
+    return info
+
+
+HOSTILE = {
+    "parent": (zipped({"a/../../evil": b"x"}), "would land outside"),
+    "absolute": (zipped({"/tmp/evil": b"x"}), "would land outside"),
+    "backslash": (zipped({"..\\evil": b"x"}), "would land outside"),
+    "drive": (zipped({"C:/evil": b"x"}), "would land outside"),
+    "symlink": (zipped({"link": b"/etc"}, stat.S_IFLNK | 0o777), "a link or a device"),
+    "bomb": (zipped({"zeros": bytes(ALWAYS_BYTES + 1)}), "does not shrink that much"),
+    "twice": (zipped({"a.wav": b"x", "A.wav": b"y"}), "have the same name"),
+    "tar parent": (tarred((tarfile.TarInfo("../evil"), b"x")), "would land outside"),
+    "tar symlink": (tarred((link("l", tarfile.SYMTYPE), b"")), "a link or a device"),
+    "tar hard link": (tarred((link("l", tarfile.LNKTYPE), b"")), "a link or a device"),
+    "tar device": (tarred((link("l", tarfile.CHRTYPE), b"")), "a link or a device"),
+    "cut": (GOOD[: len(GOOD) // 2], "is damaged, or no zip or tar"),
+    "text": (b"<html>not found</html>", "is damaged, or no zip or tar"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_archive_writes_nothing(name: str, tmp_path: Path):
+    contents, message = HOSTILE[name]
+    path = tmp_path / "archive.zip"
+    path.write_bytes(contents)
+    with pytest.raises(AscError, match=message):
+        unpack(path, tmp_path / "in" / "root")
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]
+
+
+def test_a_link_in_the_way_is_not_followed(tmp_path: Path):
+    path, outside = tmp_path / "a.zip", tmp_path / "outside"
+    path.write_bytes(zipped({"audio/evil": b"x"}))
+    outside.mkdir()
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/audio").symlink_to(outside)
+    with pytest.raises(AscError, match="would go through a link out of"):
+        unpack(path, tmp_path / "root")
+    assert list(outside.iterdir()) == []
+
+
+def test_a_member_that_is_longer_than_it_says_is_refused(tmp_path: Path):
+    path = tmp_path / "a.zip"
+    whole = bytearray(zipped({"a": b"x" * 1000}))
+    at = whole.rindex(b"PK\x01\x02")
+    whole[at + 24 : at + 28] = (10).to_bytes(4, "little")  # the size in the directory
+    path.write_bytes(whole)
+    with pytest.raises(AscError, match="is damaged|bytes long as announced"):
+        unpack(path, tmp_path / "root")
+    assert not (tmp_path / "root/a").exists()
+
+
+def test_a_tar_is_unpacked(tmp_path: Path):
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(tarred((tarfile.TarInfo("set/audio/a.wav"), b"x")))
+    assert unpack(path, tmp_path / "root", strip=1) == 1
+    assert (tmp_path / "root/audio/a.wav").read_bytes() == b"x"

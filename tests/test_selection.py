@@ -1,0 +1,122 @@
+"""Validation by group, choosing on it, temperatures, and what a model costs."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from asc_cli import calibration, complexity, recipe, validation, workflow
+from asc_cli.datasets import Recording
+from asc_cli.errors import AscError
+from tests.conftest import SMALL
+
+
+def recordings(n_groups: int, per_group: int, scenes: int = 3) -> list[Recording]:
+    return [
+        Recording(f"{s}-{g}-{i}.wav", f"scene{s}", group=f"{s}-{g}")
+        for s in range(scenes) for g in range(n_groups) for i in range(per_group)
+    ]  # fmt: skip
+
+
+def test_groups_are_held_out_whole():
+    known = recordings(10, 4)
+    fitted, held = validation.cut(known, 0.2, "group", (0, 1))
+    groups = [{known[i].group for i in part} for part in (fitted, held)]
+    assert not groups[0] & groups[1] and len(groups[1]) == 6  # 2 of 10 of each scene
+    assert sorted(fitted + held) == list(range(120))
+    assert validation.cut(known, 0.2, "group", (0, 1)) == (fitted, held)
+    assert validation.cut(known, 0.2, "group", (0, 2)) != (fitted, held)
+
+
+def test_each_scene_keeps_a_group():
+    fitted, held = validation.cut(recordings(2, 5), 0.9, "group", (0,))
+    assert len(fitted) == len(held) == 15
+
+
+def test_without_groups_it_is_said():
+    alone = [Recording(f"{i}.wav", "bus") for i in range(10)]
+    with pytest.raises(AscError, match="names no group for 0.wav; give the table a column group"):
+        validation.cut(alone, 0.2, "group", (0,))
+    assert len(validation.cut(alone, 0.2, "recording", (0,))[1]) == 2
+    with pytest.raises(AscError, match="holds out nothing: every scene has a single group"):
+        validation.cut(recordings(1, 5), 0.2, "group", (0,))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.choose_epoch=validation", "nothing is held out; add validation: .* may not"),
+        ("evaluation.calibrate=temperature", "nothing is held out; add validation"),
+    ],
+)
+def test_choosing_without_validation_is_an_error_that_explains(override: str, message: str):
+    with pytest.raises(AscError, match=message):
+        recipe.load("toy_lstm", [override])
+
+
+def test_votes_have_no_temperature():
+    more = ["evaluation.calibrate=temperature", "evaluation.aggregate=vote"]
+    with pytest.raises(AscError, match="votes do not change with it"):
+        recipe.load("toy_lstm", [*more, "validation.fraction=0.2"])
+
+
+def test_a_run_with_validation(toy_root: Path, home: Path):
+    more = ["validation.fraction=0.4", "training.choose_epoch=validation"]
+    chosen = recipe.load("toy_lstm", [*SMALL, *more, "evaluation.calibrate=temperature"])
+    done = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
+    folder = done.run / "fold01"
+    lines = (folder / "history.csv").read_text().splitlines()[1:]
+    losses = [float(line.split(",")[4]) for line in lines]
+    assert len(losses) == 2 and (folder / "best.safetensors").is_file()
+    again = workflow.evaluate(done.model, dataset="toy", data=toy_root, jobs=1)
+    for name in ("accuracy", "log_loss", "ece"):  # the temperature travels with the model
+        assert again[name] == pytest.approx(done.metrics[name], abs=1e-5)
+    page = (done.run / "report.html").read_text()
+    assert "http" not in page.replace("http://www.w3.org", "") or "zenodo" not in page
+    assert "temperature fitted on validation" in page
+
+
+def test_a_temperature_is_found():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 2, (4000, 3))
+    p = np.exp(truth) / np.exp(truth).sum(axis=1, keepdims=True)
+    labels = np.array([rng.choice(3, p=row) for row in p])
+    sharpened = calibration.tempered(np.log(p), 1 / 3)  # too sure by a factor of 3
+    found = calibration.fit_temperature(sharpened, labels, np.exp)
+    assert found == pytest.approx(3, rel=0.1)
+    np.testing.assert_allclose(np.exp(calibration.tempered(sharpened, 3)), p, atol=1e-12)
+    assert calibration.tempered(sharpened, 1) is sharpened
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.LSTM(8, 16, batch_first=True)
+        self.head = nn.Linear(16, 3)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        return self.head(self.rnn(x)[0][:, -1])
+
+
+def test_costs_counted_by_hand():
+    costs = complexity.measure(Net(), 10, 8, 0.5)
+    assert costs["parameters"] == 4 * 16 * (8 + 16 + 2) + 16 * 3 + 3
+    assert costs["bytes"]["float16"] == 2 * costs["parameters"]
+    assert costs["macs_per_clip"] == 10 * 4 * 16 * (8 + 16) + 16 * 3
+    assert costs["macs_per_second"] == 2 * costs["macs_per_clip"]
+
+
+def test_limits_pass_and_fail():
+    costs = {"bytes": {"float32": 120_000, "float16": 60_000, "int8": 30_000},
+             "macs_per_second": 20_000_000}  # fmt: skip
+    verdict = complexity.judge(costs, "dcase2024", members=4)
+    assert verdict["passes"] and not verdict["precisions"]["int8"]["all_members"]
+    assert not complexity.judge({**costs, "macs_per_second": None}, "dcase2024", 1)["passes"]
+    with pytest.raises(AscError, match="--limit: unknown limit 'dcase24'; did you mean dcase2024"):
+        complexity.judge(costs, "dcase24", 1)
+    assert math.isclose(complexity.LIMITS["dcase2024"].bytes, 128e3)

@@ -1,0 +1,134 @@
+"""Predictions of anybody: taken when they are whole, refused with a sentence when not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asc_cli import predictions, submission
+from asc_cli.datasets import Listing, Recording, Split
+from asc_cli.errors import AscError
+
+SCENES = ("bus", "park", "tram")
+RECORDINGS = tuple(Recording(f"{i}.wav", SCENES[i % 3], group=f"g{i}") for i in range(6))
+SPLITS = (
+    Split(1, ("3.wav", "4.wav", "5.wav"), ("0.wav", "1.wav", "2.wav")),
+    Split(2, ("0.wav", "1.wav", "2.wav"), ("3.wav", "4.wav", "5.wav")),
+)
+LISTING = Listing(SCENES, RECORDINGS, SPLITS)
+ROWS = [f"{i}.wav,0.7,0.2,0.1" for i in range(6)]
+HEADER = "file,bus,park,tram"
+
+
+def read(tmp_path: Path, lines: list[str], listing: Listing = LISTING, folds=None):
+    path = tmp_path / "p.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return submission.read(path, SCENES, submission.tested(listing, folds))
+
+
+def test_probabilities_in_any_order(tmp_path: Path):
+    said = read(tmp_path, [HEADER, *reversed(ROWS)])
+    assert said.files == tuple(f"{i}.wav" for i in range(6))
+    assert said.folds.tolist() == [1, 1, 1, 2, 2, 2]
+    assert said.labels.tolist() == [0, 1, 2, 0, 1, 2] and not said.hard
+    assert said.guesses.tolist() == [0] * 6 and said.groups[4] == "g4"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["file,label", *(f"{i}.wav,park" for i in range(6))],
+        ["filename\tscene_label", *(f"{i}.wav\tpark" for i in range(6))],
+        [f"{i}.wav\tpark" for i in range(6)],
+        ["file;label;group", *(f".\\{i}.wav;park;x" for i in range(6))],
+    ],
+)
+def test_labels_alone(tmp_path: Path, lines: list[str]):
+    said = read(tmp_path, lines)
+    assert said.hard and said.guesses.tolist() == [1] * 6
+
+
+def test_some_folds_alone(tmp_path: Path):
+    assert len(read(tmp_path, [HEADER, *ROWS[:3]], folds=[1])) == 3
+    with pytest.raises(AscError, match="--folds: there is no fold 7; there are 1 to 2"):
+        read(tmp_path, [HEADER, *ROWS], folds=[7])
+
+
+def test_our_own_file_is_read_and_its_truth_checked(tmp_path: Path):
+    said = read(tmp_path, [HEADER, *ROWS])
+    path = tmp_path / "ours.csv"
+    predictions.write(path, said)
+    again = submission.read(path, SCENES, submission.tested(LISTING))
+    assert np.array_equal(again.probabilities, said.probabilities)
+    path.write_text(path.read_text().replace("0.wav,1,bus", "0.wav,1,tram"))
+    with pytest.raises(AscError, match="1 true label.s. are not the protocol's: 0.wav .line 2. is"):
+        submission.read(path, SCENES, submission.tested(LISTING))
+
+
+def row(i: int, text: str) -> list[str]:
+    return [HEADER, *ROWS[:i], text, *ROWS[i + 1 :]]
+
+
+def labels(last: str) -> list[str]:
+    return ["file,label", *(f"{i}.wav,bus" for i in range(5)), f"5.wav,{last}"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([HEADER, *ROWS[1:]], r"1 tested recording\(s\) have no prediction: 0\.wav$"),
+        ([HEADER, *ROWS, ROWS[2]], r"1 recording\(s\) are predicted more than once: 2\.wav$"),
+        ([HEADER, *ROWS, "x.wav,1,0,0"], r"of no recording that this .* tests: x\.wav \(line 8\)"),
+        (row(1, "1.wav,nan,0.5,0.5"), "line 3: the probability of bus is 'nan'; a number from 0"),
+        (row(1, "1.wav,,0.5,0.5"), "line 3: the probability of bus is ''"),
+        (row(1, "1.wav,-0.5,1,0.5"), "line 3: the probability of bus is '-0.5'"),
+        (row(1, "1.wav,0.5,0.5,0.5"), "line 3: the probabilities sum to 1.5; 1 was expected"),
+        (labels("buss"), r"1 label\(s\) are no scene: 'buss' \(line 7\)\. Scenes: bus, park"),
+        (["file,bus,park", *(r[:-4] for r in ROWS)], "no column for tram"),
+        (["file,bus,park,trams", *ROWS], "column unknown scene 'trams'; did you mean tram"),
+        (["file,bus,bus,tram", *ROWS], "column 'bus' stands twice"),
+        (["bus,park,tram", "1,0,0"], "no column 'file' in its header"),
+        (["file,score", "0.wav,1"], "neither a column 'label' nor a column per scene"),
+        (row(1, "1.wav,0.5"), "p.csv:3: 2 fields where 4 are expected"),
+        ([""], "the file is empty"),
+        (
+            ["file,label,bus,park,tram", *(f"{i}.wav,tram,0.7,0.2,0.1" for i in range(6))],
+            "line 2: label 'tram' is not the most probable scene, bus",
+        ),
+        (["file,fold,label", *(f"{i}.wav,one,bus" for i in range(6))], "column fold: invalid"),
+    ],
+)
+def test_what_is_not_whole_is_refused(tmp_path: Path, lines: list[str], message: str):
+    with pytest.raises(AscError, match=message):
+        read(tmp_path, lines)
+
+
+def test_all_faults_are_listed_together(tmp_path: Path):
+    with pytest.raises(AscError, match="refused for 2 reasons\n  1 tested .* 0.wav\n  1 pred"):
+        read(tmp_path, [HEADER, *ROWS[1:], "x.wav,1,0,0"])
+
+
+def test_only_the_right_answers_do_not_score(tmp_path: Path):
+    """A scorer that averages over what it is given says 100 % here."""
+    with pytest.raises(AscError, match=r"4 tested recording\(s\) have no prediction"):
+        read(tmp_path, ["file,label", "0.wav,bus", "3.wav,bus"])
+
+
+def test_files_tested_twice_need_a_fold(tmp_path: Path):
+    twice = Listing(SCENES, RECORDINGS, (SPLITS[0], Split(2, ("3.wav",), ("0.wav",))))
+    with pytest.raises(AscError, match="0.wav is tested in folds 1 and 2; add a column 'fold'"):
+        read(tmp_path, [HEADER, *ROWS[:3]], twice)
+    lines = [HEADER + ",fold", *(f"{row},1" for row in ROWS[:3]), f"{ROWS[0]},2"]
+    assert len(read(tmp_path, lines, twice)) == 4
+
+
+def test_without_folds_everything_is_tested(tmp_path: Path):
+    assert len(read(tmp_path, [HEADER, *ROWS], Listing(SCENES, RECORDINGS, ()))) == 6
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path):
+    (tmp_path / "p.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(AscError, match="p.csv: cannot be read"):
+        submission.read(tmp_path / "p.csv", SCENES, submission.tested(LISTING))
