@@ -208,6 +208,10 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
         )
     keys = list(dict.fromkeys(key for run in runs for key in run["flat"]))
     differing = [key for key in keys if len({str(run["flat"].get(key)) for run in runs}) > 1]
+    names = [run["name"] for run in runs]
+    for run in runs:
+        twice = names.count(run["name"]) > 1
+        run["column"] = f"{run['name']} {run['signature']}" if twice else run["name"]
     return [{**run, "differing": differing} for run in runs]
 
 
