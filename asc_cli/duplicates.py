@@ -20,7 +20,7 @@ from asc_cli.protocol import Finding
 
 # what programs and people add to the name of a copy, at its end
 MARKS = re.compile(
-    r"([\s_.-]*(\(\d+\)|copy( ?\(?\d+\)?)?|dup(licate)?\d*|aug(mented)?\d*|nois[ye]\d*"
+    r"([\s_.-]*(\(\d+\)|\(?copy\)?( ?\(?\d+\)?)?|dup(licate)?\d*|aug(mented)?\d*|nois[ye]\d*"
     r"|pitch(ed)?\d*|stretch(ed)?\d*|denoised|normali[sz]ed|resampled|converted|edit(ed)?|final"
     r"|\d+ ?k?hz|\d+k))+$"
 )

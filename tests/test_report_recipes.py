@@ -54,6 +54,9 @@ def test_all_seven_have_their_recipes_and_twins():
 def test_every_setting_of_a_baseline_is_the_sources_or_ours(name: str):
     settings = recipe.load(name).settings
     idle = {"curve_every", "headline"}  # what is drawn and printed, not computed
+    idle |= {"choose_epoch", "calibrate"}  # switched off in all of them
+    assert settings["training"]["choose_epoch"] == "last"
+    assert settings["evaluation"]["calibrate"] == "none"
     if settings["model"]["name"] in ("gmm", "sparse_nmf"):  # no gradient: the seed alone counts
         idle |= set(settings["training"]) - {"seed"}
     if settings["clips"]["length_frames"]:

@@ -47,7 +47,7 @@ def test_the_road(toy_root: Path, reference: dict[str, bytes]):
     assert result(done.run) == reference  # two workers, the same bits
     written = {path.name for path in done.run.iterdir()}
     assert written == {
-        "recipe.yaml", "environment.json", "predictions.csv", "metrics.json",
+        "recipe.yaml", "environment.json", "predictions.csv", "metrics.json", "report.html",
         "fold01", "fold02", "fold03", "fold04",
     }  # fmt: skip
     assert [fold["fold"] for fold in done.metrics["folds"]] == [1, 2, 3, 4]
