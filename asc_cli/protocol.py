@@ -109,14 +109,12 @@ def _counts(dataset: Dataset, listing: Listing) -> Iterator[Finding]:
         return
     if len(listing.splits) != len(dataset.fold_sizes):
         yield differs("folds", len(listing.splits), len(dataset.fold_sizes))
-    for split, expected_sizes in zip(listing.splits, dataset.fold_sizes, strict=False):
-        got = (len(set(split.train)), len(set(split.test)))
-        if got != expected_sizes:
-            yield differs(
-                f"fold {split.fold}",
-                "{}/{} train/test".format(*got),
-                "{}/{}".format(*expected_sizes),
-            )
+    for split, (train, test) in zip(listing.splits, dataset.fold_sizes, strict=False):
+        n_train, n_test = len(set(split.train)), len(set(split.test))
+        if train is None and n_test != test:
+            yield differs(f"fold {split.fold}", f"{n_test} test", test)
+        if train is not None and (n_train, n_test) != (train, test):
+            yield differs(f"fold {split.fold}", f"{n_train}/{n_test} train/test", f"{train}/{test}")
 
 
 def _missing(listing: Listing, audio_root: Path) -> Iterator[Finding]:

@@ -230,7 +230,7 @@ def datasets_page() -> str:
 
 
 def facts(published: Any) -> list[str]:
-    sizes = dict.fromkeys(f"{train}/{test}" for train, test in published.fold_sizes)
+    sizes = dict.fromkeys(f"{train or '?'}/{test}" for train, test in published.fold_sizes)
     known = {
         "scenes": f"{len(published.labels)}: {', '.join(published.labels)}",
         "recordings": str(published.recordings or "as many as there are"),

@@ -27,7 +27,9 @@ KINDS = {
 }
 
 
-def registered(name: str, *overrides: str, feature: str = "log_mel") -> str:
+def registered(
+    name: str, *overrides: str, feature: str = "log_mel", temperature: float = 1.0
+) -> str:
     """A model of two members with weights that nobody trained."""
     chosen = recipe.load("toy_lstm", [*SMALL, *overrides])
     described = store.resolve(feature, RATE, {})
@@ -43,7 +45,7 @@ def registered(name: str, *overrides: str, feature: str = "log_mel") -> str:
                 parameter.mul_(2)  # far from chance, where any export would do; with 3, chaos
         spread = clips.Standardisation(np.full(F, -9, "f4"), np.full(F, 3, "f4"))
         members[fold] = folder / f"{name}{fold}.safetensors"
-        _fold.save_member(members[fold], network, spread)
+        _fold.save_member(members[fold], network, spread, temperature)
     card = {
         "created": "2026-01-01", "labels": list(SCENES), "feature": described.description(),
         "recipe": chosen.settings, "metrics": {}, "dataset": {"name": "toy"},
@@ -75,6 +77,22 @@ def test_the_file_says_what_the_model_says(kind: str, recordings: list[Path], tm
     said = [list(p.scenes.values()) for p in workflow.predict(recordings, model=name)]
     if kind != "temporal":  # whose votes agree
         assert np.std(said, axis=0).max() > 1e-3  # recordings differ, so the check can fail
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "log_sum"])
+def test_a_temperature_goes_with_the_model(aggregate: str, recordings: list[Path], tmp_path: Path):
+    said = {}
+    for name, temperature in (("plain", 1.0), ("cool", 2.5)):
+        override = f"evaluation.aggregate={aggregate}"
+        model = registered(name, override, temperature=temperature)
+        made = workflow.export(model, "onnx", tmp_path / f"{name}.onnx", check=recordings)
+        assert made["files"][0]["check"]["largest_difference"] <= 1e-4
+        session = onnxruntime.InferenceSession(
+            tmp_path / f"{name}.onnx", providers=["CPUExecutionProvider"]
+        )
+        samples = audio.read(recordings[-1], RATE)[None]
+        said[name] = session.run(None, {"samples": samples})[0][0]
+    assert said["cool"].max() < said["plain"].max() - 0.01  # less sure
 
 
 def test_many_recordings_at_once_and_what_the_metadata_say(recordings: list[Path], tmp_path: Path):

@@ -133,9 +133,8 @@ def test_a_phone_scrolls_down_alone(browser: Any, runs: list[Path], scheme: str)
         page.set_viewport_size(PHONE)
         page.emulate_media(color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-        ink, paper = page.evaluate(
-            "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
-        )
+        style = "(({color, backgroundColor}) => [color, backgroundColor])"
+        ink, paper = page.evaluate(f"{style}(getComputedStyle(document.body))")
         brightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, paper)]
         assert (brightness[0] < brightness[1]) == (scheme == "light")
 

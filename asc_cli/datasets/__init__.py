@@ -33,7 +33,8 @@ class Baseline:
 
     metric: str  # a key of our metrics that is computed the same way
     value: float  # in [0, 1]; log_loss in nats
-    source: str
+    source: str  # where the figure stands, word for word
+    subset: int | None = None  # trained on this published subset, in per cent; None: on all
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class Dataset:
     metric: str  # the official metric, in words
     headline: str  # the same as a key of the metrics: accuracy, macro_accuracy, …
     recordings: int | None = None  # how many there are; None where that is up to the user
-    fold_sizes: tuple[tuple[int, int], ...] = ()  # (train, test) of each fold
+    fold_sizes: tuple[tuple[int | None, int], ...] = ()  # (train, test) of each; None: not known
     scene_sizes: tuple[int, ...] = ()  # recordings per label, where published
-    subsets: tuple[tuple[int, int], ...] = ()  # (per cent, training files) of published subsets
+    subsets: tuple[tuple[int, int | None], ...] = ()  # published: (per cent, training files)
     archives: tuple[Archive, ...] = ()  # what `asc datasets download` gets; (): by hand
     baselines: tuple[Baseline, ...] = ()
 

@@ -40,7 +40,11 @@ DATASET = Dataset(
     scene_sizes=(40,) * 10,
     archives=(Archive("https://github.com/karoldvl/ESC-10/archive/master.zip"),),
     baselines=(
-        Baseline("accuracy", 0.727, "Piczak 2015: random forest on MFCC and zero-crossing rate"),
+        Baseline(
+            "accuracy",
+            0.727,
+            "Piczak, ACM Multimedia 2015, baseline results: random forest on MFCC and zero crossings",
+        ),
     ),
 )
 

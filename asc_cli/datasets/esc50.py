@@ -43,7 +43,11 @@ DATASET = Dataset(
     scene_sizes=(40,) * 50,
     archives=(Archive("https://github.com/karolpiczak/ESC-50/archive/master.zip"),),
     baselines=(
-        Baseline("accuracy", 0.443, "Piczak 2015: random forest on MFCC and zero-crossing rate"),
+        Baseline(
+            "accuracy",
+            0.443,
+            "Piczak, ACM Multimedia 2015, baseline results: random forest on MFCC and zero crossings",
+        ),
     ),
 )
 

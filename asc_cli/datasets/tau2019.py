@@ -53,6 +53,8 @@ DATASET = Dataset(
             "audio.21": "0e44ed85c88ec036a9725b4dd1dfaea0",
         },
     ),
-    baselines=(Baseline("macro_accuracy", 0.625, "DCASE 2019 Task 1A baseline (log mel, CNN)"),),
+    baselines=(
+        Baseline("macro_accuracy", 0.625, "DCASE 2019 Task 1A baseline (log mel, CNN), its README"),
+    ),
 )
 read = _tau.read

@@ -52,8 +52,8 @@ DATASET = Dataset(
         },
     ),
     baselines=(
-        Baseline("macro_accuracy", 0.541, "DCASE 2020 Task 1A baseline (OpenL3, MLP)"),
-        Baseline("log_loss", 1.365, "DCASE 2020 Task 1A baseline (OpenL3, MLP)"),
+        Baseline("macro_accuracy", 0.541, "DCASE 2020 Task 1A baseline (OpenL3, MLP), its README"),
+        Baseline("log_loss", 1.365, "DCASE 2020 Task 1A baseline (OpenL3, MLP), its README"),
     ),
 )
 read = _tau.read

@@ -51,7 +51,9 @@ DATASET = Dataset(
             "9aa69802bbf37fb986f71ec1483a196e",
         ),
     ),
-    baselines=(Baseline("accuracy", 0.737, "Piczak 2015 (MLSP): CNN on log mel, 10 folds"),),
+    baselines=(
+        Baseline("accuracy", 0.731, "Piczak, MLSP 2015, results: CNN on log mel, variant LP"),
+    ),
 )
 
 

@@ -174,13 +174,13 @@ def dataset(result: dict[str, Any]) -> list[Any]:
         if result[key]:
             facts.add_row(key.replace("_", " "), str(result[key]))
     facts.add_row("scenes", ", ".join(result["labels"]) or "taken from the data")
-    sizes = sorted({f"{train}/{test}" for train, test in result["fold_sizes"]})
+    sizes = sorted({f"{train or '?'}/{test}" for train, test in result["fold_sizes"]})
     facts.add_row("folds", f"{len(result['fold_sizes']) or 'as listed'} {', '.join(sizes)}")
     for baseline in result["baselines"]:
         facts.add_row("baseline", published(baseline))
     if result["subsets"]:
         facts.add_row(
-            "subsets", ", ".join(f"{p} % ({n} to train on)" for p, n in result["subsets"])
+            "subsets", ", ".join(f"{p} % ({n or '?'} to train on)" for p, n in result["subsets"])
         )
     facts.add_row("to get it", result["obtain"])
     facts.add_row("looked for in", result["looked_for_in"])
@@ -191,7 +191,8 @@ def published(baseline: dict[str, Any]) -> str:
     """The organisers' figure with its metric's name and source."""
     value, name = baseline["value"], baseline["metric"]
     shown = f"{value:.3f}" if name == "log_loss" else percent(value)
-    return f"{name.replace('_', ' ')} {shown} ({baseline['source']})"
+    subset = f", subset {baseline['subset']} %" if baseline["subset"] else ""
+    return f"{name.replace('_', ' ')} {shown} ({baseline['source']}{subset})"
 
 
 def audit(result: dict[str, Any]) -> list[Any]:

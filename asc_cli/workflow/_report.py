@@ -57,6 +57,8 @@ def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list
             }
         )
     for baseline in dataset.baselines:
+        if (baseline.subset or 100) != (recipe.subset or 100):
+            continue
         name = baseline.metric
         rows.append(
             {

@@ -70,11 +70,11 @@ def _subset(dataset: Dataset, percent: int) -> Dataset:
     if percent not in sizes:
         known = ", ".join(map(str, sizes)) or "none"
         raise AscError(f"{dataset.name}: no subset {percent}; published subsets: {known}")
-    if percent == 100:
+    train = sizes[percent]
+    if train is None:  # all of it
         return dataset
     _, test = dataset.fold_sizes[0]
-    recordings = sizes[percent] + test
-    return replace(dataset, fold_sizes=((sizes[percent], test),), recordings=recordings)
+    return replace(dataset, fold_sizes=((train, test),), recordings=train + test)
 
 
 def without(source: Source, excluded: tuple[str, ...]) -> Source:

@@ -11,7 +11,16 @@ import pytest
 import soundfile
 
 from asc_cli import catalog, protocol, workflow
-from asc_cli.datasets import esc50, tau2019, tau2020_mobile, tau2022_mobile, tut2017, urbansound8k
+from asc_cli.datasets import (
+    Listing,
+    Split,
+    esc50,
+    tau2019,
+    tau2020_mobile,
+    tau2022_mobile,
+    tut2017,
+    urbansound8k,
+)
 from asc_cli.errors import AscError
 
 META = "filename\tscene_label\tidentifier\tsource_label"
@@ -106,6 +115,7 @@ def made_tau(root: Path, name: str) -> None:
     """A tree of the published counts with made-up names."""
     dataset = catalog.load("datasets", name).DATASET
     train, test = dataset.fold_sizes[0]
+    train = train or 100_000
     assert dataset.recordings is not None
     files = [f"audio/{dataset.labels[i % 10]}-lyon-{i // 10 if i < train else 9**9}-{i}-a.wav"
              for i in range(train + test)]  # fmt: skip
@@ -117,6 +127,15 @@ def made_tau(root: Path, name: str) -> None:
         lines = [f"{file}\t{file[6:].split('-')[0]}" for file in its]
         text = "\n".join(["filename\tscene_label", *lines])
         (root / f"evaluation_setup/fold1_{part}.csv").write_text(text)
+
+
+def test_what_was_not_published_exactly_is_not_checked():
+    published = replace(tau2022_mobile.DATASET, recordings=None)
+    for n_test, expected in ((29_680, []), (29_679, ["29679 test where 29680 were published"])):
+        split = Split(1, tuple(map(str, range(7))), tuple(f"t{i}" for i in range(n_test)))
+        listing = Listing(published.labels, (), (split,))
+        found = protocol.audit(published, listing, Path())
+        assert [f.what for f in found if f.check == "counts"] == expected
 
 
 @pytest.mark.parametrize("module", [tau2019, tau2022_mobile])
