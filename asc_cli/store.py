@@ -86,6 +86,25 @@ def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> Feature:
     return Feature(name, sample_rate, {**defaults, **given}, version, home.features())
 
 
+def probe(feature: Feature) -> None:
+    """Raise AscError if these parameters give no frames, whatever the audio."""
+    module = catalog.load("features", feature.name)
+    try:
+        framing = module.framing(feature.sample_rate, **feature.parameters)
+        silence = np.zeros(framing.frame_samples, np.float32)
+        frames = module.extract(silence, feature.sample_rate, **feature.parameters)
+    except (ValueError, TypeError, ArithmeticError) as fault:
+        raise AscError(
+            f"features: {feature.name} cannot be computed with {feature.parameters} at "
+            f"{feature.sample_rate} Hz ({fault})"
+        ) from fault
+    if frames.ndim != 2 or 0 in frames.shape or not np.isfinite(frames).all():
+        raise AscError(
+            f"features: {feature.name} gives no bands with {feature.parameters} at "
+            f"{feature.sample_rate} Hz"
+        )
+
+
 def ensure(feature: Feature, path: Path, verify: bool = False) -> tuple[Entry, bool]:
     """Hash a file and see that its features are in the store; True if they were computed now.
 

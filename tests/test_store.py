@@ -193,3 +193,18 @@ def test_worker_processes_make_the_same_arrays(folder: Path):
         np.testing.assert_array_equal(
             store.load(two.feature, digest), store.compute(two.feature, folder / file)
         )
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("features.hop_samples=0", "log_mel cannot be computed with .*'hop_samples': 0"),
+        ("features.frame_samples=-5", "log_mel cannot be computed with .*'frame_samples': -5"),
+        ("features.n_mels=0", "features: log_mel gives no bands with .*'n_mels': 0"),
+    ],
+)
+def test_parameters_that_give_nothing_stop_before_any_file(
+    folder: Path, override: str, message: str
+):
+    with pytest.raises(AscError, match=message):
+        extract(folder, override)

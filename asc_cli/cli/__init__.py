@@ -90,5 +90,10 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:  # `asc … | head`: the reader has what it wanted
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as fault:  # no room, no permission, no such folder
+            where = f"{fault.filename}: " if fault.filename else ""
+            reason = fault.strerror or str(fault)
+            print(f"asc: {where}{reason}; is there room, and may asc write there?", file=sys.stderr)
+            raise typer.Exit(1) from None
 
     return run

@@ -83,6 +83,8 @@ def fill(
     computed, failed, fresh = 0, [], []
     written = time.monotonic()
     todo = [(feature, source.path(name), name, verify) for name in names if name not in entries]
+    if todo:
+        store.probe(feature)
     for done, (name, outcome, new) in enumerate(parallel.each(_ensure, todo, jobs), start=1):
         if isinstance(outcome, FileFault):
             failed.append(outcome)

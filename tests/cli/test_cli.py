@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +147,16 @@ def test_the_console_script_is_the_module():
     script = Path(sys.executable).with_name("asc")
     done = subprocess.run([script, "--version"], capture_output=True, text=True)
     assert done.stdout.strip() == __version__
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path):
+    (tmp_path / "file").touch()
+    write(tmp_path / "d/bus/a.wav", tone(440, 1.0, 22_050))
+    environment = {**os.environ, "ASC_HOME": str(tmp_path / "file")}
+    done = subprocess.run(
+        command("features", "--data", tmp_path / "d", "--jobs", 1),
+        capture_output=True, text=True, cwd=ROOT, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Not a directory; is there room, and may asc write there?" in done.stderr
+    assert "Traceback" not in done.stderr
