@@ -43,7 +43,7 @@ DATASET = Dataset(
         Baseline(
             "accuracy",
             0.727,
-            "Piczak, ACM Multimedia 2015: random forest on MFCC and zero crossings",
+            "Piczak, ACM Multimedia 2015, results: random forest on MFCC and zero crossings",
         ),
     ),
 )

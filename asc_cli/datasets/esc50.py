@@ -46,7 +46,7 @@ DATASET = Dataset(
         Baseline(
             "accuracy",
             0.443,
-            "Piczak, ACM Multimedia 2015: random forest on MFCC and zero crossings",
+            "Piczak, ACM Multimedia 2015, results: random forest on MFCC and zero crossings",
         ),
     ),
 )

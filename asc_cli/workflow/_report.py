@@ -223,6 +223,8 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in settings.items():
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list):
+            flat[prefix + key] = ", ".join(map(str, value)) or "none"
         else:
             flat[prefix + key] = value
     return flat
