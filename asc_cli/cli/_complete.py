@@ -1,4 +1,4 @@
-"""Names that the shell completes: recipes, models, datasets. Quick: no torch, no cards read."""
+"""Names that the shell completes: recipes, models, datasets, runs. Quick: no torch, no cards read."""
 
 from __future__ import annotations
 
@@ -33,3 +33,8 @@ def runs(incomplete: str) -> list[str]:
     known = sorted(path.parent.name for path in home.runs().glob("*/recipe.yaml"))
     names = dict.fromkeys([*(name.rpartition("-")[0] for name in known), *known])
     return [name for name in names if name.startswith(incomplete)]
+
+
+def runs_and_models(incomplete: str) -> list[str]:
+    """What `asc evaluate` takes."""
+    return list(dict.fromkeys([*runs(incomplete), *models(incomplete)]))

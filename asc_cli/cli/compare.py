@@ -7,12 +7,17 @@ from typing import Annotated
 
 import typer
 
+from asc_cli.cli import _complete
 from asc_cli.cli._options import Json
 
 
 def command(
     runs: Annotated[
-        list[str], typer.Argument(help="Runs: folders, names, or recipes for their newest runs.")
+        list[str],
+        typer.Argument(
+            help="Runs: folders, names, or recipes for their newest runs.",
+            autocompletion=_complete.runs,
+        ),
     ],
     curves: Annotated[
         Path | None,

@@ -17,6 +17,7 @@ def command(
             help="A run's folder or name, or a recipe's for its newest run. With --dataset or "
             "--data: a model NAME or NAME@VERSION, or a CSV of predictions.",
             metavar="RUN|MODEL|FILE.csv",
+            autocompletion=_complete.runs_and_models,
         ),
     ],
     dataset: Annotated[

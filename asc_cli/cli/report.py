@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from asc_cli.cli import _complete
 from asc_cli.cli._options import Json
 
 
@@ -14,7 +15,9 @@ def command(
     runs: Annotated[
         list[str],
         typer.Argument(
-            help="Runs: folders or names, or a recipe's name for its newest.", metavar="RUN…"
+            help="Runs: folders or names, or a recipe's name for its newest.",
+            metavar="RUN…",
+            autocompletion=_complete.runs,
         ),
     ],
     output: Annotated[

@@ -7,6 +7,7 @@ long file streams by, so that it needs no more memory than a short one.
 from __future__ import annotations
 
 import contextlib
+import gc
 import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -85,8 +86,21 @@ def loaded(model: registry.Model, fold: int | None) -> _model.Loaded:
     key = (f"{model.folder} {model.card['created']}", fold)
     if key not in _kept:
         _kept.clear()
-        _kept[key] = _model.load(model, fold)
+        with _no_garbage():
+            _kept[key] = _model.load(model, fold)
     return _kept[key]
+
+
+@contextlib.contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Python does not look for garbage meanwhile: what torch's import makes stays, all of it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _ahead(items: Iterable[Any]) -> Generator[Any, None, None]:
