@@ -1,4 +1,4 @@
-"""Names that the shell completes: recipes, models, datasets, runs. Quick: no torch, no cards read."""
+"""Names that the shell completes: recipes, models, datasets, runs. Quick: it loads no torch."""
 
 from __future__ import annotations
 
