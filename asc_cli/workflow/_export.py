@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli import audio, catalog, files, registry
+from asc_cli import audio, catalog, files, parallel, registry
 from asc_cli.errors import AscError, FileFault
 from asc_cli.workflow import _model, _windows
 
@@ -73,12 +73,12 @@ def _onnx(
     if int8:
         beside = target.with_name(f"{target.stem}.int8{target.suffix}")
         variants.append((beside, eight.quantised(made)))
-    recordings = list(check) or _own_recordings(found)
+    heard = _heard(found, list(check) or _own_recordings(found))
     rows = []
     for path, variant in variants:
         with files.replacing(path) as temporary:
             onnx.save(variant, temporary)
-            compared = _compared(loaded, found, temporary, recordings)
+            compared = _compared(temporary, heard, loaded.feature.sample_rate)
         rows.append({"file": str(path), "bytes": path.stat().st_size, "check": compared})
     return rows
 
@@ -95,24 +95,37 @@ def _own_recordings(found: registry.Model) -> list[Path]:
     return [source.path(name) for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
 
 
+def _heard(
+    found: registry.Model, recordings: Sequence[Path]
+) -> list[tuple[Path, np.ndarray]]:  # each with (C,) probabilities
+    """What the model says of each recording."""
+    with parallel.one_thread():
+        outcomes = _windows.score_files(_windows.Request(found), recordings)
+    heard = []
+    for outcome in outcomes:
+        if isinstance(outcome, FileFault):
+            raise AscError(f"--check {outcome}")
+        heard.append((outcome.path, outcome.whole))
+    return heard
+
+
 def _compared(
-    loaded: _model.Loaded, found: registry.Model, path: Path, recordings: Sequence[Path]
+    path: Path, heard: Sequence[tuple[Path, np.ndarray]], sample_rate: int
 ) -> dict[str, Any] | None:
     """The file run through onnxruntime beside the model; None without a recording to try."""
-    if not recordings:
+    if not heard:
         return None
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    request = _windows.Request(found)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # a scan's steps are too small for more
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     differences, same = [], 0
-    for outcome in _windows.score_files(request, recordings):
-        if isinstance(outcome, FileFault):
-            raise AscError(f"--check {outcome}")
-        samples = audio.read(outcome.path, loaded.feature.sample_rate)
+    for recording, whole in heard:
+        samples = audio.read(recording, sample_rate)
         [scores] = session.run(None, {"samples": samples[None]})
-        differences.append(float(np.abs(scores[0] - outcome.whole).max()))
-        same += int(scores[0].argmax() == outcome.whole.argmax())
+        differences.append(float(np.abs(scores[0] - whole).max()))
+        same += int(scores[0].argmax() == whole.argmax())
     return {
         "recordings": len(differences),
         "largest_difference": max(differences),
