@@ -186,8 +186,10 @@ def test_two_at_once_fill_one_store(toy_root: Path, home: Path):
 def test_ctrl_c_leaves_everything_resumable(toy_root: Path, asc: Asc, home: Path):
     arguments = command("train", "toy_lstm", "--data", toy_root, "--set", "training.epochs=200")
     process = subprocess.Popen(
-        arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # a shell's background jobs, and what they start, ignore Ctrl-C; a person's command does not
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while not list(home.glob("runs/*/fold*/checkpoint.safetensors")):
         assert time.monotonic() < deadline and process.poll() is None
