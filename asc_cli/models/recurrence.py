@@ -36,8 +36,11 @@ SMALL = 8192  # clip-frames: below, inference runs the plain steps and loads no 
 
 def scan(x: Tensor, mask: Tensor | None, weights: Weights) -> Tensor:
     """Representation (B, H) of x (B, T, F); mask (B, T) is True where a frame is valid."""
-    if _compiled(x, weights):
-        return _Scan.apply(x, mask, *weights)
+    grad = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *weights))
+    if _compiled(x, weights, grad):
+        if grad:
+            return _Scan.apply(x, mask, *weights)
+        return _representation(_forward(x, mask, weights, keep=False), x, weights)
     if x.is_cuda:
         return recurrence_steps.graphed(x, mask, weights)
     return recurrence_steps.trace(x, mask, weights).representation
@@ -54,7 +57,7 @@ def explain(x: Tensor, mask: Tensor | None, weights: Weights) -> Trace:
     return trace._replace(gates=gates, a=a)
 
 
-def _compiled(x: Tensor, weights: Weights) -> bool:
+def _compiled(x: Tensor, weights: Weights, grad: bool) -> bool:
     """Whether the compiled kernels serve this call. Never a matter of what is loaded already."""
     if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
         return False
@@ -62,7 +65,6 @@ def _compiled(x: Tensor, weights: Weights) -> bool:
         return False  # the plain steps say what does not fit
     if x.numel() == 0 or torch.jit.is_tracing() or torch.compiler.is_compiling():
         return False
-    grad = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *weights))
     return grad or x.shape[0] * x.shape[1] >= SMALL
 
 
@@ -70,13 +72,10 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, mask, *tensors):  # -> (B, H)
         weights = Weights(*tensors)
-        keep = any(ctx.needs_input_grad)
-        buffers = _forward(x, mask, weights, keep)
-        if keep:
-            ctx.save_for_backward(*tensors, mask, *buffers)  # freed with the graph
-            ctx.dx_shape = x.shape if ctx.needs_input_grad[0] else None
-        H = weights.codebook.shape[1]
-        return buffers[-1].flatten(0, 1)[: x.shape[0], :H].clone()
+        buffers = _forward(x, mask, weights, keep=True)
+        ctx.save_for_backward(*tensors, mask, *buffers)  # freed with the graph
+        ctx.dx_shape = x.shape if ctx.needs_input_grad[0] else None
+        return _representation(buffers, x, weights)
 
     @staticmethod
     @once_differentiable
@@ -85,6 +84,12 @@ class _Scan(torch.autograd.Function):
         weights, (mask, *buffers) = Weights(*ctx.saved_tensors[:n]), ctx.saved_tensors[n:]
         dx, gradients = _backward(dv, mask, weights, buffers, ctx.dx_shape)
         return dx, None, *gradients
+
+
+def _representation(buffers: Sequence[Tensor], x: Tensor, weights: Weights) -> Tensor:
+    """v of every block -> (B, H), without the padding."""
+    H = weights.codebook.shape[1]
+    return buffers[-1].flatten(0, 1)[: x.shape[0], :H].clone()
 
 
 def _pad(n: int, unit: int) -> int:

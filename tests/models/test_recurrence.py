@@ -159,6 +159,26 @@ def test_inference_and_training_give_the_same_bits(attention, monkeypatch):
     assert torch.equal(inference, built(x).detach())
 
 
+@pytest.mark.parametrize("no_gradients", [torch.no_grad, torch.inference_mode])
+def test_inference_keeps_one_frame_not_all(no_gradients, monkeypatch):
+    """Though its weights ask for gradients: keeping every frame costs half as much again."""
+    kept = []
+    forward = recurrence._forward
+
+    def spy(x, mask, weights, keep):
+        kept.append(sum(buffer.nbytes for buffer in forward(x, mask, weights, keep)))
+        return forward(x, mask, weights, keep)
+
+    monkeypatch.setattr(recurrence, "_forward", spy)
+    monkeypatch.setattr(recurrence, "SMALL", 0)
+    model = AttentionLSTM(8, 16, attention=("temporal", "semantic"))
+    with no_gradients():
+        model(torch.randn(4, 50, 8))
+    model(torch.randn(4, 50, 8))
+    inference, training = kept
+    assert inference < training / 10
+
+
 @pytest.mark.parametrize("attention", VARIANTS)
 def test_the_number_of_threads_changes_no_bit(attention):
     built = cell(attention, torch.float32)
