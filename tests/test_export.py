@@ -22,6 +22,7 @@ KINDS = {
     "vanilla": (),
     "temporal": ("model.attention=[temporal]", "evaluation.aggregate=vote"),
     "gate_bias": ("model.attention=[temporal]", "model.gate_bias=true"),
+    "narrow": ("model.attention=[temporal,semantic]", "model.attention_size=2"),  # Q has columns
     "semantic": ("model.attention=[semantic]", "evaluation.aggregate=log_sum"),
     "both": ("model.attention=[temporal,semantic]",),
 }

@@ -35,10 +35,10 @@ GATES = """
             i = Sigmoid (z_i)
             f = Sigmoid (z_f)"""
 TEMPORAL_GATES = """
-            ph_i = Mul (z_p_i, h)
-            ph_f = Mul (z_p_f, h)
-            sum_i = ReduceSum <keepdims=1> (ph_i, last_axis)
-            sum_f = ReduceSum <keepdims=1> (ph_f, last_axis)
+            pq_i = Mul (z_p_i, {q_i})
+            pq_f = Mul (z_p_f, {q_f})
+            sum_i = ReduceSum <keepdims=1> (pq_i, last_axis)
+            sum_f = ReduceSum <keepdims=1> (pq_f, last_axis)
             s_i = Add (sum_i, b_i)
             s_f = Add (sum_f, b_f)
             as_i = Mul (a_i, s_i)
@@ -114,5 +114,8 @@ def _body(weights: Any, both: list[str], rest: list[str]) -> str:
         all=", ".join(f"z_{name}" for name in ["both_x", *rest]),
         both=", ".join(f"z_{name}" for name in both),
     )
-    gates = TEMPORAL_GATES if weights.temporal else GATES
+    gates = GATES
+    if weights.temporal:
+        q_i, q_f = ("z_q_i", "z_q_f") if "q_i" in both else ("h", "h")
+        gates = TEMPORAL_GATES.format(q_i=q_i, q_f=q_f)
     return split + gates + (SEMANTIC if weights.semantic else PLAIN) + STATE

@@ -100,17 +100,30 @@ class AttentionLSTM(nn.Module):
                 biases.fill_(self.forget_bias)
 
     def weights(self) -> Weights:
-        """The gates side by side, P_i and P_f folded into one product with x each."""
-        rows: list[Tensor] = [self.W]
+        """The gates side by side; temporal attention's in the order that multiplies less."""
+        W, U, b = [self.W], [self.U], [self.b]
         gate = self.b.new_zeros(0)
+        H = self.U.shape[1]
+        folded = not self.temporal or self._folds()
+        if not folded:
+            A, F = self.W_ix.shape
+            W.append(self.W.new_zeros(2 * A, F))  # Q sees h alone
+            U += [self.W_ih, self.W_fh]
+            b.append(self.b.new_zeros(2 * A))
         if self.semantic:
-            rows.append(self.W_x)
+            W.append(self.W_x)
         if self.temporal:
-            rows += [self.W_ih.T @ self.W_ix, self.W_fh.T @ self.W_fx]  # (H, F): x -> P
+            P_i, P_f = self.W_ix, self.W_fx  # (A, F), or (H, F): x -> P
+            W += [self.W_ih.T @ P_i, self.W_fh.T @ P_f] if folded else [P_i, P_f]
             bias = self.b.new_zeros(2) if self.gate_bias is None else self.gate_bias
             gate = torch.cat([bias, self.a])
-        codebook = self.codebook if self.semantic else self.U.new_zeros(0, self.U.shape[1])
-        return Weights(torch.cat(rows), self.U, self.b, codebook, gate)
+        codebook = self.codebook if self.semantic else self.U.new_zeros(0, H)
+        return Weights(torch.cat(W), torch.cat(U), torch.cat(b), codebook, gate)
+
+    def _folds(self) -> bool:
+        """Whether x (W_ixᵀ W_ih) costs a frame no more than x W_ixᵀ and [x | h] [0 | W_ih]ᵀ."""
+        (A, F), H = self.W_ix.shape, self.W_ih.shape[1]
+        return F * H <= A * (2 * F + H)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, T, F) -> (B, H)
         """mask is True where a frame is valid; a clip without any gets zeros."""

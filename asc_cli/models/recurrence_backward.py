@@ -6,9 +6,10 @@ The frames in reverse; δ is the gradient of the loss with respect to the name t
     δc_t += δh_t ⊙ o ⊙ (1 − tanh²c_t);  δc~ = i ⊙ δc_t;  δc_{t-1} = f ⊙ δc_t
     δs_i = i (1 − i) ⟨δc_t, c~⟩ + a_i δg_t;  δs_f = f (1 − f) ⟨δc_t, c_{t-1}⟩ + a_f δg_t
     δa = −δc~ ζᵀ;  δr = a ⊙ (δa − ⟨a, δa⟩);  δζ = −Σ_t aᵀ δc~
-    δh_{t-1} = δz U + δs_i P_i + δs_f P_f;  δP_i = δs_i h_{t-1};  δ[W | U] = Σ_t δzᵀ [x_t | h_{t-1}]
+    δP_i = δs_i Q_i;  δQ_i = δs_i P_i;  δP_f, δQ_f likewise
+    δh_{t-1} = δz U (+ δQ_i + δQ_f where Q is h_{t-1});  δ[W | U] = Σ_t δzᵀ [x_t | h_{t-1}]
 
-z stands for all columns before their squashing, P_i and P_f among them. The last sum is one matrix
+z stands for all columns before their squashing, P and Q among them. The last sum is one matrix
 product for every CHUNK frames, while their δz is still in cache. A masked frame has δz = 0 and
 hands δh and δc on as they are.
 """
@@ -44,20 +45,34 @@ def _grad_gates(i, f, candidate, c_before, dc, dz_i, dz_f, dz_c):
 
 
 @njit(**OPTIONS)
+def _grad_product(ds, p, q, dp, dq):
+    """s = ⟨p, q⟩ backwards."""
+    for j in range(p.size):
+        dp[j] = ds * q[j]
+        dq[j] = ds * p[j]
+
+
+@njit(**OPTIONS)
 def _grad_scalar_gates(L, gate, row, h_before, c_before, dg, s, dz, dh, dc, dgate):
     """Temporal attention's gates; dh becomes their share of δh_{t-1}, dc becomes δc_{t-1}."""
-    H, one = L.Hp, dc.dtype.type(1)
+    H, P, one = L.Hp, L.Pp, dc.dtype.type(1)
     i, f = sigmoid(s[0]), sigmoid(s[1])
-    candidate, p_i, p_f = row[L.c : L.c + H], row[L.p_i : L.p_i + H], row[L.p_f : L.p_f + H]
-    dz_c, dp_i, dp_f = dz[L.c : L.c + H], dz[L.p_i : L.p_i + H], dz[L.p_f : L.p_f + H]
+    candidate, p_i, p_f = row[L.c : L.c + H], row[L.p_i : L.p_i + P], row[L.p_f : L.p_f + P]
+    dz_c, dp_i, dp_f = dz[L.c : L.c + H], dz[L.p_i : L.p_i + P], dz[L.p_f : L.p_f + P]
     ds_i = dot(dc, candidate) * i * (one - i) + gate[2] * dg
     ds_f = dot(dc, c_before) * f * (one - f) + gate[3] * dg
     for j in range(H):
         dz_c[j] = dc[j] * i
         dc[j] *= f
-        dh[j] = ds_i * p_i[j] + ds_f * p_f[j]
-        dp_i[j] = ds_i * h_before[j]
-        dp_f[j] = ds_f * h_before[j]
+    if L.folded:
+        for j in range(H):
+            dh[j] = ds_i * p_i[j] + ds_f * p_f[j]
+            dp_i[j] = ds_i * h_before[j]
+            dp_f[j] = ds_f * h_before[j]
+    else:
+        dh[:] = 0
+        _grad_product(ds_i, p_i, row[L.q_i : L.q_i + P], dp_i, dz[L.q_i : L.q_i + P])
+        _grad_product(ds_f, p_f, row[L.q_f : L.q_f + P], dp_f, dz[L.q_f : L.q_f + P])
     dgate[0] += ds_i
     dgate[1] += ds_f
     dgate[2] += dg * s[0]

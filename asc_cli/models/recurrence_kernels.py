@@ -6,11 +6,12 @@ core's cache. Per frame:
     z = [x_t | h_{t-1}] [W | U]ᵀ + b     one product for the gates that see both
     p = x_t Wᵀ                           and one for what depends on x only (P_i, P_f, W_x x)
     r → a = softmax(r);  c~ = W_x x_t − a ζ                          semantic attention
-    s_i = ⟨P_i, h_{t-1}⟩ + b_i, s_f likewise; i, f = σ(s_i), σ(s_f)    temporal attention
+    s_i = ⟨P_i, Q_i⟩ + b_i, s_f likewise; i, f = σ(s_i), σ(s_f)        temporal attention
     c_t = f ⊙ c_{t-1} + i ⊙ c~;  h_t = o ⊙ tanh(c_t);  v += softmax weight · h_t
 
-with P_i = x W_ixᵀ W_ih, P_f = x W_fxᵀ W_fh, so that temporal attention's gates cost two dot
-products a frame and no matrix product with h. v is summed with the running-maximum form of
+with P_i = x W_ixᵀ W_ih, P_f = x W_fxᵀ W_fh and Q = h_{t-1} (folded), so that temporal attention's
+gates cost two dot products a frame and no matrix product with h; or, where F H is the larger
+product, with P_i = x W_ixᵀ and Q_i = h_{t-1} W_ihᵀ among the gates that see both. v is summed with the running-maximum form of
 softmax, so inference keeps nothing but the current frame.
 
 Arrays are flat and time-major inside a block: xh (T + 1, rows, Fp + Hp) holds [x_t | h_{t-1}],
@@ -53,8 +54,12 @@ class Layout(NamedTuple):
     r: int
     p_i: int
     p_f: int
+    q_i: int
+    q_f: int
+    Pp: int  # columns of each P
     temporal: bool
     semantic: bool
+    folded: bool  # Q is h_{t-1}; else it has columns
 
 
 @njit(**OPTIONS)
@@ -172,8 +177,10 @@ def _cell(L, gate, row, h_before, h, c_before, c, s, v, stat):
         _sigmoid(f)
         _update(i, f, o, candidate, c_before, c, h)
         return gate[0]
-    s[0] = dot(row[L.p_i : L.p_i + H], h_before) + gate[0]
-    s[1] = dot(row[L.p_f : L.p_f + H], h_before) + gate[1]
+    q_i = h_before if L.folded else row[L.q_i : L.q_i + L.Pp]
+    q_f = h_before if L.folded else row[L.q_f : L.q_f + L.Pp]
+    s[0] = dot(row[L.p_i : L.p_i + L.Pp], q_i) + gate[0]
+    s[1] = dot(row[L.p_f : L.p_f + L.Pp], q_f) + gate[1]
     _update_scalar(sigmoid(s[0]), sigmoid(s[1]), o, candidate, c_before, c, h)
     g = gate[2] * s[0] + gate[3] * s[1]
     _pool(g, h, v, stat)

@@ -18,7 +18,11 @@ from torch.nn import functional
 class Weights(NamedTuple):
     """One cell's weights with the gates side by side, in this order (those that exist):
 
-    see x and h: i, f (H each), o (H), r (K) or c~ (H); see x only: W_x x (H), P_i, P_f (H each).
+    see x and h: i, f (H each), o (H), r (K) or c~ (H), Q_i, Q_f;
+    see x only:  W_x x (H), P_i, P_f.
+
+    Temporal attention's s = ⟨P, Q⟩ has P = x W_ixᵀ W_ih and Q = h_{t-1} itself, which needs no
+    columns (H each); or, where that costs more, P = x W_ixᵀ and Q = h_{t-1} W_ihᵀ (A each).
     """
 
     W: Tensor  # (N, F)
@@ -39,10 +43,12 @@ class Weights(NamedTuple):
     def segments(self) -> dict[str, int]:
         """Width of each gate's columns, in their order."""
         K, H = self.codebook.shape
-        names = [] if self.temporal else ["i", "f"]
-        names += ["o", "r", "w"] if self.semantic else ["o", "c"]
-        names += ["p_i", "p_f"] if self.temporal else []
-        return {name: K if name == "r" else H for name in names}
+        widths = {} if self.temporal else {"i": H, "f": H}
+        widths |= {"o": H, "r": K} if self.semantic else {"o": H, "c": H}
+        A = (self.b.shape[0] - sum(widths.values())) // 2  # 0 where Q is h
+        widths |= {"q_i": A, "q_f": A} if A else {}
+        widths |= {"w": H} if self.semantic else {}
+        return widths | ({"p_i": A or H, "p_f": A or H} if self.temporal else {})
 
 
 class Frame(NamedTuple):
@@ -69,8 +75,8 @@ def step(z: dict[str, Tensor], h: Tensor, c: Tensor, weights: Weights) -> Frame:
     g = gates = a = None
     if weights.temporal:
         b_i, b_f, a_i, a_f = weights.gate.unbind()
-        s_i = (z["p_i"] * h).sum(-1, keepdim=True) + b_i  # ⟨x W_ixᵀ W_ih, h⟩: (B, 1)
-        s_f = (z["p_f"] * h).sum(-1, keepdim=True) + b_f
+        s_i = (z["p_i"] * z.get("q_i", h)).sum(-1, keepdim=True) + b_i  # ⟨P_i, Q_i⟩: (B, 1)
+        s_f = (z["p_f"] * z.get("q_f", h)).sum(-1, keepdim=True) + b_f
         g = (a_i * s_i + a_f * s_f).squeeze(-1)
         i, f = torch.sigmoid(s_i), torch.sigmoid(s_f)
         gates = torch.cat([i, f], -1)

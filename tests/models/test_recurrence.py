@@ -11,6 +11,7 @@ from asc_cli.models.lstm import AttentionLSTM
 
 VARIANTS = [(), ("temporal",), ("semantic",), ("temporal", "semantic")]
 F, H, A, K = 5, 6, 3, 4
+NARROW = (5, 6, 1, 4)  # so few attention rows that x W_ixᵀ W_ih is not folded
 
 
 def cell(attention, dtype=torch.float64, sizes=(F, H, A, K), seed=0, **options):
@@ -91,10 +92,12 @@ def gradients(representation, inputs):
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("attention", VARIANTS)
 @pytest.mark.parametrize("scan", ["compiled", "steps"])
-def test_equals_the_equations(attention, masked, gate_bias, scan):
-    if gate_bias and "temporal" not in attention:
+@pytest.mark.parametrize("sizes", [(F, H, A, K), NARROW])
+def test_equals_the_equations(attention, masked, gate_bias, scan, sizes):
+    if "temporal" not in attention and (gate_bias or sizes == NARROW):
         return
-    built = cell(attention, gate_bias=gate_bias)
+    built = cell(attention, sizes=sizes, gate_bias=gate_bias)
+    assert ("q_i" in built.weights().segments) == (sizes == NARROW)
     x = torch.randn(3, 7, F, dtype=torch.float64, requires_grad=True)
     mask = some_mask(3, 7) if masked else None
     inputs = [x, *built.parameters()]
@@ -109,8 +112,9 @@ def test_equals_the_equations(attention, masked, gate_bias, scan):
 
 
 @pytest.mark.parametrize("attention", VARIANTS)
-def test_gradcheck(attention):
-    built = cell(attention)
+@pytest.mark.parametrize("sizes", [(F, H, A, K), NARROW])
+def test_gradcheck(attention, sizes):
+    built = cell(attention, sizes=sizes)
     weights = [t.detach().requires_grad_() for t in built.weights()]
     x = torch.randn(2, 4, F, dtype=torch.float64, requires_grad=True)
     mask = torch.tensor([[True, True, False, True], [True, True, True, False]])
@@ -122,8 +126,9 @@ def test_gradcheck(attention):
 
 
 @pytest.mark.parametrize("attention", VARIANTS)
-def test_more_clips_than_a_block_and_widths_that_fill_no_tile(attention):
-    built = cell(attention, sizes=(37, 41, 9, 35))
+@pytest.mark.parametrize("attention_size", [9, 19])  # the smaller one does not fold
+def test_more_clips_than_a_block_and_widths_that_fill_no_tile(attention, attention_size):
+    built = cell(attention, sizes=(37, 41, attention_size, 35))
     x = torch.randn(2 * recurrence.BLOCK + 3, 9, 37, dtype=torch.float64, requires_grad=True)
     inputs = [x, *built.parameters()]
     expected = recurrence_steps.trace(x, None, built.weights()).representation
