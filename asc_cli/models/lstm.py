@@ -101,7 +101,9 @@ class AttentionLSTM(nn.Module):
 
     def weights(self) -> Weights:
         """The gates side by side; temporal attention's in the order that multiplies less."""
-        W, U, b = [self.W], [self.U], [self.b]
+        W: list[Tensor] = [self.W]
+        U: list[Tensor] = [self.U]
+        b: list[Tensor] = [self.b]
         gate = self.b.new_zeros(0)
         H = self.U.shape[1]
         folded = not self.temporal or self._folds()
@@ -113,8 +115,10 @@ class AttentionLSTM(nn.Module):
         if self.semantic:
             W.append(self.W_x)
         if self.temporal:
-            P_i, P_f = self.W_ix, self.W_fx  # (A, F), or (H, F): x -> P
-            W += [self.W_ih.T @ P_i, self.W_fh.T @ P_f] if folded else [P_i, P_f]
+            if folded:
+                W += [self.W_ih.T @ self.W_ix, self.W_fh.T @ self.W_fx]  # (H, F): x -> P
+            else:
+                W += [self.W_ix, self.W_fx]
             bias = self.b.new_zeros(2) if self.gate_bias is None else self.gate_bias
             gate = torch.cat([bias, self.a])
         codebook = self.codebook if self.semantic else self.U.new_zeros(0, H)

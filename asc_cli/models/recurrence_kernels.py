@@ -11,8 +11,8 @@ core's cache. Per frame:
 
 with P_i = x W_ixᵀ W_ih, P_f = x W_fxᵀ W_fh and Q = h_{t-1} (folded), so that temporal attention's
 gates cost two dot products a frame and no matrix product with h; or, where F H is the larger
-product, with P_i = x W_ixᵀ and Q_i = h_{t-1} W_ihᵀ among the gates that see both. v is summed with the running-maximum form of
-softmax, so inference keeps nothing but the current frame.
+product, with P_i = x W_ixᵀ and Q_i = h_{t-1} W_ihᵀ among the gates that see both. v is summed with
+the running-maximum form of softmax, so inference keeps nothing but the current frame.
 
 Arrays are flat and time-major inside a block: xh (T + 1, rows, Fp + Hp) holds [x_t | h_{t-1}],
 S (T, rows, stride) the gates after their squashing, C (T + 1, rows, Hp) the memory. A masked
