@@ -1,8 +1,11 @@
 """What a model costs: parameters, bytes, multiply-accumulates per second of audio.
 
-    bytes    parameters × 4 (float32), 2 (float16), 1 (int8)
-    MACs     half the floating-point operations that torch.utils.flop_counter sees in one clip,
-             over the seconds from one clip to the next
+    parameters   every number that the model learnt or keeps: weights, and the buffers of mixtures,
+                 trees and factorisations
+    bytes        fractions × 4 (float32), 2 (float16), 1 (int8); whole numbers, as trees hold, as
+                 they are
+    MACs         half the floating-point operations that torch.utils.flop_counter sees in one clip,
+                 over the seconds from one clip to the next
 
 The counter sees matrix products and convolutions, also those inside a recurrent layer; sums,
 element-wise products and activations are not counted, as in the challenge's own tool.
@@ -34,11 +37,14 @@ LIMITS = {
 
 def measure(network: Any, n_frames: int, n_bands: int, step_seconds: float) -> dict[str, Any]:
     """Costs of one network (nn.Module) on clips of n_frames frames every step_seconds."""
-    parameters = sum(p.numel() for p in network.parameters())
+    kept = list(network.state_dict().values())
+    fractions = sum(values.numel() for values in kept if values.is_floating_point())
+    whole = [values for values in kept if not values.is_floating_point()]
+    whole_bytes = sum(values.numel() * values.element_size() for values in whole)
     macs = _macs(network, n_frames, n_bands)
     return {
-        "parameters": parameters,
-        "bytes": {name: size * parameters for name, size in BYTES.items()},
+        "parameters": fractions + sum(values.numel() for values in whole),
+        "bytes": {name: size * fractions + whole_bytes for name, size in BYTES.items()},
         "macs_per_clip": macs,
         "macs_per_second": None if macs is None else round(macs / step_seconds),
     }
@@ -71,7 +77,7 @@ def judge(costs: dict[str, Any], limit: str, members: int) -> dict[str, Any]:
 
 
 def _macs(network: Any, n_frames: int, n_bands: int) -> int | None:
-    """Multiply-accumulates of one clip; None where the counter sees none, as in a mixture."""
+    """Multiply-accumulates of one clip; None where the counter sees no product."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 

@@ -38,6 +38,20 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.files)
 
+    def take(self, kept: np.ndarray) -> Predictions:
+        """The rows where kept (n,) is True."""
+        rows = np.flatnonzero(kept)
+        return Predictions(
+            self.scenes,
+            tuple(self.files[i] for i in rows),
+            self.folds[rows],
+            self.labels[rows],
+            tuple(self.groups[i] for i in rows),
+            tuple(self.devices[i] for i in rows),
+            self.probabilities[rows],
+            self.hard,
+        )
+
 
 def join(parts: Sequence[Predictions]) -> Predictions:
     """The rows of several folds, one after another."""

@@ -60,6 +60,11 @@ def require(dataset: Dataset, listing: Listing) -> None:
             f"{dataset.name}: its lists name no folds, so there is nothing to test on; "
             "add a column fold (1, 2, …) or split (train, test)"
         )
+    require_sound(dataset, listing)
+
+
+def require_sound(dataset: Dataset, listing: Listing) -> None:
+    """`require` for lists that may name no folds, of which all recordings are tested."""
     leaks = [finding for split in listing.splits for finding in _leaks(listing, split)]
     broken = [*_twice(listing), *_labels(listing), *_unlisted(listing), *leaks]
     if broken:

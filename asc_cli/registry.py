@@ -3,6 +3,7 @@
     models/<name>/<version>/card.yaml            what the model is, does and was made from
                             README.md            the same for a person
                             fold01.safetensors   weights and standardisation of one member
+    models/<name>/newest                         the highest version there ever was
     models/default.json                          set by `asc models use`, else the newest counts
 
 Weights are safetensors, the rest YAML or JSON: nothing is ever unpickled.
@@ -10,6 +11,7 @@ Weights are safetensors, the rest YAML or JSON: nothing is ever unpickled.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -28,6 +30,7 @@ FORMAT = 1
 REQUIRED = ("format", "name", "version", "created", "labels", "feature", "recipe", "folds")
 SAFE_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times as fast, as safe
 LARGEST_IMPORT = 4 << 30  # bytes after unpacking
+CARDS = "[!.]*/[0-9]*/card.yaml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -65,9 +68,23 @@ def register(name: str, card: dict[str, Any], members: dict[int, Path]) -> Model
 
 
 def models() -> list[Model]:
-    """Every registered model, oldest first."""
-    found = [_read(card.parent) for card in home.models().glob("[!.]*/[0-9]*/card.yaml")]
-    return sorted(found, key=lambda model: (model.card["created"], model.id))
+    """Every registered model whose card can be read, oldest first; `damaged` has the others."""
+    found = []
+    for path in home.models().glob(CARDS):
+        with contextlib.suppress(AscError):
+            found.append(_read(path.parent))
+    return sorted(found, key=lambda m: (m.card["created"], m.card["name"], m.card["version"]))
+
+
+def damaged() -> list[str]:
+    """What is wrong with each registered model's card that cannot be read."""
+    faults = []
+    for path in sorted(home.models().glob(CARDS)):
+        try:
+            _read(path.parent)
+        except AscError as fault:
+            faults.append(str(fault))
+    return faults
 
 
 def find(reference: str | None = None) -> Model:
@@ -76,6 +93,8 @@ def find(reference: str | None = None) -> Model:
     Raises AscError with the nearest known name.
     """
     known = models()
+    if not known and (faults := damaged()):
+        raise AscError(faults[0])
     if not known:
         raise AscError(
             f"no models in {home.models()}; train one (asc train toy_lstm), "
@@ -85,6 +104,8 @@ def find(reference: str | None = None) -> Model:
         return _default(known)
     name, _, version = reference.partition("@")
     named = [model for model in known if model.card["name"] == name]
+    if version and (home.models() / name / version / "card.yaml").is_file():
+        _read(home.models() / name / version)  # raises where its card is damaged
     if not named:
         raise AscError(
             catalog.unknown("model", name, sorted({model.card["name"] for model in known}))
@@ -107,11 +128,13 @@ def use(reference: str) -> Model:
 
 
 def remove(reference: str) -> Model:
-    """Delete one version; a default that pointed at it points at the newest again."""
+    """Delete one version, whose number is not given again; a default that pointed at it points at
+    the newest again."""
     model = find(reference)
-    chosen = _default_file()
-    if chosen.exists() and files.read_json(chosen)["model"] == model.id:
-        chosen.unlink()
+    if _chosen() == model.id:
+        _default_file().unlink()
+    under = model.folder.parent
+    files.write_text(_newest_file(under), str(_newest(under)))
     doomed = model.folder.with_name(f".tmp-removed-{os.urandom(4).hex()}")
     model.folder.rename(doomed)  # gone for readers at once, whole or not at all
     shutil.rmtree(doomed)
@@ -149,7 +172,7 @@ def _move_in(building: Path, name: str, card: dict[str, Any]) -> Model:
     under = home.models() / name
     under.mkdir(parents=True, exist_ok=True)
     while True:
-        version = 1 + max([0, *(int(p.name) for p in under.glob("[0-9]*") if p.name.isdigit())])
+        version = 1 + _newest(under)
         whole = {**card, "format": FORMAT, "name": name, "version": version}
         files.write_text(
             building / "card.yaml", yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
@@ -193,7 +216,9 @@ def _read(folder: Path) -> Model:
     try:
         card = yaml.load(path.read_text(encoding="utf-8"), Loader=SAFE_YAML)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
-        raise AscError(f"model card {path}: cannot be read ({fault})") from fault
+        raise AscError(
+            f"model card {path}: cannot be read ({fault}); delete its folder to be rid of it"
+        ) from fault
     missing = [k for k in REQUIRED if k not in card] if isinstance(card, dict) else list(REQUIRED)
     if missing:
         raise AscError(f"model card {path}: lacks {', '.join(missing)}")
@@ -205,14 +230,34 @@ def _read(folder: Path) -> Model:
     return Model(card, folder)
 
 
+def _newest(under: Path) -> int:
+    """The highest version that a name's folder has or had; 0 for none."""
+    there = [int(p.name) for p in under.glob("[0-9]*") if p.name.isdigit()]
+    kept = _newest_file(under)
+    return max([0, *there, *([int(kept.read_text())] if kept.exists() else [])])
+
+
+def _newest_file(under: Path) -> Path:
+    return under / "newest"
+
+
 def _default(known: Sequence[Model]) -> Model:
-    chosen = _default_file()
-    if chosen.exists():
-        wanted = files.read_json(chosen)["model"]
-        for model in known:
-            if model.id == wanted:
-                return model
-    return known[-1]
+    chosen = _chosen()
+    return next((model for model in known if model.id == chosen), known[-1])
+
+
+def _chosen() -> str | None:
+    """The model that `use` chose. Raises AscError for a file that it did not write."""
+    path = _default_file()
+    if not path.exists():
+        return None
+    try:
+        return str(files.read_json(path)["model"])
+    except (ValueError, KeyError, TypeError) as fault:
+        raise AscError(
+            f"{path}: not the choice that asc models use writes ({fault}); delete it, or choose "
+            "again with asc models use MODEL"
+        ) from fault
 
 
 def _default_file() -> Path:

@@ -51,6 +51,43 @@ def test_use_holds_until_the_model_is_removed(weights):
     assert not (places.models() / "a" / "1").exists()
 
 
+def test_a_version_number_is_never_given_twice(weights):
+    registry.register("a", card(), weights)
+    registry.register("a", card(), weights)
+    registry.remove("a@2")
+    assert registry.register("a", card(), weights).id == "a@3"
+    for version in (1, 3):
+        registry.remove(f"a@{version}")
+    assert registry.register("a", card(), weights).id == "a@4"
+
+
+def test_of_models_made_in_one_second_the_tenth_is_newer_than_the_ninth(weights):
+    for _ in range(10):
+        registry.register("a", card(), weights)
+    assert registry.find().id == "a@10"
+
+
+def test_one_damaged_card_stops_no_other_model(weights):
+    bad = registry.register("bad", card(), weights)
+    (bad.folder / "card.yaml").write_text("")
+    with pytest.raises(AscError, match="bad/1/card.yaml: lacks format"):
+        registry.find()
+    registry.register("a", card(), weights)
+    assert registry.find().id == "a@1" and [m.id for m in registry.models()] == ["a@1"]
+    assert len(registry.damaged()) == 1
+    with pytest.raises(AscError, match="bad/1/card.yaml: lacks format"):
+        registry.find("bad@1")
+
+
+def test_a_choice_that_is_none_is_said(weights):
+    registry.register("a", card(), weights)
+    (places.models() / "default.json").write_text("")
+    with pytest.raises(AscError, match="default.json: not the choice that asc models use writes"):
+        registry.find()
+    registry.use("a@1")
+    assert registry.find().id == "a@1"
+
+
 def test_the_readme_is_for_a_person(weights):
     text = (registry.register("a", card(), weights).folder / "README.md").read_text()
     assert "# a@1" in text and "- park" in text and "| accuracy | 0.7500 |" in text

@@ -111,6 +111,21 @@ def test_costs_counted_by_hand():
     assert costs["macs_per_second"] == 2 * costs["macs_per_clip"]
 
 
+def test_what_an_estimator_keeps_counts_too():
+    class Kept(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("means", torch.zeros(5, 8, dtype=torch.float64))
+            self.register_buffer("nodes", torch.zeros(3, dtype=torch.int32))
+
+        def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+            return (x.double() @ self.means.T).sum(dim=1)
+
+    costs = complexity.measure(Kept(), 10, 8, 1.0)
+    assert costs["parameters"] == 5 * 8 + 3
+    assert costs["bytes"] == {"float32": 4 * 40 + 12, "float16": 2 * 40 + 12, "int8": 40 + 12}
+
+
 def test_limits_pass_and_fail():
     costs = {"bytes": {"float32": 120_000, "float16": 60_000, "int8": 30_000},
              "macs_per_second": 20_000_000}  # fmt: skip

@@ -21,11 +21,14 @@ def list_(as_json: Json = False) -> None:
     Example: **asc models list**
     """
     from asc_cli import registry, report
+    from asc_cli.cli import _screen
 
     known = registry.models()
     default = registry.find().id if known else None
     rows = [{**_row(model), "default": model.id == default} for model in known]
     report.show(rows, report.models, as_json)
+    for fault in registry.damaged():
+        _screen.note(fault)
 
 
 def show(

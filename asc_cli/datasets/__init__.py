@@ -55,6 +55,7 @@ class Dataset:
     fold_sizes: tuple[tuple[int | None, int], ...] = ()  # (train, test) of each; None: not known
     scene_sizes: tuple[int, ...] = ()  # recordings per label, where published
     subsets: tuple[tuple[int, int | None], ...] = ()  # published: (per cent, training files)
+    shares_with: tuple[str, ...] = ()  # datasets that have recordings in common with it
     archives: tuple[Archive, ...] = ()  # what `asc datasets download` gets; (): by hand
     baselines: tuple[Baseline, ...] = ()
 

@@ -36,6 +36,7 @@ DATASET = Dataset(
     metric="accuracy, averaged over the 5 folds",
     headline="accuracy",
     recordings=400,
+    shares_with=("esc50",),
     fold_sizes=((320, 80),) * 5,
     scene_sizes=(40,) * 10,
     archives=(Archive("https://github.com/karoldvl/ESC-10/archive/master.zip"),),

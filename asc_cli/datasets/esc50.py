@@ -39,6 +39,7 @@ DATASET = Dataset(
     metric="accuracy, averaged over the 5 folds",
     headline="accuracy",
     recordings=2000,
+    shares_with=("esc10",),
     fold_sizes=((1600, 400),) * 5,
     scene_sizes=(40,) * 50,
     archives=(Archive("https://github.com/karolpiczak/ESC-50/archive/master.zip"),),

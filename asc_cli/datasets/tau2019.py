@@ -22,6 +22,7 @@ DATASET = Dataset(
     metric="class-wise (macro) accuracy on the test part of fold 1",
     headline="macro_accuracy",
     recordings=14_400,
+    shares_with=("tau2020_mobile", "tau2022_mobile"),
     fold_sizes=((9185, 4185),),
     scene_sizes=(1440,) * 10,
     archives=_zenodo.archives(

@@ -36,6 +36,7 @@ DATASET = replace(
     recordings=None,
     fold_sizes=(),
     scene_sizes=(),
+    shares_with=(),
     archives=(),
     baselines=(),
 )

@@ -40,6 +40,7 @@ DATASET = Dataset(
     metric="class-wise accuracy, averaged over the matrix of folds × scenes",
     headline="fold_class_accuracy",
     recordings=1170,
+    shares_with=("tut2017",),
     fold_sizes=((880, 290), (880, 290), (872, 298), (878, 292)),
     scene_sizes=(78,) * 15,
     archives=_zenodo.archives(

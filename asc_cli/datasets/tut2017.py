@@ -28,6 +28,7 @@ DATASET = replace(
     metric="accuracy of each fold, averaged over the 4 folds",
     headline="accuracy",
     recordings=4680,
+    shares_with=("tut2016",),
     fold_sizes=((3510, 1170), (3507, 1173), (3507, 1173), (3510, 1170)),
     scene_sizes=(312,) * 15,
     archives=_zenodo.archives(

@@ -26,6 +26,7 @@ def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
     if any(row["headline"] != headline for row in rows):
         kinds = ", ".join(f"{row['name']}: {row['headline']}" for row in rows)
         raise AscError(f"compare: the runs have different headline metrics ({kinds})")
+    _same_recordings(folders)
     first = predictions.read(folders[0] / "predictions.csv")
     trained = files.read_json(folders[0] / "metrics.json")["trained_recordings"]
     for folder, row in zip(folders[1:], rows[1:], strict=True):
@@ -34,6 +35,18 @@ def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
             first, other, headline, {int(fold): n for fold, n in trained.items()}
         )
     return {"metric": headline, "runs": rows}
+
+
+def _same_recordings(folders: Sequence[Path]) -> None:
+    """Raise AscError unless all runs saw the same audio, labels and splits."""
+    first, *others = (files.read_json(folder / "environment.json") for folder in folders)
+    for folder, other in zip(folders[1:], others, strict=True):
+        if other["dataset_fingerprint"] != first["dataset_fingerprint"]:
+            raise AscError(
+                f"compare: {folder.name} ({other['audio_root']}) was not trained and tested on the "
+                f"recordings and lists of {folders[0].name} ({first['audio_root']}); names may be "
+                "alike, but audio, labels or folds differ, so nothing can be paired"
+            )
 
 
 def _row(folder: Path) -> dict[str, Any]:

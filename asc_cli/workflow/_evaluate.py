@@ -21,7 +21,7 @@ from asc_cli import (
 )
 from asc_cli.errors import AscError, FileFault
 from asc_cli.workflow import _windows
-from asc_cli.workflow._source import Source, open_source
+from asc_cli.workflow._source import Source, open_source, without
 
 CHUNK = 16  # recordings that a worker predicts at a time
 
@@ -43,23 +43,24 @@ def evaluate(
     alone. Raises AscError when there is no such thing, or predictions are not the protocol's.
     """
     if dataset is None and data is None:
-        return of_run(what)
+        if subset is not None or jobs is not None:
+            raise AscError("--subset and --jobs: go with --dataset; a run is scored as it was made")
+        return of_run(what, folds)
     source = open_source(dataset or "table", data, subset)
-    if source.listing.splits:
-        protocol.require(source.dataset, source.listing)
+    protocol.require_sound(source.dataset, source.listing)
     said, about = (
         of_file(Path(what), source, folds)
         if Path(what).is_file()
         else of_model(str(what), source, folds, jobs, progress)
     )
-    seen = protocol.seen_devices(source.listing)
+    seen = protocol.seen_devices(source.listing) if about.pop("by_protocol", True) else None
     metrics = scoring.score(said, source.dataset.headline, seen)
     metrics["remarks"] += about.pop("remarks", [])
     return {**about, "dataset": source.dataset.name, "scene_names": list(said.scenes), **metrics}
 
 
-def of_run(run: str | Path) -> dict[str, Any]:
-    """Computed from predictions.csv, not read from metrics.json."""
+def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any]:
+    """Computed from predictions.csv, not read from metrics.json; of some folds alone, if given."""
     folder = find_run(run)
     path = folder / "predictions.csv"
     recorded = folder / "metrics.json"
@@ -69,7 +70,13 @@ def of_run(run: str | Path) -> dict[str, Any]:
         )
     known = files.read_json(recorded)
     seen = {int(fold): frozenset(its) for fold, its in known.get("seen_devices", {}).items()}
-    metrics = scoring.score(predictions.read(path), known["headline"], seen)
+    said = predictions.read(path)
+    if folds is not None:
+        there = sorted(set(said.folds.tolist()))
+        if strange := sorted(set(folds) - set(there)):
+            raise AscError(f"--folds: run {folder.name} has no fold {strange[0]}; it has {there}")
+        said = said.take(np.isin(said.folds, folds))
+    metrics = scoring.score(said, known["headline"], seen)
     metrics["published"] = known.get("published", [])
     return {"run": str(folder), "scene_names": list(metrics["scenes"]), **metrics}
 
@@ -101,7 +108,12 @@ def of_model(
             f"model {model.id} does not know the scene {strange[0]!r} of {source.dataset.name}; "
             f"it knows {', '.join(labels)}"
         )
-    its_own, remarks = _its_own(model, source)
+    if its_own := model.card["dataset"]["name"] == source.dataset.name:
+        source = _as_trained(model, source)
+    if its_own := its_own and model.card["dataset"]["lists"] == _lists(source):
+        remarks = ["fold k's recordings were given to fold k's member, which never heard them"]
+    else:
+        remarks = _strangers(model, source)
     trained = model.card["folds"]
     if its_own and folds is None:
         folds = trained
@@ -121,7 +133,7 @@ def of_model(
         tuple(r.device for r in expected.values()),
         scores,
     )
-    return said, {"model": model.id, "remarks": remarks}
+    return said, {"model": model.id, "remarks": remarks, "by_protocol": its_own}
 
 
 def find_run(run: str | Path) -> Path:
@@ -147,20 +159,43 @@ def find_run(run: str | Path) -> Path:
     )
 
 
-def _its_own(model: registry.Model, source: Source) -> tuple[bool, list[str]]:
-    """Whether the model was trained on this dataset's folds, and what to say about it."""
-    card, name = model.card["dataset"], source.dataset.name
-    if card["name"] == name and (
-        name != "table" or card.get("lists") == protocol.fingerprint(source.listing, {})
-    ):
-        return True, ["fold k's recordings were given to fold k's member, which never heard them"]
+def _lists(source: Source) -> str:
+    return protocol.fingerprint(source.listing, {})
+
+
+def _as_trained(model: registry.Model, source: Source) -> Source:
+    """The model's own dataset as its recipe takes it: the subset, less the excluded files."""
+    settings = model.card["recipe"]
+    if settings["subset"] is not None:
+        source = open_source(source.dataset.name, source.root, settings["subset"])
+    files = source.listing.by_file()
+    return without(source, tuple(file for file in settings["exclude"] if file in files))
+
+
+def _strangers(model: registry.Model, source: Source) -> list[str]:
+    """What to say of a model on lists that it was not trained on.
+
+    Raises AscError when its members have heard what they would be tested on, or may have.
+    """
+    trained, tested = model.card["dataset"]["name"], source.dataset.name
     said = f"all {len(model.card['folds'])} members were averaged; none is tested by its own fold"
-    if card["name"] != name:
-        return False, [f"{said}: trained on {card['name']}, tested on {name}"]
-    return False, [
-        f"{said}. The model was trained on another table: asc cannot tell whether it has heard "
-        "some of these recordings"
-    ]
+    if trained == tested == "table":
+        return [
+            f"{said}. The model was trained on another table: asc cannot tell whether it has "
+            "heard some of these recordings"
+        ]
+    if trained == tested:
+        raise AscError(
+            f"model {model.id} was trained on other lists of {tested} than those at "
+            f"{source.root}: its members may have heard what they would be tested on; evaluate it "
+            "on the copy that it was trained on, or train on this one"
+        )
+    if trained in source.dataset.shares_with:
+        raise AscError(
+            f"model {model.id} was trained on {trained}, which has recordings in common with "
+            f"{tested}: it would be tested on what it has heard; train on {tested}"
+        )
+    return [f"{said}: trained on {trained}, tested on {tested}"]
 
 
 def _hear(

@@ -34,6 +34,10 @@ def export(
         raise AscError(catalog.unknown("format", format, FORMATS))
     if format == "hub" and int8:
         raise AscError("--int8: goes with --format onnx")
+    if format == "hub" and check:
+        raise AscError(
+            "--check: goes with --format onnx; a hub folder holds the weights as they are"
+        )
     found = registry.find(model)
     target = output or Path(
         f"{found.card['name']}.onnx" if format == "onnx" else found.card["name"]

@@ -112,8 +112,8 @@ def _finished(run: Path, chosen: list[int]) -> dict[str, Any] | None:
     metrics = files.read_json(path)
     if [fold["fold"] for fold in metrics["folds"]] != chosen:
         return None
-    ids = {model.id for model in registry.models()}
-    return metrics if metrics["model"] in ids else None
+    mine = {model.id for model in registry.models() if model.card.get("run") == run.name}
+    return metrics if metrics["model"] in mine else None
 
 
 def _describe(run: Path, recipe: Recipe, source: Source, fingerprint: str, device: str) -> None:

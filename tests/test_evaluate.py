@@ -1,0 +1,124 @@
+"""A model is scored on what its members have not heard, or it is not scored."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from asc_cli import catalog, recipe, workflow
+from asc_cli.errors import AscError
+from tests.conftest import SMALL
+
+
+@pytest.fixture
+def trained(toy_root: Path) -> workflow.Training:
+    return workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1, 2], jobs=1)
+
+
+@pytest.fixture
+def copy(toy_root: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(toy_root, tmp_path / "copy"))
+
+
+def test_each_member_hears_its_own_fold(trained, toy_root: Path):
+    again = workflow.evaluate(trained.model, dataset="toy", data=toy_root, jobs=1)
+    assert again["accuracy"] == pytest.approx(trained.metrics["accuracy"])
+    assert [fold["fold"] for fold in again["folds"]] == [1, 2]
+    assert "fold k's member, which never heard them" in again["remarks"][-1]
+
+
+def test_swapped_folds_are_no_test(trained, copy: Path):
+    lists = copy / "evaluation_setup"
+    for part in ("train", "evaluate"):
+        one, two = lists / f"fold1_{part}.txt", lists / f"fold2_{part}.txt"
+        held = one.read_bytes()
+        one.write_bytes(two.read_bytes())
+        two.write_bytes(held)
+    with pytest.raises(AscError, match="trained on other lists of toy .* may have heard what they"):
+        workflow.evaluate(trained.model, dataset="toy", data=copy, jobs=1)
+
+
+def test_a_model_of_a_set_with_common_recordings_is_refused(trained, toy_root: Path, monkeypatch):
+    from dataclasses import replace
+
+    from asc_cli.datasets import toy
+    from asc_cli.workflow import _evaluate
+
+    source = _evaluate.open_source("toy", toy_root)
+    kin = replace(source, dataset=replace(toy.DATASET, name="other", shares_with=("toy",)))
+    monkeypatch.setattr(_evaluate, "open_source", lambda *given: kin)
+    with pytest.raises(AscError, match="trained on toy, which has recordings in common with other"):
+        workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
+    strange = replace(kin, dataset=replace(kin.dataset, shares_with=()))
+    monkeypatch.setattr(_evaluate, "open_source", lambda *given: strange)
+    scored = workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
+    assert "all 2 members were averaged" in scored["remarks"][-1]
+    assert all(row["seen"] is None for row in scored["devices"].values())
+
+
+def test_common_recordings_are_common_to_both():
+    for name in catalog.names("datasets"):
+        for other in catalog.load("datasets", name).DATASET.shares_with:
+            assert name in catalog.load("datasets", other).DATASET.shares_with
+
+
+def test_a_file_left_out_of_training_is_not_asked_for(copy: Path):
+    bad = sorted((copy / "audio").glob("*.wav"))[0]
+    bad.write_bytes(b"")
+    file = bad.relative_to(copy).as_posix()
+    chosen = recipe.load("toy_lstm", [*SMALL, f"exclude=[{file}]"])
+    done = workflow.train(chosen, data=copy, jobs=1)
+    again = workflow.evaluate(done.model, dataset="toy", data=copy, jobs=1)
+    assert again["accuracy"] == pytest.approx(done.metrics["accuracy"])
+
+
+def test_some_folds_of_a_run(trained):
+    both = workflow.evaluate(trained.run)
+    one = workflow.evaluate(trained.run, folds=[2])
+    assert [fold["fold"] for fold in one["folds"]] == [2]
+    assert one["folds"][0] == both["folds"][1]
+    with pytest.raises(AscError, match=r"has no fold 4; it has \[1, 2\]"):
+        workflow.evaluate(trained.run, folds=[4])
+    with pytest.raises(AscError, match="--subset and --jobs: go with --dataset"):
+        workflow.evaluate(trained.run, subset=5)
+
+
+def test_what_a_model_cannot_be_asked(trained, copy: Path, tmp_path: Path):
+    with pytest.raises(AscError, match=r"toy_lstm@1 has no fold 3; it has \[1, 2\]"):
+        workflow.evaluate(trained.model, dataset="toy", data=copy, folds=[3], jobs=1)
+    sorted((copy / "audio").glob("*.wav"))[0].write_bytes(b"")
+    with pytest.raises(AscError, match="1 tested file.* cannot be predicted"):
+        workflow.evaluate(trained.model, dataset="toy", data=copy, jobs=1)
+    table = tmp_path / "table.csv"
+    table.write_text("filename,label\na.wav,moon\n")
+    with pytest.raises(AscError, match="does not know the scene 'moon' of table"):
+        workflow.evaluate(trained.model, data=table, jobs=1)
+
+
+def test_two_labels_for_one_file_are_refused_without_folds_too(trained, tmp_path: Path):
+    table = tmp_path / "table.csv"
+    table.write_text("filename,label\na.wav,bus\na.wav,park\n")
+    with pytest.raises(AscError, match="a.wav"):
+        workflow.evaluate(trained.model, data=table, jobs=1)
+
+
+def test_runs_of_other_audio_are_not_paired(trained, copy: Path):
+    changed = sorted((copy / "audio").glob("*.wav"))
+    changed[0].write_bytes(changed[1].read_bytes())
+    other = workflow.train(recipe.load("toy_ta", SMALL), data=copy, folds=[1, 2], jobs=1)
+    with pytest.raises(AscError, match="was not trained and tested on the recordings and lists of"):
+        workflow.compare([trained.run, other.run])
+
+
+def test_another_run_s_model_is_not_an_answer(trained, toy_root: Path):
+    """A version number that now belongs to another run: the run is registered anew."""
+    metrics = json.loads((trained.run / "metrics.json").read_text())
+    other = workflow.train(
+        recipe.load("toy_lstm", [*SMALL, "training.seed=1"]), data=toy_root, folds=[1, 2], jobs=1
+    )
+    (trained.run / "metrics.json").write_text(json.dumps({**metrics, "model": other.model}))
+    again = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1, 2], jobs=1)
+    assert again.model not in (trained.model, other.model)
