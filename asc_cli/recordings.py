@@ -16,6 +16,7 @@ from asc_cli import audio
 from asc_cli.errors import AscError
 
 STDIN = "-"
+EXAMPLES = {"--csv": ".csv", "--audacity": ".txt", "--embeddings": ".npz", "--explain": ".png"}
 KNOWN = {*audio.SUFFIXES, *audio.FOREIGN}  # foreign files are named too, each with its remedy
 
 
@@ -29,6 +30,17 @@ def find(named: Sequence[str]) -> list[Path]:
     for name in named:
         found.update(dict.fromkeys(_of(name)))
     return list(found)
+
+
+def spare(outputs: dict[str, Path | None], found: Sequence[Path]) -> None:
+    """Raise AscError if an output would be written over sound, or over what is to be heard."""
+    inputs = {os.path.abspath(path) for path in found}
+    for option, path in outputs.items():
+        if path and (os.path.abspath(path) in inputs or path.suffix.lower() in KNOWN):
+            raise AscError(
+                f"{option} {path}: a recording would be written over; give a file to write, as in "
+                f"{option} scenes{EXAMPLES[option]}"
+            )
 
 
 def listed(source: str) -> list[str]:

@@ -3,6 +3,7 @@
     models/<name>/<version>/card.yaml            what the model is, does and was made from
                             README.md            the same for a person
                             fold01.safetensors   weights and standardisation of one member
+                            heard.txt            hashes of the recordings it was made from
     models/<name>/newest                         the highest version there ever was
     models/default.json                          set by `asc models use`, else the newest counts
 
@@ -16,7 +17,7 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,6 +31,7 @@ FORMAT = 1
 REQUIRED = ("format", "name", "version", "created", "labels", "feature", "recipe", "folds")
 SAFE_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times as fast, as safe
 LARGEST_IMPORT = 4 << 30  # bytes after unpacking
+HEARD = "heard.txt"
 CARDS = "[!.]*/[0-9]*/card.yaml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -48,13 +50,23 @@ class Model:
     def member(self, fold: int) -> Path:
         return self.folder / member_file(fold)
 
+    def heard(self) -> frozenset[str]:
+        """Hashes of the recordings that it was made from; empty where that is not known."""
+        path = self.folder / HEARD
+        return frozenset(path.read_text().split()) if path.exists() else frozenset()
+
 
 def member_file(fold: int) -> str:
     return f"fold{fold:02d}.safetensors"
 
 
-def register(name: str, card: dict[str, Any], members: dict[int, Path]) -> Model:
-    """Copy members (fold → safetensors) and card into the next free version of `name`."""
+def register(
+    name: str, card: dict[str, Any], members: dict[int, Path], heard: Iterable[str] = ()
+) -> Model:
+    """Copy members (fold → safetensors) and card into the next free version of `name`.
+
+    heard: hashes of all recordings that some member was trained or tested on.
+    """
     under = home.models() / name
     under.mkdir(parents=True, exist_ok=True)
     building = under / f".tmp-{os.getpid()}-{os.urandom(4).hex()}"
@@ -62,6 +74,7 @@ def register(name: str, card: dict[str, Any], members: dict[int, Path]) -> Model
     try:
         for fold, path in members.items():
             shutil.copyfile(path, building / member_file(fold))
+        files.write_text(building / HEARD, "".join(f"{digest}\n" for digest in sorted(heard)))
         return _move_in(building, name, {**card, "folds": sorted(members)})
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -277,7 +290,7 @@ def _unpack(path: Path, building: Path) -> None:
             raise AscError(f"{path}: unpacks to more than {LARGEST_IMPORT >> 30} GiB; refused")
         for member in archive.infolist():
             name = member.filename
-            known = re.fullmatch(r"card\.yaml|README\.md|fold\d+\.safetensors", name)
+            known = re.fullmatch(r"card\.yaml|README\.md|heard\.txt|fold\d+\.safetensors", name)
             if not known or PurePosixPath(name).name != name:
                 raise AscError(f"{path}: holds {name!r}, which no model holds; refused")
             with archive.open(member) as source, (building / name).open("wb") as target:

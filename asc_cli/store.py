@@ -123,6 +123,14 @@ def ensure(feature: Feature, path: Path, verify: bool = False) -> tuple[Entry, b
     return entry, True
 
 
+def digest(path: Path) -> str | None:
+    """SHA-256 of a file's bytes, which names its features; None if it cannot be read."""
+    try:
+        return _digest(path)[0]
+    except OSError:
+        return None
+
+
 def compute(feature: Feature, path: Path) -> np.ndarray:  # -> (T, F)
     """The features of one file, past the store. Raises FileFault."""
     module = catalog.load("features", feature.name)
@@ -208,12 +216,18 @@ def _stamp(stat: os.stat_result) -> tuple[int, int, int]:
 
 def _hash(path: Path) -> Entry:
     seconds = audio.inspect(path).seconds
+    name, before = _digest(path)
+    return Entry(*_stamp(before), name, seconds)
+
+
+def _digest(path: Path) -> tuple[str, os.stat_result]:
+    """The hash of a file's bytes, and what it was when reading began."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         before = os.fstat(file.fileno())
         while piece := file.read(1 << 20):
             digest.update(piece)
-    return Entry(*_stamp(before), digest.hexdigest(), seconds)
+    return digest.hexdigest(), before
 
 
 def _damaged(target: Path) -> bool:

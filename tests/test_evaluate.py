@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli import catalog, recipe, workflow
+from asc_cli import catalog, recipe, registry, workflow
 from asc_cli.errors import AscError
 from tests.conftest import SMALL
 
@@ -52,10 +52,12 @@ def test_a_model_of_a_set_with_common_recordings_is_refused(trained, toy_root: P
     monkeypatch.setattr(_evaluate, "open_source", lambda *given: kin)
     with pytest.raises(AscError, match="trained on toy, which has recordings in common with other"):
         workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
+    (registry.find(trained.model).folder / "heard.txt").unlink()
     strange = replace(kin, dataset=replace(kin.dataset, shares_with=()))
     monkeypatch.setattr(_evaluate, "open_source", lambda *given: strange)
     scored = workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
     assert "all 2 members were averaged" in scored["remarks"][-1]
+    assert "does not say which files it was made from" in scored["remarks"][-1]
     assert all(row["seen"] is None for row in scored["devices"].values())
 
 
@@ -122,3 +124,35 @@ def test_another_run_s_model_is_not_an_answer(trained, toy_root: Path):
     (trained.run / "metrics.json").write_text(json.dumps({**metrics, "model": other.model}))
     again = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1, 2], jobs=1)
     assert again.model not in (trained.model, other.model)
+
+
+def listed(path: Path, root: Path, names: list[str], label: str = "bus") -> Path:
+    rows = [f"{root / name},{label}" for name in names]
+    path.write_text("\n".join(["filename,label", *rows]) + "\n")
+    return path
+
+
+def test_what_a_model_was_made_from_is_no_test(trained, toy_root: Path, tmp_path: Path):
+    names = sorted(p.relative_to(toy_root).as_posix() for p in toy_root.glob("audio/*.wav"))
+    renamed = tmp_path / "renamed.wav"
+    shutil.copyfile(toy_root / names[0], renamed)
+    with pytest.raises(AscError, match="toy_lstm@1 was made from 1 of these 1 recordings"):
+        table = listed(tmp_path / "a.csv", tmp_path, ["renamed.wav"])
+        workflow.evaluate(trained.model, data=table, jobs=1)
+    data = bytearray(renamed.read_bytes())
+    data[-2] ^= 1  # other bytes: asc cannot tell, and says so
+    renamed.write_bytes(data)
+    scored = workflow.evaluate(trained.model, data=table, jobs=1)
+    assert "the same sound in another file cannot be told" in scored["remarks"][-1]
+
+
+def test_a_run_that_another_process_concluded_is_registered_once(toy_root: Path, monkeypatch):
+    from asc_cli.workflow import _train
+
+    chosen = recipe.load("toy_lstm", SMALL)
+    first = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
+    finished = _train._finished
+    answers = iter([None])  # at the start, the other process was not done yet
+    monkeypatch.setattr(_train, "_finished", lambda *given: next(answers, finished(*given)))
+    second = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
+    assert second.model == first.model and len(registry.models()) == 1

@@ -64,3 +64,13 @@ def test_stdin_becomes_a_file_that_goes_again():
     with recordings.spooled(io.BytesIO(b"sound")) as path:
         assert path.read_bytes() == b"sound"
     assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["heard.wav", "other.FLAC", "notes"])
+def test_no_output_is_written_over_sound(tmp_path: Path, name: str):
+    outputs = {"--csv": tmp_path / name, "--embeddings": None}
+    with pytest.raises(
+        AscError, match=r"--csv .*: a recording would be written over; .*scenes.csv"
+    ):
+        recordings.spare(outputs, [tmp_path / "notes", tmp_path / "heard.wav"])
+    recordings.spare({"--csv": tmp_path / "scenes.csv"}, [tmp_path / name])

@@ -81,6 +81,15 @@ def command(
     if not named:
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
     with _found(named) as (found, shown):
+        recordings.spare(
+            {
+                "--csv": csv,
+                "--audacity": audacity,
+                "--embeddings": embeddings,
+                "--explain": explain,
+            },
+            found,
+        )
         if audacity and len(found) > 1:
             raise AscError(f"--audacity: a label track is of one recording; there are {len(found)}")
         if explain and len(found) > 1:

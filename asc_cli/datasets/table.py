@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from asc_cli import audio
 from asc_cli.datasets import Dataset, Listing, Recording, Split, _folds, _lists
 from asc_cli.errors import AscError
 
@@ -34,7 +35,6 @@ ALIASES = {
     "fold": ("fold",),
     "split": ("split",),
 }
-AUDIO = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 
 
 def read(root: Path) -> Listing:
@@ -49,13 +49,15 @@ def audio_root(path: Path) -> Path:
 
 def _folder(root: Path) -> Listing:
     """Scenes are sub-folders; only audio files in them count, so a stray README is no scene."""
-    files = sorted(
-        path
-        for path in root.rglob("*")
-        if path.suffix.lower() in AUDIO and path.name[0] != "." and path.parent != root
-    )
+    inside = sorted(p for p in root.rglob("*") if p.name[0] != "." and p.parent != root)
+    if foreign := [path for path in inside if path.suffix.lower() in audio.FOREIGN]:
+        raise AscError(
+            f"{foreign[0]}: {len(foreign)} recording(s) here are in a format that cannot be read "
+            f"(asc reads {audio.READS}); convert or move them: ffmpeg -i IN OUT.flac"
+        )
+    files = [path for path in inside if path.suffix.lower() in audio.SUFFIXES]
     if not files:
-        raise AscError(f"{root}: no sub-folder here holds audio ({', '.join(AUDIO)})")
+        raise AscError(f"{root}: no sub-folder here holds audio ({audio.READS})")
     recordings = tuple(
         Recording(relative.as_posix(), relative.parts[0])
         for relative in (path.relative_to(root) for path in files)

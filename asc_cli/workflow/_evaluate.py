@@ -17,6 +17,7 @@ from asc_cli import (
     protocol,
     registry,
     scoring,
+    store,
     submission,
 )
 from asc_cli.errors import AscError, FileFault
@@ -113,7 +114,7 @@ def of_model(
     if its_own := its_own and model.card["dataset"]["lists"] == _lists(source):
         remarks = ["fold k's recordings were given to fold k's member, which never heard them"]
     else:
-        remarks = _strangers(model, source)
+        remarks = _strangers(model, source, folds)
     trained = model.card["folds"]
     if its_own and folds is None:
         folds = trained
@@ -172,19 +173,13 @@ def _as_trained(model: registry.Model, source: Source) -> Source:
     return without(source, tuple(file for file in settings["exclude"] if file in files))
 
 
-def _strangers(model: registry.Model, source: Source) -> list[str]:
+def _strangers(model: registry.Model, source: Source, folds: Sequence[int] | None) -> list[str]:
     """What to say of a model on lists that it was not trained on.
 
     Raises AscError when its members have heard what they would be tested on, or may have.
     """
     trained, tested = model.card["dataset"]["name"], source.dataset.name
-    said = f"all {len(model.card['folds'])} members were averaged; none is tested by its own fold"
-    if trained == tested == "table":
-        return [
-            f"{said}. The model was trained on another table: asc cannot tell whether it has "
-            "heard some of these recordings"
-        ]
-    if trained == tested:
+    if trained == tested != "table":
         raise AscError(
             f"model {model.id} was trained on other lists of {tested} than those at "
             f"{source.root}: its members may have heard what they would be tested on; evaluate it "
@@ -195,7 +190,23 @@ def _strangers(model: registry.Model, source: Source) -> list[str]:
             f"model {model.id} was trained on {trained}, which has recordings in common with "
             f"{tested}: it would be tested on what it has heard; train on {tested}"
         )
-    return [f"{said}: trained on {trained}, tested on {tested}"]
+    names = list(dict.fromkeys(file for _, file in submission.tested(source.listing, folds)))
+    heard = model.heard()
+    if known := [name for name in names if store.digest(source.path(name)) in heard]:
+        raise AscError(
+            f"model {model.id} was made from {len(known)} of these {len(names)} recordings, "
+            f"{known[0]} among them: what it has heard is no test; leave them out of the list"
+        )
+    told = (
+        "no file is one that it was made from; the same sound in another file cannot be told"
+        if heard
+        else "it does not say which files it was made from, so some may be among these"
+    )
+    on = tested if tested != trained else "another table"
+    return [
+        f"all {len(model.card['folds'])} members were averaged; none is tested by its own fold: "
+        f"trained on {trained}, tested on {on}; {told}"
+    ]
 
 
 def _hear(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli import audio, catalog, files, parallel, registry
+from asc_cli import audio, catalog, files, home, parallel, predictions, registry
 from asc_cli.errors import AscError, FileFault
 from asc_cli.workflow import _model, _windows
 
@@ -89,14 +89,14 @@ def _onnx(
 
 def _own_recordings(found: registry.Model) -> list[Path]:
     """Some recordings of the dataset that the model was trained on, if it is on this machine."""
-    from asc_cli.workflow._source import open_source
-
+    run = home.runs() / found.card.get("run", "")
     try:
-        source = open_source(found.card["recipe"]["dataset"])
-    except AscError:
+        root = Path(files.read_json(run / "environment.json")["audio_root"])
+        names = sorted(set(predictions.read(run / "predictions.csv").files))
+    except (OSError, AscError):  # trained elsewhere, or the run is gone
         return []
-    names = [recording.file for recording in source.listing.recordings]
-    return [source.path(name) for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
+    paths = [root / name for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
+    return [path for path in paths if path.is_file()]
 
 
 def _heard(

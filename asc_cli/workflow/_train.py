@@ -76,7 +76,8 @@ def train(
         with _watching(run, chosen, fitting):
             for _ in parallel.each(_fold.fit, tasks, jobs):
                 pass
-        finished = _conclude(run, recipe, extraction, chosen, fingerprint)
+        # by now, another process may have concluded the same run
+        finished = _finished(run, chosen) or _conclude(run, recipe, extraction, chosen, fingerprint)
     return Training(run, finished["model"], finished, time.monotonic() - started)
 
 
@@ -202,7 +203,8 @@ def _conclude(
         "packages": packages(),
     }
     members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
-    metrics["model"] = registry.register(recipe.name, card, members).id
+    heard = set(extraction.digests.values())
+    metrics["model"] = registry.register(recipe.name, card, members, heard).id
     metrics["published"] = _report.published(recipe, dataset, metrics)
     files.write_json(run / "metrics.json", metrics)
     _report.report([run])

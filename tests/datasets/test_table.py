@@ -79,6 +79,14 @@ def test_bytes_that_are_not_text(tmp_path: Path):
         table.read(path)
 
 
+def test_recordings_that_cannot_be_read_are_not_left_out_in_silence(tmp_path: Path):
+    write(tmp_path / "bus" / "a.wav", tone(440, 0.1, 8000))
+    (tmp_path / "park").mkdir()
+    (tmp_path / "park" / "b.m4a").write_bytes(b"x")
+    with pytest.raises(AscError, match=r"b.m4a: 1 recording.* cannot be read .*ffmpeg"):
+        table.read(tmp_path)
+
+
 def test_a_folder_without_audio(tmp_path: Path):
     (tmp_path / "bus").mkdir()
     with pytest.raises(AscError, match="no sub-folder here holds audio"):
