@@ -133,10 +133,11 @@ def _placed(graph: Any, m: int) -> Any:
 
 
 def _rename(graph: Any, new: Callable[[str], str]) -> None:
-    """Every value of the graph, and of the graphs inside it, under a new name."""
+    """Every value and node of the graph, and of the graphs inside it, under a new name."""
     for value in (*graph.input, *graph.output, *graph.initializer):
         value.name = new(value.name)
     for node in graph.node:
+        node.name = new(node.name)
         node.input[:] = [new(name) for name in node.input]
         node.output[:] = [new(name) for name in node.output]
         for attribute in node.attribute:
