@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 
 from asc_cli import audio, catalog, clips, recipe, registry, store, workflow
 from asc_cli.errors import AscError
-from asc_cli.workflow import _fold
+from asc_cli.export import whole
+from asc_cli.features import log_mel
+from asc_cli.workflow import _fold, _model, _windows
 from tests.conftest import SMALL, tone, write
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
@@ -94,6 +97,32 @@ def test_a_temperature_goes_with_the_model(aggregate: str, recordings: list[Path
         samples = audio.read(recordings[-1], RATE)[None]
         said[name] = session.run(None, {"samples": samples})[0][0]
     assert said["cool"].max() < said["plain"].max() - 0.01  # less sure
+
+
+class Sure(torch.nn.Module):
+    """Thousands of nats for bus where a clip is silent, and for park where it is not."""
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        v = x.mean(dim=(1, 2))
+        return torch.stack([-500 * v, 500 * v, -5000 - 0 * v], dim=1)
+
+
+def test_a_clip_may_be_surer_than_a_probability_can_say(tmp_path: Path):
+    """e^−708 is the smallest: two clips that say park by 1000 nats lose to one of 4000 for bus."""
+    name = registered("m", "evaluation.aggregate=log_sum", "clips.overlap=0")
+    loaded = _model.load(registry.find(name))
+    surely = tuple(replace(member, network=Sure()) for member in loaded.members)
+    model = replace(loaded, members=surely)
+    samples = tone(440, 2.2, RATE) + np.random.default_rng(0).normal(0, 0.1, 48510).astype("f4")
+    samples = np.concatenate([samples, np.zeros(RATE, "f4")])
+    request = _windows.Request(registry.find(name))
+    [said] = _windows.score_streams(model, request, [(tmp_path, [samples])])
+    assert isinstance(said, _windows.Scored)
+    made = whole.build(model, log_mel.onnx(RATE, **model.feature.parameters))
+    session = onnxruntime.InferenceSession(made.SerializeToString())
+    [heard] = session.run(None, {"samples": samples[None]})
+    np.testing.assert_allclose(heard[0], said.whole, atol=1e-6)
+    assert heard[0].argmax() == SCENES.index("bus")
 
 
 def test_many_recordings_at_once_and_what_the_metadata_say(recordings: list[Path], tmp_path: Path):
