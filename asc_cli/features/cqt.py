@@ -42,7 +42,7 @@ def extract(
         octaves(sample_rate, f_min_hz, bins_per_octave, hop_samples),
         T * hops,
     )  # (T · hops, n_bins)
-    return np.sqrt(magnitude.reshape(T, hops, -1).mean(axis=1))
+    return np.sqrt(magnitude.reshape(T, hops, magnitude.shape[1]).mean(axis=1))
 
 
 def framing(
