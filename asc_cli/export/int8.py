@@ -26,7 +26,7 @@ def quantised(model: Any) -> Any:
     whole, nodes = [], []
     for tensor in graph.initializer:
         array = onnx.numpy_helper.to_array(tensor)
-        if array.dtype != np.float32 or array.size < SMALLEST or not _of_a_member(tensor.name):
+        if not _is_large_matrix(array) or not _of_a_member(tensor.name):
             whole.append(tensor)
             continue
         q, scale = _rounded(array)
@@ -42,6 +42,10 @@ def quantised(model: Any) -> Any:
     graph.node.extend([*nodes, *kept])
     onnx.checker.check_model(made)
     return made
+
+
+def _is_large_matrix(array: np.ndarray) -> bool:
+    return array.dtype == np.float32 and array.ndim > 1 and array.size >= SMALLEST
 
 
 def _of_a_member(name: str) -> bool:

@@ -88,13 +88,30 @@ def _traced(network: Any, n_frames: int, n_bands: int, name: str) -> Any:
                 verbose=False,
             )  # fmt: skip
     except Exception as fault:
-        reason = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
         raise AscError(
-            f"export: {type(network).__name__} cannot be written as ONNX ({reason})"
+            f"export: {type(network).__name__} cannot be written as ONNX ({_reason(fault)})"
         ) from fault
     finally:
         logging.disable(level)
     assert program is not None
     made = program.model_proto.graph
+    _require_any_number(made, network)
     made.name = name
     return made
+
+
+def _reason(fault: BaseException) -> str:
+    """The first line of what went wrong first: torch.onnx wraps it in advice."""
+    while fault.__cause__ is not None:
+        fault = fault.__cause__
+    return str(fault).strip().partition("\n")[0] or type(fault).__name__
+
+
+def _require_any_number(made: Any, network: Any) -> None:
+    """torch takes a number of clips that Python asked for, len(x), for the only one there is."""
+    clips = made.input[0].type.tensor_type.shape.dim[0]
+    if not clips.dim_param:
+        raise AscError(
+            f"export: {type(network).__name__} would take {clips.dim_value} clips at a time and no "
+            "other number; where its forward says len(x), x.shape[0] is needed"
+        )

@@ -5,12 +5,14 @@
 R recordings of N samples each, at the model's own rate, mono; both dynamic. Everything that
 asc predict does is inside: front end, cutting, standardisation, the members' average, and the
 mean, vote or log sum over a recording's clips. Clip k starts at frame ⌊k · step + 0.5⌋ in
-float64, as in clips.py; a recording shorter than a clip gives one, padded and masked.
+float64, as in clips.py; a recording shorter than a clip gives one, padded and masked. Members are
+averaged as logarithms: a mixture's can be thousands of nats apart.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -58,26 +60,32 @@ MEMBER = """
 MEMBER_OUT = """
     raw_{m} = Cast <to=11> (logits_{m})
     double_{m} = Div (raw_{m}, temperature_{m})
-    p_{m} = Softmax <axis=-1> (double_{m})
+    logs_{m} = LogSoftmax <axis=-1> (double_{m})
+"""
+SHARE = """
+    below_{m} = Sub (logs_{m}, logs_top)
+    share_{m} = Exp (below_{m})
 """
 AVERAGE = """
-    p_sum = Sum ({members})
-    p_clips = Div (p_sum, n_members)
+    share = Sum ({shares})
+    log_share = Log (share)
+    log_sum = Add (log_share, logs_top)
+    logs_clips = Sub (log_sum, log_members)
     r_1 = Shape <start=0, end=1> (samples)
     by_recording = Concat <axis=0> (r_1, n_clips_1, n_scenes)
-    p_each = Reshape (p_clips, by_recording)
+    logs_each = Reshape (logs_clips, by_recording)
 """
 AGGREGATES = {
-    "mean": "    p = ReduceMean <keepdims=0> (p_each, clip_axis)\n",
+    "mean": "    p_each = Exp (logs_each)\n    p = ReduceMean <keepdims=0> (p_each, clip_axis)\n",
     "vote": (
-        "    winner = ArgMax <axis=-1, keepdims=1> (p_each)\n"
+        "    winner = ArgMax <axis=-1, keepdims=1> (logs_each)\n"
         "    wins = Equal (winner, scene_numbers)\n"
         "    votes = Cast <to=11> (wins)\n"
         "    p = ReduceMean <keepdims=0> (votes, clip_axis)\n"
     ),
     "log_sum": (
-        "    cut_off = Max (p_each, smallest)\n    logs = Log (cut_off)\n"
-        "    total = ReduceSum <keepdims=0> (logs, clip_axis)\n    p = Softmax <axis=-1> (total)\n"
+        "    total = ReduceSum <keepdims=0> (logs_each, clip_axis)\n"
+        "    p = Softmax <axis=-1> (total)\n"
     ),
 }
 END = "    probabilities = Cast <to=1> (p)\n"
@@ -91,11 +99,10 @@ def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
     nodes, constants = front_end
     constants = {**network.CONSTANTS, **constants, **_clip_constants(where, n_bands)}
     constants |= {
-        "n_members": np.array(float(len(model.members))),
+        "log_members": np.array(math.log(len(model.members))),
         "n_scenes": np.array([len(model.labels)]),
         "clip_axis": np.array([1]),
         "scene_numbers": np.arange(len(model.labels)),
-        "smallest": np.array(np.finfo(np.float64).tiny),
     }
     head = nodes + CLIPS
     tail = ""
@@ -107,9 +114,16 @@ def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
         head += MEMBER.format(m=m)
         tail += MEMBER_OUT.format(m=m)
         inner.append(_placed(network.graph(member.network, where.n_frames, n_bands, "member"), m))
-    tail += AVERAGE.format(members=", ".join(f"p_{m}" for m in range(len(inner))))
-    tail += AGGREGATES[model.aggregate] + END
+    tail += _averaged(len(inner)) + AGGREGATES[model.aggregate] + END
     return _assembled(model, head, inner, tail, constants, onnx)
+
+
+def _averaged(n_members: int) -> str:
+    """Nodes that make the log of the members' mean probability, from `logs_0` on."""
+    numbers = range(n_members)
+    top = f"    logs_top = Max ({', '.join(f'logs_{m}' for m in numbers)})\n"
+    shares = "".join(SHARE.format(m=m) for m in numbers)
+    return top + shares + AVERAGE.format(shares=", ".join(f"share_{m}" for m in numbers))
 
 
 def _clip_constants(where: Any, n_bands: int) -> dict[str, np.ndarray]:
@@ -133,10 +147,11 @@ def _placed(graph: Any, m: int) -> Any:
 
 
 def _rename(graph: Any, new: Callable[[str], str]) -> None:
-    """Every value of the graph, and of the graphs inside it, under a new name."""
+    """Every value and node of the graph, and of the graphs inside it, under a new name."""
     for value in (*graph.input, *graph.output, *graph.initializer):
         value.name = new(value.name)
     for node in graph.node:
+        node.name = new(node.name)
         node.input[:] = [new(name) for name in node.input]
         node.output[:] = [new(name) for name in node.output]
         for attribute in node.attribute:

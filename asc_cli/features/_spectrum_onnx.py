@@ -54,8 +54,8 @@ MAGNITUDE = (
     "    root = Sqrt (power)\n    flat = Reshape (root, flat_shape)\n"
     "    banded = MatMul (flat, filters)\n"
 )
-LOG = "    audible = Max (banded, floor)\n    frames = Log (audible)\n"
-AS_IT_IS = "    frames = Identity (banded)\n"
+LOG = "    audible = Max (banded, floor)\n    {out} = Log (audible)\n"
+AS_IT_IS = "    {out} = Identity (banded)\n"
 
 
 def bands(
@@ -64,8 +64,9 @@ def bands(
     filters: np.ndarray,  # (K, F) with K = 1 + n_fft // 2
     magnitude: bool = False,
     log: bool = False,
+    out: str = "frames",
 ) -> tuple[str, dict[str, np.ndarray]]:
-    """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use.
+    """Nodes that make `out` (R, T, F) of `samples` (R, N), and the constants they use.
 
     The constants zero, one and last_axis are the caller's. log: ln max(·, 1e-10).
     """
@@ -98,8 +99,8 @@ def bands(
         "filters": weights[bins].reshape(-1, filters.shape[1]),
         "floor": np.array(FLOOR, np.float32),
     }
-    nodes = FRAMES + TRANSFORM + (MAGNITUDE if magnitude else POWER) + (LOG if log else AS_IT_IS)
-    return nodes, constants
+    last_step = (LOG if log else AS_IT_IS).format(out=out)
+    return FRAMES + TRANSFORM + (MAGNITUDE if magnitude else POWER) + last_step, constants
 
 
 def _turns(turns: np.ndarray) -> np.ndarray:

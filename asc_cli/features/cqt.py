@@ -5,8 +5,8 @@
 
 There are as many bins as whole steps fit between f_min and the highest centre whose filter stays
 below half the sample rate. A frame of this feature is a slice: slices do not overlap, and hold a
-whole number of hops. librosa does the transform; tuning is fixed, since librosa's estimate would
-depend on the whole file.
+whole number of hops. The transform is librosa's (_cqt.py); tuning is fixed, since librosa's
+estimate would depend on the whole file.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import math
 
 import numpy as np
 
-from asc_cli.features import Framing
+from asc_cli.features import Framing, _cqt, _cqt_onnx
 
-VERSION = 1
+VERSION = 2  # 2: zeros give zeros, whatever is near them
 HANN_BANDWIDTH = 1.50018310546875  # bins of a Hann window, librosa.filters.window_bandwidth
 
 
@@ -31,24 +31,18 @@ def extract(
     hop_samples: int = 512,
 ) -> np.ndarray:  # (N,) -> (T, n_bins)
     """Square root of the mean magnitude of each slice, float32."""
-    import librosa
-
     where = framing(
         sample_rate, slice_s=slice_s, f_min_hz=f_min_hz,
         bins_per_octave=bins_per_octave, hop_samples=hop_samples,
     )  # fmt: skip
-    longest = longest_samples(sample_rate, f_min_hz, bins_per_octave)
-    short = 2 * longest - len(samples)  # zeros, which librosa takes to follow the end anyway
-    magnitude = np.abs(
-        librosa.cqt(
-            np.pad(samples, (0, max(0, short))), sr=sample_rate, hop_length=hop_samples,
-            fmin=f_min_hz, n_bins=n_bins(sample_rate, f_min_hz, bins_per_octave),
-            bins_per_octave=bins_per_octave, tuning=0.0,
-        )
-    )  # (n_bins, 1 + N // hop)  # fmt: skip
+    short = shortest_samples(sample_rate, f_min_hz, bins_per_octave) - len(samples)
     T, hops = where.count(len(samples)), where.hop_samples // hop_samples
-    slices = magnitude[:, : T * hops].reshape(len(magnitude), T, hops)
-    return np.ascontiguousarray(np.sqrt(slices.mean(axis=2)).T, dtype=np.float32)
+    magnitude = _cqt.magnitudes(
+        np.pad(samples, (0, max(0, short))),
+        octaves(sample_rate, f_min_hz, bins_per_octave, hop_samples),
+        T * hops,
+    )  # (T · hops, n_bins)
+    return np.sqrt(magnitude.reshape(T, hops, magnitude.shape[1]).mean(axis=1))
 
 
 def framing(
@@ -65,19 +59,45 @@ def framing(
     return Framing(slice_samples, slice_samples, 1 + math.ceil(reach / slice_samples))
 
 
+def onnx(
+    sample_rate: int,
+    *,
+    slice_s: float = 0.5,
+    f_min_hz: float = 27.5,
+    bins_per_octave: int = 24,
+    hop_samples: int = 512,
+) -> tuple[str, dict[str, np.ndarray]]:
+    """`extract` in ONNX operators."""
+    where = framing(
+        sample_rate, slice_s=slice_s, f_min_hz=f_min_hz,
+        bins_per_octave=bins_per_octave, hop_samples=hop_samples,
+    )  # fmt: skip
+    return _cqt_onnx.slices(
+        octaves(sample_rate, f_min_hz, bins_per_octave, hop_samples),
+        where.hop_samples,
+        shortest_samples(sample_rate, f_min_hz, bins_per_octave),
+    )
+
+
+def octaves(
+    sample_rate: int, f_min_hz: float, bins_per_octave: int, hop_samples: int
+) -> tuple[_cqt.Octave, ...]:
+    bins = n_bins(sample_rate, f_min_hz, bins_per_octave)
+    return _cqt.octaves(sample_rate, f_min_hz, bins, bins_per_octave, hop_samples)
+
+
 def n_bins(sample_rate: int, f_min_hz: float, bins_per_octave: int) -> int:
     """Whole steps up to the centre f where f (1 + bandwidth / 2Q) is half the sample rate."""
-    edge = 1 + HANN_BANDWIDTH / (2 * quality(bins_per_octave))
+    edge = 1 + HANN_BANDWIDTH / (2 * _cqt.quality(bins_per_octave))
     octaves = math.log2(sample_rate / 2 / (f_min_hz * edge))
     return math.floor(bins_per_octave * octaves)
 
 
-def quality(bins_per_octave: int) -> float:
-    """Q: centre over bandwidth, as librosa defines it from the ratio r of neighbouring bins."""
-    r = 2 ** (1 / bins_per_octave)
-    return (r**2 + 1) / (r**2 - 1)
-
-
 def longest_samples(sample_rate: int, f_min_hz: float, bins_per_octave: int) -> int:
     """Length of the lowest bin's filter."""
-    return math.ceil(quality(bins_per_octave) * sample_rate / f_min_hz)
+    return math.ceil(_cqt.quality(bins_per_octave) * sample_rate / f_min_hz)
+
+
+def shortest_samples(sample_rate: int, f_min_hz: float, bins_per_octave: int) -> int:
+    """Zeros make recordings at least this long."""
+    return 2 * longest_samples(sample_rate, f_min_hz, bins_per_octave)

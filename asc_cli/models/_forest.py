@@ -45,14 +45,17 @@ class Forests(nn.Module):
         super().__init__()
         for name, dtype in ARRAYS.items():
             self.register_buffer(name, torch.zeros(0, dtype=dtype))
+        self.depth = 0  # levels as a number, which an exported walk is unrolled by
 
     def forward(self, x: Tensor) -> Tensor:  # (N, F) -> (N, R)
+        if torch.compiler.is_exporting():
+            return self._walk(x)  # how many inputs there will be is not known yet
         rows = max(1, WALKS_AT_ONCE // self.roots.numel())
         return torch.cat([self._walk(part) for part in x.split(rows)])
 
     def _walk(self, x: Tensor) -> Tensor:  # (n, F) -> (n, R)
-        node = self.roots.flatten().expand(len(x), -1)  # (n, R M)
-        for _ in range(int(self.levels)):
+        node = self.roots.flatten().expand(x.shape[0], -1)  # (n, R M)
+        for _ in range(self.depth):
             goes_left = x.gather(1, self.feature[node]) <= self.threshold[node]
             node = torch.where(goes_left, self.left[node], self.right[node])
         return self.share[node].unflatten(1, self.roots.shape).mean(dim=2).to(x.dtype)
@@ -67,6 +70,7 @@ class Forests(nn.Module):
         arrays["levels"] = np.array(max(tree.max_depth for tree in trees))
         for name, dtype in ARRAYS.items():
             setattr(self, name, torch.from_numpy(arrays[name]).to(dtype).clone())
+        self.depth = int(self.levels)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
         """torch's own, after making room: only the state knows how many nodes there are."""
@@ -74,6 +78,8 @@ class Forests(nn.Module):
             if (loaded := state_dict.get(prefix + name)) is not None:
                 setattr(self, name, torch.zeros(loaded.shape, dtype=dtype))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+        if self.levels.ndim == 0:
+            self.depth = int(self.levels)
 
 
 def _flat(tree: Any, start: int) -> dict[str, np.ndarray]:

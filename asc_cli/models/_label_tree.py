@@ -89,8 +89,8 @@ class LabelTree(nn.Module):
         if mask is None:
             return windows.mean(dim=3), None
         counts = mask.unfold(1, self.length, self.hop).sum(dim=2)  # (B, S)
-        whole = counts == self.length
-        whole[:, 0] = True
+        first = torch.arange(counts.shape[1], device=counts.device) == 0
+        whole = (counts == self.length) | first
         return windows.sum(dim=3) / counts.clamp_min(1)[:, :, None] * whole[:, :, None], whole
 
     def estimate(self, clips: OwnedClips, labels: np.ndarray, seed: int) -> Embedded:

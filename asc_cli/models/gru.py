@@ -30,7 +30,7 @@ class Recurrent(nn.Module):
         h, _ = self.gru(self.dense(x))  # (B, S, H)
         if mask is None:
             return h[:, -1]
-        return h[torch.arange(len(h), device=h.device), mask.sum(dim=1) - 1]
+        return h[torch.arange(h.shape[0], device=h.device), mask.sum(dim=1) - 1]
 
 
 def build(

@@ -17,6 +17,8 @@ feature. B clips, T frames, F bands, K parts, C scenes.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -46,6 +48,7 @@ class SparseParts(nn.Module):
         for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
         self.linear = frozen_linear(K, n_scenes)
+        self.step = 0.0  # 1 / L
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, T, F) -> (B, C)
         return self.linear((self.activations(x, mask) - self.mean) / self.deviation)
@@ -61,11 +64,10 @@ class SparseParts(nn.Module):
         x = x.double() / self.scale
         gram = self.parts.T @ self.parts  # (K, K)
         towards = x @ self.parts - self.sparsity  # (n, K)
-        step = 1 / torch.linalg.matrix_norm(gram, 2)
         h = y = torch.zeros_like(towards)
         momentum = 1.0
         for _ in range(self.n_steps):
-            ahead = (y - step * (y @ gram - towards)).clamp_min(0)
+            ahead = (y - self.step * (y @ gram - towards)).clamp_min(0)
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             y = ahead + (momentum - 1) / following * (ahead - h)
             h, momentum = ahead, following
@@ -96,6 +98,15 @@ class SparseParts(nn.Module):
         with unconverged():
             learner.fit(frames.astype(np.float64))
         self.parts.copy_(tensor(learner.components_.T))
+        self._measure()
+
+    def _load_from_state_dict(self, *state: Any) -> None:
+        super()._load_from_state_dict(*state)
+        self._measure()
+
+    def _measure(self) -> None:
+        """1 / L once, as a number: exported models have no operator for a matrix's norm."""
+        self.step = 1 / float(torch.linalg.matrix_norm(self.parts.T @ self.parts, 2))
 
     def _all_activations(self, clips: Clips) -> np.ndarray:  # -> (B, K)
         found = []

@@ -68,8 +68,8 @@ def _onnx(
     module = catalog.load("features", loaded.feature.name)
     if not hasattr(module, "onnx"):
         raise AscError(
-            f"export: {found.id} hears {loaded.feature.name}, which has no ONNX form; "
-            "those of log_mel, mel and gammatone have"
+            f"export: {found.id} hears {loaded.feature.name}, which has no ONNX form: "
+            f"features/{loaded.feature.name}.py needs a function onnx()"
         )
     front_end = module.onnx(loaded.feature.sample_rate, **loaded.feature.parameters)
     made = whole.build(loaded, front_end)

@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import pytest
 
-from asc_cli.features import cqt
+from asc_cli.features import _cqt, cqt
 from tests.conftest import tone
 
 
@@ -48,3 +48,34 @@ def test_thirty_seconds_are_about_sixty_slices(rate: int):
 def test_the_shortest_recording_has_one_slice():
     n = cqt.framing(22_050).frame_samples
     assert cqt.extract(tone(440, 1, 22_050)[:n], 22_050).shape == (1, 206)
+
+
+def test_silence_beside_sound_is_silent():
+    """Beyond the lowest filter's reach, and those of the halving before it, nothing leaks."""
+    rate = 22_050
+    samples = np.concatenate([tone(440, 4.0, rate), np.zeros(10 * rate, np.float32)])
+    slices = cqt.extract(samples, rate)
+    assert (slices[-8:] == 0).all() and slices[:8].max() > 0.5
+
+
+@pytest.mark.parametrize(("hop", "per_octave"), [(512, 24), (384, 12), (100, 36), (77, 12)])
+def test_any_hop_equals_librosa(hop: int, per_octave: int):
+    """A hop of 512 halves eight times, 384 seven, 100 twice and 77 never."""
+    rate = 22_050
+    samples = np.random.default_rng(0).normal(0, 0.1, 4 * rate).astype(np.float32)
+    bins = cqt.n_bins(rate, 27.5, per_octave)
+    whole = np.abs(
+        librosa.cqt(
+            samples, sr=rate, hop_length=hop, fmin=27.5, n_bins=bins,
+            bins_per_octave=per_octave, tuning=0.0,
+        )
+    )  # fmt: skip
+    octaves = cqt.octaves(rate, 27.5, per_octave, hop)
+    ours = _cqt.magnitudes(samples, octaves, whole.shape[1])
+    np.testing.assert_allclose(ours.T, whole, atol=1e-6, rtol=1e-4)
+
+
+def test_the_halving_filter_is_found_whole():
+    filters, reach = _cqt.halving()
+    assert 150 < reach < _cqt.FURTHEST // 2
+    np.testing.assert_allclose(filters.sum(axis=1), np.sqrt(2), rtol=1e-5)  # energy is kept

@@ -1,0 +1,59 @@
+"""Every model there is can be taken elsewhere: docs/howto/export.md says so, row by row."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asc_cli import catalog, recipe, workflow
+from tests.conftest import write
+from tests.markdown import ROOT
+
+pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
+pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+RATE = 22_050
+LENGTHS_S = (1.0, 2.37, 7.3)
+QUICK = {
+    "lstm": ("training.epochs=1",),
+    "mlp": ("training.epochs=3",),
+    "cnn": ("training.epochs=1",),
+    "gmm": ("model.n_iterations=3",),
+    "sparse_nmf": ("model.n_steps=3", "model.n_passes=1"),
+    "gru": ("training.epochs=1", "clips.length_s=1", "model.segment_hop=12"),
+    "cnn_1max": ("training.epochs=1", "clips.length_s=1"),
+}
+SLOW = ("gru", "cnn_1max", "sparse_nmf", "gmm")  # to export
+ROW = re.compile(r"^\| `(\w+)`.*?\| `(\w+)`.*?\| `(\w+)` \| yes", re.MULTILINE)
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Recipe, model and feature of each line of the page's table."""
+    return ROW.findall((ROOT / "docs/howto/export.md").read_text(encoding="utf-8"))
+
+
+def test_the_page_names_every_model_and_feature():
+    assert {model for _, model, _ in rows()} == set(catalog.names("models")) == set(QUICK)
+    assert {feature for _, _, feature in rows()} == set(catalog.names("features"))
+
+
+@pytest.mark.parametrize(("name", "model", "feature"), rows())
+def test_it_goes(name: str, model: str, feature: str, toy_root: Path, tmp_path: Path):
+    """Trained, one or two members; heard on recordings of one clip and of many."""
+    chosen = recipe.load(name, QUICK[model])
+    assert chosen.settings["model"]["name"] == model
+    assert chosen.settings["features"]["name"] == feature
+    workflow.train(chosen, data=toy_root, folds=[1] if model in SLOW else [1, 2], jobs=1)
+    rng = np.random.default_rng(0)
+    heard = [
+        write(tmp_path / f"{s}.wav", rng.normal(0, 0.1, int(s * RATE)) * rng.uniform(0, 1))
+        for s in LENGTHS_S
+    ]
+    heard += sorted((toy_root / "audio").glob("*.wav"))[::15]
+    made = workflow.export(name, "onnx", tmp_path / "m.onnx", int8=True, check=heard)
+    whole, small = (row["check"] for row in made["files"])
+    assert whole["recordings"] == whole["same_scene"] == len(heard)
+    assert whole["largest_difference"] <= 1e-4
+    assert small["recordings"] == len(heard) and made["files"][1]["bytes"] > 0
