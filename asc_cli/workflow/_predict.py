@@ -15,7 +15,7 @@ from asc_cli import parallel, registry
 from asc_cli.errors import AscError, FileFault
 from asc_cli.workflow import _windows
 from asc_cli.workflow._journal import Journal, stamp
-from asc_cli.workflow._model import require_fold
+from asc_cli.workflow._model import clip_seconds, require_fold
 
 CHUNK_FILES = 16  # files that share batches, and that a crash may cost each worker
 CHUNK_BYTES = 64 << 20
@@ -149,7 +149,7 @@ def timed(
         require_fold(request.model, request.fold)
     if not 0 <= threshold <= 1:
         raise AscError(f"threshold {threshold}: a probability from 0 to 1 was expected")
-    shortest = request.model.card["recipe"]["clips"]["length_s"]
+    shortest = clip_seconds(request.model)
     if timeline_s is not None and not shortest <= timeline_s < float("inf"):
         raise AscError(
             f"timeline {timeline_s} s: at least {shortest} s, the length of the clips that "
