@@ -121,8 +121,8 @@ def predict(
     average of all members' probabilities when None. timeline_s: the scene of every so many
     seconds too. threshold: a less probable scene is "unsure". embeddings: each recording's
     embedding too. jobs: worker processes, one per processor when None; the answers do not depend
-    on it. journal: write down what is known, so that the same call goes on after a crash;
-    resumed(how many) tells what an earlier call knew. A bad file gives a Prediction with `error`.
+    on it beyond rounding. journal: write down what is known, so that the same call goes on after a
+    crash; resumed(how many) tells what an earlier call knew. A bad file gives a Prediction with `error`.
     Memory does not grow with a recording's length. Raises AscError if there is no such model.
     """
     chosen = registry.find(model)
