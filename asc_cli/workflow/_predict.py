@@ -122,8 +122,9 @@ def predict(
     seconds too. threshold: a less probable scene is "unsure". embeddings: each recording's
     embedding too. jobs: worker processes, one per processor when None; the answers do not depend
     on it beyond rounding. journal: write down what is known, so that the same call goes on after a
-    crash; resumed(how many) tells what an earlier call knew. A bad file gives a Prediction with `error`.
-    Memory does not grow with a recording's length. Raises AscError if there is no such model.
+    crash; resumed(how many) tells what an earlier call knew. A bad file gives a Prediction with
+    `error`. Memory does not grow with a recording's length. Raises AscError if there is no such
+    model.
     """
     chosen = registry.find(model)
     request = timed(_windows.Request(chosen, fold, None, embeddings), timeline_s, threshold)
