@@ -8,10 +8,11 @@ a block at a time, so that a day of audio needs no more memory than a minute.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -21,6 +22,11 @@ DECODING = "libsndfile float32, mean of channels, soxr HQ"  # part of every feat
 BLOCK_SECONDS = 20.0
 FOREIGN = {".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mov", ".amr", ".3gp", ".avi"}
 READS = "wav, flac, ogg, opus, mp3, aiff, au, caf and w64"
+AGAIN = "fetch it again, or write what is left anew, as with ffmpeg -i"
+SLOPPY_BYTES = 4096  # that sizes in headers may be off by
+SLOPPY_SECONDS = 0.25  # and lengths
+STREAMED_BYTES = 0x7FFFF000  # from here on, what programs write that do not know the size yet
+OGG_PAGE_BYTES = 65_307  # at most
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 
 
@@ -39,8 +45,9 @@ class Info:
 
 
 def inspect(path: Path) -> Info:
-    """Read the header only. Raises FileFault if that cannot be done."""
+    """Read the header only. Raises FileFault if that cannot be done, or the file is cut short."""
     with _open(path) as sound:
+        _require_end(sound, path)
         return Info(
             sound.samplerate, sound.channels, sound.frames, f"{sound.format} {sound.subtype}"
         )
@@ -55,7 +62,7 @@ def blocks(path: Path, sample_rate: int) -> Iterator[np.ndarray]:  # each (n,)
     """The recording in blocks of about BLOCK_SECONDS: mono float32 at `sample_rate` Hz.
 
     Joined, they are `read(path, sample_rate)`. Raises FileFault for a file that cannot be read,
-    is empty, or holds NaN or Inf.
+    is empty or cut short, or holds NaN or Inf.
     """
     with _open(path) as sound:
         if sound.frames == 0:
@@ -70,6 +77,8 @@ def blocks(path: Path, sample_rate: int) -> Iterator[np.ndarray]:  # each (n,)
             yield resample(block.mean(axis=1, dtype=np.float32), len(following) == 0)
         if position == 0:
             raise FileFault(path, "holds no samples that can be decoded; is the file cut short?")
+        if sound.format == "MP3" and position < _end(sound):
+            raise _cut(path, position / sound.samplerate, sound.frames / sound.samplerate, "s")
 
 
 def excerpt(path: Path) -> tuple[int, int, int, str]:
@@ -78,6 +87,7 @@ def excerpt(path: Path) -> tuple[int, int, int, str]:
     Raises FileFault for a file that cannot be read.
     """
     with _open(path) as sound:
+        _require_end(sound, path)
         sound.seek(max(0, (sound.frames - sound.samplerate) // 2))
         samples = _decode(sound, sound.samplerate, path)
         digest = hashlib.sha256(samples.tobytes()).hexdigest()
@@ -166,9 +176,66 @@ def _require_file(path: Path) -> None:
         if path.is_dir():
             raise FileFault(path, "is a folder; a file was expected")
         with path.open("rb") as file:
-            if not file.read(1):
+            head = file.read(24)
+            if not head:
                 raise FileFault(path, "is empty (0 bytes)")
+            _require_whole(path, file, head)
     except FileNotFoundError:
         raise FileFault(path, "there is no such file") from None
     except OSError as fault:
         raise FileFault(path, f"cannot be opened ({fault.strerror})") from fault
+
+
+def _require_whole(path: Path, file: BinaryIO, head: bytes) -> None:
+    """Raise FileFault where a file's own sizes say that it goes on beyond its end.
+
+    libsndfile reads what is there, without a word. Sizes of 0 or about 2 or 4 GiB are those of
+    a stream, whose writer could not know them.
+    """
+    there = file.seek(0, os.SEEK_END)
+    if head.startswith(b"OggS"):
+        file.seek(max(0, there - OGG_PAGE_BYTES))
+        if not _ends_with_a_last_page(file.read()):
+            raise FileFault(path, f"is cut short: its last page is not there; {AGAIN}")
+    promised = _promised_bytes(head)
+    if there + SLOPPY_BYTES < promised and not STREAMED_BYTES <= promised < 2**32 + SLOPPY_BYTES:
+        raise _cut(path, there, promised, "bytes")
+
+
+def _promised_bytes(head: bytes) -> int:
+    """How long a wav, aiff, au or w64 says that it is; 0 for others."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return 8 + int.from_bytes(head[4:8], "little")
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return 8 + int.from_bytes(head[4:8], "big")
+    if head[:4] == b".snd":
+        return int.from_bytes(head[4:8], "big") + int.from_bytes(head[8:12], "big")
+    return int.from_bytes(head[16:24], "little") if head[:4] == b"riff" else 0
+
+
+def _ends_with_a_last_page(tail: bytes) -> bool:
+    """Whether an ogg's last page is marked as that, and all there."""
+    page = tail[max(0, tail.rfind(b"OggS")) :]
+    n_segments = page[26] if len(page) > 26 else 0
+    end = 27 + n_segments + sum(page[27 : 27 + n_segments])
+    return len(page) >= end and bool(page[5] & 4)
+
+
+def _require_end(sound: Any, path: Path) -> None:
+    """An mp3's header says how long it was, however much of it is there."""
+    if sound.format == "MP3":
+        sound.seek(max(0, _end(sound)))
+        if not len(_decode(sound, 1, path)):
+            raise FileFault(path, f"is cut short: its end cannot be decoded; {AGAIN}")
+
+
+def _end(sound: Any) -> int:
+    """The sample up to which a file must go to be whole."""
+    return sound.frames - int(SLOPPY_SECONDS * sound.samplerate)
+
+
+def _cut(path: Path, there: float, promised: float, unit: str) -> FileFault:
+    return FileFault(
+        path, f"is cut short: {there:.10g} of the {promised:.10g} {unit} that its header "
+        f"promises are there; {AGAIN}"
+    )  # fmt: skip

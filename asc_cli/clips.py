@@ -45,7 +45,8 @@ def clipping(
     length_s: float, overlap: float, sample_rate: int, frame_samples: int, hop_samples: int
 ) -> Clipping:
     """Raises AscError when not even one frame fits in a clip."""
-    n_frames = 1 + math.floor((length_s * sample_rate - frame_samples) / hop_samples)
+    n_samples = round(length_s * sample_rate, 6)  # 2.01 · 8000 is 16079.999999999998
+    n_frames = 1 + math.floor((n_samples - frame_samples) / hop_samples)
     if n_frames < 1:
         raise AscError(
             f"clips.length_s = {length_s}: shorter than one frame "

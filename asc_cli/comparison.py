@@ -44,7 +44,7 @@ def compare(
         "difference": value(second, headline) - value(first, headline),
         "interval": list(percentiles(b - a)),
         "mcnemar": mcnemar(first, second) if once else None,
-        "corrected_t": None if once else corrected_t(per_fold, test_share(first, trained)),
+        "corrected_t": None if once else corrected_t(per_fold, share_tested(first, trained)),
     }
 
 
@@ -109,7 +109,7 @@ def corrected_t(differences: np.ndarray, test_over_train: float) -> dict[str, An
     return {"t": float(t), "df": k - 1, "p": float(2 * student.sf(abs(t), k - 1))}
 
 
-def test_share(p: Predictions, trained: Mapping[int, int]) -> float:
+def share_tested(p: Predictions, trained: Mapping[int, int]) -> float:
     """n_test / n_train, averaged over the folds."""
     return float(
         np.mean([(p.folds == fold).sum() / trained[fold] for fold in set(p.folds.tolist())])

@@ -30,10 +30,11 @@ class Predictions:
     devices: tuple[str, ...]
     probabilities: np.ndarray  # (n, C) float64
     hard: bool = False  # only the guess is known: probabilities are 1 and 0, and mean nothing
+    given: np.ndarray | None = None  # (n,) guesses said besides; None: the most probable scenes
 
     @property
     def guesses(self) -> np.ndarray:  # (n,)
-        return self.probabilities.argmax(axis=1)
+        return self.probabilities.argmax(axis=1) if self.given is None else self.given
 
     def __len__(self) -> int:
         return len(self.files)
@@ -64,6 +65,9 @@ def join(parts: Sequence[Predictions]) -> Predictions:
         tuple(device for part in parts for device in part.devices),
         np.concatenate([part.probabilities for part in parts]),
         any(part.hard for part in parts),
+        np.concatenate([part.guesses for part in parts])
+        if any(part.given is not None for part in parts)
+        else None,
     )
 
 

@@ -52,19 +52,22 @@ def remarks(listing: Listing) -> list[Finding]:
 def require(dataset: Dataset, listing: Listing) -> None:
     """Raise AscError if training or scoring on these lists would not mean what it says.
 
-    Leaks, labels that are not known and files listed twice stop it; a count that differs from
-    the published one does not, so that a subset can be used.
+    Leaks, labels that are not known, files listed twice and splits with nothing to train or to
+    test on stop it; a count that differs from the published one does not, so that a subset can be
+    used.
     """
     if not listing.splits:
         raise AscError(
             f"{dataset.name}: its lists name no folds, so there is nothing to test on; "
             "add a column fold (1, 2, …) or split (train, test)"
         )
+    _require_some(dataset, [(split.fold, "train", split.train) for split in listing.splits])
     require_sound(dataset, listing)
 
 
 def require_sound(dataset: Dataset, listing: Listing) -> None:
     """`require` for lists that may name no folds, of which all recordings are tested."""
+    _require_some(dataset, [(split.fold, "test", split.test) for split in listing.splits])
     leaks = [finding for split in listing.splits for finding in _leaks(listing, split)]
     broken = [*_twice(listing), *_labels(listing), *_unlisted(listing), *leaks]
     if broken:
@@ -73,6 +76,15 @@ def require_sound(dataset: Dataset, listing: Listing) -> None:
             f"{dataset.name}: {len(broken)} broken promise(s) of the protocol, the first: "
             f"{first.where}: {first.what}. See all with: asc datasets check {dataset.name}"
         )
+
+
+def _require_some(dataset: Dataset, parts: list[tuple[int, str, tuple[str, ...]]]) -> None:
+    for fold, part, listed in parts:
+        if not listed:
+            raise AscError(
+                f"{dataset.name}: fold {fold} has no recordings to {part} on; two folds (1, 2, …) "
+                "or both of split (train, test) were expected"
+            )
 
 
 def seen_devices(listing: Listing) -> dict[int, frozenset[str]]:

@@ -147,7 +147,7 @@ def load(feature: Feature, digest: str) -> np.ndarray:  # -> (T, F)
     """Stored features, mapped into memory."""
     try:
         return np.load(feature.object(digest), mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, EOFError) as fault:
         raise AscError(
             f"feature store: {feature.object(digest)} cannot be read ({fault}); "
             "run asc features again with --verify"

@@ -4,8 +4,9 @@
     file,label                       or only the guess
     file<TAB>label                   or the same without a header, as DCASE 2016 asked for
 
-Comma, semicolon or TAB. A file with both is a guess that must agree with its probabilities. What
-asc itself writes as predictions.csv is read too: there `label` is the truth.
+Comma, semicolon or TAB. A file with both is a guess that must agree with its probabilities, and
+that decides among equal ones. What asc itself writes is read too: predictions.csv, where `label`
+is the truth, and what `asc predict --csv` says of each recording.
 
 Every tested recording must be predicted once, and nothing else: a scorer that takes what it is
 given awards 100 % to those who hand in only what they got right.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from asc_cli.predictions import COLUMNS, Predictions
 
 FILE = ("file", "filename", "path", "slice_file_name")
 GUESS = ("label", "scene_label", "scene", "prediction", "predicted")
-IGNORED = ("group", "device", "probability", "duration_s", "model", "start", "end")
+IGNORED = ("group", "device", "probability", "duration_s", "model", "start", "end", "settings")
 SUM_TOLERANCE = 0.01  # probabilities rounded to three digits sum to 1 within this
 SHOWN = 5  # files named of each fault
 
@@ -72,8 +73,7 @@ def read(path: Path, scenes: tuple[str, ...], expected: dict[Key, Recording]) ->
     tested, no number, probabilities that do not sum to 1, a label that is none.
     """
     table = _table(path, expected)
-    faults = _column_faults(table, scenes)
-    if faults:
+    if faults := _column_faults(table, scenes) or _failures(table, scenes):
         raise _refused(path, faults)
     keys = _keys(path, table, expected)
     faults = [*_membership(keys, table, expected), *_truth_faults(table, keys, expected)]
@@ -93,6 +93,7 @@ def read(path: Path, scenes: tuple[str, ...], expected: dict[Key, Recording]) ->
         tuple(recording.device for recording in recordings),
         scores[order],
         hard,
+        None if hard else _given(table, scenes, order),
     )
 
 
@@ -101,18 +102,17 @@ def _table(path: Path, expected: dict[Key, Recording]) -> Table:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise AscError(f"predictions {path}: cannot be read ({fault})") from fault
-    if not any(line.strip() for line in lines):
+    rows = list(_rows(path, lines, max("\t;,", key="".join(lines[:1]).count)))
+    if not rows:
         raise AscError(f"predictions {path}: the file is empty")
-    delimiter = max("\t;,", key=lines[0].count)
-    rows = [
-        (n, [cell.strip() for cell in row])
-        for n, row in enumerate(csv.reader(lines, delimiter=delimiter), start=1)
-        if any(cell.strip() for cell in row)
-    ]
     files = {file for _, file in expected}
     headless = len(rows[0][1]) == 2 and _file(rows[0][1][0]) in files
     columns = ["file", "label"] if headless else rows[0][1]
     body = rows if headless else rows[1:]
+    if not body:
+        raise AscError(
+            f"predictions {path}: a header without a row; a row a recording was expected"
+        )
     for line, row in body:
         if len(row) != len(columns):
             raise AscError(
@@ -121,6 +121,17 @@ def _table(path: Path, expected: dict[Key, Recording]) -> Table:
     return Table(
         tuple(columns), tuple((line, dict(zip(columns, row, strict=True))) for line, row in body)
     )
+
+
+def _rows(path: Path, lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of the rows that hold anything."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        for line, row in enumerate(reader, start=1):
+            if any(cell.strip() for cell in row):
+                yield line, [cell.strip() for cell in row]
+    except csv.Error as fault:
+        raise AscError(f"predictions {path}:{reader.line_num}: cannot be read ({fault})") from fault
 
 
 def _column_faults(table: Table, scenes: tuple[str, ...]) -> list[str]:
@@ -134,10 +145,21 @@ def _column_faults(table: Table, scenes: tuple[str, ...]) -> list[str]:
             return [f"neither a column 'label' nor a column per scene ({', '.join(scenes)})"]
         return []
     faults = [f"no column for {_some(missing)}"] if missing else []
-    known = {*FILE, *GUESS, *IGNORED, "fold", *scenes}
+    known = {*FILE, *GUESS, *IGNORED, "fold", "error", *scenes}
     if strange := [name for name in table.columns if name not in known]:
         faults.append(f"column {catalog.unknown('scene', strange[0], scenes)}")
     return faults
+
+
+def _failures(table: Table, scenes: tuple[str, ...]) -> list[str]:
+    """Rows that say why there is no prediction, as `asc predict --csv` does of a bad file."""
+    if "error" in scenes or "error" not in table.columns:
+        return []
+    return [
+        f"line {line}: an error in place of a prediction: {row['error']}"
+        for line, row in table.rows
+        if row["error"]
+    ][:SHOWN]
 
 
 def _keys(path: Path, table: Table, expected: dict[Key, Recording]) -> list[Key]:
@@ -229,10 +251,21 @@ def _probabilities(table: Table, scenes: tuple[str, ...]) -> tuple[np.ndarray, l
     return scores, faults or _disagreements(table, scenes, scores)
 
 
+def _guess(table: Table) -> str | None:
+    """The column of a guess beside probabilities; in asc's own predictions.csv it is the truth."""
+    return None if table.columns[: len(COLUMNS)] == COLUMNS else table.column(GUESS)
+
+
+def _given(table: Table, scenes: tuple[str, ...], order: list[int]) -> np.ndarray | None:
+    """The guesses that were handed in beside probabilities (n,): they decide among equals."""
+    name = _guess(table)
+    return np.array([scenes.index(table.rows[i][1][name]) for i in order]) if name else None
+
+
 def _disagreements(table: Table, scenes: tuple[str, ...], scores: np.ndarray) -> list[str]:
     """Rows that hand in a label besides, which their own probabilities do not make largest."""
-    name = table.column(GUESS)
-    if name is None or table.columns[: len(COLUMNS)] == COLUMNS:
+    name = _guess(table)
+    if name is None:
         return []
     wrong = [
         f"line {line}: label {row[name]!r} is not the most probable scene, "

@@ -2,7 +2,8 @@
 
 Groups (places, sources) are drawn in a random order that depends on the seed and the fold; per
 scene, they are taken until the wanted share of its recordings is held out. A group goes as a
-whole; each scene keeps at least one group to train on.
+whole; each scene keeps at least one group to train on, so a group that is the last one left of
+any scene in it is passed over.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def cut(
     validation = [i for i, group in enumerate(groups) if group in held]
     if not validation:
         raise AscError(
-            f"validation: fraction {fraction} holds out nothing: every scene has a single group; "
-            "by: recording is what is left"
+            f"validation: fraction {fraction} holds out nothing: every scene has a single group, "
+            "or one that another scene cannot spare; by: recording is what is left"
         )
     return [i for i, group in enumerate(groups) if group not in held], validation
 
@@ -47,20 +48,27 @@ def _drawn(
     """Groups to hold out: per scene, as many as come nearest to the share."""
     sizes = Counter(groups)
     scenes = _main_scene(recordings, groups)
+    heard: dict[str, set[str]] = defaultdict(set)  # all scenes of a group
     by_scene: dict[str, list[str]] = defaultdict(list)
+    for group, recording in zip(groups, recordings, strict=True):
+        heard[group].add(recording.label)
     for group in sorted(sizes):
         by_scene[scenes[group]].append(group)
+    left = Counter(scene for group in heard for scene in heard[group])  # groups to train on
     rng = np.random.default_rng(list(seed))
     held: set[str] = set()
     for scene in sorted(by_scene):
         order = [by_scene[scene][i] for i in rng.permutation(len(by_scene[scene]))]
         wanted = fraction * sum(sizes[group] for group in order)
-        taken = 0
-        for group in order[:-1]:  # one is kept to train on
-            if taken and taken + sizes[group] / 2 > wanted:
+        spare, taken = len(order) - 1, 0  # one is kept to train on
+        for group in order:
+            if not spare or (taken and taken + sizes[group] / 2 > wanted):
                 break
+            if any(left[other] == 1 for other in heard[group]):
+                continue
             held.add(group)
-            taken += sizes[group]
+            left.subtract(heard[group])
+            spare, taken = spare - 1, taken + sizes[group]
     return held
 
 

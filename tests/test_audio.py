@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -109,11 +110,60 @@ def test_nan_and_inf_are_refused(tmp_path: Path, value: float, kind: str):
     )
 
 
-def test_a_file_cut_short_in_the_middle_is_refused_or_read_up_to_there(tmp_path: Path):
-    noise = np.random.default_rng(0).normal(0, 0.1, 44_100)
-    path = write(tmp_path / "a.flac", noise, 44_100)
-    path.write_bytes(path.read_bytes()[:20_000])
-    assert "cannot be decoded past" in fault(path)
+@pytest.mark.parametrize("kept", [0.5, 0.9])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (
+            "a.wav",
+            r"is cut short: \d+ of the 441044 bytes that its header promises are there; fetch",
+        ),
+        ("a.aiff", r"is cut short: \d+ of the 441054 bytes"),
+        ("a.au", r"is cut short: \d+ of the 441024 bytes"),
+        ("a.w64", r"is cut short: \d+ of the 441104 bytes"),
+        (
+            "a.ogg",
+            "is cut short: its last page is not there; fetch it again, or write what is left",
+        ),
+        ("a.mp3", r"is cut short: [24]\.\d+ of the 5 s that its header promises"),
+        ("a.flac", "cannot be decoded past"),
+    ],
+)
+def test_a_file_cut_short_is_refused(tmp_path: Path, name: str, reason: str, kept: float):
+    noise = np.random.default_rng(0).normal(0, 0.1, 5 * 44_100)
+    path = write(tmp_path / name, noise, 44_100)
+    assert len(audio.read(path, 44_100)) == len(noise) and audio.inspect(path).seconds == 5
+    audio.excerpt(path)
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    assert re.match(reason, fault(path))
+    if name != "a.flac":
+        for quick in (audio.inspect, audio.excerpt):
+            with pytest.raises(FileFault, match="is cut short: .*; fetch it again"):
+                quick(path)
+
+
+def test_an_ogg_that_ends_within_its_last_page_is_cut_short(tmp_path: Path):
+    path = write(tmp_path / "a.ogg", tone(440, 2, 22_050))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert fault(path).startswith("is cut short: its last page is not there")
+
+
+@pytest.mark.parametrize(
+    ("riff", "data"),
+    [(0, 44_100), (0xFFFFFFFF, 0xFFFFFFFF), (0x7FFFF024, 0x7FFFF000)],
+)
+def test_a_wav_from_a_pipe_does_not_know_its_size(tmp_path: Path, riff: int, data: int):
+    path = write(tmp_path / "a.wav", tone(440, 1, 22_050))
+    known = path.read_bytes()
+    path.write_bytes(known[:4] + riff.to_bytes(4, "little") + known[8:40]
+                     + data.to_bytes(4, "little") + known[44:])  # fmt: skip
+    assert len(audio.read(path, 22_050)) == 22_050
+
+
+def test_a_header_that_is_a_little_off_is_no_cut(tmp_path: Path):
+    path = write(tmp_path / "a.wav", tone(440, 1, 22_050))
+    path.write_bytes(path.read_bytes()[:-100])
+    assert len(audio.read(path, 22_050)) == 22_000
 
 
 def test_a_path_that_cannot_be_opened_says_why(tmp_path: Path):

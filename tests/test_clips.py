@@ -19,6 +19,13 @@ def test_thirty_seconds_give_59_clips_of_96_or_196_frames():
     assert PAPER_DCASE.starts(6009)[58] == 5813
 
 
+def test_frames_of_a_length_that_no_float_is_are_counted_exactly():
+    assert clips.clipping(2.01, 0.5, 8_000, 400, 160).n_frames == 99
+    for hundredths in range(10, 500):
+        exact = 1 + (hundredths * 80 - 400) // 160
+        assert clips.clipping(hundredths / 100, 0.0, 8_000, 400, 160).n_frames == exact
+
+
 def test_no_clip_reaches_past_the_end():
     for n in range(1, 400):
         starts = PAPER_LITIS.starts(n)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli import recipe, registry, workflow
+from asc_cli import recipe, registry, report, workflow
 from asc_cli.errors import AscError
 from tests.conftest import SMALL, Asc, tone, write
 
@@ -76,6 +76,33 @@ def test_only_good_files_is_exit_0_and_a_table(trained: Path, tmp_path: Path, as
     done = asc("predict", path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "a.wav" in done.stdout and "%" in done.stdout
+
+
+def test_a_csv_of_before_outlives_a_mistake(trained: Path, tmp_path: Path, asc: Asc):
+    path, kept = write(tmp_path / "a.wav", tone(440, 2.0, 22_050)), tmp_path / "said.csv"
+    kept.write_text("what was said before\n")
+    done = asc("predict", path, "--model", "toy_lst", "--csv", kept)
+    assert done.returncode == 1 and "unknown model" in done.stderr
+    assert kept.read_text() == "what was said before\n"
+    assert asc("predict", path, "--csv", kept).returncode == 0
+    assert kept.read_text().startswith("file,start,end,") and kept.read_text().count("\n") == 2
+
+
+def test_bad_files_alone_are_in_the_csv_too(tmp_path: Path):
+    with report.Predictions(csv_file=tmp_path / "said.csv") as out:
+        out.add({"file": "a.wav", "error": "is empty"})
+    assert (tmp_path / "said.csv").read_text().splitlines() == [
+        "file,start,end,scene,probability,model,settings,error", "a.wav,,,,,,,is empty"
+    ]  # fmt: skip
+
+
+def test_a_csv_that_cannot_be_written_says_so(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(AscError, match=r"--csv .*said.csv: cannot be written \("),
+        report.Predictions(csv_file=tmp_path / "file/said.csv") as out,
+    ):
+        out.add({"file": "a.wav", "error": "is empty"})
 
 
 def scores(path: Path, **more) -> np.ndarray:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ import soundfile
 
 from asc_cli import home, workflow
 from asc_cli.errors import AscError
-from asc_cli.workflow import _predict
+from asc_cli.workflow import _predict, _windows
 from asc_cli.workflow._journal import Journal, stamp
 from tests.conftest import ROOT, Asc, command, write
 from tests.test_export import registered
@@ -111,6 +112,27 @@ def test_a_timeline_is_heard_where_it_sounds(tmp_path: Path):
     assert said.duration_s == 10 and said.timeline[-1].end_s == 10
 
 
+@pytest.mark.parametrize(("n_frames", "shortest"), [(200, 1.996), (46, 0.459)])
+def test_stretches_are_as_long_as_clips_of_frames(tmp_path: Path, n_frames: int, shortest: float):
+    registered("m", f"clips.length_frames={n_frames}")
+    path = write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 7 * RATE), RATE)
+    with pytest.raises(AscError, match=f"timeline {shortest / 2} s: at least {shortest} s"):
+        list(workflow.predict([path], timeline_s=shortest / 2))
+    [said] = workflow.predict([path], timeline_s=shortest)
+    assert said.timeline is not None and len(said.timeline) == int(7 / shortest)
+    assert all(sum(part.scenes.values()) == pytest.approx(1) for part in said.timeline)
+
+
+def test_a_stretch_without_a_clip_belongs_to_the_next(tmp_path: Path):
+    model = SimpleNamespace(aggregate="mean", feature=SimpleNamespace(sample_rate=10))
+    counts, sums = [1, 0, 2], [np.array(p) for p in ([0.8, 0.2], [0.0, 0.0], [0.5, 1.5])]
+    tally = _windows._Tally(tmp_path, model, SimpleNamespace(timeline_s=2.0, embeddings=False),
+                            samples=65, clips=3, sums=sums, counts=counts)  # fmt: skip
+    done = tally.conclude()
+    assert done.ends_s.tolist() == [2.0, 6.5]
+    np.testing.assert_allclose(done.stretches, [[0.8, 0.2], [0.25, 0.75]])
+
+
 def test_stretches_of_one_scene_are_merged():
     def part(start: float, end: float, scene: str, p: float) -> _predict.Stretch:
         return _predict.Stretch(start, end, scene, p, {"bus": p, "park": 1 - p})
@@ -148,9 +170,7 @@ def test_below_the_threshold_it_is_unsure_everywhere(folder: Path, asc: Asc, tmp
     assert label.startswith("unsure ")
 
 
-def test_embeddings_are_of_each_recording_and_survive_a_crash(
-    folder: Path, tmp_path: Path, asc: Asc
-):
+def test_embeddings_are_of_each_recording(folder: Path, tmp_path: Path, asc: Asc):
     done = asc("predict", folder / "00.wav", folder / "01.wav", "--embeddings", tmp_path / "e.npz")
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "e.npz", allow_pickle=False) as kept:

@@ -134,6 +134,23 @@ def test_a_set_without_folds_cannot_be_scored(tmp_path: Path):
         protocol.require(table.DATASET, table.read(tmp_path / "a.csv"))
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("fold\na.wav,bus,1\nb.wav,car,1\n", "table: fold 1 has no recordings to train on; two f"),
+        ("split\na.wav,bus,test\n", "table: fold 1 has no recordings to train on"),
+        ("split\na.wav,bus,train\n", "table: fold 1 has no recordings to test on"),
+    ],
+)
+def test_a_split_with_nothing_in_it_is_refused(tmp_path: Path, rows: str, message: str):
+    (tmp_path / "a.csv").write_text(f"filename,label,{rows}")
+    listing = table.read(tmp_path / "a.csv")
+    with pytest.raises(AscError, match=message):
+        protocol.require(table.DATASET, listing)
+    if listing.splits[0].test:
+        protocol.require_sound(table.DATASET, listing)  # nothing but tests can be scored
+
+
 def test_the_fingerprint_follows_contents_not_order(root: Path):
     listing = tut2016.read(root)
     digests = {recording.file: "0" for recording in listing.recordings}

@@ -137,10 +137,11 @@ def test_verify_mends_a_damaged_array(folder: Path):
     assert len(store.load(done.feature, done.digests["park/0.wav"]))
 
 
-def test_a_damaged_array_says_how_to_mend_it(folder: Path):
+@pytest.mark.parametrize("damaged", [b"no array", b""])
+def test_a_damaged_array_says_how_to_mend_it(folder: Path, damaged: bytes):
     done = extract(folder)
     digest = done.digests["park/0.wav"]
-    done.feature.object(digest).write_bytes(b"no array")
+    done.feature.object(digest).write_bytes(damaged)
     with pytest.raises(AscError, match="cannot be read .* run asc features again with --verify"):
         store.load(done.feature, digest)
 

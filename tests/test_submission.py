@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli import predictions, submission
+from asc_cli import predictions, report, submission
 from asc_cli.datasets import Listing, Recording, Split
 from asc_cli.errors import AscError
 
@@ -48,6 +48,23 @@ def test_probabilities_in_any_order(tmp_path: Path):
 def test_labels_alone(tmp_path: Path, lines: list[str]):
     said = read(tmp_path, lines)
     assert said.hard and said.guesses.tolist() == [1] * 6
+
+
+def test_a_label_decides_among_equal_probabilities(tmp_path: Path):
+    lines = ["file,label,bus,park,tram", *(f"{i}.wav,tram,0.4,0.2,0.4" for i in range(6))]
+    assert read(tmp_path, [*lines[:1], *reversed(lines[1:])]).guesses.tolist() == [2] * 6
+    lines[3] = "2.wav,bus,0.4,0.2,0.4"
+    assert read(tmp_path, lines).guesses.tolist() == [2, 2, 0, 2, 2, 2]
+
+
+def test_what_predict_writes_is_scored(tmp_path: Path):
+    with report.Predictions(csv_file=tmp_path / "p.csv", as_json=True, settings={"fold": 1}) as out:
+        for i in (3, 1, 2, 0, 5, 4):
+            p = {"bus": 0.2, "park": 0.3, "tram": 0.5}
+            out.add({"file": f"{i}.wav", "scene": "tram", "probability": 0.5, "scenes": p,
+                     "duration_s": 1.0, "model": "m@1"})  # fmt: skip
+    said = submission.read(tmp_path / "p.csv", SCENES, submission.tested(LISTING))
+    assert said.guesses.tolist() == [2] * 6 and not said.hard
 
 
 def test_some_folds_alone(tmp_path: Path):
@@ -93,9 +110,16 @@ def labels(last: str) -> list[str]:
         (["file,score", "0.wav,1"], "neither a column 'label' nor a column per scene"),
         (row(1, "1.wav,0.5"), "p.csv:3: 2 fields where 4 are expected"),
         ([""], "the file is empty"),
+        ([",,", " , ,"], "the file is empty"),
         (
             ["file,label,bus,park,tram", *(f"{i}.wav,tram,0.7,0.2,0.1" for i in range(6))],
             "line 2: label 'tram' is not the most probable scene, bus",
+        ),
+        ([HEADER], "p.csv: a header without a row; a row a recording was expected"),
+        ([HEADER, *ROWS, '"' + "x" * 200_000 + '",1,0,0'], "p.csv:8: cannot be read .field larger"),
+        (
+            [HEADER + ",error", *(f"{row}," for row in ROWS[1:]), "0.wav,,,,is empty"],
+            "refused: line 7: an error in place of a prediction: is empty$",
         ),
         (["file,fold,label", *(f"{i}.wav,one,bus" for i in range(6))], "column fold: invalid"),
     ],

@@ -9,10 +9,11 @@ from pathlib import Path
 from asc_cli.errors import AscError
 
 
-def lines(path: Path) -> list[str]:
+def lines(path: Path, delimiter: str = "") -> list[str]:
     """Lines that hold anything, without byte-order mark, CR or surrounding white space.
 
-    Raises AscError when the list is missing or not UTF-8 text.
+    Where TAB is the delimiter, one at an end stands beside an empty field, and stays. Raises
+    AscError when the list is missing or not UTF-8 text.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -26,7 +27,8 @@ def lines(path: Path) -> list[str]:
         ) from fault
     except OSError as fault:
         raise AscError(f"{path}: cannot be read ({fault.strerror})") from fault
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    blanks = " " if delimiter == "\t" else None
+    return [line.strip(blanks) for line in text.splitlines() if line.strip()]
 
 
 def rows(path: Path, columns: int) -> list[list[str]]:
@@ -52,7 +54,7 @@ def records(path: Path, columns: tuple[str, ...], delimiter: str) -> list[dict[s
 
     Raises AscError when a column of `columns` is not in the header, or a row is too short.
     """
-    reader = csv.DictReader(lines(path), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.DictReader(lines(path, delimiter), delimiter=delimiter, skipinitialspace=True)
     header = [name.strip() for name in reader.fieldnames or ()]
     reader.fieldnames = header
     if missing := [name for name in columns if name not in header]:

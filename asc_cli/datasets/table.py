@@ -88,7 +88,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
     if len(text) < 2:
         raise AscError(f"{path}: a header and at least one row were expected")
     delimiter = "\t" if "\t" in text[0] else ","
-    reader = csv.DictReader(text, delimiter=delimiter, skipinitialspace=True)
+    reader = csv.DictReader(
+        _lists.lines(path, delimiter), delimiter=delimiter, skipinitialspace=True
+    )
     given = [(name or "").strip() for name in reader.fieldnames or ()]
     reader.fieldnames = [_ours(name, given) for name in given]
     missing = [name for name in ("filename", "label") if name not in reader.fieldnames]
@@ -109,13 +111,11 @@ def _ours(name: str, given: list[str]) -> str:
 
 def _splits(path: Path, folds: list[tuple[str, str, str]]) -> tuple[Split, ...]:
     if any(fold for _, fold, _ in folds):
-        try:
-            numbers = [(file, int(fold)) for file, fold, _ in folds]
-        except ValueError as fault:
-            raise AscError(
-                f"{path}: column fold holds {fault.args[0][-12:]}, not a number"
-            ) from None
-        return _folds.held_out(numbers)
+        if any(split for _, _, split in folds):
+            raise AscError(f"{path}: has columns fold and split; one of them was expected")
+        return _folds.held_out(
+            [(file, _number(path, n, fold)) for n, (file, fold, _) in enumerate(folds, start=2)]
+        )
     if not any(split for _, _, split in folds):
         return ()
     parts: dict[str, list[str]] = {"train": [], "test": []}
@@ -124,3 +124,12 @@ def _splits(path: Path, folds: list[tuple[str, str, str]]) -> tuple[Split, ...]:
             raise AscError(f"{path}: {file} has split {split!r}; train or test was expected")
         parts[split].append(file)
     return (Split(1, tuple(parts["train"]), tuple(parts["test"])),)
+
+
+def _number(path: Path, line: int, fold: str) -> int:
+    try:
+        return int(fold)
+    except ValueError:
+        raise AscError(
+            f"{path}:{line}: column fold holds {fold!r}; a whole number (1, 2, …) was expected"
+        ) from None

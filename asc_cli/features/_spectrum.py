@@ -36,6 +36,12 @@ def bands(
     return banded
 
 
+def bin_centres_hz(sample_rate: int, frame_samples: int) -> np.ndarray:  # -> (K,)
+    """Frequency of each bin of a frame, padded to an even n_fft: `bands` needs one."""
+    n_fft = frame_samples + frame_samples % 2
+    return np.linspace(0, sample_rate / 2, 1 + n_fft // 2)
+
+
 @functools.lru_cache(maxsize=8)
 def hann(length: int) -> np.ndarray:  # -> (length,)
     """Periodic Hann window."""

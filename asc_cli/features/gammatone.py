@@ -18,7 +18,7 @@ import functools
 import numpy as np
 
 from asc_cli.features import Framing, _spectrum_onnx
-from asc_cli.features._spectrum import FLOOR, bands, hann
+from asc_cli.features._spectrum import FLOOR, bands, bin_centres_hz, hann
 
 VERSION = 1
 ORDER = 4
@@ -67,9 +67,9 @@ def onnx(
 @functools.lru_cache(maxsize=8)
 def gammatone_filters(
     sample_rate: int, frame_samples: int, n_bands: int, f_min_hz: float, f_max_hz: float | None
-) -> np.ndarray:  # -> (1 + frame_samples // 2, n_bands)
+) -> np.ndarray:  # -> (1 + n_fft // 2, n_bands)
     """|H_m(f_k)|² of each band at each bin."""
-    bins_hz = np.linspace(0, sample_rate / 2, 1 + frame_samples // 2)[:, None]
+    bins_hz = bin_centres_hz(sample_rate, frame_samples)[:, None]
     centres = centres_hz(sample_rate, n_bands, f_min_hz, f_max_hz)
     distance = (bins_hz - centres) / (BANDWIDTHS_PER_ERB * erb_hz(centres))
     return np.ascontiguousarray((1 + distance**2) ** -ORDER, dtype=np.float32)

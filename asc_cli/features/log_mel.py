@@ -16,7 +16,7 @@ import functools
 import numpy as np
 
 from asc_cli.features import Framing, _spectrum_onnx
-from asc_cli.features._spectrum import FLOOR, bands, hann
+from asc_cli.features._spectrum import FLOOR, bands, bin_centres_hz, hann
 
 VERSION = 1
 
@@ -76,14 +76,14 @@ def onnx(
 @functools.lru_cache(maxsize=8)
 def mel_filters(
     sample_rate: int, frame_samples: int, n_mels: int, f_min_hz: float, f_max_hz: float | None
-) -> np.ndarray:  # -> (1 + frame_samples // 2, n_mels)
+) -> np.ndarray:  # -> (1 + n_fft // 2, n_mels)
     """Triangles between neighbouring mel points, each of area 1 over frequency in Hz.
 
     Written here because librosa.filters takes 1.4 s to import, more than a prediction's maths;
     equal to librosa.filters.mel(htk=False, norm="slaney") in the tests.
     """
     points_hz = _points_hz(sample_rate, n_mels, f_min_hz, f_max_hz)
-    bins_hz = np.linspace(0, sample_rate / 2, 1 + frame_samples // 2)[:, None]  # (K, 1)
+    bins_hz = bin_centres_hz(sample_rate, frame_samples)[:, None]  # (K, 1)
     low, centre, high = points_hz[:-2], points_hz[1:-1], points_hz[2:]
     rising = (bins_hz - low) / (centre - low)
     falling = (high - bins_hz) / (high - centre)

@@ -48,15 +48,13 @@ class Predictions:
         self._held: list[dict[str, Any]] = []  # bad files before the scenes' names are known
 
     def __enter__(self) -> Predictions:
-        if self.csv_file:
-            self._csv = _opened(self.csv_file)
         return self
 
     def add(self, row: dict[str, Any], embedding: Any = None) -> None:
         if "error" in row:
             self.failed += 1
             print(f"asc: {row['file']}: {row['error']}", file=sys.stderr, flush=True)
-        if self._csv:
+        if self.csv_file:
             self._write(row)
         if embedding is not None:
             self.embeddings.append((row, embedding))
@@ -73,8 +71,8 @@ class Predictions:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._write_held()
         if self._csv:
-            self._write_held()
             self._csv.close()
         if self.embeddings_file and kind is None:
             _write_embeddings(self.embeddings_file, self.embeddings)
@@ -87,24 +85,28 @@ class Predictions:
                 console().print(*timeline.shown(rows, self.top), sep="\n")
 
     def _write(self, row: dict[str, Any]) -> None:
-        assert self._csv is not None
         if self._scenes is None and "error" in row:
             self._held.append(row)
             return
-        table = csv.writer(self._csv, lineterminator="\n")
         if self._scenes is None:
-            self._scenes = list(row["scenes"])
-            table.writerow([*COLUMNS, *self._scenes, *LAST_COLUMNS])
+            self._begin(list(row["scenes"]))
             self._write_held()
+        assert self._csv is not None and self._scenes is not None
+        table = csv.writer(self._csv, lineterminator="\n")
         table.writerows(cells(row, self._scenes, self.settings))
         self._csv.flush()
 
+    def _begin(self, scenes: list[str]) -> None:
+        """Only now is a file that is there replaced: what fails before the first row harms none."""
+        assert self.csv_file is not None
+        self._csv, self._scenes = _opened(self.csv_file), scenes
+        header = [*COLUMNS, *scenes, *LAST_COLUMNS]
+        csv.writer(self._csv, lineterminator="\n").writerow(header)
+
     def _write_held(self) -> None:
-        assert self._csv is not None
         held, self._held = self._held, []
         if held and self._scenes is None:  # not one good file: a table without scenes
-            self._scenes = []
-            csv.writer(self._csv, lineterminator="\n").writerow([*COLUMNS, *LAST_COLUMNS])
+            self._begin([])
         for row in held:
             self._write(row)
 

@@ -75,6 +75,16 @@ def clipping_of(settings: dict[str, Any], feature: store.Feature) -> clips.Clipp
     )
 
 
+def clip_seconds(model: registry.Model) -> float:
+    """Length of the clips that a model hears; of frames' hops, up to a whole millisecond."""
+    settings, described = model.card["recipe"]["clips"], model.card["feature"]
+    if settings.get("length_frames") is None:
+        return settings["length_s"]
+    rate = described["audio"]["sample_rate"]
+    framing = catalog.load("features", described["name"]).framing(rate, **described["parameters"])
+    return math.ceil(1000 * settings["length_frames"] * framing.hop_samples / rate) / 1000
+
+
 def build(settings: dict[str, Any], n_bands: int, n_scenes: int) -> Any:
     """A network with fresh weights, from a recipe's `model` section."""
     module = catalog.load("models", settings["name"])

@@ -15,7 +15,7 @@ from asc_cli import parallel, registry
 from asc_cli.errors import AscError, FileFault
 from asc_cli.workflow import _windows
 from asc_cli.workflow._journal import Journal, stamp
-from asc_cli.workflow._model import require_fold
+from asc_cli.workflow._model import clip_seconds, require_fold
 
 CHUNK_FILES = 16  # files that share batches, and that a crash may cost each worker
 CHUNK_BYTES = 64 << 20
@@ -121,9 +121,10 @@ def predict(
     average of all members' probabilities when None. timeline_s: the scene of every so many
     seconds too. threshold: a less probable scene is "unsure". embeddings: each recording's
     embedding too. jobs: worker processes, one per processor when None; the answers do not depend
-    on it. journal: write down what is known, so that the same call goes on after a crash;
-    resumed(how many) tells what an earlier call knew. A bad file gives a Prediction with `error`.
-    Memory does not grow with a recording's length. Raises AscError if there is no such model.
+    on it beyond rounding. journal: write down what is known, so that the same call goes on after a
+    crash; resumed(how many) tells what an earlier call knew. A bad file gives a Prediction with
+    `error`. Memory does not grow with a recording's length. Raises AscError if there is no such
+    model.
     """
     chosen = registry.find(model)
     request = timed(_windows.Request(chosen, fold, None, embeddings), timeline_s, threshold)
@@ -149,7 +150,7 @@ def timed(
         require_fold(request.model, request.fold)
     if not 0 <= threshold <= 1:
         raise AscError(f"threshold {threshold}: a probability from 0 to 1 was expected")
-    shortest = request.model.card["recipe"]["clips"]["length_s"]
+    shortest = clip_seconds(request.model)
     if timeline_s is not None and not shortest <= timeline_s < float("inf"):
         raise AscError(
             f"timeline {timeline_s} s: at least {shortest} s, the length of the clips that "

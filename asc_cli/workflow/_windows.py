@@ -190,12 +190,13 @@ class _Tally:
         seconds = self.samples / self.model.feature.sample_rate
         ends = np.arange(1, len(sums) + 1) * (self.request.timeline_s or seconds)
         ends[-1] = seconds  # what is left of the last clips belongs to the last stretch
+        heard = counts > 0  # one that holds no clip's middle belongs to the next, which does
         return Scored(
             self.path,
             seconds,
             scoring.conclude(sums.sum(axis=0)[None], counts.sum()[None], how)[0],
-            ends,
-            scoring.conclude(sums, counts, how),
+            ends[heard],
+            scoring.conclude(sums[heard], counts[heard], how),
             np.float32(self.embedding / self.clips) if self.request.embeddings else None,
         )
 

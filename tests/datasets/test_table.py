@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli.datasets import Recording, table
+from asc_cli.datasets import Recording, _lists, table
 from asc_cli.errors import AscError
 from tests.conftest import tone, write
 
@@ -40,6 +40,24 @@ def test_a_byte_order_mark_tabs_crlf_and_windows_paths(tmp_path: Path):
     assert recording == Recording("audio/a.wav", "bus", "lyon-1", "a")
 
 
+def test_empty_fields_at_the_ends_of_lines_with_tabs(tmp_path: Path):
+    text = "group\tfilename\tlabel\tdevice\n\ta.wav\tbus\tphone\n \t b.wav\tbus\t\n\t\t\t\n"
+    listing = table.read(csv(tmp_path, text))
+    assert listing.recordings == (
+        Recording("a.wav", "bus", "", "phone"), Recording("b.wav", "bus", "", "")
+    )  # fmt: skip
+
+
+def test_tabs_around_lines_with_commas_are_blanks(tmp_path: Path):
+    text = 'filename,label\t\r\n\t"a, b.wav",bus\r\n'
+    assert table.read(csv(tmp_path, text)).recordings == (Recording("a, b.wav", "bus"),)
+
+
+def test_a_published_list_with_tabs_keeps_its_columns(tmp_path: Path):
+    rows = _lists.records(csv(tmp_path, "x\tfilename\n\ta.wav\n1\tb.wav\n"), ("filename",), "\t")
+    assert [row["filename"] for row in rows] == ["a.wav", "b.wav"]
+
+
 def test_a_quoted_comma_stays_in_its_name(tmp_path: Path):
     listing = table.read(csv(tmp_path, 'filename,label\n"a, b.wav",bus\n'))
     assert listing.recordings[0].file == "a, b.wav"
@@ -63,7 +81,15 @@ def test_a_folder_per_scene(tmp_path: Path):
         ("name,label\na.wav,bus\n", r"no column filename in its header \(name, label\)"),
         ("x,y\n1,2\n", "no column filename and no column label in its header"),
         ("filename,label\na.wav,\n", "list.csv:2: filename or label is empty"),
-        ("filename,label,fold\na.wav,bus,one\n", "column fold holds .*one.*, not a number"),
+        (
+            "filename,label,fold\na.wav,bus,1\nb.wav,bus,evaluation-set\n",
+            r"list.csv:3: column fold holds 'evaluation-set'; a whole number \(1, 2, …\) was exp",
+        ),
+        ("filename,label,fold\na.wav,bus,\nb.wav,bus,1\n", "list.csv:2: column fold holds '';"),
+        (
+            "filename,label,fold,split\na.wav,bus,1,train\nb.wav,bus,2,test\n",
+            "list.csv: has columns fold and split; one of them was expected",
+        ),
         ("filename,label,split\na,b,dev\n", "a has split 'dev'; train or test was expected"),
     ],
 )

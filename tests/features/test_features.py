@@ -52,6 +52,17 @@ def test_blocks_give_the_frames_of_the_whole(feature: store.Feature, noise: np.n
         np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["log_mel", "mel", "gammatone"])
+def test_every_sample_of_a_frame_of_odd_length_is_heard(name: str):
+    module = catalog.load("features", name)
+    click = np.zeros(441, np.float32)
+    silence = module.extract(click, RATE, frame_samples=441)
+    click[-1] = 1e6
+    assert (module.extract(click, RATE, frame_samples=441) > silence).all()
+    _, constants = module.onnx(RATE, frame_samples=441)
+    assert constants["to_n_fft"].tolist() == [0, 0, 0, 0, 0, 1]
+
+
 def test_less_than_a_frame_says_so(feature: store.Feature):
     module = catalog.load("features", feature.name)
     with pytest.raises(AscError, match=r"is 0\.000 s long, shorter than one frame \(\d+ samples"):

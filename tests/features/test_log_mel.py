@@ -24,6 +24,17 @@ def test_equals_librosa(noise: np.ndarray, rate: int, n_mels: int):
     np.testing.assert_allclose(log_mel.extract(noise, rate, n_mels=n_mels), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("frame", [441, 1025])
+def test_a_frame_of_odd_length_is_padded_by_one(noise: np.ndarray, frame: int):
+    power = librosa.feature.melspectrogram(
+        y=noise, sr=22_050, n_fft=frame + 1, win_length=frame, hop_length=220, center=False,
+        n_mels=40,
+    )  # fmt: skip
+    expected = np.log(np.maximum(power, 1e-10)).T
+    ours = log_mel.extract(noise, 22_050, n_mels=40, frame_samples=frame)
+    np.testing.assert_allclose(ours[: len(expected)], expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("edges", [(0.0, None), (50.0, 8000.0)])
 def test_filters_equal_librosa_s(edges: tuple[float, float | None]):
     ours = log_mel.mel_filters(44_100, 2048, 40, *edges)
