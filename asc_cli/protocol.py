@@ -32,10 +32,8 @@ def audit(dataset: Dataset, listing: Listing, audio_root: Path) -> list[Finding]
     return [
         *_counts(dataset, listing),
         *_missing(listing, audio_root),
-        *_twice(listing),
-        *_labels(listing),
-        *_unlisted(listing),
-        *(finding for split in listing.splits for finding in _leaks(listing, split)),
+        *_unsound(listing),
+        *_untrained(listing),
     ]
 
 
@@ -43,6 +41,8 @@ def remarks(listing: Listing) -> list[Finding]:
     """What cannot be checked, said out loud."""
     if not listing.splits:
         return [Finding("no folds", "recordings", "nothing to test on: no fold, no split", False)]
+    if one := _one_scene(listing):
+        return [one]
     if not any(recording.group for recording in listing.recordings):
         what = "no groups (places, sources) are given, so leaks by group cannot be seen"
         return [Finding("no groups", "recordings", what, False)]
@@ -52,39 +52,41 @@ def remarks(listing: Listing) -> list[Finding]:
 def require(dataset: Dataset, listing: Listing) -> None:
     """Raise AscError if training or scoring on these lists would not mean what it says.
 
-    Leaks, labels that are not known, files listed twice and splits with nothing to train or to
-    test on stop it; a count that differs from the published one does not, so that a subset can be
-    used.
+    Leaks, labels that are not known, files listed twice, and splits with nothing to train or to
+    test on, or with a scene that is tested and never trained, stop it; a count that differs from
+    the published one does not, so that a subset can be used.
     """
     if not listing.splits:
         raise AscError(
             f"{dataset.name}: its lists name no folds, so there is nothing to test on; "
             "add a column fold (1, 2, …) or split (train, test)"
         )
-    _require_some(dataset, [(split.fold, "train", split.train) for split in listing.splits])
-    require_sound(dataset, listing)
+    one = _one_scene(listing)
+    _require_none(dataset, [*_unsound(listing), *_untrained(listing), *([one] if one else [])])
 
 
 def require_sound(dataset: Dataset, listing: Listing) -> None:
-    """`require` for lists that may name no folds, of which all recordings are tested."""
-    _require_some(dataset, [(split.fold, "test", split.test) for split in listing.splits])
+    """`require` for what is only tested: lists may name no folds, and train on nothing."""
+    _require_none(dataset, _unsound(listing))
+
+
+def _unsound(listing: Listing) -> list[Finding]:
     leaks = [finding for split in listing.splits for finding in _leaks(listing, split)]
-    broken = [*_twice(listing), *_labels(listing), *_unlisted(listing), *leaks]
+    untested = [
+        Finding("nothing to test on", f"fold {split.fold}", "no recordings to test on")
+        for split in listing.splits
+        if not split.test
+    ]
+    return [*_twice(listing), *_labels(listing), *_unlisted(listing), *leaks, *untested]
+
+
+def _require_none(dataset: Dataset, broken: list[Finding]) -> None:
     if broken:
         first = broken[0]
         raise AscError(
             f"{dataset.name}: {len(broken)} broken promise(s) of the protocol, the first: "
             f"{first.where}: {first.what}. See all with: asc datasets check {dataset.name}"
         )
-
-
-def _require_some(dataset: Dataset, parts: list[tuple[int, str, tuple[str, ...]]]) -> None:
-    for fold, part, listed in parts:
-        if not listed:
-            raise AscError(
-                f"{dataset.name}: fold {fold} has no recordings to {part} on; two folds (1, 2, …) "
-                "or both of split (train, test) were expected"
-            )
 
 
 def seen_devices(listing: Listing) -> dict[int, frozenset[str]]:
@@ -183,3 +185,26 @@ def _leaks(listing: Listing, split: Split) -> Iterator[Finding]:
     leaking = Counter(groups[file] for file in split.train if groups.get(file) in tested)
     for group, n in sorted(leaking.items()):
         yield Finding("leak by group", where, f"{group} is tested on, and {n} of its files train")
+
+
+def _one_scene(listing: Listing) -> Finding | None:
+    if len(scenes := {recording.label for recording in listing.recordings}) != 1:
+        return None
+    what = f"all are {next(iter(scenes))!r}: there is nothing to tell apart"
+    return Finding("one scene", "recordings", what, False)
+
+
+def _untrained(listing: Listing) -> Iterator[Finding]:
+    """Splits that teach nothing, or not what they ask."""
+    scene = {recording.file: recording.label for recording in listing.recordings}
+    for split in listing.splits:
+        where = f"fold {split.fold}"
+        if not split.train:
+            what = "no recordings to train on; two folds (1, 2, …), or both of split (train, test)"
+            yield Finding("nothing to train on", where, what)
+            continue
+        trained = {scene.get(file) for file in split.train}
+        tested = Counter(scene[file] for file in split.test if file in scene)
+        for label in sorted(tested.keys() - trained):
+            what = f"scene {label!r} is tested ({tested[label]} recordings) and never trained"
+            yield Finding("scene not trained", where, what)

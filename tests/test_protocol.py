@@ -137,9 +137,11 @@ def test_a_set_without_folds_cannot_be_scored(tmp_path: Path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("fold\na.wav,bus,1\nb.wav,car,1\n", "table: fold 1 has no recordings to train on; two f"),
-        ("split\na.wav,bus,test\n", "table: fold 1 has no recordings to train on"),
-        ("split\na.wav,bus,train\n", "table: fold 1 has no recordings to test on"),
+        ("fold\na.wav,bus,1\nb.wav,car,1\n", "fold 1: no recordings to train on; two folds"),
+        ("split\na.wav,bus,test\n", "fold 1: no recordings to train on"),
+        ("split\na.wav,bus,train\n", "fold 1: no recordings to test on"),
+        ("fold\na.wav,bus,1\nb.wav,buss,1\nc.wav,bus,2\n", "'buss' is tested .1 rec.* never trai"),
+        ("fold\na.wav,bus,1\nb.wav,bus,2\n", "all are 'bus': there is nothing to tell apart"),
     ],
 )
 def test_a_split_with_nothing_in_it_is_refused(tmp_path: Path, rows: str, message: str):
@@ -147,6 +149,9 @@ def test_a_split_with_nothing_in_it_is_refused(tmp_path: Path, rows: str, messag
     listing = table.read(tmp_path / "a.csv")
     with pytest.raises(AscError, match=message):
         protocol.require(table.DATASET, listing)
+    said = [*protocol.audit(table.DATASET, listing, tmp_path), *protocol.remarks(listing)]
+    kinds = ("nothing to train on", "nothing to test on", "scene not trained", "one scene")
+    assert any(finding.check in kinds for finding in said)
     if listing.splits[0].test:
         protocol.require_sound(table.DATASET, listing)  # nothing but tests can be scored
 

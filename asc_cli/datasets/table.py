@@ -127,9 +127,8 @@ def _splits(path: Path, folds: list[tuple[str, str, str]]) -> tuple[Split, ...]:
 
 
 def _number(path: Path, line: int, fold: str) -> int:
-    try:
-        return int(fold)
-    except ValueError:
+    if not fold.isdecimal() or int(fold) < 1:
         raise AscError(
             f"{path}:{line}: column fold holds {fold!r}; a whole number (1, 2, …) was expected"
-        ) from None
+        )
+    return int(fold)

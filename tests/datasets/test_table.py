@@ -86,6 +86,7 @@ def test_a_folder_per_scene(tmp_path: Path):
             r"list.csv:3: column fold holds 'evaluation-set'; a whole number \(1, 2, …\) was exp",
         ),
         ("filename,label,fold\na.wav,bus,\nb.wav,bus,1\n", "list.csv:2: column fold holds '';"),
+        ("filename,label,fold\na.wav,bus,0\nb.wav,bus,1\n", "list.csv:2: column fold holds .0.;"),
         (
             "filename,label,fold,split\na.wav,bus,1,train\nb.wav,bus,2,test\n",
             "list.csv: has columns fold and split; one of them was expected",
