@@ -89,8 +89,8 @@ def test_train_evaluate_and_models(asc: Asc, toy_root: Path, tmp_path: Path):
     assert "labels:" in asc("models", "show", "toy_lstm").stdout
     assert asc("models", "export", "toy_lstm", tmp_path / "m.zip").returncode == 0
     assert asc("models", "remove", "toy_lstm@1").returncode == 0
-    assert asc("models", "import", tmp_path / "m.zip").stdout.strip() == "toy_lstm@1"
-    assert asc("models", "use", "toy_lstm@1").stdout.strip() == "toy_lstm@1"
+    assert asc("models", "import", tmp_path / "m.zip").stdout.strip() == "toy_lstm@2"
+    assert asc("models", "use", "toy_lstm@2").stdout.strip() == "toy_lstm@2"
 
 
 @pytest.mark.parametrize(
