@@ -41,12 +41,11 @@ def remarks(listing: Listing) -> list[Finding]:
     """What cannot be checked, said out loud."""
     if not listing.splits:
         return [Finding("no folds", "recordings", "nothing to test on: no fold, no split", False)]
-    if one := _one_scene(listing):
-        return [one]
+    found = [one] if (one := _one_scene(listing)) else []
     if not any(recording.group for recording in listing.recordings):
         what = "no groups (places, sources) are given, so leaks by group cannot be seen"
-        return [Finding("no groups", "recordings", what, False)]
-    return []
+        found.append(Finding("no groups", "recordings", what, False))
+    return found
 
 
 def require(dataset: Dataset, listing: Listing) -> None:

@@ -33,7 +33,7 @@ def test_members_hold_arrays_only(toy_root: Path):
     model = registry.find("toy_rnn_gam")
     arrays = load_file(model.member(1))
     assert {"model.tree.forests.threshold", "model.machine.alpha"} <= set(arrays)
-    assert {p.suffix for p in model.folder.iterdir()} == {".safetensors", ".yaml", ".md"}
+    assert {p.suffix for p in model.folder.iterdir()} == {".safetensors", ".yaml", ".md", ".txt"}
 
 
 @pytest.mark.parametrize("system", ["rnn_gam"])

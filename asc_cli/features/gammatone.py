@@ -20,7 +20,7 @@ import numpy as np
 from asc_cli.features import Framing, _spectrum_onnx
 from asc_cli.features._spectrum import FLOOR, bands, bin_centres_hz, hann
 
-VERSION = 1
+VERSION = 2  # 2: odd frames are padded to an even n_fft
 ORDER = 4
 BANDWIDTHS_PER_ERB = 1.019
 

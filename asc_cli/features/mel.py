@@ -15,7 +15,7 @@ from asc_cli.features import Framing, _spectrum_onnx
 from asc_cli.features._spectrum import bands, hamming
 from asc_cli.features.log_mel import mel_filters
 
-VERSION = 1
+VERSION = 2  # 2: odd frames are padded to an even n_fft
 
 
 def extract(
