@@ -10,7 +10,9 @@ from rich.console import Console
 from asc_cli import catalog, recipe
 from asc_cli.report import recipes as tables
 
-BASELINES = [n for n in catalog.recipe_names() if recipe.load(n).settings["source"]]
+SOURCED = [n for n in catalog.recipe_names() if recipe.load(n).settings["source"]]
+BASELINES = [n for n in SOURCED if recipe.load(n).stream is None]
+VIDEOS = [n for n in SOURCED if n not in BASELINES]
 
 
 def text(made: object) -> str:
@@ -78,3 +80,17 @@ def test_a_key_goes_before_its_section():
 
 def test_a_recipe_without_a_source_is_plain():
     assert "#" not in tables.recipe(recipe.load("toy_lstm").settings)
+
+
+def test_every_setting_of_the_video_experiment_is_the_papers_or_ours():
+    assert len(VIDEOS) == 4
+    for name in VIDEOS:
+        section, marks = "", {}
+        for line in tables.recipe(recipe.load(name).settings).splitlines():
+            section = line.partition(":")[0] if line[0] not in " -" else section
+            key = re.match(r"  (\w+):", line)
+            if key and section in ("training", "stream", "model"):
+                marks[f"{section}.{key[1]}"] = line.partition("# ")[2]
+        assert set(marks.values()) == {"source", "ours"}, marks
+        assert marks["model.n_hidden"] == marks["stream.n_labels"] == "source"
+        assert marks["training.batch_size"] == marks["stream.max_frames"] == "ours"

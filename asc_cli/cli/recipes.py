@@ -30,7 +30,7 @@ def list_(as_json: Json = False) -> None:
             {
                 "recipe": name,
                 "dataset": recipe.dataset,
-                "feature": recipe.features["name"],
+                "feature": recipe.features.get("name", "shards"),
                 "model": recipe.model["name"],
                 "paper_error": recipe.paper.error if recipe.paper else None,
                 "our_error": ours["error"],

@@ -23,7 +23,7 @@ SYSTEMS = {  # the rows of Table 1, in its order: what follows the dataset in a 
     "cnn_mel": "CNN-Mel",
 }
 COLUMNS = ("litis", "dcase", "esc10")  # how the recipes' names begin
-MARKED = ("features", "clips", "model", "training", "evaluation")
+MARKED = ("features", "clips", "model", "training", "evaluation", "stream")
 NOTE_COLUMN = 32
 
 
