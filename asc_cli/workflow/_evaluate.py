@@ -84,7 +84,6 @@ def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str,
 def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any]:
     """Computed from predictions.csv, not read from metrics.json; of some folds alone, if given."""
     folder = find_run(run)
-    path = folder / "predictions.csv"
     known = _recorded(folder)
     if "epochs" in known:
         raise AscError(
@@ -92,7 +91,7 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any
             f"{folder.name} shows its figures"
         )
     seen = {int(fold): frozenset(its) for fold, its in known.get("seen_devices", {}).items()}
-    said = predictions.read(path)
+    said = predictions.read(folder / "predictions.csv")
     if folds is not None:
         there = sorted(set(said.folds.tolist()))
         if strange := sorted(set(folds) - set(there)):
@@ -104,12 +103,14 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any
 
 
 def _recorded(folder: Path) -> dict[str, Any]:
-    recorded = folder / "metrics.json"
-    if not recorded.exists():
+    """What a finished run wrote; one of scenes has its predictions too."""
+    path = folder / "metrics.json"
+    recorded = files.read_json(path) if path.exists() else {}
+    if not recorded or not ("epochs" in recorded or (folder / "predictions.csv").exists()):
         raise AscError(
             f"run {folder.name}: not finished; the same asc train command goes on with it"
         )
-    return files.read_json(recorded)
+    return recorded
 
 
 def streamed(dataset: str) -> bool:
