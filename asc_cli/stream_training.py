@@ -185,7 +185,8 @@ def _epoch(
             _mark(state, batches, started)
             checkpoint(folder, model, optimiser, state)
     if not state.in_epoch:
-        raise AscError("training: not one whole video in the training part's shards")
+        first = f"; the first damaged record: {state.faults[0]}" if state.faults else ""
+        raise AscError(f"training: not one whole video in the training part's shards{first}")
     _mark(state, batches, started)
     checkpoint(folder, model, optimiser, state)  # the evaluation may take hours
 

@@ -94,3 +94,13 @@ def test_every_setting_of_the_video_experiment_is_the_papers_or_ours():
         assert set(marks.values()) == {"source", "ours"}, marks
         assert marks["model.n_hidden"] == marks["stream.n_labels"] == "source"
         assert marks["training.batch_size"] == marks["stream.max_frames"] == "ours"
+
+
+def test_table_2_has_the_papers_gap_and_ours():
+    made = text(tables.table_2([
+        row("yt8m_ta_sa", paper_gap=0.8172, our_error=0.25, feature="shards"),
+        row("yt8m_lstm", paper_gap=0.808, feature="shards"), row("esc10_ta"),
+    ]))  # fmt: skip
+    lines = [line.split() for line in made.splitlines()[2:]]
+    assert lines == [["vanilla", "LSTM", "yt8m_lstm", "0.8080", "–"],
+                     ["LSTM+TA+SA", "yt8m_ta_sa", "0.8172", "0.7500"]]  # fmt: skip

@@ -284,6 +284,23 @@ def test_damaged_records_are_named_counted_and_exit_3(shards: Path, tmp_path: Pa
     assert again.returncode == 3 and "1 damaged record(s), left out" in again.stdout
 
 
+def test_shards_that_are_not_the_recipe_s_are_said(shards: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(AscError, match=r"not one whole video .* has an rgb frame of 24 bytes; 23"):
+        workflow.train(small("yt8m_toy_lstm", "stream.rgb=23"), data=tiny(shards))
+    from asc_cli.workflow import _videos
+
+    monkeypatch.setattr(_videos, "TOO_MANY", 5)
+    with pytest.raises(AscError, match=r"5 damaged records; are these .* The first: .* at byte 0"):
+        workflow.train(small("yt8m_toy_lstm", "stream.rgb=23"), data=shards)
+
+
+def tiny(shards: Path) -> Path:
+    """A home for 40 videos beside the shards."""
+    root = shards.parent / "tiny"
+    yt8m_toy.make(root, videos=40, frames=FRAMES)
+    return root
+
+
 def test_a_part_without_labels_cannot_be_scored(trained: workflow.Training, tmp_path: Path):
     import tfrecord
 

@@ -76,12 +76,17 @@ def protocol_buffers() -> Messages:
     one frame each, stays the bytes that it is: they are an array that `_packed` takes as it lies.
     """
     try:
-        from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
         from tfrecord import example_pb2
     except ImportError as fault:
         raise AscError(
             f"YouTube-8M shards need the extra `yt8m`: pip install 'asc-cli[yt8m]' ({fault})"
         ) from fault
+    return Messages(example_pb2.Example, _packed_class(), example_pb2.FeatureList)
+
+
+def _packed_class() -> Any:
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
     file = descriptor_pb2.FileDescriptorProto(
         name="asc_yt8m.proto", package="asc", syntax="proto3", dependency=["example.proto"]
     )
@@ -104,8 +109,7 @@ def protocol_buffers() -> Messages:
         whole.field.add(name=name, number=number, type=message, label=1, type_name=kind)
     pool = descriptor_pool.Default()
     pool.AddSerializedFile(file.SerializeToString())
-    packed = message_factory.GetMessageClass(pool.FindMessageTypeByName("asc.Packed"))
-    return Messages(example_pb2.Example, packed, example_pb2.FeatureList)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("asc.Packed"))
 
 
 def _id(context: Any) -> str:

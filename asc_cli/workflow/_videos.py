@@ -13,6 +13,7 @@ from asc_cli.datasets.yt8m import Batch, Fault, Layout, Order, Stream, Video, ba
 from asc_cli.errors import AscError
 from asc_cli.workflow._model import of_videos
 
+TOO_MANY = 1000  # damaged records
 BATCH_VIDEOS = 64  # at a time when nothing is learned; the recipe's batch where it is smaller
 
 
@@ -98,8 +99,15 @@ class Faults:
         self.rows: list[Any] = []  # Fault, or a list of the same out of a checkpoint
 
     def add(self, fault: Fault) -> None:
-        if list(fault) not in map(list, self.rows):
-            self.rows.append(fault)
+        """Raises AscError when they are so many that something else is wrong."""
+        if list(fault) in map(list, self.rows):
+            return
+        self.rows.append(fault)
+        if len(self.rows) == TOO_MANY:
+            raise AscError(
+                f"{TOO_MANY} damaged records; are these the shards that the recipe's stream "
+                f"section describes? The first: {Fault(*self.rows[0])}"
+            )
 
     def json(self) -> list[dict[str, Any]]:
         return [Fault(*row)._asdict() for row in self.rows]
