@@ -211,6 +211,13 @@ def test_a_model_of_videos_in_the_registry(trained: workflow.Training, asc: Asc)
     assert listed.returncode == 0 and "yt8m_ta_sa" in listed.stdout
 
 
+def test_damaged_weights_are_said(trained: workflow.Training, shards: Path):
+    path = registry.find("yt8m_toy_lstm").member(1)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(AscError, match=r"model weights .*fold01.safetensors: cannot be used"):
+        list(workflow.label([shards / "validate00.tfrecord"]))
+
+
 def test_shards_and_recordings_are_not_mixed_up(trained: workflow.Training, asc: Asc, shards: Path,
                                                 tmp_path: Path, toy_root: Path):  # fmt: skip
     clip = write(tmp_path / "clip.wav", np.zeros(30_000))
@@ -242,6 +249,8 @@ def test_shards_and_recordings_are_not_mixed_up(trained: workflow.Training, asc:
         (("evaluate", "yt8m_toy_lstm", "--dataset", "yt8m_toy", "--folds", "1"),
          "it has no folds and no subsets, and takes no file"),
         (("features", "--dataset", "yt8m_toy"), "the shards of yt8m_toy hold features already"),
+        (("evaluate", "yt8m_toy_lstm", "--folds", "1"), "is of a stream of shards, without folds"),
+        (("predict", "a.tfrecord", "--csv", "/dev/null/a.csv"), "--csv .*: cannot be written"),
         (("datasets", "check", "yt8m_toy", "--data", "."), "shards of videos' features, not rec"),
         (("export", "yt8m_toy_lstm", "--format", "onnx"), "labels videos: it takes shards"),
         (("datasets", "make", "toys"), "only toy and yt8m-toy can be made up, not 'toys'"),

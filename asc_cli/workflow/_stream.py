@@ -111,11 +111,12 @@ def _fit(
     settings = _settings(recipe, device)
     faults = _videos.Faults()
     assert recipe.stream is not None
+    buffer = recipe.stream.buffer
     torch.manual_seed(fits.seed(settings.seed, 0))
     model = _videos.build(recipe.settings)
 
     def part(epoch: int, position: dict[str, Any] | None) -> _Part:
-        order = Order((settings.seed + 1, epoch), recipe.stream.buffer)  # type: ignore[union-attr]
+        order = Order((settings.seed + 1, epoch), buffer)
         stream = Stream(its.train, its.layout, order, position, pool, faults.add)
         return _Part(stream, recipe.training.batch_size)
 
