@@ -96,7 +96,7 @@ def command(
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
     if workflow.takes_shards(model):
         unused = {
-            "--fold": fold, "--threshold": threshold, "--timeline": timeline,
+            "--fold": fold, "--threshold": threshold or None, "--timeline": timeline,
             "--audacity": audacity, "--embeddings": embeddings, "--explain": explain,
         }  # fmt: skip
         _label(named, model, top or LABELS, csv, jobs, as_json, unused)
@@ -149,13 +149,14 @@ def _label(
     from asc_cli import recordings, workflow
     from asc_cli.report import videos
 
-    if given := [option for option, value in unused.items() if value]:
+    if given := [option for option, value in unused.items() if value is not None]:
         raise AscError(f"{given[0]}: of scenes in recordings; this model labels whole videos")
     if recordings.STDIN in named:
         raise AscError("predict -: this model takes shards of videos, which are not read on stdin")
-    failed = 0
+    failed, found = 0, recordings.find(named)
+    recordings.spare({"--csv": csv}, found)
     with videos.predictions(csv, as_json) as add:
-        for row in workflow.label(recordings.find(named), model=model, top=top, jobs=jobs):
+        for row in workflow.label(found, model=model, top=top, jobs=jobs):
             failed += "error" in row
             add(row)
     if failed:
