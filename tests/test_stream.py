@@ -244,7 +244,7 @@ def test_shards_and_recordings_are_not_mixed_up(trained: workflow.Training, asc:
         (("train", "yt8m_toy_lstm"), "dataset yt8m_toy: nothing at .* asc datasets make yt8m-toy"),
         (("predict", "a.tfrecord", "--timeline", "5"), "--timeline: of scenes in recordings"),
         (("predict", "a.tfrecord", "--fold", "1"), "--fold: of scenes in recordings"),
-        (("predict", "a.tfrecord", "--csv", "a.tfrecord"), "--csv a.tfrecord: a recording would be"),
+        (("predict", "a.tfrecord", "--csv", "a.tfrecord"), "a recording would be written over"),
         (("predict", "-"), "takes shards of videos, which are not read on stdin"),
         (("report", "yt8m_toy_lstm"), "of videos with many labels, not of scenes; asc evaluate"),
         (("evaluate", "yt8m_toy_lstm", "--dataset", "yt8m_toy", "--folds", "1"),

@@ -1,7 +1,7 @@
 """Reading YouTube-8M shards: the pipeline against bare parsing, memory, and an epoch projected.
 
     python tests/benchmarks/bench_yt8m.py [--videos 400] [--pairs 5] [--through 50000] [--jobs 2]
-                                          [--steps lstm,ta_sa]
+                                          [--steps lstm,ta_sa] [--half lstm,ta_sa]
 
 Made-up shards of full size: 300 frames of 1024 + 128 bytes, 4716 labels. Three ways through the
 same shards, interleaved, each from the page cache:
@@ -14,6 +14,7 @@ same shards, interleaved, each from the page cache:
 
 Memory: resident size early and late while --through videos go by. --steps: one training step of a
 full-size model (128 videos; some GB and about a minute each), from which an epoch is projected.
+--half: bfloat16 against float32, forward and backward of 16 full-size videos of 100 s.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--through", type=int, default=50_000)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--steps", default="")
+    parser.add_argument("--half", default="")
     given = parser.parse_args()
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
     with tempfile.TemporaryDirectory() as folder:
@@ -52,6 +54,8 @@ def main() -> None:
             memory(shards, given)
     for name in filter(None, given.steps.split(",")):
         step(name, speed)
+    for name in filter(None, given.half.split(",")):
+        half(name)
 
 
 def make_shards(folder: Path, n: int) -> list[Path]:
@@ -205,6 +209,38 @@ def step(name: str, read: float) -> None:
         f"{threads} threads, at most {peak / 1e6:.1f} GB; an epoch of {EPOCH / 1e6:.1f} million by "
         f"processor time: {model_s / 86400:.1f} days, bound by {bound} "
         f"({model_s / read_s:.0f} times the reading)"
+    )
+
+
+def half(name: str) -> None:
+    """How far off bfloat16 is, at first weights, and how long it takes; the second time counts."""
+    import numpy as np
+    import torch
+
+    from asc_cli import recipe, stream_training
+    from asc_cli.datasets.yt8m import Batch
+    from asc_cli.models.heads import multi_label_loss
+    from asc_cli.workflow import _videos
+
+    torch.manual_seed(0)
+    model = _videos.build(recipe.load(f"yt8m_{name}").settings)
+    q = np.random.default_rng(0).integers(0, 256, (16, 100, 1152), dtype=np.uint8)
+    batch = Batch(("",) * 16, q, np.ones((16, 100), bool), ((1, 2, 3),) * 16)
+    targets = torch.from_numpy(batch.targets(4716))
+    found = {}
+    for precision in ("float32", "bfloat16") * 2:
+        model.zero_grad()
+        used = time.process_time()
+        p = stream_training.probabilities(model, batch, precision, "cpu")
+        multi_label_loss(p, targets).backward()
+        used = time.process_time() - used
+        g = torch.cat([w.grad.flatten() for w in model.cell.parameters()])
+        found[precision] = p.detach(), g, used
+    (p, g, whole), (q16, g16, halved) = found["float32"], found["bfloat16"]
+    print(
+        f"yt8m_{name}: bfloat16 {halved:.1f} s of processor time, float32 {whole:.1f} s; "
+        f"probabilities differ by {(p - q16).abs().max():.1e} at most, the cell's gradient by "
+        f"{100 * (g - g16).norm() / g.norm():.1f} % of its norm"
     )
 
 
