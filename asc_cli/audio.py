@@ -21,6 +21,7 @@ from asc_cli.errors import FileFault
 DECODING = "libsndfile float32, mean of channels, soxr HQ"  # part of every feature's key
 BLOCK_SECONDS = 20.0
 FOREIGN = {".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mov", ".amr", ".3gp", ".avi"}
+SHARD = ".tfrecord"  # no audio either: what models of videos take
 READS = "wav, flac, ogg, opus, mp3, aiff, au, caf and w64"
 AGAIN = "fetch it again, or write what is left anew, as with ffmpeg -i"
 SLOPPY_BYTES = 4096  # that sizes in headers may be off by
@@ -159,7 +160,11 @@ def _open(path: Path) -> Any:
     try:
         return soundfile.SoundFile(path)
     except soundfile.LibsndfileError as fault:
-        if path.suffix.lower() in FOREIGN:
+        if path.suffix.lower() == SHARD:
+            reason = (
+                "is a shard of videos' features, not audio; name a model of videos with --model"
+            )
+        elif path.suffix.lower() in FOREIGN:
             converted = path.with_suffix(".wav").name
             reason = (
                 f"{path.suffix[1:]} is not read; asc reads {READS}. "

@@ -102,10 +102,20 @@ def summary(room: str, name: str) -> str:
 
 def version(name: str) -> int:
     """VERSION of a feature's code, without importing it."""
-    for node in _tree("features", name).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "VERSION":
-            return int(ast.literal_eval(node.value))
-    raise AscError(f"feature {name}: features/{name}.py defines no VERSION; add VERSION = 1")
+    found = constant("features", name, "VERSION", None)
+    if found is None:
+        raise AscError(f"feature {name}: features/{name}.py defines no VERSION; add VERSION = 1")
+    return int(found)
+
+
+def constant(room: str, name: str, key: str, default: Any) -> Any:
+    """What a module sets `key` to at its top level, without importing it; default: nothing."""
+    if name not in names(room):
+        return default
+    for node in _tree(room, name).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == key:
+            return ast.literal_eval(node.value)
+    return default
 
 
 def recipes_folder() -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from typing import Any
 
 from asc_cli.errors import AscError
@@ -48,6 +49,22 @@ def each(function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None)
 
     pool = joblib.Parallel(n_jobs=n, return_as="generator_unordered", batch_size="auto")
     yield from pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
+
+
+@contextlib.contextmanager
+def readers(jobs: int | None) -> Iterator[Executor | None]:
+    """Processes that a stream can have read ahead; None, and nothing is started, for one or None:
+    where the work between two reads is long, reading ahead wins nothing."""
+    if jobs is None or workers(jobs) == 1:
+        yield None
+        return
+    from joblib.externals.loky import get_reusable_executor
+
+    pool = get_reusable_executor(max_workers=workers(jobs))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, kill_workers=True)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from asc_cli import catalog
+from asc_cli import catalog, recipe_checks
 from asc_cli.errors import AscError
 from asc_cli.recipe_sections import (
     Base,
@@ -27,6 +27,7 @@ from asc_cli.recipe_sections import (
     Paper,
     Section,
     Source,
+    Stream,
     Training,
     Validation,
 )
@@ -41,7 +42,7 @@ class Recipe(BaseModel):
     name: str
     dataset: str
     subset: int | None
-    features: dict[str, Any]  # name, sample_rate and every parameter of the feature
+    features: dict[str, Any]  # name, sample_rate and every parameter; {} of a stream of shards
     clips: Clips
     model: dict[str, Any]  # name and every parameter of the model
     training: Training
@@ -49,6 +50,7 @@ class Recipe(BaseModel):
     evaluation: Evaluation
     exclude: tuple[str, ...]
     paper: Paper | None
+    stream: Stream | None  # None: recordings
     settings: dict[str, Any]
 
     def yaml(self) -> str:
@@ -128,7 +130,10 @@ def _whole() -> type[Base]:
     return create_model(
         "Recipe",
         __base__=Base,
-        features=(_either(features), Field(description="The feature and its parameters.")),
+        features=(
+            _either(features) | None,
+            Field(None, description="The feature and its parameters; none: shards hold features."),
+        ),
         model=(_either(models), Field(description="The model and its parameters.")),
     )
 
@@ -172,11 +177,15 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
         whole = _whole().model_validate(tree.values)
     except ValidationError as refused:
         faults = faults + [_fault(error, tree) for error in refused.errors()]
+        faults += recipe_checks.features_missing(tree)
     else:
         if whole.dataset not in catalog.names("datasets"):
             what = catalog.unknown("dataset", whole.dataset, catalog.names("datasets"))
             faults = [*faults, Fault(tree.place("dataset"), what)]
-        faults = [*faults, *_unknown_sources(whole, tree), *_selection(whole, tree)]
+        else:
+            faults = [*faults, *recipe_checks.streaming(whole, tree)]
+        faults = [*faults, *recipe_checks.unknown_sources(whole, tree)]
+        faults = [*faults, *recipe_checks.selection(whole, tree)]
     if faults:
         lines = "\n".join(f"  {fault.place}: {fault.what}" for fault in faults)
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
@@ -184,41 +193,8 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
     settings = whole.model_dump(mode="json")
     return Recipe.model_validate(
         {**{key: settings[key] for key in settings if key in Recipe.model_fields}, "name": name,
-         "settings": settings}
+         "features": settings["features"] or {}, "settings": settings}
     )  # fmt: skip
-
-
-def _unknown_sources(whole: Base, tree: Tree) -> list[Fault]:
-    """Keys under source.stated and source.ours that are no keys of the recipe."""
-    settings = whole.model_dump(mode="json")
-    known = [name for name, value in settings.items() if not isinstance(value, dict)]
-    for section in (name for name, value in settings.items() if isinstance(value, dict)):
-        known += [section, *(f"{section}.{key}" for key in settings[section])]
-    given = [(k, key) for k in ("stated", "ours") for key in (settings["source"] or {}).get(k, ())]
-    return [
-        Fault(tree.place("source", part), catalog.unknown("key", key, known))
-        for part, key in given
-        if key not in known
-    ]
-
-
-def _selection(whole: Base, tree: Tree) -> list[Fault]:
-    """Choosing needs recordings to choose on that are not the test fold's."""
-    remedy = (
-        "add validation: {fraction: 0.1, by: group}. The test fold may not choose: its score "
-        "would then be of recordings that had a say in the model"
-    )
-    faults = []
-    if whole.training.choose_epoch == "validation" and whole.validation is None:
-        what = f"training.choose_epoch = validation, but nothing is held out; {remedy}"
-        faults.append(Fault(tree.place("training", "choose_epoch"), what))
-    if whole.evaluation.calibrate == "temperature" and whole.validation is None:
-        what = f"evaluation.calibrate = temperature, but nothing is held out; {remedy}"
-        faults.append(Fault(tree.place("evaluation", "calibrate"), what))
-    if whole.evaluation.calibrate == "temperature" and whole.evaluation.aggregate == "vote":
-        what = "evaluation.calibrate = temperature: votes do not change with it; aggregate: mean"
-        faults.append(Fault(tree.place("evaluation", "calibrate"), what))
-    return faults
 
 
 def _fault(error: Any, tree: Tree) -> Fault:
@@ -258,7 +234,7 @@ def _known_keys(tree: Tree, section: list[str]) -> list[str]:
         taken = [p.name for p in catalog.parameters(room, _name_of(tree, section[0]))]
         return ["name", *(["sample_rate"] if room == "features" else []), *taken]
     field = Base.model_fields[section[0]].annotation
-    sections = (Clips, Training, Validation, Evaluation, Paper, Source)
+    sections = (Clips, Training, Validation, Evaluation, Paper, Source, Stream)
     kind = next(k for k in sections if k.__name__ in str(field))
     return list(kind.model_fields)
 

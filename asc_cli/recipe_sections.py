@@ -74,7 +74,10 @@ class Evaluation(Section):
 class Paper(Section):
     """What was published for this row, to be printed beside ours."""
 
-    error: float = Field(description="Classification error in percent.")
+    error: float | None = Field(None, description="Classification error in percent; of scenes.")
+    gap: float | None = Field(None, ge=0, le=1, description="GAP@20; of videos.")
+    hit_at_1: float | None = Field(None, ge=0, le=1, description="Hit@1; of videos.")
+    epoch: int | None = Field(None, ge=1, description="The epoch that was best; of videos.")
     metric: str = Field(
         "average classification error; whether of scenes or of recordings is not said",
         description="What the figure is, in the publication's words.",
@@ -82,6 +85,34 @@ class Paper(Section):
     source: str = Field(
         "Zhang, Zhang, Wu: Multi-modal attention mechanisms in LSTM, Table 1",
         description="Where the figure was printed.",
+    )
+
+
+class Stream(Section):
+    """A dataset of shards: what is in them, in which order it comes, and training by examples."""
+
+    level: Literal["frame", "video"] = Field(
+        "frame", description="A vector a second, or each video's mean alone."
+    )
+    rgb: int = Field(1024, ge=1, description="Numbers of a frame's picture.")
+    audio: int = Field(128, ge=1, description="Numbers of a frame's sound.")
+    n_labels: int = Field(4716, ge=1, description="4716 in 2017, 3862 since 2018.")
+    max_frames: int = Field(300, ge=1, description="Frames after these are left out.")
+    train_part: str = Field("train", description="How the names of shards to train on begin.")
+    validation_part: str = Field(
+        "validate", description="How the names of those to evaluate on begin, after every epoch."
+    )
+    buffer: int = Field(
+        1024, ge=1, description="Videos of which a random one is next: 345 kB each at full length."
+    )
+    clip_norm: float | None = Field(
+        1.0, gt=0, description="Largest norm of all gradients together; none: as they are."
+    )
+    decay: float = Field(0.95, gt=0, le=1, description="Factor of the learning rate …")
+    decay_every: int = Field(4_000_000, ge=1, description="… after each so many examples.")
+    checkpoint_every: int = Field(100_000, ge=1, description="Examples between checkpoints.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of forward and backward; weights and moments are float32."
     )
 
 
@@ -112,4 +143,5 @@ class Base(Section):
     evaluation: Evaluation = Evaluation()
     exclude: tuple[str, ...] = Field((), description="Files of the dataset to leave out.")
     paper: Paper | None = Field(None, description="The published figure for this row.")
+    stream: Stream | None = Field(None, description="For a dataset of shards: how they are read.")
     source: Source | None = Field(None, description="What the settings rest on.")

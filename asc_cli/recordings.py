@@ -17,7 +17,7 @@ from asc_cli.errors import AscError
 
 STDIN = "-"
 EXAMPLES = {"--csv": ".csv", "--audacity": ".txt", "--embeddings": ".npz", "--explain": ".png"}
-KNOWN = {*audio.SUFFIXES, *audio.FOREIGN}  # foreign files are named too, each with its remedy
+KNOWN = {*audio.SUFFIXES, *audio.FOREIGN, audio.SHARD}  # foreign ones too, each with its remedy
 
 
 def find(named: Sequence[str]) -> list[Path]:

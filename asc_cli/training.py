@@ -25,12 +25,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from asc_cli import files
+from asc_cli import files, fitting
 from asc_cli.errors import AscError
+from asc_cli.fitting import seed
 from asc_cli.models import Clips, Estimator, OwnedClips
 
 REPORT_SECONDS = 0.5
@@ -134,11 +133,11 @@ def descend(
         judged = validate(model) if validate else None
         history.append(Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3), judged))
         if settings.choose_epoch == "validation" and best(history).epoch == epoch:
-            keep(folder, model)
+            fitting.keep(folder, model)
         checkpoint(folder, model, optimiser, history)
     write_history(folder / "history.csv", history)
     if settings.choose_epoch == "validation":
-        model.load_state_dict(load_file(folder / "best.safetensors", device=settings.device))
+        fitting.recall(folder, model)
     return history
 
 
@@ -148,18 +147,8 @@ def best(history: list[Epoch]) -> Epoch:
                else e.validation_loss)  # fmt: skip
 
 
-OPTIMISERS = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
-
-
 def optimiser_for(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """With the l2 penalty on weights (two dimensions or more), not on biases."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.l2},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    return OPTIMISERS[settings.optimiser](groups, lr=settings.learning_rate)
+    return fitting.optimiser(model, settings.optimiser, settings.learning_rate, settings.l2)
 
 
 def logits(model: nn.Module, clips: Clips, which: np.ndarray, device: str) -> Tensor:
@@ -183,11 +172,6 @@ def log_probabilities(
             scores = logits(model, clips, which, device).double()
             parts.append(torch.log_softmax(scores, dim=1).cpu())
     return torch.cat(parts).numpy()
-
-
-def seed(*parts: int) -> int:
-    """A seed for torch that is far from those of neighbouring parts."""
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _epoch(
@@ -251,40 +235,15 @@ def checkpoint(
     folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, history: list[Epoch]
 ) -> None:
     """Weights, moments of the optimiser and history in one file, so that they cannot disagree."""
-    tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
     rows = json.dumps([vars(epoch) for epoch in history])
-    with files.replacing(folder / "checkpoint.safetensors") as temporary:
-        save_file(tensors, temporary, metadata={"history": rows})
+    fitting.save_state(folder, model, optimiser, {"history": rows})
     write_history(folder / "history.csv", history)
-
-
-def keep(folder: Path, model: nn.Module) -> None:
-    """Put the weights by as the best so far, ahead of the checkpoint: a killed epoch is run again
-    to the same bits, so the two agree."""
-    tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
-    with files.replacing(folder / "best.safetensors") as temporary:
-        save_file(tensors, temporary)
 
 
 def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[Epoch]:
     """Load the folder's checkpoint into model and optimiser; [] when there is none."""
-    path = folder / "checkpoint.safetensors"
-    if not path.exists():
-        return []
-    states: dict[int, dict[str, Tensor]] = {}
-    with safe_open(path, framework="pt") as file:
-        history = [Epoch(**row) for row in json.loads(file.metadata()["history"])]
-        names = list(file.keys())
-        weights = {n.removeprefix("model."): file.get_tensor(n) for n in names if n[0] == "m"}
-        for name in (n for n in names if n.startswith("optimiser.")):
-            _, index, kind = name.split(".", 2)
-            states.setdefault(int(index), {})[kind] = file.get_tensor(name)
-    model.load_state_dict(weights)
-    whole = optimiser.state_dict()
-    optimiser.load_state_dict({**whole, "state": states})
-    return history
+    said = fitting.load_state(folder, model, optimiser)
+    return [Epoch(**row) for row in json.loads(said["history"])] if said else []
 
 
 def write_history(path: Path, history: list[Epoch]) -> None:

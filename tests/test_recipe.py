@@ -177,3 +177,53 @@ def test_keys_that_a_source_names_must_be_there(tmp_path: Path):
     )
     with pytest.raises(AscError, match=r"unknown key 'modle.n_hidden'; did you mean model.n_hidd"):
         recipe.load(path)
+
+
+STREAM = "extends: yt8m_toy_lstm\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("features: {name: log_mel}\n", "features: yt8m_toy is a stream .*: its shards hold feat"),
+        ("clips: {overlap: 0.1}\n", "clips: yt8m_toy is a stream of shards: a video is one seq"),
+        ("validation: {fraction: 0.1}\n", "validation: .* its validation part is stream.validat"),
+        ("evaluation: {aggregate: vote}\n", "evaluation: .* its figures are GAP, Hit@1 and PERR"),
+        ("exclude: [a]\n", "exclude: .* leave shards out by stream.train_part"),
+        ("subset: 5\n", "subset: .* none is published"),
+        ("training: {curve_every: 2}\n", "curve_every: a stream is evaluated after every epoch"),
+        ("model: {name: lstm}\n", "model.name = lstm: gives one scene; yt8m_toy has many labels"),
+        ("paper: {error: 2}\n", "paper.gap is missing"),
+        ("stream: {bufer: 2}\n", "unknown key in stream 'bufer'; did you mean buffer?"),
+        ("stream: null\n", "stream is missing; yt8m_toy is read as a stream of shards"),
+        ("dataset: toy\n", "stream: toy is no stream of shards; remove the section"),
+        ("dataset: toy\n", "labels videos, each with many; toy has one scene a recording"),
+    ],
+)
+def test_what_a_stream_has_no_use_for_is_refused(tmp_path: Path, text: str, message: str):
+    path = tmp_path / "mine.yaml"
+    path.write_text(STREAM + text)
+    with pytest.raises(AscError, match=message):
+        recipe.load(path)
+
+
+def test_what_only_a_stream_has_is_refused_elsewhere(tmp_path: Path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: toy_lstm\npaper: {gap: 0.8}\nstream: {buffer: 3}\n")
+    with pytest.raises(AscError, match="stream: toy is no stream of shards") as caught:
+        recipe.load(path)
+    assert "paper.error is missing" in str(caught.value)
+
+
+def test_the_video_recipes_hold_table_2():
+    rows = {"lstm": (0.8080, 0.8631, 5), "ta": (0.8152, 0.8668, 4), "sa": (0.8163, 0.8687, 3),
+            "ta_sa": (0.8172, 0.8702, 3)}  # fmt: skip
+    for name, row in rows.items():
+        loaded = recipe.load(f"yt8m_{name}")
+        assert loaded.paper and loaded.stream
+        assert (loaded.paper.gap, loaded.paper.hit_at_1, loaded.paper.epoch) == row
+        training, stream = loaded.training, loaded.stream
+        assert (training.batch_size, training.learning_rate, training.l2) == (128, 1e-3, 1e-8)
+        assert (stream.decay, stream.decay_every, stream.clip_norm) == (0.95, 4_000_000, 1.0)
+        assert (stream.rgb + stream.audio, stream.n_labels, stream.max_frames) == (1152, 4716, 300)
+        assert recipe.load(f"yt8m_toy_{name}").model["attention"] == loaded.model["attention"]

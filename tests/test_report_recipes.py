@@ -10,7 +10,9 @@ from rich.console import Console
 from asc_cli import catalog, recipe
 from asc_cli.report import recipes as tables
 
-BASELINES = [n for n in catalog.recipe_names() if recipe.load(n).settings["source"]]
+SOURCED = [n for n in catalog.recipe_names() if recipe.load(n).settings["source"]]
+BASELINES = [n for n in SOURCED if recipe.load(n).stream is None]
+VIDEOS = [n for n in SOURCED if n not in BASELINES]
 
 
 def text(made: object) -> str:
@@ -78,3 +80,27 @@ def test_a_key_goes_before_its_section():
 
 def test_a_recipe_without_a_source_is_plain():
     assert "#" not in tables.recipe(recipe.load("toy_lstm").settings)
+
+
+def test_every_setting_of_the_video_experiment_is_the_papers_or_ours():
+    assert len(VIDEOS) == 4
+    for name in VIDEOS:
+        section, marks = "", {}
+        for line in tables.recipe(recipe.load(name).settings).splitlines():
+            section = line.partition(":")[0] if line[0] not in " -" else section
+            key = re.match(r"  (\w+):", line)
+            if key and section in ("training", "stream", "model"):
+                marks[f"{section}.{key[1]}"] = line.partition("# ")[2]
+        assert set(marks.values()) == {"source", "ours"}, marks
+        assert marks["model.n_hidden"] == marks["stream.n_labels"] == "source"
+        assert marks["training.batch_size"] == marks["stream.max_frames"] == "ours"
+
+
+def test_table_2_has_the_papers_gap_and_ours():
+    made = text(tables.table_2([
+        row("yt8m_ta_sa", paper_gap=0.8172, our_error=0.25, feature="shards"),
+        row("yt8m_lstm", paper_gap=0.808, feature="shards"), row("esc10_ta"),
+    ]))  # fmt: skip
+    lines = [line.split() for line in made.splitlines()[2:]]
+    assert lines == [["vanilla", "LSTM", "yt8m_lstm", "0.8080", "–"],
+                     ["LSTM+TA+SA", "yt8m_ta_sa", "0.8172", "0.7500"]]  # fmt: skip

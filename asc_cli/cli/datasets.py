@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -121,39 +121,61 @@ def download(
 
 
 def make(
-    name: Annotated[str, typer.Argument(help="What to make up: toy.")],
+    name: Annotated[str, typer.Argument(help="What to make up: toy, or yt8m-toy.")],
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Where to (default: $ASC_DATA/toy).", show_default=False
+            "--output", "-o", help="Where to (default: $ASC_DATA/NAME).", show_default=False
         ),
     ] = None,
-    recordings: Annotated[int, typer.Option(help="How many recordings.")] = 180,
-    seconds: Annotated[float, typer.Option(help="Length of each.")] = 5.0,
+    recordings: Annotated[
+        int | None,
+        typer.Option(help="How many recordings, or videos.", show_default="180; 5000 videos"),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="Length of each; of the longest video.", show_default="5; 40 of videos"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, other scenes.")] = 0,
     lists: Annotated[
         Path | None,
         typer.Option(help="Make audio for the lists of this TUT 2016 copy instead of new ones."),
     ] = None,
 ) -> None:
-    """Make up a dataset of scenes, as a TUT 2016 tree: 15 scenes, 4 folds by location.
+    """Make up a dataset: scenes as a TUT 2016 tree, or videos as YouTube-8M's shards.
+
+    toy: 15 scenes, 4 folds by location. yt8m-toy (needs the extra `yt8m`): videos whose labels
+    depend on which of two events comes first.
 
     Example: **asc datasets make toy --recordings 180 --seconds 5**
 
     Example: **asc datasets make toy --output big --recordings 1170 --seconds 30**
+
+    Example: **asc datasets make yt8m-toy**
     """
     from asc_cli import home
     from asc_cli.cli import _screen
-    from asc_cli.datasets import toy
+    from asc_cli.datasets import toy, yt8m_toy
 
-    if name != "toy":
-        raise AscError(f"datasets make: only toy can be made up, not {name!r}")
-    root = (output or home.data() / "toy").expanduser()
+    which = name.replace("-", "_")
+    if which not in ("toy", "yt8m_toy"):
+        raise AscError(f"datasets make: only toy and yt8m-toy can be made up, not {name!r}")
+    if which == "yt8m_toy" and lists:
+        raise AscError("--lists: of TUT 2016, for toy scenes; yt8m-toy has none")
+    root = (output or home.data() / which).expanduser()
+    given = {"recordings": recordings, "seconds": seconds}
     with _screen.counting("recordings") as progress:
-        toy.make(
-            root, recordings=recordings, seconds=seconds, seed=seed, lists=lists, progress=progress
-        )
+        if which == "toy":
+            wanted = {"recordings": 180, "seconds": 5.0} | _given(given)
+            toy.make(root, **wanted, seed=seed, lists=lists, progress=progress)
+        else:
+            wanted = {"videos": recordings, "frames": None if seconds is None else round(seconds)}
+            yt8m_toy.make(root, **_given(wanted), seed=seed, progress=progress)
     print(root)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 COMMANDS = {"list": list_, "show": show, "check": check, "download": download, "make": make}

@@ -38,21 +38,28 @@ def command(
     Predictions are a CSV with a column file and a column per scene, or file and label. They are
     refused when a tested recording is missing, doubled or unknown, when probabilities do not sum
     to 1, or when a label is no scene of the dataset. A model is tested by the members that have
-    not heard a recording.
+    not heard a recording. A model of videos is tested on the validation part's shards, every
+    damaged record is named, and the exit code is then 3; of its run, every epoch is shown.
 
     Example: **asc evaluate toy_lstm**
 
     Example: **asc evaluate esc10_lstm@1 --dataset esc10**
+
+    Example: **asc evaluate yt8m_ta_sa --dataset yt8m --data ~/yt8m**
 
     Example: **asc evaluate theirs.csv --dataset tut2016 --json**
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _screen
     from asc_cli.cli._options import numbers
+    from asc_cli.report import videos
 
     with _screen.counting("recordings") as progress:
         result = workflow.evaluate(
             what, dataset=dataset, data=data, subset=subset, folds=numbers(folds), jobs=jobs,
             progress=progress,
         )  # fmt: skip
-    report.show(result, report.evaluation, as_json)
+    streamed = "gap" in result
+    report.show(result, videos.evaluation if streamed else report.evaluation, as_json)
+    if streamed and result["failed"]:
+        raise typer.Exit(3)

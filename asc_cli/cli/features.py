@@ -45,12 +45,14 @@ def command(
 
     Example: **asc features --dataset esc10 --data ~/ESC-10 --set features.n_mels=128**
     """
+    from asc_cli import catalog, report, workflow
     from asc_cli import recipe as recipes
-    from asc_cli import report, workflow
     from asc_cli.cli import _screen
 
     if recipe is None and dataset is None and data is None:
         raise AscError("features: --dataset NAME, --data PATH or --recipe RECIPE was expected")
+    if dataset is not None and catalog.constant("datasets", dataset, "STREAMED", False):
+        raise AscError(f"features: the shards of {dataset} hold features already; train on them")
     overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
     if recipe is None:
         chosen = recipes.from_settings(

@@ -14,6 +14,8 @@ from asc_cli.cli import _screen
 from asc_cli.cli._options import Fold, Jobs, Model, Threshold
 from asc_cli.errors import AscError
 
+SCENES, LABELS = 3, 20  # shown of each recording, of each video
+
 
 def command(
     paths: Annotated[
@@ -29,7 +31,14 @@ def command(
     ] = None,
     model: Model = None,
     fold: Fold = None,
-    top: Annotated[int, typer.Option(min=1, help="How many scenes to show for each.")] = 3,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many scenes to show for each; of videos, labels.",
+            show_default="3; 20 of videos",
+        ),
+    ] = None,
     threshold: Threshold = 0.0,
     timeline: Annotated[
         float | None,
@@ -74,12 +83,24 @@ def command(
     Example: **find . -name '\\*.wav' | asc predict --files-from -**
 
     Example: **cat clip.wav | asc predict -**
+
+    A model of videos takes YouTube-8M shards, and writes the competition's CSV: each video's 20
+    likeliest labels with their confidences.
+
+    Example: **asc predict --model yt8m_ta_sa test00.tfrecord --csv labels.csv**
     """
     from asc_cli import recordings, report, workflow
 
     named = [*(paths or []), *(recordings.listed(files_from) if files_from else [])]
     if not named:
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
+    if workflow.takes_shards(model):
+        unused = {
+            "--fold": fold, "--threshold": threshold or None, "--timeline": timeline,
+            "--audacity": audacity, "--embeddings": embeddings, "--explain": explain,
+        }  # fmt: skip
+        _label(named, model, top or LABELS, csv, jobs, as_json, unused)
+        return
     with _found(named) as (found, shown):
         recordings.spare(
             {
@@ -96,7 +117,7 @@ def command(
             raise AscError(f"--explain: a picture is of one recording; there are {len(found)}")
         settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
         with (
-            report.Predictions(top, as_json, csv, audacity, embeddings, settings) as out,
+            report.Predictions(top or SCENES, as_json, csv, audacity, embeddings, settings) as out,
             _screen.counting("recordings") as progress,
         ):
             said = workflow.predict(
@@ -112,6 +133,33 @@ def command(
                 out.add({**row, "file": shown.get(row["file"], row["file"])}, prediction.embedding)
                 progress(done, len(found))
     if out.failed:
+        raise typer.Exit(3)
+
+
+def _label(
+    named: list[str],
+    model: str | None,
+    top: int,
+    csv: Path | None,
+    jobs: int | None,
+    as_json: bool,
+    unused: dict[str, Any],
+) -> None:
+    """The labels of videos in shards."""
+    from asc_cli import recordings, workflow
+    from asc_cli.report import videos
+
+    if given := [option for option, value in unused.items() if value is not None]:
+        raise AscError(f"{given[0]}: of scenes in recordings; this model labels whole videos")
+    if recordings.STDIN in named:
+        raise AscError("predict -: this model takes shards of videos, which are not read on stdin")
+    failed, found = 0, recordings.find(named)
+    recordings.spare({"--csv": csv}, found)
+    with videos.predictions(csv, as_json) as add:
+        for row in workflow.label(found, model=model, top=top, jobs=jobs):
+            failed += "error" in row
+            add(row)
+    if failed:
         raise typer.Exit(3)
 
 

@@ -14,8 +14,8 @@ from asc_cli.cli._options import Json, Set
 def list_(as_json: Json = False) -> None:
     """List the recipes that ship with asc: the published error of each, and yours where run.
 
-    First Table 1 of the paper, then every recipe. Yours is the error of the newest finished run of
-    a recipe as it is, on all folds; runs with `--set` or with some folds are not counted.
+    First Tables 1 and 2 of the paper, then every recipe. Yours is the error of the newest finished
+    run of a recipe as it is, on all folds; runs with `--set` or with some folds are not counted.
 
     Example: **asc recipes list**
     """
@@ -30,9 +30,10 @@ def list_(as_json: Json = False) -> None:
             {
                 "recipe": name,
                 "dataset": recipe.dataset,
-                "feature": recipe.features["name"],
+                "feature": recipe.features.get("name", "shards"),
                 "model": recipe.model["name"],
                 "paper_error": recipe.paper.error if recipe.paper else None,
+                "paper_gap": recipe.paper.gap if recipe.paper else None,
                 "our_error": ours["error"],
                 "run": ours["run"],
                 "description": recipe.settings["description"],

@@ -30,16 +30,20 @@ def command(
 
     Missing features are computed first. The same command again resumes where it stopped, to the
     same bits, or answers at once when the run is finished. --jobs folds are fitted at once, a
-    processor each; the result does not depend on how many.
+    processor each; the result does not depend on how many. A dataset of shards has no folds:
+    --jobs processes read it ahead, and if records of it are damaged, the exit code is 3.
 
     Example: **asc train toy_lstm**
 
     Example: **asc train recipes/dcase_ta_sa.yaml --data ~/TUT-2016 --set training.epochs=5**
+
+    Example: **asc train recipes/yt8m_ta_sa.yaml --data ~/yt8m --jobs 4**
     """
     from asc_cli import recipe as recipes
     from asc_cli import report, workflow
     from asc_cli.cli import _screen
     from asc_cli.cli._options import numbers
+    from asc_cli.report import videos
 
     chosen = recipes.load(
         recipe, [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
@@ -51,5 +55,9 @@ def command(
         done = workflow.train(
             chosen, data=data, folds=numbers(folds), device=device, jobs=jobs,
             extracting=extracting, fitting=fitting,
+            epoch_done=lambda row: _screen.note(videos.epoch(row)),
         )  # fmt: skip
-    report.show(done.json(), report.training, as_json)
+    streamed = chosen.stream is not None
+    report.show(done.json(), videos.training if streamed else report.training, as_json)
+    if streamed and done.metrics["failed"]:
+        raise typer.Exit(3)

@@ -6,6 +6,7 @@
     compare    runs → differences with paired tests
     explain    a recording → what an attention LSTM listened to
     predict    recordings → scenes with probabilities
+    label      shards of videos → each video's likeliest labels
     report     runs → one HTML page
 
 These functions join the rooms and decide nothing. Each is imported when it is asked for, so that
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from asc_cli.workflow._export import export
     from asc_cli.workflow._extract import Extraction, extract
     from asc_cli.workflow._live import listen
+    from asc_cli.workflow._model import takes_shards
     from asc_cli.workflow._predict import Prediction, predict
     from asc_cli.workflow._report import report
     from asc_cli.workflow._results import result
     from asc_cli.workflow._scenes import Model, load_model
     from asc_cli.workflow._source import Source, audit, open_source
     from asc_cli.workflow._train import Training, train
+    from asc_cli.workflow._videos import label
 
 FILES = {
     "_compare": ("compare",),
@@ -43,10 +46,12 @@ FILES = {
     "_live": ("listen",),
     "_predict": ("Prediction", "predict"),
     "_results": ("result",),
+    "_model": ("takes_shards",),
     "_report": ("report",),
     "_scenes": ("Model", "load_model"),
     "_source": ("Source", "audit", "open_source"),
     "_train": ("Training", "train"),
+    "_videos": ("label",),
 }
 __all__ = [
     "Explanation",
@@ -62,12 +67,14 @@ __all__ = [
     "explain",
     "export",
     "extract",
+    "label",
     "listen",
     "load_model",
     "open_source",
     "predict",
     "report",
     "result",
+    "takes_shards",
     "train",
 ]
 

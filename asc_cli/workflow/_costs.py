@@ -5,20 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from asc_cli import catalog, complexity, registry, store
-from asc_cli.workflow import _model
+from asc_cli.workflow import _model, _videos
 
 
 def costs(model: registry.Model, limit: str | None = None) -> dict[str, Any]:
     """Parameters, bytes and multiply-accumulates of one member, held against a limit."""
-    loaded = _model.load(model, model.card["folds"][0])
-    member, where = loaded.members[0], loaded.clipping
-    seconds = where.step_frames * _hop_seconds(loaded.feature)
-    n_bands = len(member.standardise.mean)
-    found = complexity.measure(member.network, where.n_frames, n_bands, seconds)
+    found = _videos.costs(model) if _model.of_videos(model) else _of_scenes(model)
     found["members"] = len(model.card["folds"])
     if limit is not None:
         found["limit"] = complexity.judge(found, limit, found["members"])
     return found
+
+
+def _of_scenes(model: registry.Model) -> dict[str, Any]:
+    loaded = _model.load(model, model.card["folds"][0])
+    member, where = loaded.members[0], loaded.clipping
+    seconds = where.step_frames * _hop_seconds(loaded.feature)
+    n_bands = len(member.standardise.mean)
+    return complexity.measure(member.network, where.n_frames, n_bands, seconds)
 
 
 def _hop_seconds(feature: store.Feature) -> float:

@@ -21,7 +21,7 @@ from asc_cli import (
     submission,
 )
 from asc_cli.errors import AscError, FileFault
-from asc_cli.workflow import _windows
+from asc_cli.workflow import _model, _videos, _windows
 from asc_cli.workflow._source import Source, open_source, without
 
 CHUNK = 16  # recordings that a worker predicts at a time
@@ -42,11 +42,21 @@ def evaluate(
     what: a run's folder or name (a recipe's name is its newest run); a model NAME or
     NAME@VERSION; a CSV file. data without dataset is a table of your own. folds: score these
     alone. Raises AscError when there is no such thing, or predictions are not the protocol's.
+
+    Of videos: a run's epochs as they were recorded; or, with a dataset of shards, a model's GAP,
+    Hit@1 and PERR on its validation part, damaged records in "failed".
     """
     if dataset is None and data is None:
         if subset is not None or jobs is not None:
             raise AscError("--subset and --jobs: go with --dataset; a run is scored as it was made")
-        return of_run(what, folds)
+        return of_any_run(what, folds)
+    if dataset is not None and streamed(dataset):
+        if folds is not None or subset is not None or Path(what).is_file():
+            raise AscError(
+                f"evaluate: of {dataset}, a stream of shards, a model's validation part is scored; "
+                "it has no folds and no subsets, and takes no file of predictions"
+            )
+        return _videos.evaluate(str(what), dataset, data, jobs, progress)
     source = open_source(dataset or "table", data, subset)
     protocol.require_sound(source.dataset, source.listing)
     said, about = (
@@ -60,18 +70,28 @@ def evaluate(
     return {**about, "dataset": source.dataset.name, "scene_names": list(said.scenes), **metrics}
 
 
+def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any]:
+    """Of a run of videos: what was recorded, epoch by epoch; it keeps no predictions."""
+    folder = find_run(run)
+    recorded = _recorded(folder)
+    if "epochs" not in recorded:
+        return of_run(folder, folds)
+    if folds is not None:
+        raise AscError(f"--folds: run {folder.name} is of a stream of shards, without folds")
+    return {"run": str(folder), **recorded}
+
+
 def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any]:
     """Computed from predictions.csv, not read from metrics.json; of some folds alone, if given."""
     folder = find_run(run)
-    path = folder / "predictions.csv"
-    recorded = folder / "metrics.json"
-    if not path.exists() or not recorded.exists():
+    known = _recorded(folder)
+    if "epochs" in known:
         raise AscError(
-            f"run {folder.name}: not finished; the same asc train command goes on with it"
+            f"run {folder.name}: of videos with many labels, not of scenes; asc evaluate "
+            f"{folder.name} shows its figures"
         )
-    known = files.read_json(recorded)
     seen = {int(fold): frozenset(its) for fold, its in known.get("seen_devices", {}).items()}
-    said = predictions.read(path)
+    said = predictions.read(folder / "predictions.csv")
     if folds is not None:
         there = sorted(set(said.folds.tolist()))
         if strange := sorted(set(folds) - set(there)):
@@ -80,6 +100,23 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any
     metrics = scoring.score(said, known["headline"], seen)
     metrics["published"] = known.get("published", [])
     return {"run": str(folder), "scene_names": list(metrics["scenes"]), **metrics}
+
+
+def _recorded(folder: Path) -> dict[str, Any]:
+    """What a finished run wrote; one of scenes has its predictions too."""
+    path = folder / "metrics.json"
+    recorded = files.read_json(path) if path.exists() else {}
+    if not recorded or not ("epochs" in recorded or (folder / "predictions.csv").exists()):
+        raise AscError(
+            f"run {folder.name}: not finished; the same asc train command goes on with it"
+        )
+    return recorded
+
+
+def streamed(dataset: str) -> bool:
+    """Whether a dataset is a stream of shards."""
+    catalog.require("datasets", dataset)
+    return bool(catalog.constant("datasets", dataset, "STREAMED", False))
 
 
 def of_file(
@@ -103,6 +140,7 @@ def of_model(
     another, all members answer, and their probabilities are averaged as in asc predict.
     """
     model = registry.find(reference)
+    _model.require_scenes(model)
     labels = tuple(model.card["labels"])
     if strange := [label for label in source.listing.labels if label not in labels]:
         raise AscError(

@@ -36,6 +36,7 @@ class Loaded:
 
 def load(model: registry.Model, fold: int | None = None) -> Loaded:
     """A model's networks with their weights. Raises AscError if a file of it is damaged."""
+    require_scenes(model)
     card = model.card
     folds = card["folds"] if fold is None else [require_fold(model, fold)]
     described, settings = card["feature"], card["recipe"]
@@ -52,6 +53,23 @@ def load(model: registry.Model, fold: int | None = None) -> Loaded:
     members = tuple(_member(settings["model"], model.member(k), len(labels)) for k in folds)
     clipping = clipping_of(settings["clips"], feature)
     return Loaded(model.id, labels, settings["evaluation"]["aggregate"], feature, clipping, members)
+
+
+def takes_shards(model: str | None) -> bool:
+    """Whether a model, the default one when None, takes shards of videos, not recordings."""
+    return of_videos(registry.find(model))
+
+
+def of_videos(model: registry.Model) -> bool:
+    return bool(model.card["recipe"].get("stream"))
+
+
+def require_scenes(model: registry.Model) -> None:
+    if of_videos(model):
+        raise AscError(
+            f"model {model.id} labels videos: it takes shards of their features, as in asc predict "
+            "shard.tfrecord; name a model of scenes with --model, or asc models use one"
+        )
 
 
 def require_fold(model: registry.Model, fold: int) -> int:

@@ -15,7 +15,7 @@ from asc_cli import parallel, registry
 from asc_cli.errors import AscError, FileFault
 from asc_cli.workflow import _windows
 from asc_cli.workflow._journal import Journal, stamp
-from asc_cli.workflow._model import clip_seconds, require_fold
+from asc_cli.workflow._model import clip_seconds, require_fold, require_scenes
 
 CHUNK_FILES = 16  # files that share batches, and that a crash may cost each worker
 CHUNK_BYTES = 64 << 20
@@ -127,6 +127,7 @@ def predict(
     model.
     """
     chosen = registry.find(model)
+    require_scenes(chosen)
     request = timed(_windows.Request(chosen, fold, None, embeddings), timeline_s, threshold)
     wanted = list(dict.fromkeys(Path(path) for path in paths))
     kept = Journal(_key(request), os.getcwd(), *map(str, wanted)) if journal else None

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from asc_cli import files, home, parallel, predictions, protocol, registry, scoring
 from asc_cli.errors import AscError
 from asc_cli.recipe import Recipe, resolved
-from asc_cli.workflow import _fold, _report
+from asc_cli.workflow import _fold, _report, _run
 from asc_cli.workflow._extract import Extraction, fill
-from asc_cli.workflow._source import Source, open_source, without
+from asc_cli.workflow._source import open_source, without
 
-PACKAGES = ("asc-cli", "torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "soxr")
 WATCH_SECONDS = 0.5
+SCENES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss",
+          "headline", "aggregation", "error", "intervals", "published")  # fmt: skip
+VIDEOS = ("epochs", "epoch", "gap", "hit_at_1", "perr", "videos", "positives", "examples",
+          "headline", "error", "failed", "published", "remarks")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,8 @@ class Training:
     wall_seconds: float  # of this call: near 0 when the run was finished already
 
     def json(self) -> dict[str, Any]:
-        keys = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1")
-        more = ("log_loss", "headline", "aggregation", "error", "intervals", "published")
-        figures = {key: self.metrics[key] for key in (*keys, *more)}
+        wanted = SCENES if "folds" in self.metrics else VIDEOS
+        figures = {key: self.metrics[key] for key in wanted}
         wall = round(self.wall_seconds, 3)
         return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
 
@@ -50,6 +49,7 @@ def train(
     jobs: int | None = None,
     extracting: Callable[[int, int], None] | None = None,
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None = None,
+    epoch_done: Callable[[dict[str, Any]], None] | None = None,
 ) -> Training:
     """Fit, score and register a recipe's model on the folds of its dataset's protocol.
 
@@ -58,9 +58,17 @@ def train(
     The same recipe on the same data resumes, or answers at once when it is finished.
     extracting(done, all) and fitting({fold: progress}) are called now and then. Raises AscError
     before any training if a file of the dataset is bad, or if the protocol's promises are broken.
+
+    A stream of shards has no folds; jobs: processes that read it ahead. epoch_done(figures) is
+    called after each of its epochs, and damaged records are in metrics["failed"].
     """
     started = time.monotonic()
     recipe = resolved(recipe)
+    if recipe.stream is not None:
+        from asc_cli.workflow import _stream
+
+        run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
+        return Training(run, metrics["model"], metrics, time.monotonic() - started)
     source = without(open_source(recipe.dataset, data, recipe.subset), recipe.exclude)
     protocol.require(source.dataset, source.listing)
     chosen = _chosen(folds, [split.fold for split in source.listing.splits])
@@ -71,7 +79,7 @@ def train(
     run = home.runs() / f"{recipe.name}-{signature}"
     finished = _finished(run, chosen)
     if finished is None:
-        _describe(run, recipe, source, fingerprint, device)
+        _run.describe(run, recipe, source.audio_root, fingerprint, _fold.resolve_device(device))
         tasks = [(t,) for t in _fold.tasks(recipe, extraction, run, chosen, device)]
         with _watching(run, chosen, fitting):
             for _ in parallel.each(_fold.fit, tasks, jobs):
@@ -115,27 +123,6 @@ def _finished(run: Path, chosen: list[int]) -> dict[str, Any] | None:
         return None
     mine = {model.id for model in registry.models() if model.card.get("run") == run.name}
     return metrics if metrics["model"] in mine else None
-
-
-def _describe(run: Path, recipe: Recipe, source: Source, fingerprint: str, device: str) -> None:
-    files.write_text(run / "recipe.yaml", recipe.yaml())
-    files.write_json(
-        run / "environment.json",
-        {
-            "packages": packages(),
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "processor": platform.machine(),
-            "device": _fold.resolve_device(device),
-            "dataset_fingerprint": fingerprint,
-            "audio_root": str(source.audio_root.absolute()),
-        },
-    )
-
-
-def packages() -> dict[str, str]:
-    """Versions of what decides the numbers."""
-    return {name: metadata.version(name) for name in PACKAGES}
 
 
 @contextlib.contextmanager
@@ -185,23 +172,10 @@ def _conclude(
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
-    card = {
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "labels": list(extraction.source.listing.labels),
-        "feature": extraction.feature.description(),
-        "recipe": recipe.settings,
-        "run": run.name,
-        "metrics": {k: v for k, v in metrics.items() if isinstance(v, (int, float, str))},
-        "dataset": {
-            "name": dataset.name,
-            "title": dataset.title,
-            "licence": dataset.licence,
-            "citation": dataset.citation,
-            "fingerprint": fingerprint,
-            "lists": protocol.fingerprint(extraction.source.listing, {}),
-        },
-        "packages": packages(),
-    }
+    lists = protocol.fingerprint(extraction.source.listing, {})
+    card = _run.card(run, recipe, dataset, {"fingerprint": fingerprint, "lists": lists}, metrics)
+    card["labels"] = list(extraction.source.listing.labels)
+    card["feature"] = extraction.feature.description()
     members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     heard = set(extraction.digests.values())
     metrics["model"] = registry.register(recipe.name, card, members, heard).id

@@ -28,7 +28,12 @@ TOOL = typer.main.get_command(application())
 RUNS = {  # first words of the commands whose examples run for real
     "predict", "export", "recipes", "models", "datasets list", "datasets show",
 }  # fmt: skip
-ELSEWHERE = ("--explain", "export toy_lstm --format", "models remove")  # run by tests of their own
+ELSEWHERE = (
+    "--explain",
+    "export toy_lstm --format",
+    "models remove",
+    "yt8m",
+)  # run by tests of their own
 
 
 def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,60 @@
+"""An attention LSTM over a video's frames, then a mixture of experts for each label.
+
+    v = AttentionLSTM(x)                  (H,)   models/lstm.py: Zhang, Zhang and Wu, Eq. 1-6
+    p = MixtureOfExperts(v)               (C,)   models/heads.py: each label's own probability
+
+Unlike a model of scenes, forward gives probabilities, of every label for itself: a video has many
+labels (MANY_LABELS), so they do not sum to 1, and the loss is a cross-entropy of each.
+
+B videos, T frames, F numbers a frame, H hidden units, C labels.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from asc_cli.models.heads import MixtureOfExperts
+from asc_cli.models.lstm import AttentionLSTM
+
+MANY_LABELS = True
+
+
+class VideoLSTM(nn.Module):
+    """x (B, T, F) and mask (B, T) -> probabilities (B, C)."""
+
+    def __init__(self, cell: AttentionLSTM, head: MixtureOfExperts):
+        super().__init__()
+        self.cell, self.head = cell, head
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, T, F) -> (B, C)
+        return self.head(self.cell(x, mask))
+
+
+def build(
+    n_bands: int,
+    n_scenes: int,
+    *,
+    attention: Sequence[str] = (),
+    n_hidden: int = 1024,
+    attention_size: int = 64,
+    n_codewords: int | None = None,
+    n_mixtures: int = 8,
+    gate_bias: bool = False,
+    forget_bias: float | None = None,
+) -> VideoLSTM:
+    """attention: any of temporal, semantic.
+    n_codewords: as many as hidden units when none.
+    n_mixtures: experts of each label, beside the one that says no.
+    gate_bias: a bias in temporal attention's gates; Eq. 4 prints none.
+    forget_bias: initial bias of the forget gate; none: as torch does.
+    """
+    cell = AttentionLSTM(
+        n_bands,
+        n_hidden,
+        attention=attention,
+        attention_size=attention_size,
+        n_codewords=n_codewords,
+        gate_bias=gate_bias,
+        forget_bias=forget_bias,
+    )
+    return VideoLSTM(cell, MixtureOfExperts(n_hidden, n_scenes, n_mixtures))
