@@ -55,7 +55,8 @@ def train(
     _run.describe(run, recipe, its.root, fingerprint, device)
     with parallel.readers(jobs) as pool:
         epochs, failed = _fit(recipe, its, run, device, pool, fitting, epoch_done)
-    return run, _conclude(run, recipe, its, fingerprint, epochs, failed)
+    # by now, another process may have concluded the same run
+    return run, _finished(run) or _conclude(run, recipe, its, fingerprint, epochs, failed)
 
 
 def opened(recipe: Recipe, data: Path | None) -> Shards:
@@ -149,8 +150,8 @@ def _finished(run: Path) -> dict[str, Any] | None:
     """The metrics of a run that is finished and whose model still is registered."""
     path = run / "metrics.json"
     metrics = files.read_json(path) if path.exists() else None
-    registered = {model.id for model in registry.models()}
-    return metrics if metrics and metrics["model"] in registered else None
+    mine = {model.id for model in registry.models() if model.card.get("run") == run.name}
+    return metrics if metrics and metrics["model"] in mine else None
 
 
 def _conclude(
