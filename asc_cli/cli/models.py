@@ -114,6 +114,7 @@ def _row(model: Any) -> dict[str, Any]:
         "headline": metrics.get("headline"),
         "error": metrics.get("error"),
         "created": model.card["created"],
+        "run": model.card.get("run"),
     }
 
 

@@ -78,11 +78,11 @@ class Predictions:
             _write_embeddings(self.embeddings_file, self.embeddings)
         if self.rows:
             from asc_cli.report import timeline
-            from asc_cli.report.output import console
+            from asc_cli.report.output import console, write
 
             rows = sorted(self.rows, key=lambda row: row["file"])
             with contextlib.suppress(BrokenPipeError):  # `asc predict … | head`
-                console().print(*timeline.shown(rows, self.top), sep="\n")
+                write(console(), timeline.shown(rows, self.top))
 
     def _write(self, row: dict[str, Any]) -> None:
         if self._scenes is None and "error" in row:
