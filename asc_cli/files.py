@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+UNWRITABLE = "backslashreplace"  # bytes of a file's name that are no UTF-8; JSON reads them again
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -29,8 +31,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors=UNWRITABLE, newline="\n") as out,
+    ):
+        out.write(text)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -36,6 +37,9 @@ INTERRUPTED = 130  # what shells report for Ctrl-C
 
 def main() -> None:
     """Entry point of the console script `asc`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may be any bytes
+            stream.reconfigure(errors="backslashreplace")
     try:
         application()()
     finally:

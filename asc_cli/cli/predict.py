@@ -178,6 +178,8 @@ def _found(named: list[str]) -> Iterator[tuple[list[Path], dict[str, str]]]:
     """The files to hear, and the names of those that are called something else."""
     from asc_cli import recordings
 
+    piped = Path("/dev/stdin")
+    named = [recordings.STDIN if Path(n) == piped and piped.is_fifo() else n for n in named]
     files = recordings.find([name for name in named if name != recordings.STDIN])
     if recordings.STDIN not in named:
         yield files, {}

@@ -28,6 +28,11 @@ def write(out: Any, parts: Iterable[Any], soft_wrap: bool = False) -> None:
     out.print(*(fitted(part, out.width) for part in parts), sep="\n", soft_wrap=soft_wrap)
 
 
+def printable(name: str) -> str:
+    """A file's name on one line: what cannot be printed, as Python writes it."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
 def console() -> Any:
     """A rich console on stdout."""
     from rich.console import Console

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from asc_cli import files
 from asc_cli.errors import AscError
+from asc_cli.report.output import console, printable, write
 
 COLUMNS = ("file", "start", "end", "scene", "probability")  # then the scenes, model, …
 LAST_COLUMNS = ("model", "settings", "error")
@@ -53,7 +54,7 @@ class Predictions:
     def add(self, row: dict[str, Any], embedding: Any = None) -> None:
         if "error" in row:
             self.failed += 1
-            print(f"asc: {row['file']}: {row['error']}", file=sys.stderr, flush=True)
+            print(f"asc: {printable(row['file'])}: {row['error']}", file=sys.stderr, flush=True)
         if self.csv_file:
             self._write(row)
         if embedding is not None:
@@ -78,7 +79,6 @@ class Predictions:
             _write_embeddings(self.embeddings_file, self.embeddings)
         if self.rows:
             from asc_cli.report import timeline
-            from asc_cli.report.output import console, write
 
             rows = sorted(self.rows, key=lambda row: row["file"])
             with contextlib.suppress(BrokenPipeError):  # `asc predict … | head`
@@ -137,7 +137,7 @@ def labels(row: dict[str, Any]) -> Iterator[str]:
 def _opened(path: Path) -> IO[str]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("w", newline="", encoding="utf-8")
+        return path.open("w", newline="", encoding="utf-8", errors=files.UNWRITABLE)
     except OSError as fault:
         raise AscError(f"--csv {path}: cannot be written ({fault.strerror})") from fault
 

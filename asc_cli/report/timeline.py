@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from asc_cli.report.output import printable
 from asc_cli.report.tables import BAR_CELLS, percent, table
 
 STRIP_CELLS = 60  # of a line: 10 minutes at 10 s each
@@ -26,7 +27,7 @@ def shown(rows: Sequence[dict[str, Any]], top: int) -> Iterator[Any]:
     for row in rows:
         if "timeline" in row:
             yield ""
-            yield Text(row["file"], style="bold")
+            yield Text(printable(row["file"]), style="bold")
             yield from strip(row["timeline"])
             yield stretches(row["stretches"])
 
@@ -42,7 +43,8 @@ def predictions(rows: Sequence[dict[str, Any]], top: int) -> Any:
             name = f"{UNSURE} ({scene}?)" if unsure else scene
             bar = Text("█" * round(probability * BAR_CELLS), style="green" if first else "dim")
             made.add_row(
-                row["file"] if first else "", f"{row['duration_s']:.1f}" if first else "",
+                printable(row["file"]) if first else "",
+                f"{row['duration_s']:.1f}" if first else "",
                 Text(name, style="bold" if first else "dim"), percent(probability), bar,
             )  # fmt: skip
     return made
