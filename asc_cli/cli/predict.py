@@ -57,7 +57,8 @@ def command(
     explain: Annotated[
         Path | None,
         typer.Option(
-            help="Draw what an attention LSTM listened to in one recording (.png, .svg, .pdf)."
+            help="Draw what one member of an attention LSTM listened to in one recording (.png, "
+            ".svg, .pdf): that of --fold, or the one nearest to the answer of all."
         ),
     ] = None,
     jobs: Jobs = None,

@@ -21,6 +21,7 @@ NAMES = {
     "log_loss": "log loss (nats, pooled)",
     "ece": "expected calibration error (15 bins)",
 }
+PER_SCENE = "accuracy: the mean over folds; precision and F1: all folds together"
 BAR_CELLS = 20
 INITIALS = 4  # letters of a scene's name over a column of the confusion matrix, if they tell
 MOST_INITIALS = 8  # scenes; more are numbered, or an ordinary terminal has no room
@@ -116,7 +117,7 @@ def evaluation(result: dict[str, Any]) -> list[Any]:
         )  # fmt: skip
     return [
         f"{result['recordings']} tested recordings", headline(result), "", figures, "", folds, "",
-        scenes(result), "", *devices(result), confusion(result),
+        scenes(result), PER_SCENE, "", *devices(result), confusion(result),
         *(f"· {remark}" for remark in result["remarks"]),
     ]  # fmt: skip
 
