@@ -11,7 +11,7 @@ import numpy as np
 from asc_cli.report.canvas import legible, save, subplots
 
 SHOWN_CODEWORDS = 10
-MOST_BOXES = 12  # more hide the sound
+MOST_BOXES = 8  # more hide the sound
 TOUCHING = 0.01  # of the picture's width
 TICKS_HZ = (100, 500, 1000, 2000, 5000, 10_000, 20_000)
 ACCENT = "#d1495b"
@@ -72,7 +72,7 @@ def _sound(axis: Any, explanation: Any) -> None:
     )  # fmt: skip
     seconds = image.shape[1] * explanation.frame_s
     for start_s, end_s in boxes(explanation.salient, seconds):
-        axis.axvspan(start_s, end_s, facecolor="none", edgecolor="white", linewidth=1.5)
+        axis.axvspan(start_s, end_s, facecolor="none", edgecolor="white", linewidth=1)
     hz = explanation.bands_hz
     if hz is None:
         axis.set_ylabel("band")
