@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import uuid
@@ -19,13 +20,17 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Any number of processes and machines may replace the same path at once: each has its own
     temporary name, and the last rename wins. A killed process leaves at most a `.tmp-` file,
-    which nothing reads.
+    which nothing reads. An OSError that names no file, such as a full disk's, names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".tmp-{uuid.uuid4().hex}{path.suffix}"
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as fault:
+        if fault.filename is not None:
+            raise
+        raise OSError(fault.errno or errno.EIO, fault.strerror or str(fault), str(path)) from fault
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -99,9 +99,13 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:  # `asc … | head`: the reader has what it wanted
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as fault:  # no room, no permission, no such folder
-            where = f"{fault.filename}: " if fault.filename else ""
+            where = fault.filename or "standard output"
             reason = fault.strerror or str(fault)
-            print(f"asc: {where}{reason}; is there room, and may asc write there?", file=sys.stderr)
+            print(
+                f"asc: {where}: {reason}; is there room, and may asc write there?", file=sys.stderr
+            )
+            if not fault.filename:  # what is left in its buffer cannot be written either
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
 
     return run

@@ -92,6 +92,8 @@ def command(
     """
     from asc_cli import recordings, report, workflow
 
+    if recordings.STDIN in map(str, (csv, audacity, embeddings, explain)):
+        raise AscError("predict: output goes into files, not into -; for stdout there is --json")
     named = [*(paths or []), *(recordings.listed(files_from) if files_from else [])]
     if not named:
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import string
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from asc_cli.report.tables import BAR_CELLS, percent, table
 STRIP_CELLS = 60  # of a line: 10 minutes at 10 s each
 STRIP_LINES = 24  # at most; a cell stands for several parts of a longer recording
 UNSURE = "unsure"
+LETTERS = string.ascii_uppercase + string.ascii_lowercase  # for those who see no colours
 COLOURS = (
     "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#ff9da7",
     "#9c755f", "#1b9e77", "#d95f02", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6cee3",
@@ -51,21 +53,23 @@ def predictions(rows: Sequence[dict[str, Any]], top: int) -> Any:
 
 
 def strip(timeline: Sequence[dict[str, Any]]) -> Iterator[Text]:
-    """A cell a part, in its scene's colour; under it which colour is which."""
+    """A cell a part, with its scene's letter and colour; under it which is which."""
     per_cell = -(-len(timeline) // (STRIP_CELLS * STRIP_LINES))
     groups = [timeline[i : i + per_cell] for i in range(0, len(timeline), per_cell)]
     cells = [
         (group[0]["start_s"], _most_frequent([part["scene"] for part in group])) for group in groups
     ]
     colours = _colours(list(timeline[0]["scenes"]))
+    there = list(dict.fromkeys(scene for _, scene in cells))
+    sign = {scene: LETTERS[i % len(LETTERS)] for i, scene in enumerate(there)}
     for start in range(0, len(cells), STRIP_CELLS):
         line = Text(f"{clock(cells[start][0])} ")
         for _, scene in cells[start : start + STRIP_CELLS]:
-            line.append("█", style=colours[scene])
+            line.append(sign[scene], style=f"black on {colours[scene]}")
         yield line
     key = Text("         ")
-    for scene in dict.fromkeys(scene for _, scene in cells):
-        key.append("█ ", style=colours[scene]).append(f"{scene}  ")
+    for scene in there:
+        key.append(sign[scene], style=f"black on {colours[scene]}").append(f" {scene}  ")
     yield key
 
 
