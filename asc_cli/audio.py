@@ -159,6 +159,11 @@ def _open(path: Path) -> Any:
     _require_file(path)
     try:
         return soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path))  # any bytes
+    except TypeError as fault:  # soundfile asks for the rate of what is called .raw
+        raise FileFault(
+            path, "is called .raw: samples without a header, whose rate nobody says; convert it, "
+            "or pipe it into asc listen -"
+        ) from fault  # fmt: skip
     except soundfile.LibsndfileError as fault:
         if path.suffix.lower() == SHARD:
             reason = (
