@@ -51,7 +51,8 @@ def each(function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None)
     pool = joblib.Parallel(n_jobs=n, return_as="generator_unordered", batch_size="auto")
     results = pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
     try:
-        yield from results
+        for result in results:  # `yield from` would close it outside of what follows
+            yield result
     finally:
         with warnings.catch_warnings():  # whoever stops early knows that tasks are dropped
             warnings.filterwarnings("ignore", "[0-9]+ tasks", UserWarning)

@@ -85,9 +85,11 @@ class Predictions:
     def _close(self, ended_well: bool) -> None:
         if self.csv_file:
             with _writing("--csv", self.csv_file):
-                self._write_held()
-                if self._csv:
-                    self._csv.close()
+                try:
+                    self._write_held()
+                finally:
+                    if self._csv:
+                        self._csv.close()
         if self.embeddings_file and ended_well and self.embeddings:
             with _writing("--embeddings", self.embeddings_file):
                 _write_embeddings(self.embeddings_file, self.embeddings)
