@@ -51,7 +51,7 @@ def each(function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None)
     pool = joblib.Parallel(n_jobs=n, return_as="generator_unordered", batch_size="auto")
     results = pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
     try:
-        for result in results:  # `yield from` would close it outside of what follows
+        for result in results:  # noqa: UP028  `yield from` would close it before what follows
             yield result
     finally:
         with warnings.catch_warnings():  # whoever stops early knows that tasks are dropped
