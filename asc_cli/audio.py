@@ -158,7 +158,12 @@ def _open(path: Path) -> Any:
     path = Path(path)
     _require_file(path)
     try:
-        return soundfile.SoundFile(path)
+        return soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path))  # any bytes
+    except TypeError as fault:  # soundfile asks for the rate of what is called .raw
+        raise FileFault(
+            path, "is called .raw: samples without a header, whose rate nobody says; convert it, "
+            "or pipe it into asc listen -"
+        ) from fault  # fmt: skip
     except soundfile.LibsndfileError as fault:
         if path.suffix.lower() == SHARD:
             reason = (
@@ -179,7 +184,11 @@ def _open(path: Path) -> Any:
 def _require_file(path: Path) -> None:
     try:
         if path.is_dir():
-            raise FileFault(path, "is a folder; a file was expected")
+            raise FileFault(
+                path, f"is a folder; a file was expected, or a folder that holds {READS}"
+            )
+        if path.exists() and not path.is_file():  # a pipe would keep whoever opens it waiting
+            raise FileFault(path, "is not a regular file; sound from a pipe goes in by -")
         with path.open("rb") as file:
             head = file.read(24)
             if not head:

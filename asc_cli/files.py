@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+UNWRITABLE = "backslashreplace"  # bytes of a file's name that are no UTF-8; JSON reads them again
 
 
 @contextlib.contextmanager
@@ -17,20 +20,27 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Any number of processes and machines may replace the same path at once: each has its own
     temporary name, and the last rename wins. A killed process leaves at most a `.tmp-` file,
-    which nothing reads.
+    which nothing reads. An OSError that names no file, such as a full disk's, names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".tmp-{uuid.uuid4().hex}{path.suffix}"
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as fault:
+        if fault.filename is not None:
+            raise
+        raise OSError(fault.errno or errno.EIO, fault.strerror or str(fault), str(path)) from fault
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors=UNWRITABLE, newline="\n") as out,
+    ):
+        out.write(text)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -23,9 +23,9 @@ Z_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 
 
 def wald(share: float, n: int) -> tuple[float, float]:
-    """share ± 1.96 √(share (1 − share) / n)."""
+    """share ± 1.96 √(share (1 − share) / n), clipped to 0 and 1: shares beyond are none."""
     half = Z_95 * np.sqrt(share * (1 - share) / n)
-    return float(share - half), float(share + half)
+    return max(0.0, float(share - half)), min(1.0, float(share + half))
 
 
 def intervals(p: Predictions, value: float, headline: str) -> dict[str, Any]:

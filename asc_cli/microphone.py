@@ -7,7 +7,7 @@ from typing import IO
 
 import numpy as np
 
-from asc_cli.errors import AscError
+from asc_cli.errors import AscError, FileFault
 
 BLOCK_SECONDS = 0.25
 ENCODINGS = {"s16le": ("<i2", 1 << 15), "s32le": ("<i4", 1 << 31), "f32le": ("<f4", 1)}
@@ -16,7 +16,9 @@ ENCODINGS = {"s16le": ("<i2", 1 << 15), "s32le": ("<i4", 1 << 31), "f32le": ("<f
 def pcm(
     source: IO[bytes], sample_rate: int, channels: int, encoding: str
 ) -> Iterator[np.ndarray]:  # each (n, channels)
-    """Blocks of float samples, as soon as they are there. Raises AscError for an encoding."""
+    """Blocks of float samples, as soon as they are there. Raises AscError for an encoding, and
+    FileFault at the first sample that is NaN or Inf: all that is said after it would be worthless.
+    """
     if encoding not in ENCODINGS:
         raise AscError(f"--encoding {encoding}: one of {', '.join(ENCODINGS)} was expected")
     return _pcm(source, max(1, int(BLOCK_SECONDS * sample_rate)), channels, *ENCODINGS[encoding])
@@ -26,9 +28,16 @@ def _pcm(
     source: IO[bytes], size: int, channels: int, kind: str, full_scale: int
 ) -> Iterator[np.ndarray]:
     frame_bytes = channels * np.dtype(kind).itemsize
+    heard = 0
     while data := source.read(size * frame_bytes):
         whole = len(data) - len(data) % frame_bytes  # the end may be cut within a frame
         samples = np.frombuffer(data[:whole], kind).reshape(-1, channels)
+        if not np.isfinite(samples).all():
+            raise FileFault(
+                "stdin", f"holds NaN or Inf among its samples {heard} to {heard + len(samples)}; "
+                "is --encoding right, and does the sender write numbers?"
+            )  # fmt: skip
+        heard += len(samples)
         yield (samples / full_scale).astype(np.float32)
 
 
@@ -46,4 +55,4 @@ def blocks(sample_rate: int, channels: int) -> Iterator[np.ndarray]:  # each (n,
             while True:
                 yield stream.read(size)[0].copy()
     except sounddevice.PortAudioError as fault:
-        raise AscError(f"microphone: {fault}; asc listen - reads PCM from a pipe") from fault
+        raise FileFault("microphone", f"{fault}; asc listen - reads PCM from a pipe") from fault

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
@@ -48,7 +49,14 @@ def each(function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None)
     import joblib
 
     pool = joblib.Parallel(n_jobs=n, return_as="generator_unordered", batch_size="auto")
-    yield from pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
+    results = pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
+    try:
+        for result in results:  # noqa: UP028  `yield from` would close it before what follows
+            yield result
+    finally:
+        with warnings.catch_warnings():  # whoever stops early knows that tasks are dropped
+            warnings.filterwarnings("ignore", "[0-9]+ tasks", UserWarning)
+            results.close()
 
 
 @contextlib.contextmanager

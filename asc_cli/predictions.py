@@ -75,7 +75,7 @@ def write(path: Path, predictions: Predictions) -> None:
     p = predictions
     with (
         files.replacing(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as out,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out,
     ):
         table = csv.writer(out, lineterminator="\n")
         table.writerow([*COLUMNS, *p.scenes])
@@ -86,7 +86,7 @@ def write(path: Path, predictions: Predictions) -> None:
 
 def read(path: Path) -> Predictions:
     """A file that `write` wrote. Raises AscError naming the row that is not as it should be."""
-    with path.open(newline="", encoding="utf-8-sig") as source:
+    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as source:
         table = csv.reader(source)
         header = next(table, [])
         scenes = tuple(header[len(COLUMNS) :])

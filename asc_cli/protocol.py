@@ -85,6 +85,7 @@ def _require_none(dataset: Dataset, broken: list[Finding]) -> None:
         raise AscError(
             f"{dataset.name}: {len(broken)} broken promise(s) of the protocol, the first: "
             f"{first.where}: {first.what}. See all with: asc datasets check {dataset.name}"
+            + (" --data PATH" if dataset.name == "table" else "")
         )
 
 

@@ -118,6 +118,9 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
 
 
+ROOMS = {"features": "features", "model": "models"}  # section → the room whose files it names
+
+
 @functools.cache
 def _whole() -> type[Base]:
     """Base plus a feature section and a model section out of those that exist."""
@@ -206,13 +209,17 @@ def _fault(error: Any, tree: Tree) -> Fault:
     dotted, key = ".".join(location), location[-1]
     place = tree.place(*location)
     if error["type"] == "extra_forbidden":
+        if elsewhere := [
+            section for section in _sections_with(key, tree) if section != location[0]
+        ]:
+            return Fault(place, f"unknown key {dotted!r}; did you mean {elsewhere[0]}.{key}?")
         within = f"key in {'.'.join(location[:-1])}" if location[:-1] else "key"
         return Fault(place, catalog.unknown(within, key, _known_keys(tree, location[:-1])))
     if error["type"] == "missing":
         return Fault(tree.place(*location[:-1]), f"{dotted} is missing")
     if error["type"] == "union_tag_invalid":
-        room = {"features": "features", "model": "models"}[location[0]]
-        what = catalog.unknown(location[0], _name_of(tree, location[0]), catalog.names(room))
+        known = catalog.names(ROOMS[location[0]])
+        what = catalog.unknown(location[0], _name_of(tree, location[0]), known)
         return Fault(tree.place(location[0], "name"), what)
     if error["type"] == "union_tag_not_found":
         return Fault(place, f"{dotted}.name is missing")
@@ -225,12 +232,19 @@ def _name_of(tree: Tree, section: str) -> str:
     return str(values.get("name", "")) if isinstance(values, dict) else ""
 
 
+def _sections_with(key: str, tree: Tree) -> list[str]:
+    """The sections that take a key of this name: one that was written a level too high."""
+    named = [s for s in ("features", "model") if _name_of(tree, s) in catalog.names(ROOMS[s])]
+    sections = ["training", "clips", "validation", "evaluation", *named]
+    return [section for section in sections if key in _known_keys(tree, [section])]
+
+
 def _known_keys(tree: Tree, section: list[str]) -> list[str]:
     """Keys that a section takes, for the nearest-name hint."""
     if not section:
         return [*_whole().model_fields, "extends"]
     if section[0] in ("features", "model"):
-        room = {"features": "features", "model": "models"}[section[0]]
+        room = ROOMS[section[0]]
         taken = [p.name for p in catalog.parameters(room, _name_of(tree, section[0]))]
         return ["name", *(["sample_rate"] if room == "features" else []), *taken]
     field = Base.model_fields[section[0]].annotation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import glob
 import os
@@ -44,17 +45,19 @@ def spare(outputs: dict[str, Path | None], found: Sequence[Path]) -> None:
 
 
 def listed(source: str) -> list[str]:
-    """The lines of a list of files; `-` is stdin. Raises AscError if it cannot be read."""
+    """The lines of a list of files; `-` is stdin. Raises AscError if it cannot be read.
+
+    NUL parts the names where there is one, as `find -print0` writes them.
+    """
     try:
-        if source == STDIN:
-            lines = sys.stdin.buffer.read().decode().splitlines()
-        else:
-            lines = Path(source).read_text(encoding="utf-8-sig").splitlines()
+        text = sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()
     except OSError as fault:
         raise AscError(f"--files-from {source}: cannot be read ({fault.strerror})") from fault
-    except UnicodeDecodeError as fault:
-        raise AscError(f"--files-from {source}: is not text; a file a line was expected") from fault
-    return [line for line in lines if line.strip()]
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise AscError(f"--files-from {source}: is UTF-16; a file a line, in UTF-8, was expected")
+    text = text.removeprefix(codecs.BOM_UTF8)
+    lines = text.split(b"\0") if b"\0" in text else text.splitlines()
+    return [os.fsdecode(line) for line in lines if line.strip()]
 
 
 @contextlib.contextmanager

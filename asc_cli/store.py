@@ -197,7 +197,7 @@ class Index:
 
 
 def _index_file(folder: Path) -> Path:
-    return home.features() / "index" / f"{hashlib.sha256(str(folder).encode()).hexdigest()}.json"
+    return home.features() / "index" / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()}.json"
 
 
 def _read_index(folder: Path) -> dict[str, Entry]:

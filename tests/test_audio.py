@@ -87,7 +87,9 @@ def test_each_kind_of_bad_file_says_what_it_is(tmp_path: Path):
     text.write_text("hello, this is no audio")
     assert "is not audio that can be read" in fault(text) and audio.READS in fault(text)
     assert fault(tmp_path / "none.wav") == "there is no such file"
-    assert fault(tmp_path) == "is a folder; a file was expected"
+    assert f"is a folder; a file was expected, or a folder that holds {audio.READS}" == fault(
+        tmp_path
+    )
     header = write(tmp_path / "header.wav", np.zeros(0))
     assert fault(header) == "holds no samples: a header without audio"
 

@@ -10,7 +10,8 @@ import pytest
 
 from asc_cli import recipe, workflow
 from asc_cli.errors import AscError
-from asc_cli.report.explanation import draw
+from asc_cli.report.canvas import legible
+from asc_cli.report.explanation import MOST_BOXES, _title, boxes, draw
 from asc_cli.workflow import _explain
 from tests.conftest import SMALL, Asc, write
 
@@ -60,6 +61,37 @@ def test_the_scene_is_what_that_member_predicts(trained, clip: Path):
     [said] = workflow.predict([clip], model="toy_ta_sa", fold=1)
     assert found.scene == said.scene
     assert found.probability == pytest.approx(said.probability, abs=1e-6)
+
+
+def test_the_member_nearest_to_the_common_answer_explains(toy_root: Path, clip: Path, monkeypatch):
+    overrides = [*SMALL, "training.epochs=1"]
+    made = workflow.train(recipe.load("toy_ta", overrides), data=toy_root, folds=[1, 2, 3])
+    found = workflow.explain(clip, model=made.model)
+    [together] = workflow.predict([clip], model=made.model)
+    scene, probability, n = found.together
+    assert (scene, n) == (together.scene, 3)
+    assert probability == pytest.approx(together.probability, abs=1e-6)
+    single = {k: next(workflow.predict([clip], model=made.model, fold=k)) for k in (1, 2, 3)}
+    far = {
+        k: sum(abs(p.scenes[s] - together.scenes[s]) for s in p.scenes) + 2 * (p.scene != scene)
+        for k, p in single.items()
+    }
+    assert found.fold == min(far, key=far.__getitem__)
+    assert f"drawn: the one of fold {found.fold}, which by itself says" in _title(found)
+    assert f": {scene}, {100 * probability:.0f} %" in _title(found)
+    assert "the network of fold 2 alone" in _title(workflow.explain(clip, model=made.model, fold=2))
+
+
+def test_a_long_recording_is_not_hidden_by_boxes():
+    salient = [{"start_s": s, "end_s": s + 0.3, "attention": 1 + s / 96} for s in range(0, 96, 2)]
+    shown = boxes(salient, 96.0)
+    assert len(shown) == MOST_BOXES and shown[-1] == (94, 94.3) and shown == sorted(shown)
+    assert boxes(salient[:2], 400.0) == [(0, 2.3)]
+    assert salient[0] == {"start_s": 0, "end_s": 0.3, "attention": 1}, "what --json says stays"
+
+
+def test_signs_that_the_font_lacks_are_boxes():
+    assert legible("公園 café.wav\n\udcff") == "□□ café.wav\n□"
 
 
 def test_stretches_are_where_attention_is():

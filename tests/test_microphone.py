@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from asc_cli import microphone
-from asc_cli.errors import AscError
+from asc_cli.errors import AscError, FileFault
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,11 @@ def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(AscError, match=r"the microphone needs the extra `mic`: pip install"):
         next(microphone.blocks(8_000, 1))
+
+
+def test_a_sample_that_is_no_number_ends_it():
+    raw = np.zeros(8_000, "<f4")
+    raw[5_000] = np.nan
+    blocks = microphone.pcm(io.BytesIO(raw.tobytes()), 8_000, 1, "f32le")
+    with pytest.raises(FileFault, match="stdin: holds NaN or Inf among its samples 4000 to 6000"):
+        list(blocks)

@@ -93,6 +93,51 @@ def test_a_list_and_sound_on_stdin(folder: Path, asc: Asc):
     np.testing.assert_allclose(scenes(of_list), scenes(of_sound), atol=1e-6)
 
 
+def test_names_of_any_bytes(folder: Path, asc: Asc, tmp_path: Path):
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    try:
+        (odd / os.fsdecode(b"bad\xff.wav")).write_bytes((folder / "07.wav").read_bytes())
+    except OSError:
+        pytest.skip("this file system keeps names in UTF-8")
+    (odd / "two\nlines.wav").write_bytes((folder / "07.wav").read_bytes())
+    done = asc("predict", odd, "--json", "--csv", tmp_path / "odd.csv")
+    assert done.returncode == 0, done.stderr
+    names = {f"{odd}/bad\udcff.wav", f"{odd}/two\nlines.wav"}
+    assert set(rows_of(done.stdout)) == names
+    with (tmp_path / "odd.csv").open(newline="", encoding="utf-8") as source:
+        assert {row["file"] for row in csv.DictReader(source)} == {
+            f"{odd}/bad\\udcff.wav", f"{odd}/two\nlines.wav",
+        }  # fmt: skip
+    shown = asc("predict", odd, "--top", 1)
+    assert len(shown.stdout.splitlines()) == 3 and "two\\nlines.wav" in "".join(
+        shown.stdout.split()
+    )
+    checked = asc("datasets", "check", "table", "--data", tmp_path)
+    assert checked.returncode == 1 and "bad\\udcff.wav" in "".join(checked.stdout.split())
+    assert asc("features", "--dataset", "table", "--data", tmp_path).returncode == 3
+
+
+def test_a_pipe_does_not_hang_it(folder: Path, asc: Asc, tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    done = asc("predict", tmp_path / "pipe.wav", folder / "07.wav")
+    assert done.returncode == 3 and "pipe.wav: is not a regular file" in done.stderr
+    said = subprocess.run(
+        command("predict", "/dev/stdin", "--json"),
+        input=(folder / "07.wav").read_bytes(), capture_output=True, cwd=ROOT,
+    )  # fmt: skip
+    assert said.returncode == 0 and b'"file": "-"' in said.stdout
+
+
+def test_an_empty_folder_says_so(folder: Path, asc: Asc, tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    done = asc("predict", tmp_path / "empty")
+    assert done.returncode == 3
+    assert (
+        "empty: is a folder; a file was expected, or a folder that holds wav, flac" in done.stderr
+    )
+
+
 def test_nothing_named_says_what_was_expected(asc: Asc):
     done = asc("predict")
     assert done.returncode == 1 and "--files-from LIST was expected" in done.stderr
@@ -205,6 +250,11 @@ def test_listening_to_a_pipe_says_what_predict_says(folder: Path, asc: Asc):
     assert len(rows) >= 2, done.stderr
     [said] = workflow.predict([folder / "54.wav"])
     np.testing.assert_allclose(scenes(rows[-1]), list(said.scenes.values()), atol=1e-5)
+
+
+def test_listening_to_nothing_says_so(folder: Path, asc: Asc):
+    done = asc("listen", "-", stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and "asc: the sound: is 0.000 s long" in done.stderr
 
 
 def test_listening_to_what_cannot_be(asc: Asc):

@@ -54,7 +54,7 @@ def test_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x.wav\n")))
     assert recordings.listed("-") == ["x.wav"]
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(AscError, match="--files-from .*bytes: is not text"):
+    with pytest.raises(AscError, match="--files-from .*bytes: is UTF-16; a file a line, in UTF-8"):
         recordings.listed(str(tmp_path / "bytes"))
     with pytest.raises(AscError, match="--files-from .*none: cannot be read"):
         recordings.listed(str(tmp_path / "none"))
@@ -74,3 +74,8 @@ def test_no_output_is_written_over_sound(tmp_path: Path, name: str):
     ):
         recordings.spare(outputs, [tmp_path / "notes", tmp_path / "heard.wav"])
     recordings.spare({"--csv": tmp_path / "scenes.csv"}, [tmp_path / name])
+
+
+def test_lists_with_nul_and_names_that_are_no_text(tmp_path: Path):
+    (tmp_path / "list").write_bytes(b"a\nb.wav\0c\xff.wav\0")
+    assert recordings.listed(str(tmp_path / "list")) == ["a\nb.wav", "c\udcff.wav"]

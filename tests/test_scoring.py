@@ -101,6 +101,12 @@ def test_calibration_error_of_known_gaps():
     assert scoring.score(half_right)["ece"] == pytest.approx(0.4)
 
 
+def test_wald_ends_where_shares_end():
+    low, high = intervals.wald(8 / 9, 9)
+    assert 0.6 < low < 0.7 and high == 1.0
+    assert intervals.wald(1 / 9, 9)[0] == 0.0
+
+
 @pytest.mark.parametrize(
     ("share", "n", "low", "high"), [(0.55, 100, 0.452, 0.648), (0.61, 3600, 0.594, 0.626)]
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -36,6 +37,9 @@ INTERRUPTED = 130  # what shells report for Ctrl-C
 
 def main() -> None:
     """Entry point of the console script `asc`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may be any bytes
+            stream.reconfigure(errors="backslashreplace")
     try:
         application()()
     finally:
@@ -95,9 +99,13 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:  # `asc … | head`: the reader has what it wanted
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as fault:  # no room, no permission, no such folder
-            where = f"{fault.filename}: " if fault.filename else ""
+            where = fault.filename or "standard output"
             reason = fault.strerror or str(fault)
-            print(f"asc: {where}{reason}; is there room, and may asc write there?", file=sys.stderr)
+            print(
+                f"asc: {where}: {reason}; is there room, and may asc write there?", file=sys.stderr
+            )
+            if not fault.filename:  # what is left in its buffer cannot be written either
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
 
     return run

@@ -1,39 +1,73 @@
-"""Progress on stderr: bars with time left on a terminal, nothing elsewhere."""
+"""Progress on stderr: bars with time left on a terminal, elsewhere a line now and then."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+Counting = Callable[[int, int], None]
+Fitting = Callable[[dict[int, dict[str, Any]]], None]
+QUIET_SECONDS = 30.0  # between lines where there is no terminal
+
 
 @contextlib.contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+def counting(what: str) -> Iterator[Counting]:
     """A bar fed with (done, all)."""
-    with _bars("{task.completed:.0f}/{task.total:.0f}") as bars:
-        task = bars.add_task(what, total=None, visible=False)
-        yield lambda done, total: bars.update(task, completed=done, total=total, visible=True)
+    with _bars("{task.fields[detail]}") as bars:
+        yield _counted(bars, what)
 
 
 @contextlib.contextmanager
-def fitting() -> Iterator[Callable[[dict[int, dict[str, Any]]], None]]:
-    """A bar per fold, fed with {fold: training progress}."""
+def fitting() -> Iterator[Fitting]:
+    """A bar per fold, fed with {fold: training progress}; at first, one that says "starting"."""
     with _bars("{task.fields[detail]}") as bars:
-        tasks: dict[int, Any] = {}
+        yield _fitted(bars)
 
-        def update(folds: dict[int, dict[str, Any]]) -> None:
-            for fold, p in folds.items():
-                if fold not in tasks:
-                    tasks[fold] = bars.add_task(f"fold {fold}", total=1.0, detail="")
-                detail = (
-                    f"epoch {p['epoch']}/{p['epochs']}  loss {p['loss']:.3f}  "
-                    f"{p['clips_per_s']:.0f} clips/s"
-                )
-                bars.update(tasks[fold], completed=p["share"], detail=detail)
-            for fold in tasks.keys() - folds.keys():
-                bars.update(tasks[fold], completed=1.0, visible=False)
 
-        yield update
+@contextlib.contextmanager
+def training() -> Iterator[tuple[Counting, Fitting]]:
+    """Features, then folds, among the same bars: two sets of bars at once would flicker."""
+    with _bars("{task.fields[detail]}") as bars:
+        yield _counted(bars, "features"), _fitted(bars)
+
+
+def _counted(bars: Any, what: str) -> Counting:
+    task = bars.add_task(what, total=None, visible=False, detail="")
+    line = _lines()
+
+    def update(done: int, total: int) -> None:
+        bars.update(task, completed=done, total=total, visible=True, detail=f"{done}/{total}")
+        if bars.disable:
+            line(f"{what}: {done} of {total}")
+
+    return update
+
+
+def _fitted(bars: Any) -> Fitting:
+    tasks: dict[int, Any] = {}
+    starting = bars.add_task("folds", total=None, detail="starting", visible=False)
+    told: set[int] = set()
+    line = _lines()
+
+    def update(folds: dict[int, dict[str, Any]]) -> None:
+        done = {fold for fold, p in folds.items() if p.get("fitted")}
+        folds = {fold: p for fold, p in folds.items() if fold not in done}
+        if bars.disable:
+            for fold in sorted(done - told):
+                note(f"fold {fold}: fitted")
+            told.update(done)
+            line("; ".join(f"fold {k}: {_epoch(p)}" for k, p in folds.items()) or "starting")
+        bars.update(starting, visible=not folds and not tasks)
+        for fold, p in folds.items():
+            if fold not in tasks:
+                tasks[fold] = bars.add_task(f"fold {fold}", total=1.0, detail="")
+            bars.update(tasks[fold], completed=p["share"], detail=_epoch(p))
+        for fold in tasks.keys() - folds.keys():
+            bars.update(tasks[fold], completed=1.0, visible=False)
+
+    return update
 
 
 @contextlib.contextmanager
@@ -51,6 +85,23 @@ def fetching() -> Iterator[Callable[[str, int, int], None]]:
             )  # fmt: skip
 
         yield update
+
+
+def _epoch(p: dict[str, Any]) -> str:
+    return f"epoch {p['epoch']}/{p['epochs']}  loss {p['loss']:.3f}  {p['clips_per_s']:.0f} clips/s"
+
+
+def _lines() -> Callable[[str], None]:
+    """A `note` that lets QUIET_SECONDS pass before the first line, and between lines."""
+    last = time.monotonic()
+
+    def line(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= QUIET_SECONDS:
+            note(text)
+            last = time.monotonic()
+
+    return line
 
 
 def note(text: str) -> None:

@@ -51,6 +51,8 @@ def command(
 
     if recipe is None and dataset is None and data is None:
         raise AscError("features: --dataset NAME, --data PATH or --recipe RECIPE was expected")
+    if dataset is not None:
+        catalog.require("datasets", dataset)
     if dataset is not None and catalog.constant("datasets", dataset, "STREAMED", False):
         raise AscError(f"features: the shards of {dataset} hold features already; train on them")
     overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]

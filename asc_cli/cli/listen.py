@@ -14,7 +14,7 @@ from asc_cli.errors import AscError
 def command(
     source: Annotated[
         str | None,
-        typer.Argument(help="- for raw PCM on stdin; the microphone unless given."),
+        typer.Argument(help="Raw PCM on stdin: -; the microphone unless given."),
     ] = None,
     model: Model = None,
     fold: Fold = None,

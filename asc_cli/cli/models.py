@@ -9,7 +9,9 @@ import typer
 
 from asc_cli.cli import _complete
 from asc_cli.cli._options import Json
+from asc_cli.errors import AscError
 
+NONE_YET = "no models yet; asc train RECIPE, asc models import FILE or asc demo makes one"
 Reference = Annotated[
     str, typer.Argument(help="NAME or NAME@VERSION.", autocompletion=_complete.models)
 ]
@@ -26,7 +28,7 @@ def list_(as_json: Json = False) -> None:
     known = registry.models()
     default = registry.find().id if known else None
     rows = [{**_row(model), "default": model.id == default} for model in known]
-    report.show(rows, report.models, as_json)
+    report.show(rows, report.models if rows else lambda _: NONE_YET, as_json)
     for fault in registry.damaged():
         _screen.note(fault)
 
@@ -68,13 +70,16 @@ def use(model: Reference, as_json: Json = False) -> None:
 
 
 def remove(model: Reference, as_json: Json = False) -> None:
-    """Delete a version of a model.
+    """Delete a version of a model; which one, has to be said where there are several.
 
     Example: **asc models remove toy_lstm@1**
     """
     from asc_cli import registry
 
-    _say(_row(registry.remove(model)), as_json)
+    versions = [known.id for known in registry.models() if known.card["name"] == model]
+    if len(versions) > 1:
+        raise AscError(f"remove {model}: which of {', '.join(versions)}? Name one")
+    _say(_row(registry.remove(model)), as_json, "removed ")
 
 
 def export(
@@ -114,13 +119,14 @@ def _row(model: Any) -> dict[str, Any]:
         "headline": metrics.get("headline"),
         "error": metrics.get("error"),
         "created": model.card["created"],
+        "run": model.card.get("run"),
     }
 
 
-def _say(row: dict[str, Any], as_json: bool) -> None:
+def _say(row: dict[str, Any], as_json: bool, done: str = "") -> None:
     from asc_cli import report
 
-    report.show(row, lambda it: it["model"], as_json)
+    report.show(row, lambda it: done + it["model"], as_json)
 
 
 COMMANDS = {

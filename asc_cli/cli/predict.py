@@ -57,7 +57,8 @@ def command(
     explain: Annotated[
         Path | None,
         typer.Option(
-            help="Draw what an attention LSTM listened to in one recording (.png, .svg, .pdf)."
+            help="Draw what one member of an attention LSTM listened to in one recording (.png, "
+            ".svg, .pdf): that of --fold, or the one nearest to the answer of all."
         ),
     ] = None,
     jobs: Jobs = None,
@@ -91,6 +92,8 @@ def command(
     """
     from asc_cli import recordings, report, workflow
 
+    if recordings.STDIN in map(str, (csv, audacity, embeddings, explain)):
+        raise AscError("predict: output goes into files, not into -; for stdout there is --json")
     named = [*(paths or []), *(recordings.listed(files_from) if files_from else [])]
     if not named:
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
@@ -178,6 +181,8 @@ def _found(named: list[str]) -> Iterator[tuple[list[Path], dict[str, str]]]:
     """The files to hear, and the names of those that are called something else."""
     from asc_cli import recordings
 
+    piped = Path("/dev/stdin")
+    named = [recordings.STDIN if Path(n) == piped and piped.is_fifo() else n for n in named]
     files = recordings.find([name for name in named if name != recordings.STDIN])
     if recordings.STDIN not in named:
         yield files, {}

@@ -48,10 +48,7 @@ def command(
     chosen = recipes.load(
         recipe, [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
     )
-    with (
-        _screen.counting("features") as extracting,
-        _screen.fitting() as fitting,
-    ):
+    with _screen.training() as (extracting, fitting):
         done = workflow.train(
             chosen, data=data, folds=numbers(folds), device=device, jobs=jobs,
             extracting=extracting, fitting=fitting,

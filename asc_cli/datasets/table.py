@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from asc_cli import audio
@@ -20,8 +21,8 @@ DATASET = Dataset(
     obtain=(
         "--data FILE.csv with a header: filename and label, and if you like fold (1, 2, …) or "
         "split (train, test), group (what must not be split: a place, a device), device. "
-        "Comma or TAB; file names are relative to the CSV. Or --data FOLDER with a sub-folder "
-        "per scene."
+        "Comma, semicolon or TAB; file names are relative to the CSV. Or --data FOLDER with a "
+        "sub-folder per scene."
     ),
     metric="accuracy, averaged over the folds",
     headline="accuracy",
@@ -87,17 +88,27 @@ def _rows(path: Path) -> list[dict[str, str]]:
     text = _lists.lines(path)
     if len(text) < 2:
         raise AscError(f"{path}: a header and at least one row were expected")
-    delimiter = "\t" if "\t" in text[0] else ","
+    delimiter = next((mark for mark in "\t,;" if mark in text[0]), ",")
     reader = csv.DictReader(
         _lists.lines(path, delimiter), delimiter=delimiter, skipinitialspace=True
     )
     given = [(name or "").strip() for name in reader.fieldnames or ()]
     reader.fieldnames = [_ours(name, given) for name in given]
+    _require_no_lookalikes(path, given, reader.fieldnames)
     missing = [name for name in ("filename", "label") if name not in reader.fieldnames]
     if missing:
         lacking = " and no column ".join(missing)
         raise AscError(f"{path}: no column {lacking} in its header ({', '.join(given)})")
     return [{name: (value or "").strip() for name, value in row.items() if name} for row in reader]
+
+
+def _require_no_lookalikes(path: Path, given: list[str], ours: Sequence[str]) -> None:
+    """A column "Fold" or "folds" is not passed over in silence where there is no column fold."""
+    for name in given:
+        near = name.lower().removesuffix("s")
+        for column, aliases in ALIASES.items():
+            if column not in ours and near in aliases:
+                raise AscError(f"{path}: column {name!r} in its header; did you mean {near}?")
 
 
 def _ours(name: str, given: list[str]) -> str:

@@ -25,6 +25,15 @@ def subplots(rows: int, columns: int, width: float, height: float, **more: Any) 
     return figure, axes
 
 
+def legible(text: str) -> str:
+    """The text with □ for what the font has no sign for, rather than a warning for each."""
+    from matplotlib.font_manager import findfont
+    from matplotlib.ft2font import FT2Font
+
+    known = FT2Font(findfont("DejaVu Sans")).get_charmap()
+    return "".join(c if c == "\n" or (ord(c) in known and c.isprintable()) else "□" for c in text)
+
+
 def save(figure: Any, path: Path) -> None:
     """Write the figure in the format that the path's suffix names."""
     if path.suffix.lower() not in FORMATS:

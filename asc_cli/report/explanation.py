@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from asc_cli.report.canvas import save, subplots
+from asc_cli.report.canvas import legible, save, subplots
 
 SHOWN_CODEWORDS = 10
+MOST_BOXES = 8  # more hide the sound
+TOUCHING = 0.01  # of the picture's width
 TICKS_HZ = (100, 500, 1000, 2000, 5000, 10_000, 20_000)
 ACCENT = "#d1495b"
 
@@ -28,12 +31,23 @@ def draw(explanation: Any, path: Path) -> None:
     for axis, (panel, _) in zip(np.atleast_1d(axes), panels, strict=True):
         panel(axis, explanation)
     np.atleast_1d(axes)[-1].set_xlabel("time, s")
-    figure.suptitle(
-        f"{Path(explanation.file).name}: {explanation.scene}, {100 * explanation.probability:.0f} %"
-        f"    ({explanation.model}, the network of fold {explanation.fold})",
-        x=0.01, ha="left", fontsize=11,
-    )  # fmt: skip
+    figure.suptitle(legible(_title(explanation)), x=0.01, ha="left", fontsize=11)
     save(figure, path)
+
+
+def _title(explanation: Any) -> str:
+    """The answer that asc predict gives, and under it whose attention is drawn."""
+    scene, probability = explanation.scene, explanation.probability
+    if explanation.together:
+        scene, probability, n = explanation.together
+        member = (
+            f"the {n} networks together; drawn: the one of fold {explanation.fold}, which by "
+            f"itself says {explanation.scene}, {100 * explanation.probability:.0f} %"
+        )
+    else:
+        member = f"the network of fold {explanation.fold} alone"
+    name = Path(explanation.file).name
+    return f"{name}: {scene}, {100 * probability:.0f} %\n{explanation.model}: {member}"
 
 
 def _attention(axis: Any, explanation: Any) -> None:
@@ -56,10 +70,9 @@ def _sound(axis: Any, explanation: Any) -> None:
         image, origin="lower", aspect="auto", cmap="magma", vmin=low, vmax=high,
         extent=(0, image.shape[1] * explanation.frame_s, -0.5, image.shape[0] - 0.5),
     )  # fmt: skip
-    for stretch in explanation.salient:
-        axis.axvspan(
-            stretch["start_s"], stretch["end_s"], facecolor="none", edgecolor="white", linewidth=1.5
-        )
+    seconds = image.shape[1] * explanation.frame_s
+    for start_s, end_s in boxes(explanation.salient, seconds):
+        axis.axvspan(start_s, end_s, facecolor="none", edgecolor="white", linewidth=1)
     hz = explanation.bands_hz
     if hz is None:
         axis.set_ylabel("band")
@@ -68,10 +81,24 @@ def _sound(axis: Any, explanation: Any) -> None:
         names = [f"{tick // 1000} kHz" if tick >= 1000 else f"{tick} Hz" for tick in ticks]
         axis.set_yticks(np.interp(ticks, hz, np.arange(len(hz))), names)
         axis.set_ylabel("pitch")
-    boxes = "; boxes: the moments it listened to most" if explanation.salient else ""
+    remark = "; boxes: the moments it listened to most" if explanation.salient else ""
     axis.set_title(
-        f"The sound: bright is loud, low pitches at the bottom{boxes}", loc="left", fontsize=10
+        f"The sound: bright is loud, low pitches at the bottom{remark}", loc="left", fontsize=10
     )
+
+
+def boxes(salient: Sequence[dict[str, float]], seconds: float) -> list[tuple[float, float]]:
+    """The strongest MOST_BOXES stretches, those that would touch on paper drawn as one."""
+    merged: list[dict[str, float]] = []
+    for stretch in salient:
+        if merged and stretch["start_s"] - merged[-1]["end_s"] < TOUCHING * seconds:
+            last = merged[-1]
+            last["end_s"] = stretch["end_s"]
+            last["attention"] = max(last["attention"], stretch["attention"])
+        else:
+            merged.append(dict(stretch))
+    strongest = sorted(merged, key=lambda stretch: -stretch["attention"])[:MOST_BOXES]
+    return sorted((stretch["start_s"], stretch["end_s"]) for stretch in strongest)
 
 
 def _codewords(axis: Any, explanation: Any) -> None:

@@ -53,6 +53,7 @@ def reliability(bins: Sequence[dict[str, Any]]) -> str:
     axes.scatter(
         [100 * b["confidence"] for b in bins], [100 * b["accuracy"] for b in bins],
         s=[10 + 70 * b["recordings"] / most for b in bins], color=SERIES[1], zorder=3,
+        clip_on=False,  # those at 0 and 100 % whole
     )  # fmt: skip
     _label(axes, "confidence: probability of the guess (%)", "right (%)")
     axes.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")

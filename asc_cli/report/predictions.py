@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import csv
 import json
@@ -13,6 +14,7 @@ from typing import IO, Any
 
 from asc_cli import files
 from asc_cli.errors import AscError
+from asc_cli.report.output import console, printable, write
 
 COLUMNS = ("file", "start", "end", "scene", "probability")  # then the scenes, model, …
 LAST_COLUMNS = ("model", "settings", "error")
@@ -53,9 +55,10 @@ class Predictions:
     def add(self, row: dict[str, Any], embedding: Any = None) -> None:
         if "error" in row:
             self.failed += 1
-            print(f"asc: {row['file']}: {row['error']}", file=sys.stderr, flush=True)
+            print(f"asc: {printable(row['file'])}: {row['error']}", file=sys.stderr, flush=True)
         if self.csv_file:
-            self._write(row)
+            with _writing("--csv", self.csv_file):
+                self._write(row)
         if embedding is not None:
             self.embeddings.append((row, embedding))
         if self.audacity_file and "error" not in row:
@@ -71,18 +74,42 @@ class Predictions:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._write_held()
-        if self._csv:
-            self._csv.close()
-        if self.embeddings_file and kind is None:
-            _write_embeddings(self.embeddings_file, self.embeddings)
+        self._close(kind is None)
         if self.rows:
             from asc_cli.report import timeline
-            from asc_cli.report.output import console
 
             rows = sorted(self.rows, key=lambda row: row["file"])
             with contextlib.suppress(BrokenPipeError):  # `asc predict … | head`
-                console().print(*timeline.shown(rows, self.top), sep="\n")
+                write(console(), self._summary() or timeline.shown(rows, self.top))
+
+    def _close(self, ended_well: bool) -> None:
+        if self.csv_file:
+            with _writing("--csv", self.csv_file):
+                try:
+                    self._write_held()
+                finally:
+                    if self._csv:
+                        self._csv.close()
+        if self.embeddings_file and ended_well and self.embeddings:
+            with _writing("--embeddings", self.embeddings_file):
+                _write_embeddings(self.embeddings_file, self.embeddings)
+        elif self.embeddings_file and ended_well:
+            print(
+                f"asc: --embeddings {self.embeddings_file}: not written; no recording was heard",
+                file=sys.stderr,
+            )
+
+    def _summary(self) -> list[Any]:
+        """How many recordings of each scene, where a CSV says the rest; [] for one recording."""
+        if not self.csv_file or len(self.rows) < 2:
+            return []
+        from asc_cli.report import tables
+
+        made = tables.table("", "scene", "recordings>")
+        for scene, n in collections.Counter(row["scene"] for row in self.rows).most_common():
+            made.add_row(scene, str(n))
+        failed = f", {self.failed} bad" if self.failed else ""
+        return [f"{self.csv_file}: {len(self.rows)} recordings{failed}", made]
 
     def _write(self, row: dict[str, Any]) -> None:
         if self._scenes is None and "error" in row:
@@ -134,22 +161,24 @@ def labels(row: dict[str, Any]) -> Iterator[str]:
         yield f"{part['start_s']:.6f}\t{part['end_s']:.6f}\t{text}\n"
 
 
-def _opened(path: Path) -> IO[str]:
+@contextlib.contextmanager
+def _writing(option: str, path: Path) -> Iterator[None]:
+    """What the system says against writing, as an AscError that names the file."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("w", newline="", encoding="utf-8")
+        yield
     except OSError as fault:
-        raise AscError(f"--csv {path}: cannot be written ({fault.strerror})") from fault
+        raise AscError(f"{option} {path}: cannot be written ({fault.strerror})") from fault
+
+
+def _opened(path: Path) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("w", newline="", encoding="utf-8", errors=files.UNWRITABLE)
 
 
 def _write_embeddings(path: Path, embeddings: list[tuple[dict[str, Any], Any]]) -> None:
     import numpy as np
 
     names = np.array([row["file"] for row, _ in embeddings], dtype=np.str_)
-    model = np.array(embeddings[0][0]["model"] if embeddings else "")
-    stacked = np.stack([v for _, v in embeddings]) if embeddings else np.zeros((0, 0), np.float32)
-    try:
-        with files.replacing(path) as temporary, temporary.open("wb") as out:
-            np.savez(out, files=names, embeddings=stacked, model=model)
-    except OSError as fault:
-        raise AscError(f"--embeddings {path}: cannot be written ({fault.strerror})") from fault
+    model, stacked = np.array(embeddings[0][0]["model"]), np.stack([v for _, v in embeddings])
+    with files.replacing(path) as temporary, temporary.open("wb") as out:
+        np.savez(out, files=names, embeddings=stacked, model=model)

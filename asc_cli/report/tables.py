@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
+
+from asc_cli.report.narrow import SPARE
 
 NAMES = {
     "accuracy": "accuracy (mean over folds)",
@@ -18,18 +21,23 @@ NAMES = {
     "log_loss": "log loss (nats, pooled)",
     "ece": "expected calibration error (15 bins)",
 }
+PER_SCENE = "accuracy: the mean over folds; precision and F1: all folds together"
 BAR_CELLS = 20
-INITIALS = 4  # letters of a scene's name over a column of the confusion matrix
+INITIALS = 4  # letters of a scene's name over a column of the confusion matrix, if they tell
+MOST_INITIALS = 8  # scenes; more are numbered, or an ordinary terminal has no room
 
 
 def table(title: str, *columns: str) -> Table:
-    """A plain table; columns whose name ends in ">" are set flush right."""
+    """A plain table; columns whose name ends in ">" are set flush right.
+
+    One whose name ends in "~" (before any ">") can be missed on a narrow terminal.
+    """
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         right = column.endswith(">")
         made.add_column(
-            column.rstrip(">"), justify="right" if right else "left",
-            overflow="fold", no_wrap=right,
+            column.rstrip("~>"), justify="right" if right else "left",
+            overflow="fold", no_wrap=right, footer=SPARE if "~" in column else "",
         )  # fmt: skip
     return made
 
@@ -109,7 +117,7 @@ def evaluation(result: dict[str, Any]) -> list[Any]:
         )  # fmt: skip
     return [
         f"{result['recordings']} tested recordings", headline(result), "", figures, "", folds, "",
-        scenes(result), "", *devices(result), confusion(result),
+        scenes(result), PER_SCENE, "", *devices(result), confusion(result),
         *(f"· {remark}" for remark in result["remarks"]),
     ]  # fmt: skip
 
@@ -145,17 +153,20 @@ def scenes(result: dict[str, Any]) -> Table:
 def confusion(result: dict[str, Any]) -> Table:
     """Rows are the true scenes, columns the guesses; pooled over folds."""
     names = list(result["scenes"])
+    initials = [name[:INITIALS] for name in names]
+    distinct = len(set(initials)) == len(names) <= MOST_INITIALS
     made = table("confusion: a row is a true scene, a column a guess", "")
-    for name in names:
-        made.add_column(name[:INITIALS], justify="right", no_wrap=True)
-    for name, row in zip(names, result["confusion"], strict=True):
+    heads = initials if distinct else [str(i) for i in range(1, len(names) + 1)]
+    for head in heads:
+        made.add_column(head, justify="right", no_wrap=True)
+    for name, head, row in zip(names, heads, result["confusion"], strict=True):
         cells = [
             Text(
                 str(n) if n else "·", style="bold green" if name == guess else "red" if n else "dim"
             )
             for guess, n in zip(names, row, strict=True)
         ]
-        made.add_row(name, *cells)
+        made.add_row(name if distinct else f"{head:>{len(heads[-1])}} {name}", *cells)
     return made
 
 
@@ -214,11 +225,13 @@ def audit(result: dict[str, Any]) -> list[Any]:
 
 
 def models(rows: list[dict[str, Any]]) -> Table:
-    made = table("", "", "model", "dataset", "scenes>", "folds>", "error>", "metric", "created")
+    made = table("", "", "model", "dataset", "scenes~>", "folds~>", "error>", "metric", "created",
+                 "run~")  # fmt: skip
     for row in rows:
         made.add_row(
             "*" if row["default"] else "", row["model"], row["dataset"], str(row["scenes"]),
-            str(row["folds"]), percent(row["error"]), row["headline"] or "", row["created"],
+            str(row["folds"]), percent(row["error"]), (row["headline"] or "").replace("_", " "),
+            row["created"][:16].replace("T", " "), row["run"] or "",
         )  # fmt: skip
     return made
 
@@ -237,13 +250,15 @@ def model(card: dict[str, Any]) -> list[Any]:
 def comparison(result: dict[str, Any]) -> list[Any]:
     """Runs side by side; each but the first with its gain over the first."""
     made = table(
-        NAMES[result["metric"]], "run", "seed>", "ours>", "95 % interval>", "error>",
+        NAMES[result["metric"]], "run", "seed~>", "ours>", "95 % interval>", "error~>",
         "paper's error>", "gain>", "95 % interval>", "p>", "test",
     )  # fmt: skip
+    alike = len({row["name"] for row in result["runs"]}) < len(result["runs"])
     for row in result["runs"]:
         paper = "" if row["paper_error"] is None else f"{row['paper_error']:.2f} %"
         made.add_row(
-            row["name"], str(row["seed"]), percent(row["value"]),
+            Path(row["run"]).name if alike else row["name"], str(row["seed"]),
+            percent(row["value"]),
             span(row["intervals"]["bootstrap"]), percent(row["error"]), paper,
             *_gain(row.get("against_first")),
         )  # fmt: skip

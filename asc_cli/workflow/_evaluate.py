@@ -57,6 +57,7 @@ def evaluate(
                 "it has no folds and no subsets, and takes no file of predictions"
             )
         return _videos.evaluate(str(what), dataset, data, jobs, progress)
+    _require_there(what)
     source = open_source(dataset or "table", data, subset)
     protocol.require_sound(source.dataset, source.listing)
     said, about = (
@@ -188,14 +189,33 @@ def find_run(run: str | Path) -> Path:
     named = [p for p in known if p.name == str(run) or p.name.rpartition("-")[0] == str(run)]
     if named:
         return max(named, key=lambda p: (p / "recipe.yaml").stat().st_mtime)
+    _require_there(run)
     if any(str(run).partition("@")[0] == model.card["name"] for model in registry.models()):
-        raise AscError(f"{run} is a model, not a run; say what to test it on: --dataset NAME")
+        return _run_of(registry.find(str(run)))
     if not known:
         raise AscError(f"run {run}: no runs in {home.runs()}; train one with asc train RECIPE")
     recipes = {p.name.rpartition("-")[0] for p in known}
     raise AscError(
         catalog.unknown("run", str(run), [*sorted(recipes), *sorted(p.name for p in known)])
     )
+
+
+def _run_of(model: registry.Model) -> Path:
+    """The run that made a model. Raises AscError if it is gone, or was made elsewhere."""
+    name = model.card.get("run") or ""
+    if name and (home.runs() / name / "recipe.yaml").is_file():
+        return home.runs() / name
+    raise AscError(
+        f"{model.id} is a model, not a run, and its run {name} is not in {home.runs()}; say what "
+        f"to test it on: asc evaluate {model.id} --dataset NAME"
+    )
+
+
+def _require_there(what: str | Path) -> None:
+    """Raise AscError for what looks like a file and is none, rather than for an unknown name."""
+    path = Path(what)
+    if not path.exists() and (path.suffix.lower() == ".csv" or len(path.parts) > 1):
+        raise AscError(f"{what}: there is no such file")
 
 
 def _lists(source: Source) -> str:

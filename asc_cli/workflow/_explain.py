@@ -4,7 +4,8 @@ Every clip has its own α, which sums to 1 over the clip's frames. α times the 
 frames is attention relative to listening evenly: 1 is the average. Where clips overlap, theirs is
 averaged. The codewords' weights a are averaged likewise.
 
-One member explains, because codeword k of one member is not codeword k of another.
+One member explains, because codeword k of one member is not codeword k of another: of those that
+give the answer which all give together, the one whose probabilities are nearest to theirs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli import catalog, clips, parallel, registry, scoring, store
+from asc_cli import calibration, catalog, clips, parallel, registry, scoring, store
 from asc_cli.errors import AscError
 from asc_cli.workflow import _model
 
@@ -33,8 +34,9 @@ class Explanation:
     file: str
     model: str  # name@version
     fold: int  # the member that explains
-    scene: str
+    scene: str  # what that member says
     probability: float
+    together: tuple[str, float, int] | None  # all members' answer, its probability, how many
     frames: np.ndarray  # (T, F) the feature, as the model hears it before standardisation
     bands_hz: np.ndarray | None  # (F,) centre of each band, where bands are frequencies
     frame_s: float  # seconds between frames
@@ -48,15 +50,15 @@ class Explanation:
 
 
 def explain(path: Path, *, model: str | None = None, fold: int | None = None) -> Explanation:
-    """Explain one recording by one member: `fold`, or the first. Raises AscError, FileFault.
+    """Explain one recording by one member: `fold`, or the one nearest to the answer of all.
 
-    AscError for a model without attention, and for a recording of more than LONGEST_S.
+    Raises FileFault, and AscError for a model without attention and for a recording of more than
+    LONGEST_S.
     """
     registered = registry.find(model)
-    fold = registered.card["folds"][0] if fold is None else fold
     loaded = _model.load(registered, fold)
-    [member] = loaded.members
-    if not hasattr(member.network, "explain"):
+    folds = registered.card["folds"] if fold is None else [fold]
+    if not hasattr(loaded.members[0].network, "explain"):
         raise AscError(
             f"--explain: model {loaded.id} has no attention; train one that has, such as the "
             "recipes that end in _ta, _sa or _ta_sa"
@@ -69,15 +71,17 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
                 f"--explain: {path} is {len(frames) * hop_s:.0f} s long; at most {LONGEST_S:.0f} s "
                 "can be drawn. Cut out the part that matters"
             )
+        chosen, scores, together = _choose(loaded, frames)
+        member = loaded.members[chosen]
         cut = clips.cut([frames], loaded.clipping, member.standardise)
-        scores, attention, codewords = _traced(loaded, member.network, cut, len(frames))
+        attention, codewords = _traced(member.network, cut, len(frames))
     if attention is None and codewords is None:
         raise AscError(f"--explain: model {loaded.id} is a plain LSTM; it attends to nothing")
     best = int(scores.argmax())
     heard = len(frames) if attention is None else len(attention)
     return Explanation(
-        str(path), loaded.id, fold, loaded.labels[best], float(scores[best]),
-        frames[:heard], _bands_hz(loaded), hop_s, attention, codewords,
+        str(path), loaded.id, folds[chosen], loaded.labels[best], float(scores[best]),
+        together, frames[:heard], _bands_hz(loaded), hop_s, attention, codewords,
     )  # fmt: skip
 
 
@@ -103,13 +107,48 @@ def stretches(attention: np.ndarray, frame_s: float) -> list[dict[str, float]]:
     ]
 
 
-def _traced(
-    loaded: _model.Loaded, network: Any, cut: clips.ClipSet, n_frames: int
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:  # (C,), (T,), (T, K)
-    """Scene probabilities, and what each attention did over the frames that clips cover."""
+def _choose(
+    loaded: _model.Loaded, frames: np.ndarray
+) -> tuple[int, np.ndarray, tuple[str, float, int] | None]:
+    """Which member explains, its scene probabilities (C,), and what all members say together."""
+    logs = np.stack([_clip_logs(loaded, member, frames) for member in loaded.members])  # (M, B, C)
+    single = np.stack([_recording(loaded, each) for each in logs])  # (M, C)
+    if len(logs) == 1:
+        return 0, single[0], None
+    mean = _recording(loaded, np.logaddexp.reduce(logs) - np.log(len(logs)))
+    best = int(mean.argmax())
+    agree = single.argmax(axis=1) == best
+    far = np.abs(single - mean).sum(axis=1) + np.where(agree, 0, 2)  # 2 is the farthest there is
+    chosen = int(far.argmin())
+    return chosen, single[chosen], (loaded.labels[best], float(mean[best]), len(logs))
+
+
+def _clip_logs(loaded: _model.Loaded, member: _model.Member, frames: np.ndarray) -> np.ndarray:
+    """The log probabilities (B, C) that one member gives the recording's clips."""
     import torch
 
-    total = np.zeros(len(loaded.labels))
+    cut = clips.cut([frames], loaded.clipping, member.standardise)
+    found = []
+    for start in range(0, len(cut), BATCH_CLIPS):
+        batch, mask = cut.batch(np.arange(start, min(start + BATCH_CLIPS, len(cut))))
+        m = None if mask is None else torch.from_numpy(mask)
+        with torch.inference_mode():
+            said = member.network(torch.from_numpy(batch), m)
+        found.append(torch.log_softmax(said.double(), dim=1).numpy())
+    return calibration.tempered(np.concatenate(found), member.temperature)
+
+
+def _recording(loaded: _model.Loaded, logs: np.ndarray) -> np.ndarray:  # (B, C) -> (C,)
+    total = scoring.contributions(logs, loaded.aggregate).sum(axis=0)
+    return scoring.conclude(total[None], np.array([len(logs)]), loaded.aggregate)[0]
+
+
+def _traced(
+    network: Any, cut: clips.ClipSet, n_frames: int
+) -> tuple[np.ndarray | None, np.ndarray | None]:  # (T,), (T, K)
+    """What each attention did over the frames that clips cover."""
+    import torch
+
     attention, codewords = _Spread(n_frames), _Spread(n_frames)
     for start in range(0, len(cut), BATCH_CLIPS):
         which = np.arange(start, min(start + BATCH_CLIPS, len(cut)))
@@ -117,8 +156,6 @@ def _traced(
         x, m = torch.from_numpy(batch), None if mask is None else torch.from_numpy(mask)
         with torch.inference_mode():
             trace = network.explain(x, m)
-            logs = torch.log_softmax(network(x, m).double(), dim=1).numpy()
-        total += scoring.contributions(logs, loaded.aggregate).sum(axis=0)
         for i, clip in enumerate(which):
             n = int(cut.lengths[clip])
             span = slice(int(cut.starts[clip]), int(cut.starts[clip]) + n)
@@ -126,9 +163,8 @@ def _traced(
                 attention.add(span, trace.alpha[i, :n, None].numpy() * n)
             if trace.a is not None:
                 codewords.add(span, trace.a[i, :n].numpy())
-    scores = scoring.conclude(total[None], np.array([len(cut)]), loaded.aggregate)[0]
     spread = attention.mean()
-    return scores, None if spread is None else spread[:, 0], codewords.mean()
+    return None if spread is None else spread[:, 0], codewords.mean()
 
 
 class _Spread:

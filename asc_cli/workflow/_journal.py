@@ -4,20 +4,24 @@
 
 A line a file: {"path": …, "stamp": [size, mtime_ns, ctime_ns], "said": …}. A line counts only
 while the file still has that stamp. Lines are appended whole; one that a crash cut short is
-skipped. The journal goes when the command has finished.
+skipped. The journal goes when the command has finished, or 30 days after it was last written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from asc_cli import home
 from asc_cli.errors import AscError
+
+KEPT_SECONDS = 30 * 24 * 3600.0
 
 
 def stamp(path: Path) -> list[int] | None:
@@ -37,7 +41,11 @@ class Journal:
         self.file = home.home() / "predictions" / f"{digest}.jsonl"
 
     def read(self) -> dict[Path, tuple[list[int], dict[str, Any]]]:
-        """path → (stamp, what was said)."""
+        """path → (stamp, what was said). Journals that nobody came back for are dropped."""
+        for old in self.file.parent.glob("*.jsonl"):
+            with contextlib.suppress(FileNotFoundError):  # another process was quicker
+                if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+                    old.unlink()
         try:
             lines = self.file.read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from asc_cli import audio, catalog, clips, registry, scoring
-from asc_cli.errors import AscError
+from asc_cli.errors import AscError, FileFault
 from asc_cli.features import stream
 from asc_cli.workflow import _model
 from asc_cli.workflow._predict import best
@@ -43,7 +43,7 @@ def listen(
             "length of the model's clips, every more than 0 s was expected"
         )
     heard = audio.converted(blocks, sample_rate, rate)
-    frames = stream(module, heard, rate, loaded.feature.parameters)
+    frames = _named(stream(module, heard, rate, loaded.feature.parameters))
     held: collections.deque[np.ndarray] = collections.deque(
         maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
     )
@@ -68,3 +68,13 @@ def listen(
             "scenes": scenes,
             "model": loaded.id,
         }
+
+
+def _named(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The frames; what stands in their way says that it is about the sound."""
+    try:
+        yield from frames
+    except FileFault:
+        raise
+    except AscError as fault:
+        raise FileFault("the sound", str(fault)) from fault

@@ -56,7 +56,8 @@ def train(
     recipe: a shipped name, a path, or a Recipe. folds: some of them, all when None. jobs: folds
     fitted at once, one processor each, so that the result does not depend on how many there are.
     The same recipe on the same data resumes, or answers at once when it is finished.
-    extracting(done, all) and fitting({fold: progress}) are called now and then. Raises AscError
+    extracting(done, all) and fitting({fold: progress}) are called now and then; the progress of a
+    fold that is done is {"fitted": True}. Raises AscError
     before any training if a file of the dataset is bad, or if the protocol's promises are broken.
 
     A stream of shards has no folds; jobs: processes that read it ahead. epoch_done(figures) is
@@ -129,13 +130,14 @@ def _finished(run: Path, chosen: list[int]) -> dict[str, Any] | None:
 def _watching(
     run: Path, chosen: list[int], tell: Callable[[dict[int, dict[str, Any]]], None] | None
 ) -> Iterator[None]:
-    """Tell about the folds' progress files now and then, while the folds run elsewhere."""
+    """Tell about the folds' progress files at once, and now and then while the folds run."""
     if tell is None:
         yield
         return
     done = threading.Event()
 
     def watch() -> None:
+        tell(_progress(run, chosen))
         while not done.wait(WATCH_SECONDS):
             tell(_progress(run, chosen))
 
@@ -154,6 +156,8 @@ def _progress(run: Path, chosen: list[int]) -> dict[int, dict[str, Any]]:
     for fold in chosen:
         with contextlib.suppress(FileNotFoundError):  # not begun, or finished a moment ago
             found[fold] = files.read_json(fold_folder(run, fold) / "progress.json")
+        if (fold_folder(run, fold) / "predictions.csv").exists():
+            found[fold] = {"fitted": True}
     return found
 
 

@@ -118,3 +118,26 @@ def test_a_folder_without_audio(tmp_path: Path):
     (tmp_path / "bus").mkdir()
     with pytest.raises(AscError, match="no sub-folder here holds audio"):
         table.read(tmp_path)
+
+
+def test_semicolons_part_columns_too(tmp_path: Path):
+    (tmp_path / "list.csv").write_text("filename;label;fold\na, b.wav;bus;1\n")
+    assert table.read(tmp_path / "list.csv").recordings == (Recording("a, b.wav", "bus"),)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [("filename,Label", "'Label' in its header; did you mean label"),
+     ("filename,labels", "'labels' in its header; did you mean label"),
+     ("filename,label,Fold", "'Fold' in its header; did you mean fold"),
+     ("filename,label,folds", "'folds' in its header; did you mean fold")],
+)  # fmt: skip
+def test_a_column_that_was_meant_is_not_passed_over(tmp_path: Path, header: str, said: str):
+    (tmp_path / "list.csv").write_text(f"{header}\na.wav,bus,1\n")
+    with pytest.raises(AscError, match=f"column {said}"):
+        table.read(tmp_path / "list.csv")
+
+
+def test_columns_beside_our_own_stay_free(tmp_path: Path):
+    (tmp_path / "list.csv").write_text("filename,label,Class\na.wav,bus,1\n")
+    assert table.read(tmp_path / "list.csv").recordings == (Recording("a.wav", "bus"),)

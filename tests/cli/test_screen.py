@@ -1,0 +1,33 @@
+"""Where there is no terminal, a line now and then says that something is going on."""
+
+from __future__ import annotations
+
+import pytest
+
+from asc_cli.cli import _screen
+
+RUNNING = {"epoch": 3, "epochs": 10, "share": 0.25, "loss": 0.5, "clips_per_s": 40.0}
+
+
+def test_each_fold_is_told_once_when_it_is_fitted(capsys: pytest.CaptureFixture[str]):
+    with _screen.fitting() as update:
+        update({})
+        update({1: RUNNING})
+        for _ in range(3):
+            update({1: {"fitted": True}, 2: RUNNING})
+    assert capsys.readouterr().err == "fold 1: fitted\n"
+
+
+def test_now_and_then_there_is_a_line(capsys: pytest.CaptureFixture[str], monkeypatch):
+    with _screen.fitting() as update, _screen.counting("features") as count:
+        count(1, 120)
+        assert capsys.readouterr().err == "", "what is quick stays quiet"
+        monkeypatch.setattr(_screen, "QUIET_SECONDS", 0.0)
+        update({})
+        update({2: RUNNING})
+        count(7, 120)
+    assert capsys.readouterr().err.splitlines() == [
+        "starting",
+        "fold 2: epoch 3/10  loss 0.500  40 clips/s",
+        "features: 7 of 120",
+    ]

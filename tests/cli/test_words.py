@@ -1,0 +1,153 @@
+"""What commands say of slips: what is wrong, and what was meant."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from asc_cli import files, home, recipe, registry, workflow
+from asc_cli.errors import AscError
+from asc_cli.report.predictions import Predictions
+from tests.conftest import SMALL, Asc, tone, write
+
+CARD = {"created": "2026-01-01T00:00:00+00:00", "labels": ["bus"], "recipe": {"dataset": "toy"},
+        "feature": {"name": "log_mel", "audio": {"sample_rate": 22_050}}}  # fmt: skip
+
+
+def test_a_dataset_that_is_not_known_is_no_fault_of_a_recipe(asc: Asc):
+    done = asc("features", "--dataset", "esc11")
+    assert done.returncode == 1
+    assert done.stderr.startswith("asc: unknown dataset 'esc11'; did you mean esc10?")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("epochs=3", "training.epochs"), ("seed=1", "training.seed"), ("n_hidden=9", "model.n_hidden"),
+     ("clips.epochs=3", "training.epochs")],
+)  # fmt: skip
+def test_a_key_of_another_section_is_found(given: str, meant: str):
+    with pytest.raises(AscError, match=rf"unknown key '[a-z._]+'; did you mean {meant}\?"):
+        recipe.load("toy_lstm", [given])
+
+
+def test_output_into_stdin_s_sign_is_refused(asc: Asc, tmp_path: Path):
+    done = asc("predict", tmp_path, "--csv", "-")
+    assert done.returncode == 1 and "output goes into files, not into -" in done.stderr
+
+
+def test_no_models_yet(asc: Asc):
+    assert asc("models", "list").stdout.startswith("no models yet; asc train RECIPE")
+    assert asc("models", "list", "--json").stdout == "[]\n"
+
+
+def test_which_version_to_remove_has_to_be_said(asc: Asc):
+    for _ in range(2):
+        registry.register("m", CARD, {})
+    done = asc("models", "remove", "m")
+    assert done.returncode == 1 and "remove m: which of m@1, m@2? Name one" in done.stderr
+    assert asc("models", "remove", "m@1").stdout == "removed m@1\n"
+    assert asc("models", "remove", "m").stdout == "removed m@2\n"
+
+
+def test_a_model_stands_for_the_run_that_made_it(toy_root: Path):
+    made = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1])
+    assert workflow.evaluate(made.model)["run"] == str(made.run)
+    made.run.rename(made.run.with_name("elsewhere"))
+    with pytest.raises(AscError, match=r"@1 is a model, not a run, and its run .* is not in .*"):
+        workflow.evaluate(made.model)
+
+
+@pytest.mark.parametrize("data", [None, Path("table.csv")])
+def test_a_file_that_is_not_there(data: Path | None):
+    with pytest.raises(AscError, match=r"nofile.csv: there is no such file"):
+        workflow.evaluate("nofile.csv", data=data)
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path):
+    words = "2 requested and 1 written"
+    with pytest.raises(OSError, match=words) as caught, files.replacing(tmp_path / "a.npy"):
+        raise OSError(words)
+    assert caught.value.filename == str(tmp_path / "a.npy")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_full_disk_ends_in_a_line(asc: Asc, tmp_path: Path):
+    said = r"--csv /dev/full: cannot be written \(No space left"
+    with (
+        pytest.raises(AscError, match=said),
+        Predictions(as_json=True, csv_file=Path("/dev/full")) as out,
+    ):
+        out.add({"file": "a", "error": "is empty"})
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*_asc(), "datasets", "list"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "asc: standard output: No space left on device; is there room, and may asc write there?"
+    ]
+
+
+def test_a_file_called_raw(tmp_path: Path):
+    (tmp_path / "a.raw").write_bytes(bytes(100))
+    from asc_cli import audio
+
+    with pytest.raises(AscError, match=r"is called \.raw: samples without a header"):
+        audio.inspect(tmp_path / "a.raw")
+
+
+def test_a_csv_prints_a_summary_of_many_and_no_embeddings_of_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    row = {"scene": "bus", "probability": 1.0, "scenes": {"bus": 1.0}, "duration_s": 1.0,
+           "model": "m@1"}  # fmt: skip
+    with Predictions(csv_file=tmp_path / "a.csv", embeddings_file=tmp_path / "e.npz") as out:
+        out.add({"file": "x.wav", **row})
+        out.add({"file": "y.wav", **row})
+        out.add({"file": "z.wav", "error": "is empty"})
+    said = capsys.readouterr()
+    assert "a.csv: 2 recordings, 1 bad" in said.out and "x.wav" not in said.out
+    assert "e.npz: not written; no recording was heard" in said.err
+    assert not (tmp_path / "e.npz").exists()
+    with Predictions(csv_file=tmp_path / "a.csv") as out:
+        out.add({"file": "x.wav", **row})
+    assert "x.wav" in capsys.readouterr().out
+
+
+def test_old_journals_go(tmp_path: Path):
+    from asc_cli.workflow._journal import KEPT_SECONDS, Journal
+
+    old, young = (home.home() / "predictions" / name for name in ("old.jsonl", "young.jsonl"))
+    old.parent.mkdir(parents=True)
+    for file in (old, young):
+        file.touch()
+    os.utime(old, (0, old.stat().st_mtime - KEPT_SECONDS - 60))
+    Journal("key").read()
+    assert young.exists() and not old.exists()
+
+
+def test_who_stops_early_hears_no_warning(recwarn: pytest.WarningsRecorder):
+    from asc_cli import parallel
+
+    results = parallel.each(abs, [(i,) for i in range(200)], 2)
+    next(results)
+    results.close()
+    assert not [w for w in recwarn if "tasks" in str(w.message)]
+
+
+def test_a_table_of_one_s_own_is_checked_by_its_path(tmp_path: Path):
+    for name in ("a.wav", "b.wav"):
+        write(tmp_path / name, tone(440, 1.0, 22_050))
+    listed = tmp_path / "l.csv"
+    listed.write_text("filename,label,group,fold\na.wav,bus,g,1\nb.wav,park,g,2\n")
+    with pytest.raises(AscError, match="See all with: asc datasets check table --data PATH"):
+        workflow.evaluate("m", data=listed)
+
+
+def _asc() -> list[str]:
+    from tests.conftest import command
+
+    return command()
