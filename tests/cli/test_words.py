@@ -10,7 +10,9 @@ import pytest
 
 from asc_cli import files, home, recipe, registry, workflow
 from asc_cli.errors import AscError
+from asc_cli.report.figures import reliability
 from asc_cli.report.predictions import Predictions
+from asc_cli.report.tables import evaluation
 from tests.conftest import SMALL, Asc, tone, write
 
 CARD = {"created": "2026-01-01T00:00:00+00:00", "labels": ["bus"], "recipe": {"dataset": "toy"},
@@ -54,7 +56,11 @@ def test_which_version_to_remove_has_to_be_said(asc: Asc):
 
 def test_a_model_stands_for_the_run_that_made_it(toy_root: Path):
     made = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1])
-    assert workflow.evaluate(made.model)["run"] == str(made.run)
+    scored = workflow.evaluate(made.model)
+    assert scored["run"] == str(made.run)
+    assert "accuracy: the mean over folds; precision and F1: all folds" in str(evaluation(scored))
+    page = (made.run / "report.html").read_text(encoding="utf-8")
+    assert "Accuracy is the mean over folds; precision and F1 are of all folds together" in page
     made.run.rename(made.run.with_name("elsewhere"))
     with pytest.raises(AscError, match=r"@1 is a model, not a run, and its run .* is not in .*"):
         workflow.evaluate(made.model)
@@ -115,6 +121,17 @@ def test_a_csv_prints_a_summary_of_many_and_no_embeddings_of_none(
     with Predictions(csv_file=tmp_path / "a.csv") as out:
         out.add({"file": "x.wav", **row})
     assert "x.wav" in capsys.readouterr().out
+
+
+def test_dots_at_the_edge_of_reliability_are_whole():
+    svg = reliability([{"from": 0.93, "to": 1.0, "accuracy": 1.0, "confidence": 1.0,
+                        "recordings": 9}])  # fmt: skip
+    dots = svg[svg.index("reliability-PathCollection_1") :]
+    assert "clip-path" not in dots[: dots.index("</g>")]
+
+
+def test_help_of_listen_is_no_list(asc: Asc):
+    assert "Raw PCM on stdin: -;" in asc("listen", "--help").stdout
 
 
 def test_old_journals_go(tmp_path: Path):
