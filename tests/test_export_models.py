@@ -35,7 +35,8 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def test_the_page_names_every_model_and_feature():
-    assert {model for _, model, _ in rows()} == set(catalog.names("models")) == set(QUICK)
+    of_scenes = set(catalog.names("models")) - {"lstm_video"}  # which the page names below
+    assert {model for _, model, _ in rows()} == of_scenes == set(QUICK)
     assert {feature for _, _, feature in rows()} == set(catalog.names("features"))
 
 
