@@ -17,13 +17,13 @@ hands δh and δc on as they are.
 import numpy as np
 from numba import njit
 
-from asc_cli.models.recurrence_kernels import OPTIONS, dot, product
+from asc_cli.models.recurrence_kernels import PART, WHOLE, dot, product
 from asc_cli.models.recurrence_simd import NR, exp, sigmoid, tanh
 
 CHUNK = 4  # frames whose weight gradient is one product
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _grad_output(o, c, dh, dc, dz_o):
     """δo before its squashing, and δc_t completed: h_t = o ⊙ tanh(c_t) backwards."""
     one = c.dtype.type(1)
@@ -33,7 +33,7 @@ def _grad_output(o, c, dh, dc, dz_o):
         dc[j] += dh[j] * o[j] * (one - y * y)
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _grad_gates(i, f, candidate, c_before, dc, dz_i, dz_f, dz_c):
     """Vector gates: δi, δf before their squashing, δc~, and δc becomes δc_{t-1}."""
     one = dc.dtype.type(1)
@@ -44,7 +44,7 @@ def _grad_gates(i, f, candidate, c_before, dc, dz_i, dz_f, dz_c):
         dc[j] *= f[j]
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _grad_product(ds, p, q, dp, dq):
     """s = ⟨p, q⟩ backwards."""
     for j in range(p.size):
@@ -52,7 +52,7 @@ def _grad_product(ds, p, q, dp, dq):
         dq[j] = ds * p[j]
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _grad_scalar_gates(L, gate, row, h_before, c_before, dg, s, dz, dh, dc, dgate):
     """Temporal attention's gates; dh becomes their share of δh_{t-1}, dc becomes δc_{t-1}."""
     H, P, one = L.Hp, L.Pp, dc.dtype.type(1)
@@ -79,7 +79,7 @@ def _grad_scalar_gates(L, gate, row, h_before, c_before, dg, s, dz, dh, dc, dgat
     dgate[3] += dg * s[1]
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _cell_backward(L, gate, row, h_before, h, c_before, c, dv, alpha, dg, s, dz, dh, dc, dgate):
     """One clip's frame up to δz (δr excepted); dh becomes temporal attention's δh_{t-1}."""
     H = L.Hp
@@ -100,7 +100,7 @@ def _cell_backward(L, gate, row, h_before, h, c_before, c, dv, alpha, dg, s, dz,
             dz_c[j] *= dc.dtype.type(1) - candidate[j] * candidate[j]
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _softmax_backward(a, da, dr):
     """δr = a ⊙ (δa − ⟨a, δa⟩)."""
     mean = dot(a, da)
@@ -108,7 +108,7 @@ def _softmax_backward(a, da, dr):
         dr[k] = a[k] * (da[k] - mean)
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _weight_gradients(L, n, xh, X, S, Z, dz, dW, dcodebook):
     """Add n rows' share to δ[W | U] and −δζ."""
     width, stride = L.Fp + L.Hp, L.stride
@@ -121,7 +121,7 @@ def _weight_gradients(L, n, xh, X, S, Z, dz, dW, dcodebook):
                 dcodebook, 0, L.Hp, dcodebook, 0, L.Hp)  # fmt: skip
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _input_gradients(L, first, t0, frames, W, dz, zeros, out, dx):
     """δx = δz W for some frames of the block."""
     product(frames * L.rows, L.Fp, L.columns, dz, 0, L.stride, 1, W, 0, L.columns * NR, NR,
@@ -133,7 +133,7 @@ def _input_gradients(L, first, t0, frames, W, dz, zeros, out, dx):
                 dx[first + m, t0 + q, j] = row[j]
 
 
-@njit(**OPTIONS)
+@njit(**WHOLE)
 def backward_block(
     dv, valid, first, L, packs, gate, xh, S, C, s, g, stat, v, dW, db, dcodebook, dgate, dx
 ):

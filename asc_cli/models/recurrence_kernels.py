@@ -26,11 +26,18 @@ from numba import njit
 
 from asc_cli.models.recurrence_simd import MR, NR, exp, sigmoid, tanh, tile
 
-OPTIONS: dict[str, Any] = {
+PART: dict[str, Any] = {
+    # into its caller, always: a copy of its own would be compiled otherwise there, and whether that
+    # or the caller's runs would depend on what was read from the cache (measured: other last bits)
+    "forceinline": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "reassoc", "nsz"},  # fuse a b + c, sum in vector lanes; NaN stays NaN
+}
+WHOLE: dict[str, Any] = {
     "cache": True,  # compiled once per machine
     "nogil": True,  # blocks run on threads side by side
     "error_model": "numpy",
-    "fastmath": {"contract", "reassoc", "nsz"},  # fuse a b + c, sum in vector lanes; NaN stays NaN
+    "fastmath": PART["fastmath"],
 }
 
 
@@ -62,7 +69,7 @@ class Layout(NamedTuple):
     folded: bool  # Q is h_{t-1}; else it has columns
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def product(M, N, K, A, a0, a_row, a_k, B, b0, b_panel, b_k, init, i0, i_row, C, c0, c_row):
     """C (M, N) = init + A B, tile by tile; a panel of B (K, NR) serves all rows from L1."""
     for n in range(0, N, NR):
@@ -73,7 +80,7 @@ def product(M, N, K, A, a0, a_row, a_k, B, b0, b_panel, b_k, init, i0, i_row, C,
             tile(A, a, a_row, a_k, B, b, b_k, init, at, i_row, C, to, c_row, K)  # type: ignore[call-arg]  # numba gives the typing context
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def load_frame(x, valid, first, t, L, frame, live):
     """x_t of the block's clips into `frame` (rows, Fp + Hp); zeros where there is no frame."""
     width = L.Fp + L.Hp
@@ -90,7 +97,7 @@ def load_frame(x, valid, first, t, L, frame, live):
             row[:] = 0
 
 
-@njit(**{**OPTIONS, "fastmath": {"nnan", "nsz"}})
+@njit(**{**PART, "fastmath": {"nnan", "nsz"}})
 def _largest(y):
     top = y[0]
     for j in range(1, y.size):
@@ -98,7 +105,7 @@ def _largest(y):
     return top
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _softmax(y, n):
     """The first n of y become their softmax, the padding after them zero."""
     top = _largest(y[:n])
@@ -112,7 +119,7 @@ def _softmax(y, n):
     y[n:] = 0
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def dot(a, b):
     total = a.dtype.type(0)
     for j in range(a.size):
@@ -120,19 +127,19 @@ def dot(a, b):
     return total
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _sigmoid(y):
     for j in range(y.size):
         y[j] = sigmoid(y[j])
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _tanh(y):
     for j in range(y.size):
         y[j] = tanh(y[j])
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _update(i, f, o, candidate, c_before, c, h):
     """Eq. 1's last two lines with vector gates."""
     for j in range(c.size):
@@ -140,7 +147,7 @@ def _update(i, f, o, candidate, c_before, c, h):
         h[j] = o[j] * tanh(c[j])
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _update_scalar(i, f, o, candidate, c_before, c, h):
     """Eq. 1's last two lines with temporal attention's scalar gates."""
     for j in range(c.size):
@@ -148,7 +155,7 @@ def _update_scalar(i, f, o, candidate, c_before, c, h):
         h[j] = o[j] * tanh(c[j])
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _pool(g, h, v, stat):
     """One more frame into v = Σ e^(g − top) h, stat = (top, Σ e^(g − top))."""
     if g > stat[0]:
@@ -163,7 +170,7 @@ def _pool(g, h, v, stat):
         v[j] += weight * h[j]
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _cell(L, gate, row, h_before, h, c_before, c, s, v, stat):
     """One clip's frame after the products: gates, memory, output, pooling. Returns g_t."""
     H = L.Hp
@@ -187,7 +194,7 @@ def _cell(L, gate, row, h_before, h, c_before, c, s, v, stat):
     return g
 
 
-@njit(**OPTIONS)
+@njit(**WHOLE)
 def forward_block(x, valid, first, L, packs, bias, gate, xh, S, C, s, g, stat, v, keep):
     """All frames of the clips first … first + rows; `keep` saves every frame for the backward."""
     rows, H, width, T = L.rows, L.Hp, L.Fp + L.Hp, x.shape[1]

@@ -31,7 +31,8 @@ NR = 32  # columns of a tile: every segment of a row is padded to a multiple of 
 MR = 8  # rows of a tile: clips in a block are padded to a multiple of this
 
 _INT = ir.IntType(64)
-_OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}}  # x / 0 is inf; a b + c may fuse
+# x / 0 is inf; a b + c may fuse; no copy of its own, see recurrence_kernels.PART
+_OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True}
 
 
 def _cache_folder() -> str:

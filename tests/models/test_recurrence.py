@@ -2,6 +2,9 @@
 
 import math
 import multiprocessing
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -162,6 +165,29 @@ def test_inference_and_training_give_the_same_bits(attention, monkeypatch):
     with torch.no_grad():
         inference = built(x)
     assert torch.equal(inference, built(x).detach())
+
+
+BITS = """
+import hashlib, torch
+from asc_cli.models.lstm import AttentionLSTM
+torch.set_num_threads(1)
+for attention in [(), ("temporal",), ("semantic",), ("temporal", "semantic")]:
+    torch.manual_seed(0)
+    model = AttentionLSTM(64, 128, attention=attention)
+    v = model(torch.randn(40, 96, 64))
+    (v * torch.linspace(-1, 1, v.numel()).view_as(v)).sum().backward()
+    for tensor in [v.detach(), *(p.grad for p in model.parameters())]:
+        print(hashlib.sha1(tensor.numpy().tobytes()).hexdigest())
+"""
+
+
+def test_kernels_just_compiled_and_from_the_cache_give_the_same_bits(tmp_path):
+    """Or a run that was begun on a new machine would resume to other bits."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    call = [sys.executable, "-c", BITS]
+    said = [subprocess.check_output(call, env=environment, text=True) for _ in range(2)]
+    assert list(tmp_path.rglob("*.nbc"))  # the second process had something to read
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("no_gradients", [torch.no_grad, torch.inference_mode])
