@@ -12,7 +12,6 @@ from asc_cli import (
     catalog,
     files,
     home,
-    parallel,
     predictions,
     protocol,
     registry,
@@ -20,11 +19,10 @@ from asc_cli import (
     store,
     submission,
 )
-from asc_cli.errors import AscError, FileFault
-from asc_cli.workflow import _model, _videos, _windows
+from asc_cli.errors import AscError
+from asc_cli.workflow import _model, _videos
+from asc_cli.workflow._hear import hear
 from asc_cli.workflow._source import Source, open_source, without
-
-CHUNK = 16  # recordings that a worker predicts at a time
 
 
 def evaluate(
@@ -162,7 +160,7 @@ def of_model(
     if its_own and (lacking := sorted({fold for fold, _ in expected} - set(trained))):
         raise AscError(f"model {model.id} has no fold {lacking[0]}; it has {trained}")
     asked = list(dict.fromkeys((member[key], key[1]) for key in expected))
-    heard = _hear(model.id, asked, source, jobs, progress)
+    heard = hear(model.id, asked, source, jobs, progress)
     scores = np.stack([heard[member[key], key[1]] for key in expected])
     said = predictions.Predictions(
         labels,
@@ -265,51 +263,3 @@ def _strangers(model: registry.Model, source: Source, folds: Sequence[int] | Non
         f"all {len(model.card['folds'])} members were averaged; none is tested by its own fold: "
         f"trained on {trained}, tested on {on}; {told}"
     ]
-
-
-def _hear(
-    model: str,
-    asked: list[tuple[int | None, str]],
-    source: Source,
-    jobs: int | None,
-    progress: Callable[[int, int], None] | None,
-) -> dict[tuple[int | None, str], np.ndarray]:
-    """(member, file) → probabilities (C,). Raises AscError naming every file that has none."""
-    tasks = [(model, asked[i : i + CHUNK], source) for i in range(0, len(asked), CHUNK)]
-    heard: dict[tuple[int | None, str], np.ndarray] = {}
-    failed: list[FileFault] = []
-    done = 0
-    for answers in parallel.each(_answers, tasks, jobs):
-        for key, answer in answers:
-            done += 1
-            if isinstance(answer, FileFault):
-                failed.append(answer)
-            else:
-                heard[key] = answer
-        if progress:
-            progress(done, len(asked))
-    if failed:
-        named = "\n".join(f"  {fault}" for fault in failed)
-        raise AscError(
-            f"{source.dataset.name}: {len(failed)} tested file(s) cannot be predicted, and a score "
-            f"over the others would not be the protocol's:\n{named}"
-        )
-    return heard
-
-
-def _answers(
-    model: str, asked: list[tuple[int | None, str]], source: Source
-) -> list[tuple[tuple[int | None, str], np.ndarray | FileFault]]:
-    """In a worker process: a chunk of recordings."""
-    answers: list[tuple[tuple[int | None, str], np.ndarray | FileFault]] = []
-    found = registry.find(model)
-    for fold in dict.fromkeys(fold for fold, _ in asked):
-        named = [file for k, file in asked if k == fold]
-        request = _windows.Request(found, fold)
-        outcomes = _windows.score_files(request, [source.path(file) for file in named])
-        for file, outcome in zip(named, outcomes, strict=True):
-            if isinstance(outcome, FileFault):
-                answers.append(((fold, file), FileFault(file, outcome.reason)))
-            else:
-                answers.append(((fold, file), outcome.whole))
-    return answers
