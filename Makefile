@@ -29,7 +29,7 @@ demo: $(READY)   ## the whole road on made-up scenes, in about two minutes
 	$(BIN)/asc demo --home $(DEMO)
 
 test: $(READY)   ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 check: lint types test docs ## what CI runs: style, types, tests, docs
 
