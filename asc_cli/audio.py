@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -49,9 +50,7 @@ def inspect(path: Path) -> Info:
     """Read the header only. Raises FileFault if that cannot be done, or the file is cut short."""
     with _open(path) as sound:
         _require_end(sound, path)
-        return Info(
-            sound.samplerate, sound.channels, sound.frames, f"{sound.format} {sound.subtype}"
-        )
+        return _info(sound)
 
 
 def read(path: Path, sample_rate: int) -> np.ndarray:  # -> (N,)
@@ -65,7 +64,20 @@ def blocks(path: Path, sample_rate: int) -> Iterator[np.ndarray]:  # each (n,)
     Joined, they are `read(path, sample_rate)`. Raises FileFault for a file that cannot be read,
     is empty or cut short, or holds NaN or Inf.
     """
-    with _open(path) as sound:
+    yield from decode(path, sample_rate)[1]
+
+
+def decode(path: Path, sample_rate: int) -> tuple[Info, Iterator[np.ndarray]]:
+    """What the header of a file says, and the same blocks; opened once.
+
+    Raises FileFault at once if the file cannot be opened, and while the blocks are read.
+    """
+    sound = _open(path)
+    return _info(sound), _blocks(sound, path, sample_rate)
+
+
+def _blocks(sound: Any, path: Path, sample_rate: int) -> Iterator[np.ndarray]:
+    with sound:
         if sound.frames == 0:
             raise FileFault(path, "holds no samples: a header without audio")
         resample = _resampler(sound.samplerate, sample_rate)
@@ -75,7 +87,7 @@ def blocks(path: Path, sample_rate: int) -> Iterator[np.ndarray]:  # each (n,)
             following = _decode(sound, size, path)
             _require_finite(block, path, position / sound.samplerate)
             position += len(block)
-            yield resample(block.mean(axis=1, dtype=np.float32), len(following) == 0)
+            yield resample(_mono(block), len(following) == 0)
         if position == 0:
             raise FileFault(path, "holds no samples that can be decoded; is the file cut short?")
         if sound.format == "MP3" and position < _end(sound):
@@ -114,9 +126,18 @@ def converted(
     resample = _resampler(source_rate, target_rate)
     for block in blocks:
         whole = np.asarray(block, np.float32)
-        yield resample(whole if whole.ndim == 1 else whole.mean(axis=1, dtype=np.float32), False)
+        yield resample(whole if whole.ndim == 1 else _mono(whole), False)
     if len(rest := resample(np.zeros(0, np.float32), True)):
         yield rest
+
+
+def _mono(block: np.ndarray) -> np.ndarray:  # (n, channels) -> (n,)
+    return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+
+
+def _info(sound: Any) -> Info:
+    encoding = f"{sound.format} {sound.subtype}"
+    return Info(sound.samplerate, sound.channels, sound.frames, encoding)
 
 
 def _resampler(source_rate: int, target_rate: int) -> Callable[[np.ndarray, bool], np.ndarray]:
@@ -183,13 +204,14 @@ def _open(path: Path) -> Any:
 
 def _require_file(path: Path) -> None:
     try:
-        if path.is_dir():
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
             raise FileFault(
                 path, f"is a folder; a file was expected, or a folder that holds {READS}"
             )
-        if path.exists() and not path.is_file():  # a pipe would keep whoever opens it waiting
+        if not stat.S_ISREG(kind):  # a pipe would keep whoever opens it waiting
             raise FileFault(path, "is not a regular file; sound from a pipe goes in by -")
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             head = file.read(24)
             if not head:
                 raise FileFault(path, "is empty (0 bytes)")
@@ -200,7 +222,7 @@ def _require_file(path: Path) -> None:
         raise FileFault(path, f"cannot be opened ({fault.strerror})") from fault
 
 
-def _require_whole(path: Path, file: BinaryIO, head: bytes) -> None:
+def _require_whole(path: Path, file: Any, head: bytes) -> None:
     """Raise FileFault where a file's own sizes say that it goes on beyond its end.
 
     libsndfile reads what is there, without a word. Sizes of 0 or about 2 or 4 GiB are those of

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -36,8 +37,7 @@ def names(room: str) -> list[str]:
 
     In models/ only files with a `build` at top level are models; the others serve them.
     """
-    found = sorted(path.stem for path in (PACKAGE / room).glob("[!_]*.py"))
-    return [name for name in found if room not in ENTRY or _entry(room, name)]
+    return list(_names(PACKAGE, room))
 
 
 def load(room: str, name: str) -> ModuleType:
@@ -128,8 +128,20 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in recipes_folder().glob("[!_]*.yaml"))
 
 
+@functools.cache
+def _names(package: Path, room: str) -> tuple[str, ...]:
+    found = sorted(path.stem for path in (package / room).glob("[!_]*.py"))
+    return tuple(name for name in found if room not in ENTRY or _entry(room, name))
+
+
 def _tree(room: str, name: str) -> ast.Module:
-    return ast.parse((PACKAGE / room / f"{name}.py").read_text(encoding="utf-8"))
+    return _parsed(PACKAGE / room / f"{name}.py")
+
+
+@functools.cache
+def _parsed(path: Path) -> ast.Module:
+    """A source file's syntax tree, read once a process."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _entry(room: str, name: str) -> ast.FunctionDef | None:

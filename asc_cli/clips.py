@@ -83,16 +83,13 @@ class Standardisation:
         return (frames - self.mean) / self.deviation
 
 
-def standardisation(
-    recordings: Sequence[np.ndarray], wanted: bool = True
-) -> Standardisation:  # each (T, F)
-    """Mean and deviation of each band over all frames, summed in float64.
+def unstandardised(n_bands: int) -> Standardisation:
+    """Mean 0 and deviation 1: for models that need features as they are."""
+    return Standardisation(np.zeros(n_bands, np.float32), np.ones(n_bands, np.float32))
 
-    Mean 0 and deviation 1 when none is wanted: for models that need features as they are.
-    """
-    if not wanted:
-        n_bands = recordings[0].shape[1]
-        return Standardisation(np.zeros(n_bands, np.float32), np.ones(n_bands, np.float32))
+
+def standardisation(recordings: Iterable[np.ndarray]) -> Standardisation:  # each (T, F)
+    """Mean and deviation of each band over all frames, summed in float64, in this order."""
     n, total, squares = 0, np.float64(0), np.float64(0)
     for frames in recordings:
         wide = frames.astype(np.float64)
@@ -109,13 +106,17 @@ def standardisation(
 
 @dataclass(frozen=True)
 class ClipSet:
-    """The clips of many recordings, cut on demand from one array of all their frames."""
+    """The clips of many recordings, cut and standardised when they are asked for.
 
-    frames: np.ndarray  # (sum of T, F) float32, standardised
+    `frames` is shared and may be mapped from a file: nothing here holds a copy of it.
+    """
+
+    frames: np.ndarray  # (N, F) float32, as the feature gives them; other recordings' too
     starts: np.ndarray  # (B,) first frame of each clip in `frames`
     lengths: np.ndarray  # (B,) its frames; fewer than n_frames for a short recording
     owners: np.ndarray  # (B,) which recording it is from
     n_frames: int
+    standardise: Standardisation
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -125,13 +126,38 @@ class ClipSet:
 
         Frames beyond a short clip's end are zeros, the mean of every band.
         """
-        offsets = np.arange(self.n_frames)
         lengths = self.lengths[which]
-        if (lengths == self.n_frames).all():
-            return self.frames[self.starts[which][:, None] + offsets], None
-        mask = offsets < lengths[:, None]  # (b, T)
-        rows = np.where(mask, self.starts[which][:, None] + offsets, 0)
-        return self.frames[rows] * mask[:, :, None], mask
+        whole = bool((lengths == self.n_frames).all())
+        clips = np.zeros((len(which), self.n_frames, self.frames.shape[1]), np.float32)
+        for clip, start, length in zip(clips, self.starts[which], lengths, strict=True):
+            clip[:length] = self.frames[start : start + length]
+        clips -= self.standardise.mean
+        clips /= self.standardise.deviation
+        if whole:
+            return clips, None
+        mask = np.arange(self.n_frames) < lengths[:, None]  # (b, T)
+        clips *= mask[:, :, None]
+        return clips, mask
+
+
+def lay(
+    frames: np.ndarray,  # (N, F)
+    firsts: np.ndarray,  # (n,) where each recording begins in `frames`
+    counts: np.ndarray,  # (n,) how many frames it has
+    where: Clipping,
+    standardise: Standardisation,
+) -> ClipSet:
+    """The clips of n recordings that lie in one array."""
+    starts = [where.starts(int(count)) for count in counts]
+    n_clips = [len(each) for each in starts]
+    return ClipSet(
+        frames,
+        np.concatenate(starts) + np.repeat(firsts, n_clips),
+        np.repeat(np.minimum(counts, where.n_frames), n_clips),
+        np.repeat(np.arange(len(counts)), n_clips),
+        where.n_frames,
+        standardise,
+    )
 
 
 def cut(
@@ -139,25 +165,10 @@ def cut(
     where: Clipping,
     standardise: Standardisation,
 ) -> ClipSet:
-    """Standardise recordings into one array and lay clips over it."""
-    lengths = [len(frames) for frames in recordings]
-    whole = np.empty((sum(lengths), len(standardise.mean)), np.float32)
-    starts, owners, clip_lengths = [], [], []
-    position = 0
-    for owner, frames in enumerate(recordings):
-        whole[position : position + len(frames)] = standardise(frames)
-        first = where.starts(len(frames))
-        starts.append(position + first)
-        owners.append(np.full(len(first), owner))
-        clip_lengths.append(np.full(len(first), min(len(frames), where.n_frames)))
-        position += len(frames)
-    return ClipSet(
-        whole,
-        np.concatenate(starts),
-        np.concatenate(clip_lengths),
-        np.concatenate(owners),
-        where.n_frames,
-    )
+    """The clips of recordings that are arrays of their own."""
+    counts = np.array([len(frames) for frames in recordings])
+    firsts = np.cumsum(counts) - counts
+    return lay(np.concatenate(recordings), firsts, counts, where, standardise)
 
 
 def streamed(

@@ -19,6 +19,10 @@ def features() -> Path:
     return home() / "features"
 
 
+def packs() -> Path:
+    return home() / "packs"
+
+
 def runs() -> Path:
     return home() / "runs"
 

@@ -1,8 +1,12 @@
 """The feature store: content-addressed, like git's objects.
 
-    features/<feature>-<key>/feature.json       what the key stands for
-    features/<feature>-<key>/ab/cdef….npy       (T, F) float32, named by the audio file's hash
-    features/index/<folder's hash>.json         (size, mtime, ctime) of files → hash of their bytes
+    features/<feature>-<key>/feature.json        what the key stands for
+    features/<feature>-<key>/datasets/….json     a dataset whose recordings it was computed for
+    features/<feature>-<key>/ab/cdef….npy        (T, F) float32, named by the audio file's hash
+    features/<feature>-<key>/short/<contents>/   a pack of many short recordings: a file for each
+                                                 would cost more than computing what is in it
+    packs/<feature>-<key>-<contents>/            a pack of a dataset's recordings: what training
+                                                 maps, all folds and processes the same one
 
 The key is the hash of the feature's name, all its parameters, its VERSION and how audio is
 decoded; so nothing stale is ever served. Everything is written under a temporary name and
@@ -11,12 +15,12 @@ renamed: any number of processes may fill one store, and a killed one leaves not
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import os
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +28,12 @@ from typing import Any
 import numpy as np
 
 from asc_cli import audio, catalog, files, home
+from asc_cli import pack as packs
 from asc_cli.errors import AscError, FileFault
 from asc_cli.features import stream
+from asc_cli.index import Entry, stamp
 
-RACY_NS = 2_000_000_000  # a file changed less than this before it was hashed may change unseen
+SHORT_BYTES = 65_536  # of features; less than that, and a recording shares a pack with others
 
 
 @dataclass(frozen=True)
@@ -53,30 +59,53 @@ class Feature:
             "audio": {"sample_rate": self.sample_rate, "decoding": audio.DECODING},
         }
 
+    @functools.cached_property
     def folder(self) -> Path:
         return self.root / f"{self.name}-{self.key}"
 
     def object(self, digest: str) -> Path:
-        return self.folder() / digest[:2] / f"{digest[2:]}.npy"
+        return self.folder / digest[:2] / f"{digest[2:]}.npy"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What the index remembers of an audio file."""
+class Stored:
+    """What the store holds of a feature. The tables of its short recordings are read once."""
 
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    digest: str  # SHA-256 of the file's bytes
-    seconds: float
+    def __init__(self, feature: Feature) -> None:
+        self.feature = feature
+        self._short = feature.folder / "short"
+        self._own_files = f"{feature.folder}{os.sep}"
+        self._packs: set[str] = set()
+        self._pack_of: dict[bytes, str] = {}  # digest of a short recording → its pack
+        self._opened: packs.Pack | None = None
+        self.refresh()
 
-    def describes(self, path: Path) -> bool:
-        """False too when the file cannot be looked at: then reading it says why."""
-        try:
-            now = path.stat()
-        except OSError:
-            return False
-        return (self.size, self.mtime_ns, self.ctime_ns) == _stamp(now)
+    def refresh(self) -> None:
+        """Take in what other processes have written or removed since."""
+        names = set(os.listdir(self._short)) if self._short.is_dir() else set()
+        if self._packs - names:
+            self._packs, self._pack_of, self._opened = set(), {}, None
+        for name in sorted(names - self._packs):
+            if name.startswith(packs.TEMPORARY):
+                continue
+            self._packs.add(name)
+            with contextlib.suppress(AscError):  # damaged: computed again; --verify removes it
+                table = packs.load_table(self._short / name)
+                self._pack_of.update(dict.fromkeys(table["digest"].tolist(), name))
+
+    def __contains__(self, digest: str) -> bool:
+        path = f"{self._own_files}{digest[:2]}{os.sep}{digest[2:]}.npy"
+        return digest.encode() in self._pack_of or os.path.exists(path)
+
+    def load(self, digest: str) -> np.ndarray:  # -> (T, F)
+        """A recording's features. Raises AscError when they are not there, or damaged."""
+        name = self._pack_of.get(digest.encode())
+        if name is None:
+            return _load(self.feature.object(digest))
+        if self._opened is None or self._opened.folder.name != name:
+            self._opened = packs.load(self._short / name)
+        row = self._opened.row_of[digest]
+        self._opened.require_sound([row])
+        return self._opened.recording(row)
 
 
 def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> Feature:
@@ -105,22 +134,26 @@ def probe(feature: Feature) -> None:
         )
 
 
-def ensure(feature: Feature, path: Path, verify: bool = False) -> tuple[Entry, bool]:
-    """Hash a file and see that its features are in the store; True if they were computed now.
+def ensure(
+    stored: Stored, paths: Iterable[Path], verify: bool = False
+) -> list[tuple[Entry, bool] | FileFault]:
+    """Hash files and see that their features are in the store; True if they were computed now.
 
     With `verify`, an array that is there is read whole too, and computed again if it is damaged.
-    Raises FileFault for a file without features.
+    A file without features gives a FileFault.
     """
-    entry = _hash(path)
-    target = feature.object(entry.digest)
-    if target.exists() and not (verify and _damaged(target)):
-        return entry, False
-    frames = compute(feature, path)
-    if not entry.describes(path):
-        raise FileFault(path, "changed while it was being read; run the command again")
-    with files.replacing(target) as temporary:
-        np.save(temporary, frames)
-    return entry, True
+    outcomes: list[tuple[Entry, bool] | FileFault] = []
+    short: dict[str, np.ndarray] = {}
+    stored.refresh()
+    for path in paths:
+        try:
+            outcomes.append(_ensure(stored, path, verify, short))
+        except FileFault as fault:
+            outcomes.append(fault)
+    if short:
+        target = stored.feature.folder / "short" / packs.name_of([*short])
+        packs.write(target, short.items(), {"feature": stored.feature.description()})
+    return outcomes
 
 
 def digest(path: Path) -> str | None:
@@ -133,106 +166,109 @@ def digest(path: Path) -> str | None:
 
 def compute(feature: Feature, path: Path) -> np.ndarray:  # -> (T, F)
     """The features of one file, past the store. Raises FileFault."""
-    module = catalog.load("features", feature.name)
-    blocks = audio.blocks(path, feature.sample_rate)
+    return _compute(feature, path)[0]
+
+
+def describe(feature: Feature, dataset: str, audio_root: Path) -> None:
+    """Write down what the key stands for, and for which dataset it was computed."""
+    whole = feature.folder / "feature.json"
+    if not whole.exists():
+        files.write_json(whole, feature.description())
+    name = hashlib.sha256(os.fsencode(f"{dataset}\n{audio_root}")).hexdigest()[:16]
+    used_by = feature.folder / "datasets" / f"{name}.json"
+    if not used_by.exists():
+        files.write_json(used_by, {"dataset": dataset, "audio_root": str(audio_root)})
+
+
+def pack(
+    feature: Feature,
+    digests: Sequence[str],  # of different recordings whose features are in the store
+    dataset: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """The folder of a pack of these recordings, written first if it is not there."""
+    target = home.packs() / f"{feature.name}-{feature.key}-{packs.name_of(digests)}"
+    if not target.is_dir():
+        stored = Stored(feature)
+
+        def recordings() -> Iterator[tuple[str, np.ndarray]]:
+            for done, digest in enumerate(digests, start=1):
+                yield digest, stored.load(digest)
+                if progress:
+                    progress(done, len(digests))
+
+        packs.write(target, recordings(), {"dataset": dataset, "feature": feature.description()})
+    return target
+
+
+def remove_damaged_packs(feature: Feature) -> list[Path]:
+    """Read all packs of a feature, those of short recordings too; returns those it removed."""
+    name = f"{feature.name}-{feature.key}"
+    folders = [*home.packs().glob(f"{name}-*"), *(feature.folder / "short").glob("[!.]*")]
+    damaged = [folder for folder in folders if not packs.sound(folder)]
+    for folder in damaged:
+        packs.remove(folder)
+    return damaged
+
+
+def _ensure(
+    stored: Stored, path: Path, verify: bool, short: dict[str, np.ndarray]
+) -> tuple[Entry, bool]:
+    """One file; features of a short recording go into `short`, those of another to the disk."""
+    feature = stored.feature
     try:
-        return np.concatenate(list(stream(module, blocks, feature.sample_rate, feature.parameters)))
+        digest, before = _digest(path)
+    except OSError:
+        audio.inspect(path)  # says what stands in the way
+        raise
+    if digest in short or (digest in stored and not (verify and _damaged(stored, digest))):
+        return Entry(*stamp(before), digest, audio.inspect(path).seconds), False
+    frames, seconds = _compute(feature, path)
+    entry = Entry(*stamp(before), digest, seconds)
+    if not entry.describes(path):
+        raise FileFault(path, "changed while it was being read; run the command again")
+    if frames.nbytes < SHORT_BYTES:
+        short[digest] = frames
+    else:
+        with files.replacing(feature.object(digest)) as temporary:
+            np.save(temporary, frames)
+    return entry, True
+
+
+def _compute(feature: Feature, path: Path) -> tuple[np.ndarray, float]:  # (T, F), seconds
+    module = catalog.load("features", feature.name)
+    try:
+        info, blocks = audio.decode(path, feature.sample_rate)
+        parts = stream(module, blocks, feature.sample_rate, feature.parameters)
+        return np.concatenate(list(parts)), info.seconds
     except FileFault:
         raise
     except AscError as fault:
         raise FileFault(path, str(fault)) from fault
 
 
-def load(feature: Feature, digest: str) -> np.ndarray:  # -> (T, F)
-    """Stored features, mapped into memory."""
-    try:
-        return np.load(feature.object(digest), mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as fault:
-        raise AscError(
-            f"feature store: {feature.object(digest)} cannot be read ({fault}); "
-            "run asc features again with --verify"
-        ) from fault
-
-
-def describe(feature: Feature) -> None:
-    """Write feature.json, so that a person can tell what a folder of the store holds."""
-    target = feature.folder() / "feature.json"
-    if not target.exists():
-        files.write_json(target, feature.description())
-
-
-class Index:
-    """Remembers which bytes a path held, so that a second run does not read the audio again.
-
-    One JSON file per folder of audio. Two processes may write it at once: the last one wins, and
-    what it did not know is hashed again. The stamp holds ctime besides mtime, because copying
-    with preserved times restores the mtime of other contents.
-    """
-
-    def __init__(self) -> None:
-        self._folders: dict[Path, dict[str, Entry]] = {}
-
-    def get(self, path: Path) -> Entry | None:
-        """The entry of a path, if the file still is what it was."""
-        entry = self._folder(path.parent).get(path.name)
-        return entry if entry and entry.describes(path) else None
-
-    def put(self, entries: Iterable[tuple[Path, Entry]]) -> None:
-        """Remember entries; those of files changed a moment ago are not to be trusted."""
-        trusted_before_ns = time.time_ns() - RACY_NS
-        by_folder: dict[Path, dict[str, Entry]] = {}
-        for path, entry in entries:
-            if max(entry.mtime_ns, entry.ctime_ns) < trusted_before_ns:
-                by_folder.setdefault(path.parent, {})[path.name] = entry
-        for folder, new in by_folder.items():
-            merged = {**_read_index(folder), **new}
-            self._folders[folder] = merged
-            rows = {name: list(vars(entry).values()) for name, entry in sorted(merged.items())}
-            files.write_json(_index_file(folder), {"folder": str(folder), "files": rows})
-
-    def _folder(self, folder: Path) -> dict[str, Entry]:
-        if folder not in self._folders:
-            self._folders[folder] = _read_index(folder)
-        return self._folders[folder]
-
-
-def _index_file(folder: Path) -> Path:
-    return home.features() / "index" / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()}.json"
-
-
-def _read_index(folder: Path) -> dict[str, Entry]:
-    try:
-        rows = files.read_json(_index_file(folder))["files"]
-        return {name: Entry(*row) for name, row in rows.items()}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError):  # damaged: it only costs hashing again
-        return {}
-
-
-def _stamp(stat: os.stat_result) -> tuple[int, int, int]:
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-
-
-def _hash(path: Path) -> Entry:
-    seconds = audio.inspect(path).seconds
-    name, before = _digest(path)
-    return Entry(*_stamp(before), name, seconds)
-
-
 def _digest(path: Path) -> tuple[str, os.stat_result]:
     """The hash of a file's bytes, and what it was when reading began."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         before = os.fstat(file.fileno())
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest(), before
 
 
-def _damaged(target: Path) -> bool:
+def _load(path: Path) -> np.ndarray:  # -> (T, F)
     try:
-        frames = np.load(target, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as fault:
+        raise AscError(
+            f"feature store: {path} cannot be read ({fault}); run asc features again with --verify"
+        ) from fault
+
+
+def _damaged(stored: Stored, digest: str) -> bool:
+    try:
+        frames = stored.load(digest)
+    except AscError:
         return True
     return not (frames.ndim == 2 and len(frames) and np.isfinite(frames).all())

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli import predictions, recipe, registry, workflow
+from asc_cli import pack, predictions, recipe, registry, workflow
 from asc_cli.errors import AscError
 from tests.conftest import ROOT, SMALL, Asc, command, settings, tone, write
 
@@ -173,7 +173,12 @@ def test_training_killed_at_random_moments_ends_with_the_same_bits(
 
 
 def arrays(home: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in home.glob("features/log_mel-*/??/[!.]*.npy")}
+    """Every stored array by its recording's digest, whichever file it is in."""
+    found = {p.parent.name + p.stem: p.read_bytes() for p in home.glob("features/*/??/*.npy")}
+    for folder in home.glob("features/*/short/[!.]*"):
+        short = pack.load(folder)
+        found |= {digest: short.recording(row).tobytes() for digest, row in short.row_of.items()}
+    return found
 
 
 def test_features_killed_at_random_moments_end_whole(toy_root: Path, asc: Asc, home: Path):

@@ -27,10 +27,10 @@ def fitting() -> Iterator[Fitting]:
 
 
 @contextlib.contextmanager
-def training() -> Iterator[tuple[Counting, Fitting]]:
-    """Features, then folds, among the same bars: two sets of bars at once would flicker."""
+def training() -> Iterator[tuple[Counting, Counting, Fitting]]:
+    """Features, their pack, then folds, among the same bars: two sets at once would flicker."""
     with _bars("{task.fields[detail]}") as bars:
-        yield _counted(bars, "features"), _fitted(bars)
+        yield _counted(bars, "features"), _counted(bars, "packing"), _fitted(bars)
 
 
 def _counted(bars: Any, what: str) -> Counting:

@@ -48,10 +48,10 @@ def command(
     chosen = recipes.load(
         recipe, [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
     )
-    with _screen.training() as (extracting, fitting):
+    with _screen.training() as (extracting, packing, fitting):
         done = workflow.train(
             chosen, data=data, folds=numbers(folds), device=device, jobs=jobs,
-            extracting=extracting, fitting=fitting,
+            extracting=extracting, packing=packing, fitting=fitting,
             epoch_done=lambda row: _screen.note(videos.epoch(row)),
         )  # fmt: skip
     streamed = chosen.stream is not None

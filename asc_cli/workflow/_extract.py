@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from asc_cli import parallel, store
 from asc_cli.errors import FileFault
+from asc_cli.index import Entry, Index
 from asc_cli.recipe import Recipe, resolved
 from asc_cli.workflow._source import Source, feature_of, open_source
 
 INDEX_SECONDS = 5.0  # how often what was hashed is written down, against a kill
+BATCH_BYTES = 2_000_000  # of audio that a worker gets at a time, so that small files cost little
+BATCH_FILES = 128
 
 
 @dataclass(frozen=True)
@@ -71,37 +76,37 @@ def fill(
     """`extract` for a source that is open already."""
     started = time.monotonic()
     feature = feature_of(recipe, source)
-    store.describe(feature)
-    index = store.Index()
-    names = list(dict.fromkeys(r.file for r in source.listing.recordings))
-    entries: dict[str, store.Entry] = {}
-    for name in () if verify else names:
-        entry = index.get(source.path(name))
-        if entry and feature.object(entry.digest).exists():
-            entries[name] = entry
-    reused = len(entries)
-    computed, failed, fresh = 0, [], []
-    written = time.monotonic()
-    todo = [(feature, source.path(name), name, verify) for name in names if name not in entries]
+    store.describe(feature, source.dataset.name, source.audio_root)
+    if verify:
+        store.remove_damaged_packs(feature)
+    paths = {r.file: source.path(r.file) for r in source.listing.recordings}
+    known = Index()
+    entries = {} if verify else _in_store(feature, paths, known)
+    todo = {name: path for name, path in paths.items() if name not in entries}
+    reused, computed, failed = len(entries), 0, []
     if todo:
         store.probe(feature)
-    for done, (name, outcome, new) in enumerate(parallel.each(_ensure, todo, jobs), start=1):
-        if isinstance(outcome, FileFault):
-            failed.append(outcome)
-        else:
+    fresh: list[tuple[Path, Entry]] = []
+    written = time.monotonic()
+    tasks = [(feature, batch, verify) for batch in _batches(todo)]
+    for outcomes in parallel.each(_ensure, tasks, jobs):
+        for name, outcome, new in outcomes:
+            if isinstance(outcome, FileFault):
+                failed.append(outcome)
+                continue
             entries[name] = outcome
-            fresh.append((source.path(name), outcome))
+            fresh.append((paths[name], outcome))
             computed, reused = computed + new, reused + (not new)
         if time.monotonic() - written > INDEX_SECONDS:
-            index.put(fresh)
+            known.put(fresh)
             fresh, written = [], time.monotonic()
         if progress:
-            progress(len(names) - len(todo) + done, len(names))
-    index.put(fresh)
+            progress(len(entries) + len(failed), len(paths))
+    known.put(fresh)
     return Extraction(
         source,
         feature,
-        {name: entry.digest for name, entry in entries.items()},
+        {name: entries[name].digest for name in paths if name in entries},
         computed,
         reused,
         sorted(failed, key=lambda fault: str(fault.path)),
@@ -110,11 +115,50 @@ def fill(
     )
 
 
+def _in_store(feature: store.Feature, paths: dict[str, Path], known: Index) -> dict[str, Entry]:
+    """Recordings that are as the index knows them and have features, with their entries."""
+    entries, stored = {}, store.Stored(feature)
+    for name, path in paths.items():
+        entry = known.get(path)
+        if entry and entry.digest in stored:
+            entries[name] = entry
+    return entries
+
+
+def _batches(paths: dict[str, Path]) -> Iterator[dict[str, Path]]:
+    """What a worker gets at a time: one large file, or many small ones."""
+    batch: dict[str, Path] = {}
+    n_bytes = 0
+    for name, path in paths.items():
+        with contextlib.suppress(OSError):  # whoever opens it says what is wrong
+            n_bytes += os.stat(path).st_size
+        batch[name] = path
+        if n_bytes >= BATCH_BYTES or len(batch) == BATCH_FILES:
+            yield batch
+            batch, n_bytes = {}, 0
+    if batch:
+        yield batch
+
+
 def _ensure(
-    feature: store.Feature, path: Path, name: str, verify: bool
-) -> tuple[str, store.Entry | FileFault, bool]:
-    """One file, in a worker process: (its name, its entry or what is wrong, computed now)."""
-    try:
-        return name, *store.ensure(feature, path, verify)
-    except FileFault as fault:
-        return name, FileFault(name, fault.reason), False
+    feature: store.Feature, paths: dict[str, Path], verify: bool
+) -> list[tuple[str, Entry | FileFault, bool]]:
+    """In a worker process, per file: its name, its entry or what is wrong, whether computed now."""
+    outcomes = store.ensure(_stored(feature), paths.values(), verify)
+    return [
+        (name, FileFault(name, each.reason), False)
+        if isinstance(each, FileFault)
+        else (name, *each)
+        for name, each in zip(paths, outcomes, strict=True)
+    ]
+
+
+_last: dict[Path, store.Stored] = {}
+
+
+def _stored(feature: store.Feature) -> store.Stored:
+    """What the store holds, read once by each worker process."""
+    if feature.folder not in _last:
+        _last.clear()
+        _last[feature.folder] = store.Stored(feature)
+    return _last[feature.folder]

@@ -10,14 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli import calibration, clips, files, metrics, predictions, scoring, store, validation
+from asc_cli import (
+    calibration,
+    clips,
+    files,
+    metrics,
+    predictions,
+    scoring,
+    store,
+    validation,
+)
 from asc_cli.datasets import Recording
 from asc_cli.errors import AscError
+from asc_cli.pack import Pack
+from asc_cli.pack import load as load_pack
 from asc_cli.recipe import Recipe
 from asc_cli.workflow import _model
 from asc_cli.workflow._extract import Extraction
 
 INFERENCE_CLIPS = 256  # clips in a batch when nothing is learned
+
+
+Recordings = tuple[tuple[Recording, str], ...]  # and the hash of each one's audio
 
 
 @dataclass(frozen=True)
@@ -26,16 +40,17 @@ class Task:
 
     recipe: Recipe
     feature: store.Feature
+    pack: Path  # the features of all recordings
     labels: tuple[str, ...]
-    train: tuple[tuple[Recording, str], ...]  # recording, hash of its audio
-    test: tuple[tuple[Recording, str], ...]
+    train: Recordings
+    test: Recordings
     fold: int
     folder: Path
     device: str
 
 
 def tasks(
-    recipe: Recipe, extraction: Extraction, run: Path, chosen: list[int], device: str
+    recipe: Recipe, extraction: Extraction, pack: Path, run: Path, chosen: list[int], device: str
 ) -> Iterator[Task]:
     """A task per chosen fold that is not finished."""
     listing, digests = extraction.source.listing, extraction.digests
@@ -50,8 +65,9 @@ def tasks(
             for part in (split.train, split.test)
         )
         yield Task(
-            recipe, extraction.feature, listing.labels, train, test, split.fold, folder, resolved
-        )
+            recipe, extraction.feature, pack, listing.labels, train, test, split.fold, folder,
+            resolved,
+        )  # fmt: skip
 
 
 def resolve_device(device: str) -> str:
@@ -84,10 +100,11 @@ def fit(task: Task) -> int:
     settings = training.Settings(
         **task.recipe.training.model_dump(), fold=task.fold, device=task.device
     )
+    pack = load_pack(task.pack)
     fitted, held = _held_out(task)
-    standardise = clips.standardisation(tuple(load(task, fitted)), task.recipe.clips.standardise)
-    train, test = _part(task, fitted, standardise), _part(task, task.test, standardise)
-    judge = _part(task, held, standardise) if held else None
+    standardise = _standardisation(task, pack, fitted)
+    train, test = (_part(task, pack, part, standardise) for part in (fitted, task.test))
+    judge = _part(task, pack, held, standardise) if held else None
     torch.manual_seed(training.seed(settings.seed, task.fold, 0))
     model = build(task.recipe, train.clips.frames.shape[1], len(task.labels))
     training.fit(
@@ -102,9 +119,6 @@ def fit(task: Task) -> int:
     predictions.write(task.folder / "predictions.csv", said(task, test.labels, scores))
     (task.folder / "progress.json").unlink(missing_ok=True)
     return task.fold
-
-
-Recordings = tuple[tuple[Recording, str], ...]  # and the hash of each one's audio
 
 
 @dataclass(frozen=True)
@@ -140,10 +154,6 @@ class Part:
         return scoring.recording_scores(logs, self.clips.owners, len(self.labels), how)
 
 
-def load(task: Task, recordings: Recordings) -> Iterator[np.ndarray]:  # each (T, F)
-    return (store.load(task.feature, digest) for _, digest in recordings)
-
-
 def _held_out(task: Task) -> tuple[Recordings, Recordings]:
     """What of the fold's training part is fitted on, and what validates: nothing unless asked."""
     asked = task.recipe.validation
@@ -157,10 +167,22 @@ def _held_out(task: Task) -> tuple[Recordings, Recordings]:
     return tuple(task.train[i] for i in fitted), tuple(task.train[i] for i in held)
 
 
-def _part(task: Task, recordings: Recordings, standardise: clips.Standardisation) -> Part:
-    clipping = clipping_of(task.recipe, task.feature)
-    cut = clips.cut(list(load(task, recordings)), clipping, standardise)
-    return Part(cut, label_indices(recordings, task.labels))
+def _standardisation(task: Task, pack: Pack, fitted: Recordings) -> clips.Standardisation:
+    """From the frames of the fold's training recordings alone, in the fold's order."""
+    if not task.recipe.clips.standardise:
+        return clips.unstandardised(pack.frames.shape[1])
+    rows = pack.rows([digest for _, digest in fitted])
+    return clips.standardisation(pack.recording(row) for row in rows)
+
+
+def _part(
+    task: Task, pack: Pack, recordings: Recordings, standardise: clips.Standardisation
+) -> Part:
+    rows = pack.rows([digest for _, digest in recordings])
+    pack.require_sound(rows)
+    table, where = pack.table[rows], clipping_of(task.recipe, task.feature)
+    laid = clips.lay(pack.frames, table["first"], table["n_frames"], where, standardise)
+    return Part(laid, label_indices(recordings, task.labels))
 
 
 def build(recipe: Recipe, n_bands: int, n_scenes: int) -> Any:

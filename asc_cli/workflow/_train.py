@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli import files, home, parallel, predictions, protocol, registry, scoring
+from asc_cli import files, home, parallel, predictions, protocol, registry, scoring, store
 from asc_cli.errors import AscError
 from asc_cli.recipe import Recipe, resolved
 from asc_cli.workflow import _fold, _report, _run
@@ -48,6 +48,7 @@ def train(
     device: str = "auto",
     jobs: int | None = None,
     extracting: Callable[[int, int], None] | None = None,
+    packing: Callable[[int, int], None] | None = None,
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None = None,
     epoch_done: Callable[[dict[str, Any]], None] | None = None,
 ) -> Training:
@@ -56,8 +57,8 @@ def train(
     recipe: a shipped name, a path, or a Recipe. folds: some of them, all when None. jobs: folds
     fitted at once, one processor each, so that the result does not depend on how many there are.
     The same recipe on the same data resumes, or answers at once when it is finished.
-    extracting(done, all) and fitting({fold: progress}) are called now and then; the progress of a
-    fold that is done is {"fitted": True}. Raises AscError
+    extracting(done, all), packing(done, all) and fitting({fold: progress}) are called now and then;
+    the progress of a fold that is done is {"fitted": True}. Raises AscError
     before any training if a file of the dataset is bad, or if the protocol's promises are broken.
 
     A stream of shards has no folds; jobs: processes that read it ahead. epoch_done(figures) is
@@ -81,7 +82,9 @@ def train(
     finished = _finished(run, chosen)
     if finished is None:
         _run.describe(run, recipe, source.audio_root, fingerprint, _fold.resolve_device(device))
-        tasks = [(t,) for t in _fold.tasks(recipe, extraction, run, chosen, device)]
+        digests = list(dict.fromkeys(extraction.digests.values()))
+        pack = store.pack(extraction.feature, digests, source.dataset.name, packing)
+        tasks = [(t,) for t in _fold.tasks(recipe, extraction, pack, run, chosen, device)]
         with _watching(run, chosen, fitting):
             for _ in parallel.each(_fold.fit, tasks, jobs):
                 pass

@@ -16,7 +16,7 @@ def clip_set(frames, n_frames=1):
     """All frames (n, F) as clips of n_frames of one recording each."""
     cut = frames.reshape(-1, n_frames, frames.shape[1])
     where = clips.Clipping(n_frames, n_frames)
-    plain = clips.standardisation(cut, wanted=False)
+    plain = clips.unstandardised(cut[0].shape[1])
     return clips.cut(list(cut.astype(np.float32)), where, plain)
 
 

@@ -50,7 +50,7 @@ def scenes(n_recordings: int = 24, n_frames: int = 25) -> tuple[clips.ClipSet, n
     recordings = [rng.gamma(4, means[label] / 4, (n_frames, F)).astype("f4") for label in labels]
     recordings[5] = recordings[5][:6]
     made = clips.cut(
-        recordings, clips.Clipping(T, 5.0), clips.standardisation(recordings, wanted=False)
+        recordings, clips.Clipping(T, 5.0), clips.unstandardised(recordings[0].shape[1])
     )
     return made, labels[made.owners]
 

@@ -27,7 +27,7 @@ def planted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def as_clips(frames: np.ndarray, n_frames: int) -> clips.ClipSet:
     cut = list(frames.reshape(-1, n_frames, frames.shape[1]))
-    plain = clips.standardisation(cut, wanted=False)
+    plain = clips.unstandardised(cut[0].shape[1])
     return clips.cut(cut, clips.Clipping(n_frames, n_frames), plain)
 
 
