@@ -57,7 +57,7 @@ class Pack:
     def damaged(self, rows: Iterable[int]) -> int:
         """How many of these recordings do not have the frames that were packed."""
         sums = self.table["crc32"]
-        return sum(zlib.crc32(np.ascontiguousarray(self.recording(r))) != sums[r] for r in rows)
+        return sum(zlib.crc32(self.recording(r).data) != sums[r] for r in rows)
 
     def require_sound(self, rows: Sequence[int] | np.ndarray) -> None:
         """Raise AscError if frames of these recordings are damaged."""
@@ -144,7 +144,7 @@ def _write(
                     f"{n_bands}; run asc features again with --verify"
                 )
             out.write(frames.data)
-            rows.append((digest, position, len(frames), zlib.crc32(frames)))
+            rows.append((digest, position, len(frames), zlib.crc32(frames.data)))
             position += len(frames)
         if n_bands is not None:
             out.seek(0)
