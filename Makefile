@@ -9,7 +9,7 @@ DATA   ?=
 SET    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types docs reference bench clean \
+.PHONY: help setup demo test check lint types docs reference golden bench clean \
         reproduce-litis reproduce-dcase2016
 
 help:            ## list the targets
@@ -46,6 +46,9 @@ docs: $(READY)   ## build the documentation into site/, strictly
 
 reference: $(READY) ## write docs/reference/ again from the code
 	$(BIN)/python docs/generate.py
+
+golden: $(READY) ## write the golden predictions again: numbers are meant to change
+	$(BIN)/python -m tests.golden.make
 
 bench: $(READY)  ## the benchmarks: ratios measured in one run
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
