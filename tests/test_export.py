@@ -10,11 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from asc_cli import audio, catalog, clips, recipe, registry, store, workflow
-from asc_cli.errors import AscError
-from asc_cli.export import whole
+from asc_cli import workflow
+from asc_cli.audio import decode as audio
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
+from asc_cli.export import model as whole
 from asc_cli.features import log_mel
-from asc_cli.workflow import _fold, _model, _windows
+from asc_cli.frontend import clips, store
+from asc_cli.inference import engine as _windows
+from asc_cli.inference import ensemble as _model
+from asc_cli.recipe import load as recipe
+from asc_cli.registry import models as registry
+from asc_cli.training import fold as _fold
 from tests.conftest import SMALL, tone, write
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")

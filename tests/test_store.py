@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli import catalog, recipe, store, workflow
-from asc_cli.errors import AscError, FileFault
+from asc_cli import workflow
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError, FileFault
+from asc_cli.frontend import store
+from asc_cli.recipe import load as recipe
 from tests.conftest import tone, write
 
 N = 6

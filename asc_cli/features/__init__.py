@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asc_cli import catalog
+from asc_cli.core import plugins as catalog
 
 if TYPE_CHECKING:
-    from asc_cli.report.live import Live
-    from asc_cli.report.output import show
-    from asc_cli.report.predictions import Predictions
-    from asc_cli.report.recipes import recipe, recipes
-    from asc_cli.report.tables import (
+    from asc_cli.report.console.live import Live
+    from asc_cli.report.console.output import show
+    from asc_cli.report.console.recipes import recipe, recipes
+    from asc_cli.report.console.tables import (
         audit,
         comparison,
         dataset,
@@ -23,14 +22,15 @@ if TYPE_CHECKING:
         models,
         training,
     )
+    from asc_cli.report.writers.predictions import Predictions
 
 HOMES = {
-    "Live": "live",
-    "Predictions": "predictions",
-    "recipe": "recipes",
-    "recipes": "recipes",
-    "show": "output",
-}  # else: tables
+    "Live": "console.live",
+    "Predictions": "writers.predictions",
+    "recipe": "console.recipes",
+    "recipes": "console.recipes",
+    "show": "console.output",
+}  # else: console.tables
 __all__ = [
     "Live",
     "Predictions",
@@ -49,4 +49,6 @@ __all__ = [
     "training",
 ]
 
-__getattr__ = catalog.lazy(__name__, {name: HOMES.get(name, "tables") for name in __all__})
+__getattr__ = catalog.lazy(
+    __name__, {name: f"asc_cli.report.{HOMES.get(name, 'console.tables')}" for name in __all__}
+)

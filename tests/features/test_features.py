@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asc_cli import catalog, store
-from asc_cli.errors import AscError
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
 from asc_cli.features import stream
+from asc_cli.frontend import store
 
 RATE = 22_050
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asc_cli import catalog
+from asc_cli.core import plugins as catalog
 from asc_cli.export import network
 from tests.conftest import tone
 

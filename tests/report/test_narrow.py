@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from asc_cli.report import output, tables
+from asc_cli.report.console import output, tables
 
 
 def compared() -> dict[str, Any]:
