@@ -68,18 +68,18 @@ def _onnx(
         raise AscError(
             f"export: needs the extra `onnx`: pip install 'asc-cli[onnx]' ({fault})"
         ) from fault
+    from asc_cli.export import frontends
     from asc_cli.export import int8 as eight
     from asc_cli.export import model as whole
 
     loaded = _model.load(found)
-    module = catalog.load("features", loaded.feature.name)
-    if not hasattr(module, "onnx"):
+    front_end = frontends.find(catalog.load("features", loaded.feature.name))
+    if front_end is None:
         raise AscError(
             f"export: {found.id} hears {loaded.feature.name}, which has no ONNX form: "
             f"features/{loaded.feature.name}.py needs a function onnx()"
         )
-    front_end = module.onnx(loaded.feature.sample_rate, **loaded.feature.parameters)
-    made = whole.build(loaded, front_end)
+    made = whole.build(loaded, front_end(loaded.feature.sample_rate, **loaded.feature.parameters))
     variants = [(target, made)]
     if int8:
         beside = target.with_name(f"{target.stem}.int8{target.suffix}")

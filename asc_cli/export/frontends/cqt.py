@@ -1,4 +1,4 @@
-"""_cqt.magnitudes, and their slices, in ONNX operators, for models that are taken elsewhere.
+"""The feature `cqt` in ONNX operators.
 
 Both of its sums are convolutions with a stride. The halving makes many samples at once, a channel
 each, as _cqt.halving does. Of less than a slice there is no frame, and asc stops with an error;
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asc_cli.features import _cqt
+from asc_cli.features import _cqt, cqt
 
 START = """
     n_given = Shape <start=1, end=2> (samples)
@@ -54,16 +54,33 @@ SLICES = """
 """
 
 
-def slices(
+def onnx(
+    sample_rate: int,
+    *,
+    slice_s: float,
+    f_min_hz: float,
+    bins_per_octave: int,
+    hop_samples: int,
+) -> tuple[str, dict[str, np.ndarray]]:
+    """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use."""
+    octaves = cqt.octaves(sample_rate, f_min_hz, bins_per_octave, hop_samples)
+    where = cqt.framing(
+        sample_rate,
+        slice_s=slice_s,
+        f_min_hz=f_min_hz,
+        bins_per_octave=bins_per_octave,
+        hop_samples=hop_samples,
+    )
+    shortest = cqt.shortest_samples(sample_rate, f_min_hz, bins_per_octave)
+    return _slices(octaves, where.hop_samples, shortest)
+
+
+def _slices(
     octaves: tuple[_cqt.Octave, ...],
     slice_samples: int,
     shortest_samples: int,
 ) -> tuple[str, dict[str, np.ndarray]]:
-    """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use.
-
-    The constants zero, one and last_axis are the caller's. Fewer samples than the shortest are
-    followed by zeros.
-    """
+    """The same from the octaves' filters; fewer samples than the shortest are followed by zeros."""
     top = octaves[0]
     F, hops = top.low + len(top.kernels), slice_samples // top.hop_samples
     constants = _constants(F, hops, slice_samples, shortest_samples)

@@ -1,4 +1,4 @@
-"""mfcc.extract in ONNX operators, for models that are taken elsewhere.
+"""The feature `mfcc` in ONNX operators.
 
     c[t, :] = the DCT-II's matrix times ln P[t, :], times 10 / ln 10
     Δ[t, :] = Σ_j K[t − s(t), j] c[s(t) + j, :]         ΔΔ likewise, with rows of its own
@@ -13,6 +13,11 @@ R recordings, T frames, C coefficients.
 from __future__ import annotations
 
 import numpy as np
+
+from asc_cli.export.frontends import spectrum
+from asc_cli.features._spectrum import hamming
+from asc_cli.features.log_mel import mel_filters
+from asc_cli.features.mfcc import framing
 
 CEPSTRA = "    {out} = MatMul (log_power, cosines)\n"
 DELTAS = """
@@ -39,13 +44,34 @@ DELTAS = """
 """
 
 
-def coefficients(
+def onnx(
+    sample_rate: int,
+    *,
+    n_mfcc: int,
+    n_mels: int,
+    frame_s: float,
+    hop_s: float,
+    n_fft: int,
+    f_min_hz: float,
+    f_max_hz: float | None,
+    deltas: bool,
+    delta_width: int,
+) -> tuple[str, dict[str, np.ndarray]]:
+    """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use."""
+    where = framing(sample_rate, frame_s=frame_s, hop_s=hop_s)
+    n_fft = max(n_fft, where.frame_samples + where.frame_samples % 2)
+    filters = mel_filters(sample_rate, n_fft, n_mels, f_min_hz, f_max_hz)
+    nodes, constants = spectrum.bands(
+        hamming(where.frame_samples), where.hop_samples, filters, log=True, out="log_power"
+    )
+    rest, more = _coefficients(n_mels, n_mfcc, delta_width if deltas else None)
+    return nodes + rest, constants | more
+
+
+def _coefficients(
     n_mels: int, n_mfcc: int, delta_width: int | None
 ) -> tuple[str, dict[str, np.ndarray]]:
-    """Nodes that make `frames` (R, T, F) of `log_power` (R, T, n_mels), and the constants they use.
-
-    The constants zero, one and last_axis are the caller's. delta_width: None for no differences.
-    """
+    """The same from `log_power` (R, T, n_mels); delta_width: None for no differences."""
     import scipy.fft
 
     cosines = scipy.fft.dct(np.eye(n_mels), axis=1, norm="ortho")[:, :n_mfcc]  # (n_mels, C)

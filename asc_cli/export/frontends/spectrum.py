@@ -1,4 +1,4 @@
-"""_spectrum.bands in ONNX operators, for models that are taken elsewhere.
+"""features/_spectrum.bands in ONNX operators: the spectrum of frames, summed in bands.
 
 The transform of a frame of L = a·b samples in two steps, each a matrix product, which is quicker
 and smaller than one product with an L × L matrix, and rounds less. With n = b n₁ + n₂ and
@@ -68,7 +68,7 @@ def bands(
 ) -> tuple[str, dict[str, np.ndarray]]:
     """Nodes that make `out` (R, T, F) of `samples` (R, N), and the constants they use.
 
-    The constants zero, one and last_axis are the caller's. log: ln max(·, 1e-10).
+    log: ln max(·, 1e-10).
     """
     L = 2 * (len(filters) - 1)
     a = max(d for d in range(1, math.isqrt(L) + 1) if L % d == 0)
