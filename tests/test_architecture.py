@@ -52,6 +52,14 @@ def package_holding(path: Path) -> str:
 
 def imports(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:
     """(line, package imported) of every import from asc_cli, wherever it stands in the file."""
+    for line, name in imported(tree, package):
+        top = name.split(".")[1]
+        known = (PACKAGE / top).is_dir() or (PACKAGE / f"{top}.py").is_file()
+        yield line, top if known else VERSION_FILE
+
+
+def imported(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of everything imported from asc_cli."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -61,12 +69,20 @@ def imports(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:
             names = [f"{base}.{alias.name}" for alias in node.names]
         else:
             continue
-        for name in names:
-            head, _, rest = name.partition(".")
-            if head == "asc_cli":
-                top = rest.split(".")[0]
-                known = (PACKAGE / top).is_dir() or (PACKAGE / f"{top}.py").is_file()
-                yield node.lineno, top if top and known else VERSION_FILE
+        yield from ((node.lineno, name) for name in names if name.startswith("asc_cli."))
+
+
+def file_of(name: str) -> Path:
+    """The file that an imported dotted name stands in: a module, or a package's __init__.py."""
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return file
+    return file_of(name.rpartition(".")[0])
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def package_of(path: Path) -> str:
@@ -81,8 +97,8 @@ def test_a_file_imports_only_what_the_table_allows_its_package(path: Path) -> No
     package = package_holding(path)
     assert package in TABLE, f"{package} has no row in {PAGE.name}: add one, on purpose"
     allowed = TABLE[package] | {package, VERSION_FILE}
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    strange = [(n, other) for n, other in imports(tree, package_of(path)) if other not in allowed]
+    named = imports(tree_of(path), package_of(path))
+    strange = [(n, other) for n, other in named if other not in allowed]
     assert not strange, (
         f"{path.relative_to(ROOT)} imports "
         + ", ".join(f"{other} (line {line})" for line, other in strange)
@@ -104,11 +120,23 @@ def test_a_package_may_import_only_what_stands_above_it_in_the_table() -> None:
     assert not {package: names for package, names in upward.items() if names}
 
 
+def test_no_two_files_import_each_other() -> None:
+    """However long the way round. asc_cli/__init__.py holds the version, and is left out."""
+    left = {
+        path: {file_of(name) for _, name in imported(tree_of(path), package_of(path))}
+        - {path, PACKAGE / "__init__.py"}
+        for path in FILES
+    }
+    while ends := {path for path, others in left.items() if not others & set(left)}:
+        left = {path: others for path, others in left.items() if path not in ends}
+    assert not left, f"these files import each other in a circle: {sorted(map(str, left))}"
+
+
 def test_only_the_catalogue_and_the_command_line_import_by_name() -> None:
     found = {
         path.relative_to(PACKAGE).as_posix()
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, (ast.Name, ast.Attribute))
         and ast.unparse(node) in ("importlib.import_module", "import_module", "__import__")
     }

@@ -7,30 +7,23 @@ from typing import TYPE_CHECKING
 from asc_cli.core import plugins as catalog
 
 if TYPE_CHECKING:
+    from asc_cli.report.console.datasets import audit, dataset, datasets
+    from asc_cli.report.console.evaluation import comparison, evaluation, extraction, training
     from asc_cli.report.console.live import Live
+    from asc_cli.report.console.models import exported, model, models
     from asc_cli.report.console.output import show
     from asc_cli.report.console.recipes import recipe, recipes
-    from asc_cli.report.console.tables import (
-        audit,
-        comparison,
-        dataset,
-        datasets,
-        evaluation,
-        exported,
-        extraction,
-        model,
-        models,
-        training,
-    )
     from asc_cli.report.writers.predictions import Predictions
 
-HOMES = {
-    "Live": "console.live",
-    "Predictions": "writers.predictions",
-    "recipe": "console.recipes",
-    "recipes": "console.recipes",
-    "show": "console.output",
-}  # else: console.tables
+MODULES = {
+    "console.datasets": ("audit", "dataset", "datasets"),
+    "console.evaluation": ("comparison", "evaluation", "extraction", "training"),
+    "console.live": ("Live",),
+    "console.models": ("exported", "model", "models"),
+    "console.output": ("show",),
+    "console.recipes": ("recipe", "recipes"),
+    "writers.predictions": ("Predictions",),
+}
 __all__ = [
     "Live",
     "Predictions",
@@ -50,5 +43,5 @@ __all__ = [
 ]
 
 __getattr__ = catalog.lazy(
-    __name__, {name: f"asc_cli.report.{HOMES.get(name, 'console.tables')}" for name in __all__}
+    __name__, {n: f"asc_cli.report.{module}" for module, names in MODULES.items() for n in names}
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from asc_cli.core.errors import AscError
-from asc_cli.report.console.tables import table
+from asc_cli.report.console.table import table
 
 NAMES = {
     "gap": "GAP@20 (20 best labels of every video, pooled)",

@@ -14,7 +14,7 @@ from asc_cli.core import paths as home
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models as registry
-from asc_cli.report.console.tables import evaluation
+from asc_cli.report.console.evaluation import evaluation
 from asc_cli.report.html.figures import reliability
 from asc_cli.report.writers.predictions import Predictions
 from tests.conftest import SMALL, Asc, tone, write

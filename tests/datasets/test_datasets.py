@@ -26,10 +26,10 @@ def test_labels_are_distinct(dataset: Dataset):
 
 
 def test_the_headline_is_a_metric(dataset: Dataset):
-    from asc_cli.report.console import tables
+    from asc_cli.report.console import table
     from asc_cli.video import report as videos
 
-    assert dataset.headline in {**tables.NAMES, **videos.NAMES}
+    assert dataset.headline in {**table.NAMES, **videos.NAMES}
 
 
 def test_published_counts_add_up(dataset: Dataset):

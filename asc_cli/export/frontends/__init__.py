@@ -19,7 +19,7 @@ def find(feature: ModuleType) -> Callable[..., tuple[str, dict[str, np.ndarray]]
     """The front end of a feature's module: its own function `onnx`, or ours; None without one."""
     from asc_cli.export.frontends import cqt, gammatone, log_mel, mel, mfcc
 
-    shipped = {
+    shipped: dict[str, Callable[..., tuple[str, dict[str, np.ndarray]]]] = {
         "cqt": cqt.onnx,
         "gammatone": gammatone.onnx,
         "log_mel": log_mel.onnx,

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from asc_cli.report.console.tables import table
+from asc_cli.report.console.table import table
 
 
 def complexity(costs: dict[str, Any]) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from asc_cli.report.console.tables import table
+from asc_cli.report.console.table import table
 
 SYSTEMS = {  # the rows of Table 1, in its order: what follows the dataset in a recipe's name
     "lstm": "vanilla LSTM",

@@ -10,7 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from asc_cli.report.console.output import printable
-from asc_cli.report.console.tables import BAR_CELLS, percent, table
+from asc_cli.report.console.table import BAR_CELLS, percent, table
 
 STRIP_CELLS = 60  # of a line: 10 minutes at 10 s each
 STRIP_LINES = 24  # at most; a cell stands for several parts of a longer recording

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asc_cli.core import atomic as files
-from asc_cli.report.console.tables import NAMES, figure, percent
+from asc_cli.report.console.table import NAMES, figure, percent
 from asc_cli.report.html import figures
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -103,9 +103,9 @@ class Predictions:
         """How many recordings of each scene, where a CSV says the rest; [] for one recording."""
         if not self.csv_file or len(self.rows) < 2:
             return []
-        from asc_cli.report.console import tables
+        from asc_cli.report.console.table import table
 
-        made = tables.table("", "scene", "recordings>")
+        made = table("", "scene", "recordings>")
         for scene, n in collections.Counter(row["scene"] for row in self.rows).most_common():
             made.add_row(scene, str(n))
         failed = f", {self.failed} bad" if self.failed else ""
