@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 
 if TYPE_CHECKING:
     from asc_cli.workflow import evaluate, extract, load_model, predict, train

@@ -15,8 +15,9 @@ from typing import Any
 
 import typer
 
-from asc_cli import catalog, recipe
 from asc_cli.cli import application
+from asc_cli.core import plugins as catalog
+from asc_cli.recipe import load as recipe
 
 REFERENCE = Path(__file__).parent / "reference"
 WRITTEN_BY = "<!-- Written by docs/generate.py; `make reference` writes it again. -->\n\n"

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 import asc_cli
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 from tests.conftest import ROOT, write
 from tests.test_export import registered
 

@@ -11,46 +11,55 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "asc_cli"
 PAGE = ROOT / "docs" / "architecture.md"
-VERSION_ROOM = "__init__"  # asc_cli/__init__.py: the version, which every room may import
-DYNAMIC = {"catalog.py", "cli/__init__.py"}  # the files that may import by name
+VERSION_FILE = "__init__"  # asc_cli/__init__.py: the version, which every package may import
+DYNAMIC = {"core/plugins.py", "cli/__init__.py"}  # the files that may import by name
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 def table(page: str) -> dict[str, set[str]]:
-    """Room → rooms it may import, from the table headed `room | what lives there | may import`."""
+    """Package → packages it may import, from the table headed `package | … | may import`."""
     lines = iter(page.splitlines())
     for line in lines:
-        if cells(line)[:1] == ["room"]:
+        if cells(line)[:1] == ["package"]:
             break
     next(lines)  # the rule below the header
     rows = {}
     for line in lines:
         if not line.startswith("|"):
             break
-        room, _, allowed = cells(line)
-        rows[room.strip("`").removesuffix(".py").rstrip("/")] = allowed
-    return {room: expanded(allowed, set(rows)) for room, allowed in rows.items()}
+        package, _, allowed = cells(line)
+        rows[package.strip("`").removesuffix(".py").rstrip("/")] = allowed
+    return {package: expanded(allowed, set(rows)) for package, allowed in rows.items()}
 
 
 def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def expanded(allowed: str, rooms: set[str]) -> set[str]:
-    """ "errors, files", "–" for none, or "all but cli" → names of rooms."""
+def expanded(allowed: str, packages: set[str]) -> set[str]:
+    """ "errors, files", "–" for none, or "all but cli" → names of packages."""
     named = {
         name.strip("` ").removesuffix(".py") for name in allowed.removeprefix("all but ").split(",")
     } - {"–"}
-    assert named <= rooms, f"the table allows rooms that it does not describe: {named - rooms}"
-    return rooms - named if allowed.startswith("all but ") else named
+    strange = named - packages
+    assert not strange, f"the table allows packages that it does not describe: {strange}"
+    return packages - named if allowed.startswith("all but ") else named
 
 
-def room_of(path: Path) -> str:
+def package_holding(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imports(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:
-    """(line, room) of every import from asc_cli, wherever it stands in the file."""
+    """(line, package imported) of every import from asc_cli, wherever it stands in the file."""
+    for line, name in imported(tree, package):
+        top = name.split(".")[1]
+        known = (PACKAGE / top).is_dir() or (PACKAGE / f"{top}.py").is_file()
+        yield line, top if known else VERSION_FILE
+
+
+def imported(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of everything imported from asc_cli."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -60,52 +69,74 @@ def imports(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:
             names = [f"{base}.{alias.name}" for alias in node.names]
         else:
             continue
-        for name in names:
-            head, _, rest = name.partition(".")
-            if head == "asc_cli":
-                room = rest.split(".")[0]
-                known = (PACKAGE / room).is_dir() or (PACKAGE / f"{room}.py").is_file()
-                yield node.lineno, room if room and known else VERSION_ROOM
+        yield from ((node.lineno, name) for name in names if name.startswith("asc_cli."))
+
+
+def file_of(name: str) -> Path:
+    """The file that an imported dotted name stands in: a module, or a package's __init__.py."""
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return file
+    return file_of(name.rpartition(".")[0])
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def package_of(path: Path) -> str:
     return ".".join(["asc_cli", *path.relative_to(PACKAGE).parent.parts])
 
 
-ROOMS = table(PAGE.read_text(encoding="utf-8"))
+TABLE = table(PAGE.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_file_imports_only_what_the_table_allows_its_room(path: Path) -> None:
-    room = room_of(path)
-    assert room in ROOMS, f"{room} has no row in {PAGE.name}: add one, on purpose"
-    allowed = ROOMS[room] | {room, VERSION_ROOM}
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    strange = [(n, other) for n, other in imports(tree, package_of(path)) if other not in allowed]
+def test_a_file_imports_only_what_the_table_allows_its_package(path: Path) -> None:
+    package = package_holding(path)
+    assert package in TABLE, f"{package} has no row in {PAGE.name}: add one, on purpose"
+    allowed = TABLE[package] | {package, VERSION_FILE}
+    named = imports(tree_of(path), package_of(path))
+    strange = [(n, other) for n, other in named if other not in allowed]
     assert not strange, (
         f"{path.relative_to(ROOT)} imports "
         + ", ".join(f"{other} (line {line})" for line, other in strange)
-        + f"; the table in docs/architecture.md allows {room}: {', '.join(sorted(allowed))}"
+        + f"; the table in docs/architecture.md allows {package}: {', '.join(sorted(allowed))}"
     )
 
 
-def test_every_row_is_a_room_that_exists() -> None:
-    assert set(ROOMS) == {room_of(path) for path in FILES}
+def test_every_row_is_a_package_that_exists() -> None:
+    assert set(TABLE) == {package_holding(path) for path in FILES}
 
 
-def test_the_table_has_no_circles() -> None:
-    """Data runs one way, so no two rooms may import each other, however long the way round."""
-    left = {room: set(allowed) - {room} for room, allowed in ROOMS.items()}
-    while ends := {room for room, allowed in left.items() if not allowed & set(left)}:
-        left = {room: allowed for room, allowed in left.items() if room not in ends}
-    assert not left, f"these rooms import each other in a circle: {sorted(left)}"
+def test_a_package_may_import_only_what_stands_above_it_in_the_table() -> None:
+    """So that no two packages import each other, however long the way round."""
+    order = list(TABLE)
+    upward = {
+        package: sorted(allowed - set(order[:n]) - {package})
+        for n, (package, allowed) in enumerate(TABLE.items())
+    }
+    assert not {package: names for package, names in upward.items() if names}
+
+
+def test_no_two_files_import_each_other() -> None:
+    """However long the way round. asc_cli/__init__.py holds the version, and is left out."""
+    left = {
+        path: {file_of(name) for _, name in imported(tree_of(path), package_of(path))}
+        - {path, PACKAGE / "__init__.py"}
+        for path in FILES
+    }
+    while ends := {path for path, others in left.items() if not others & set(left)}:
+        left = {path: others for path, others in left.items() if path not in ends}
+    assert not left, f"these files import each other in a circle: {sorted(map(str, left))}"
 
 
 def test_only_the_catalogue_and_the_command_line_import_by_name() -> None:
     found = {
         path.relative_to(PACKAGE).as_posix()
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, (ast.Name, ast.Attribute))
         and ast.unparse(node) in ("importlib.import_module", "import_module", "__import__")
     }
@@ -113,31 +144,31 @@ def test_only_the_catalogue_and_the_command_line_import_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "rooms"),
+    ("source", "packages"),
     [
-        ("import asc_cli.store", ["store"]),
-        ("from asc_cli import store, home", ["store", "home"]),
-        ("from asc_cli import __version__", [VERSION_ROOM]),
+        ("import asc_cli.frontend.store", ["frontend"]),
+        ("from asc_cli import core, frontend", ["core", "frontend"]),
+        ("from asc_cli import __version__", [VERSION_FILE]),
         ("from asc_cli.models.lstm import build", ["models"]),
-        ("def f():\n    from asc_cli.training import fit", ["training"]),
+        ("def f():\n    from asc_cli.training.descent import fit", ["training"]),
         ("class A:\n    def f(self):\n        import asc_cli.cli as c", ["cli"]),
-        ("if True:\n    from . import tables", ["report"]),
-        ("from ..scoring import score", ["scoring"]),
+        ("if True:\n    from . import console", ["report"]),
+        ("from ..evaluation import scoring", ["evaluation"]),
         ("import os, torch\nfrom pathlib import Path", []),
     ],
 )
 def test_imports_are_seen_wherever_and_however_they_are_written(
-    source: str, rooms: list[str]
+    source: str, packages: list[str]
 ) -> None:
-    found = [room for _, room in imports(ast.parse(source), "asc_cli.report")]
-    assert found == rooms
+    found = [package for _, package in imports(ast.parse(source), "asc_cli.report")]
+    assert found == packages
 
 
 def test_the_table_is_read_as_it_is_written() -> None:
     page = (
-        "text\n\n| room | what lives there | may import |\n|---|---|---|\n"
+        "text\n\n| package | what lives there | may import |\n|---|---|---|\n"
         "| `a.py` | x | – |\n| `b/` | y | a |\n| `c.py` | z | all but b |\n\nmore | text\n"
     )
     assert table(page) == {"a": set(), "b": {"a"}, "c": {"a", "c"}}
-    with pytest.raises(AssertionError, match=r"rooms that it does not describe: \{'d'\}"):
+    with pytest.raises(AssertionError, match=r"packages that it does not describe: \{'d'\}"):
         table(page.replace("| a |", "| d |"))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from asc_cli import audio
-from asc_cli.errors import FileFault
+from asc_cli.audio import decode as audio
+from asc_cli.core.errors import FileFault
 from tests.conftest import tone, write
 
 

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from asc_cli import predictions, recipe, registry, workflow
+from asc_cli import workflow
+from asc_cli.evaluation import predictions
+from asc_cli.recipe import load as recipe
+from asc_cli.registry import models as registry
 
 SEVEN = ("mfcc_gmm", "dnn_mel", "cnn_mel", "dnn_cqt", "sparse_nmf", "rnn_gam", "cnn_gam")
 
@@ -41,7 +44,7 @@ def test_a_staged_model_cut_short_ends_with_the_same_bits(
     system: str, toy_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     """Killed after an epoch of its network: the tree is grown again, the network goes on."""
-    from asc_cli import training
+    from asc_cli.training import descent as training
 
     chosen = recipe.load(f"toy_{system}")
     whole = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)

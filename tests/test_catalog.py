@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from asc_cli import catalog
-from asc_cli.errors import AscError
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
 
 
 def test_files_are_names():

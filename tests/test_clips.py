@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asc_cli import clips
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
+from asc_cli.frontend import clips
 
 PAPER_LITIS = clips.clipping(1.0, 0.5, 22_050, 1024, 220)
 PAPER_DCASE = clips.clipping(1.0, 0.5, 44_100, 1024, 220)

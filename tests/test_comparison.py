@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from asc_cli import comparison, intervals
-from asc_cli.errors import AscError
-from asc_cli.predictions import Predictions
+from asc_cli.core.errors import AscError
+from asc_cli.evaluation import comparison, intervals
+from asc_cli.evaluation.predictions import Predictions
 
 
 def made(labels, guesses, folds=None, files=None, groups=None) -> Predictions:

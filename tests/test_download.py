@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli import download
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import Archive
-from asc_cli.errors import AscError
-from asc_cli.unpack import ALWAYS_BYTES, unpack
+from asc_cli.protocol import download
+from asc_cli.protocol.archives import ALWAYS_BYTES, unpack
 
 
 def zipped(members: dict[str, bytes], mode: int = 0o100644) -> bytes:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli import catalog, recipe, registry, workflow
-from asc_cli.errors import AscError
+from asc_cli import workflow
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
+from asc_cli.recipe import load as recipe
+from asc_cli.registry import models as registry
 from tests.conftest import SMALL
 
 

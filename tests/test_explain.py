@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli import recipe, workflow
-from asc_cli.errors import AscError
-from asc_cli.report.canvas import legible
-from asc_cli.report.explanation import MOST_BOXES, _title, boxes, draw
-from asc_cli.workflow import _explain
+from asc_cli import workflow
+from asc_cli.core.errors import AscError
+from asc_cli.inference import explain as _explain
+from asc_cli.recipe import load as recipe
+from asc_cli.report.figures.canvas import legible
+from asc_cli.report.figures.explanation import MOST_BOXES, _title, boxes, draw
 from tests.conftest import SMALL, Asc, write
 
 SECONDS = 2.3

@@ -10,11 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from asc_cli import audio, catalog, clips, recipe, registry, store, workflow
-from asc_cli.errors import AscError
-from asc_cli.export import whole
-from asc_cli.features import log_mel
-from asc_cli.workflow import _fold, _model, _windows
+from asc_cli import workflow
+from asc_cli.audio import decode as audio
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
+from asc_cli.export import frontends
+from asc_cli.export import model as whole
+from asc_cli.export.frontends import log_mel
+from asc_cli.frontend import clips, store
+from asc_cli.inference import engine as _windows
+from asc_cli.inference import ensemble as _model
+from asc_cli.recipe import load as recipe
+from asc_cli.registry import models as registry
+from asc_cli.training import fold as _fold
 from tests.conftest import SMALL, tone, write
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
@@ -228,8 +236,15 @@ def test_what_cannot_be_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(AscError, match="--check .*none.wav: there is no such file"):
         workflow.export(name, "onnx", tmp_path / "m.onnx", check=[tmp_path / "none.wav"])
     assert not (tmp_path / "m.onnx").exists()
-    monkeypatch.delattr(log_mel, "onnx")
+    monkeypatch.setattr(frontends, "find", lambda feature: None)
     with pytest.raises(
         AscError, match="hears log_mel, which has no ONNX form: features/log_mel.py"
     ):
         workflow.export(name, "onnx", tmp_path / "c.onnx")
+
+
+def test_a_feature_s_own_front_end_comes_first(monkeypatch: pytest.MonkeyPatch):
+    feature = catalog.load("features", "log_mel")
+    assert frontends.find(feature) is log_mel.onnx
+    monkeypatch.setattr(feature, "onnx", lambda sample_rate: ("", {}), raising=False)
+    assert frontends.find(feature) is feature.onnx

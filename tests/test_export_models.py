@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli import catalog, recipe, workflow
+from asc_cli import workflow
+from asc_cli.core import plugins as catalog
+from asc_cli.recipe import load as recipe
 from tests.conftest import write
 from tests.markdown import ROOT
 

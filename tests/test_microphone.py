@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from asc_cli import microphone
-from asc_cli.errors import AscError, FileFault
+from asc_cli.audio import microphone
+from asc_cli.core.errors import AscError, FileFault
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli import recipe, registry, report, workflow
-from asc_cli.errors import AscError
+from asc_cli import report, workflow
+from asc_cli.core.errors import AscError
+from asc_cli.recipe import load as recipe
+from asc_cli.registry import models as registry
 from tests.conftest import SMALL, Asc, tone, write
 
 
@@ -130,7 +132,7 @@ def test_the_members_probabilities_are_averaged(trained: Path, tmp_path: Path):
 
 def test_it_says_what_the_fold_s_predictions_said(trained: Path, toy_root: Path):
     """The file path and the training path give one answer."""
-    from asc_cli import predictions
+    from asc_cli.evaluation import predictions
 
     run = workflow.evaluate("toy_lstm")["run"]
     said = predictions.read(Path(run) / "fold01/predictions.csv")
@@ -179,7 +181,7 @@ def test_damaged_weights_say_so(trained: Path, tmp_path: Path, monkeypatch):
 
 
 def test_a_model_of_other_feature_code_is_refused(trained: Path, tmp_path: Path, monkeypatch):
-    from asc_cli import catalog
+    from asc_cli.core import plugins as catalog
 
     path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
     monkeypatch.setattr(catalog, "version", lambda name: 99)

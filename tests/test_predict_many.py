@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from asc_cli import home, workflow
-from asc_cli.errors import AscError
-from asc_cli.workflow import _predict, _windows
-from asc_cli.workflow._journal import Journal, stamp
+from asc_cli import workflow
+from asc_cli.core import paths as home
+from asc_cli.core.errors import AscError
+from asc_cli.inference import engine as _windows
+from asc_cli.inference import predict as _predict
+from asc_cli.inference.journal import Journal, stamp
 from tests.conftest import ROOT, Asc, command, write
 from tests.test_export import registered
 

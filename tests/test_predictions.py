@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli import predictions
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
+from asc_cli.evaluation import predictions
 
 TWO = predictions.Predictions(
     ("bus", "cafe/restaurant"),

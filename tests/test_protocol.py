@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli import catalog, protocol
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import esc10 as esc10_dataset
 from asc_cli.datasets import table, tut2016
-from asc_cli.errors import AscError
+from asc_cli.protocol import audit as protocol
 from tests.datasets.shaped import make_tut2016
 
 

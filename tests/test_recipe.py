@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli import catalog, recipe
-from asc_cli.errors import AscError
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
+from asc_cli.recipe import load as recipe
 
 SHIPPED = catalog.recipe_names()
 

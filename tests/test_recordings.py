@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli import recordings
-from asc_cli.errors import AscError
+from asc_cli.audio import inputs as recordings
+from asc_cli.core.errors import AscError
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli import home as places
-from asc_cli import registry
-from asc_cli.errors import AscError
+from asc_cli.core import paths as places
+from asc_cli.core.errors import AscError
+from asc_cli.registry import models as registry
 
 
 def card(created: str = "2026-01-01T00:00:00+00:00") -> dict:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from asc_cli import recipe, workflow
+from asc_cli import workflow
+from asc_cli.recipe import load as recipe
 from tests.conftest import SMALL
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

@@ -7,8 +7,9 @@ import re
 import pytest
 from rich.console import Console
 
-from asc_cli import catalog, recipe
-from asc_cli.report import recipes as tables
+from asc_cli.core import plugins as catalog
+from asc_cli.recipe import load as recipe
+from asc_cli.report.console import recipes as tables
 
 SOURCED = [n for n in catalog.recipe_names() if recipe.load(n).settings["source"]]
 BASELINES = [n for n in SOURCED if recipe.load(n).stream is None]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli import files, recipe, workflow
+from asc_cli import workflow
+from asc_cli.core import atomic as files
+from asc_cli.recipe import load as recipe
 
 
 def finished(home: Path, name: str, text: str, n_folds: int, error: float) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from asc_cli import intervals, scoring
-from asc_cli.predictions import Predictions
+from asc_cli.evaluation import intervals, scoring
+from asc_cli.evaluation.predictions import Predictions
 
 
 def made(labels, guesses, C=3, folds=None, groups=None, sure=0.8) -> Predictions:

@@ -10,9 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from asc_cli import calibration, complexity, recipe, validation, workflow
+from asc_cli import workflow
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import Recording
-from asc_cli.errors import AscError
+from asc_cli.evaluation import calibration, complexity
+from asc_cli.protocol import holdout as validation
+from asc_cli.recipe import load as recipe
 from tests.conftest import SMALL
 
 

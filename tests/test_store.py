@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from asc_cli import catalog, index, recipe, store, workflow
-from asc_cli.errors import AscError, FileFault
+from asc_cli import workflow
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError, FileFault
+from asc_cli.frontend import index, store
+from asc_cli.recipe import load as recipe
 from tests.conftest import tone, write
 
 N = 6

@@ -17,10 +17,15 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from asc_cli import files, recipe, registry, video_metrics, workflow
-from asc_cli import home as homes
-from asc_cli.datasets import _yt8m_records, yt8m, yt8m_toy
-from asc_cli.errors import AscError
+from asc_cli import workflow
+from asc_cli.core import atomic as files
+from asc_cli.core import paths as homes
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import yt8m, yt8m_toy
+from asc_cli.datasets._yt8m import records as _yt8m_records
+from asc_cli.recipe import load as recipe
+from asc_cli.registry import models as registry
+from asc_cli.video import metrics as video_metrics
 from tests.conftest import ROOT, command, write
 from tests.test_export import registered
 
@@ -297,7 +302,7 @@ def test_damaged_records_are_named_counted_and_exit_3(shards: Path, tmp_path: Pa
 def test_shards_that_are_not_the_recipe_s_are_said(shards: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(AscError, match=r"not one whole video .* has an rgb frame of 24 bytes; 23"):
         workflow.train(small("yt8m_toy_lstm", "stream.rgb=23"), data=tiny(shards))
-    from asc_cli.workflow import _videos
+    from asc_cli.video import predict as _videos
 
     monkeypatch.setattr(_videos, "TOO_MANY", 5)
     with pytest.raises(AscError, match=r"5 damaged records; are these .* The first: .* at byte 0"):

@@ -12,10 +12,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from asc_cli import stream_training
+from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch
-from asc_cli.errors import AscError
 from asc_cli.models import lstm_video
+from asc_cli.video import descent as stream_training
 
 C, F, T, B = 4, 6, 5, 8
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli import predictions, report, submission
+from asc_cli import report
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import Listing, Recording, Split
-from asc_cli.errors import AscError
+from asc_cli.evaluation import predictions, submission
 
 SCENES = ("bus", "park", "tram")
 RECORDINGS = tuple(Recording(f"{i}.wav", SCENES[i % 3], group=f"g{i}") for i in range(6))

@@ -10,8 +10,9 @@ import threadpoolctl
 import torch
 from torch import nn
 
-from asc_cli import clips, training
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
+from asc_cli.frontend import clips
+from asc_cli.training import descent as training
 
 
 class Net(nn.Module):
@@ -109,7 +110,7 @@ def test_the_penalty_is_on_weights_not_biases():
 
 
 def test_one_step_is_adam_on_the_loss_with_the_penalty(data, tmp_path: Path):
-    """Against the formula at the top of training.py, written out."""
+    """Against the formula at the top of training/descent.py, written out."""
     made, labels = data
     torch.manual_seed(0)
     ours = nn.Sequential(nn.Flatten(), nn.Linear(32, 2))

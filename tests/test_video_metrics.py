@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from asc_cli.errors import AscError
-from asc_cli.video_metrics import Streaming, best
+from asc_cli.core.errors import AscError
+from asc_cli.video.metrics import Streaming, best
 
 
 def scored(probabilities, truth):

@@ -15,8 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli import pack, predictions, recipe, registry, workflow
-from asc_cli.errors import AscError
+from asc_cli import workflow
+from asc_cli.core.errors import AscError
+from asc_cli.evaluation import predictions
+from asc_cli.frontend import pack
+from asc_cli.recipe import load as recipe
+from asc_cli.registry import models as registry
 from tests.conftest import ROOT, SMALL, Asc, command, settings, tone, write
 
 KILLS = 4

@@ -17,8 +17,9 @@ from typing import Annotated, Any
 
 import typer
 
-from asc_cli import __version__, catalog
-from asc_cli.errors import AscError
+from asc_cli import __version__
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
 
 ORDER = (
     "demo",

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _complete
-from asc_cli.errors import AscError
+from asc_cli.cli import _completion as _complete
+from asc_cli.core.errors import AscError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program.")]
 Data = Annotated[

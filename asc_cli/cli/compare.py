@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _complete
+from asc_cli.cli import _completion as _complete
 from asc_cli.cli._options import Json
 
 
@@ -38,7 +38,7 @@ def command(
 
     compared = workflow.compare(runs)
     if curves:
-        from asc_cli.report.curves import draw
+        from asc_cli.report.figures.curves import draw
 
         draw(compared, curves)
     report.show(compared, report.comparison, as_json)

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from asc_cli.cli import _complete
+from asc_cli.cli import _completion as _complete
 from asc_cli.cli._options import Data, Json, Subset
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 
 Name = Annotated[
     str,
@@ -24,7 +24,9 @@ def list_(as_json: Json = False) -> None:
 
     Example: **asc datasets list**
     """
-    from asc_cli import catalog, home, report
+    from asc_cli import report
+    from asc_cli.core import paths as home
+    from asc_cli.core import plugins as catalog
 
     rows = []
     for name in catalog.names("datasets"):
@@ -49,7 +51,9 @@ def show(name: Name, as_json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from asc_cli import catalog, home, report
+    from asc_cli import report
+    from asc_cli.core import paths as home
+    from asc_cli.core import plugins as catalog
 
     dataset = asdict(catalog.load("datasets", name).DATASET)
     report.show({**dataset, "looked_for_in": str(home.data() / name)}, report.dataset, as_json)
@@ -67,7 +71,7 @@ def check(name: Name, data: Data = None, subset: Subset = None, as_json: Json = 
     Example: **asc datasets check table --data recordings.csv**
     """
     from asc_cli import report, workflow
-    from asc_cli.cli import _screen
+    from asc_cli.cli import _progress as _screen
 
     with _screen.counting("recordings") as progress:
         source, findings = workflow.audit(name, data, subset, progress)
@@ -102,8 +106,11 @@ def download(
 
     Example: **asc datasets download tut2016 --output /data/tut2016**
     """  # fmt: skip
-    from asc_cli import catalog, download, home, report
-    from asc_cli.cli import _screen
+    from asc_cli import report
+    from asc_cli.cli import _progress as _screen
+    from asc_cli.core import paths as home
+    from asc_cli.core import plugins as catalog
+    from asc_cli.protocol import download
 
     dataset = catalog.load("datasets", name).DATASET
     if not dataset.archives:
@@ -153,8 +160,8 @@ def make(
 
     Example: **asc datasets make yt8m-toy**
     """
-    from asc_cli import home
-    from asc_cli.cli import _screen
+    from asc_cli.cli import _progress as _screen
+    from asc_cli.core import paths as home
     from asc_cli.datasets import toy, yt8m_toy
 
     which = name.replace("-", "_")

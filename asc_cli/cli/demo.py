@@ -29,11 +29,11 @@ def command(
     """
     import os
 
-    from asc_cli import recipe as recipes
     from asc_cli import report, workflow
-    from asc_cli.cli import _screen
+    from asc_cli.cli import _progress as _screen
+    from asc_cli.core.paths import data
     from asc_cli.datasets import toy
-    from asc_cli.home import data
+    from asc_cli.recipe import load as recipes
 
     if home:
         os.environ["ASC_HOME"] = str(home.absolute())

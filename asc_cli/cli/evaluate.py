@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _complete
+from asc_cli.cli import _completion as _complete
 from asc_cli.cli._options import Data, Folds, Jobs, Json, Subset
 
 
@@ -50,9 +50,9 @@ def command(
     Example: **asc evaluate theirs.csv --dataset tut2016 --json**
     """
     from asc_cli import report, workflow
-    from asc_cli.cli import _screen
+    from asc_cli.cli import _progress as _screen
     from asc_cli.cli._options import numbers
-    from asc_cli.report import videos
+    from asc_cli.video import report as videos
 
     with _screen.counting("recordings") as progress:
         result = workflow.evaluate(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _complete
+from asc_cli.cli import _completion as _complete
 from asc_cli.cli._options import Json
 
 
@@ -46,7 +46,8 @@ def command(
 
     Example: **asc export toy_lstm --format hub --output to-upload**
     """
-    from asc_cli import recordings, report, workflow
+    from asc_cli import report, workflow
+    from asc_cli.audio import inputs as recordings
 
     made = workflow.export(
         model, format, output, int8=int8, check=recordings.find(check or [])

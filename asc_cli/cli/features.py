@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _complete
+from asc_cli.cli import _completion as _complete
 from asc_cli.cli._options import Data, Jobs, Json, Set, Subset
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 
 PAPERS = {"features": {"name": "log_mel"}, "model": {"name": "lstm"}}  # what --recipe replaces
 
@@ -45,9 +45,10 @@ def command(
 
     Example: **asc features --dataset esc10 --data ~/ESC-10 --set features.n_mels=128**
     """
-    from asc_cli import catalog, report, workflow
-    from asc_cli import recipe as recipes
-    from asc_cli.cli import _screen
+    from asc_cli import report, workflow
+    from asc_cli.cli import _progress as _screen
+    from asc_cli.core import plugins as catalog
+    from asc_cli.recipe import load as recipes
 
     if recipe is None and dataset is None and data is None:
         raise AscError("features: --dataset NAME, --data PATH or --recipe RECIPE was expected")

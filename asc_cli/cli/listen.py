@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from asc_cli.cli._options import Fold, Model, Threshold
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 
 
 def command(
@@ -36,7 +36,8 @@ def command(
 
     Example: **ffmpeg -i clip.wav -f s16le -ac 1 -ar 44100 - | asc listen - --rate 44100**
     """
-    from asc_cli import microphone, report, workflow
+    from asc_cli import report, workflow
+    from asc_cli.audio import microphone
 
     if source not in (None, "-"):
         raise AscError(f"listen {source}: - or nothing was expected; for a file use asc predict")

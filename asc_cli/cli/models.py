@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from asc_cli.cli import _complete
+from asc_cli.cli import _completion as _complete
 from asc_cli.cli._options import Json
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 
 NONE_YET = "no models yet; asc train RECIPE, asc models import FILE or asc demo makes one"
 Reference = Annotated[
@@ -22,8 +22,9 @@ def list_(as_json: Json = False) -> None:
 
     Example: **asc models list**
     """
-    from asc_cli import registry, report
-    from asc_cli.cli import _screen
+    from asc_cli import report
+    from asc_cli.cli import _progress as _screen
+    from asc_cli.registry import models as registry
 
     known = registry.models()
     default = registry.find().id if known else None
@@ -49,7 +50,8 @@ def show(
 
     Example: **asc models show toy_lstm --limit dcase2024**
     """
-    from asc_cli import registry, report, workflow
+    from asc_cli import report, workflow
+    from asc_cli.registry import models as registry
 
     found = registry.find(model)
     costs = workflow.costs(found, limit)
@@ -64,7 +66,7 @@ def use(model: Reference, as_json: Json = False) -> None:
 
     Example: **asc models use toy_lstm@1**
     """
-    from asc_cli import registry
+    from asc_cli.registry import models as registry
 
     _say(_row(registry.use(model)), as_json)
 
@@ -74,7 +76,7 @@ def remove(model: Reference, as_json: Json = False) -> None:
 
     Example: **asc models remove toy_lstm@1**
     """
-    from asc_cli import registry
+    from asc_cli.registry import models as registry
 
     versions = [known.id for known in registry.models() if known.card["name"] == model]
     if len(versions) > 1:
@@ -91,7 +93,7 @@ def export(
 
     Example: **asc models export toy_lstm toy.zip**
     """
-    from asc_cli import registry
+    from asc_cli.registry import models as registry
 
     _say({**_row(registry.export(model, file)), "file": str(file)}, as_json)
 
@@ -104,7 +106,7 @@ def import_(
 
     Example: **asc models import toy.zip**
     """
-    from asc_cli import registry
+    from asc_cli.registry import models as registry
 
     _say(_row(registry.import_file(file)), as_json)
 

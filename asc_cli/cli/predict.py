@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from asc_cli.cli import _screen
+from asc_cli.cli import _progress as _screen
 from asc_cli.cli._options import Fold, Jobs, Model, Threshold
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 
 SCENES, LABELS = 3, 20  # shown of each recording, of each video
 
@@ -90,7 +90,8 @@ def command(
 
     Example: **asc predict --model yt8m_ta_sa test00.tfrecord --csv labels.csv**
     """
-    from asc_cli import recordings, report, workflow
+    from asc_cli import report, workflow
+    from asc_cli.audio import inputs as recordings
 
     if recordings.STDIN in map(str, (csv, audacity, embeddings, explain)):
         raise AscError("predict: output goes into files, not into -; for stdout there is --json")
@@ -149,8 +150,9 @@ def _label(
     unused: dict[str, Any],
 ) -> None:
     """The labels of videos in shards."""
-    from asc_cli import recordings, workflow
-    from asc_cli.report import videos
+    from asc_cli import workflow
+    from asc_cli.audio import inputs as recordings
+    from asc_cli.video import report as videos
 
     if given := [option for option, value in unused.items() if value is not None]:
         raise AscError(f"{given[0]}: of scenes in recordings; this model labels whole videos")
@@ -169,7 +171,7 @@ def _label(
 def _explained(path: Path, model: str | None, fold: int | None, picture: Path) -> dict[str, Any]:
     """Draw the picture; what `--json` says of it."""
     from asc_cli import workflow
-    from asc_cli.report.explanation import draw
+    from asc_cli.report.figures.explanation import draw
 
     explanation = workflow.explain(path, model=model, fold=fold)
     draw(explanation, picture)
@@ -179,7 +181,7 @@ def _explained(path: Path, model: str | None, fold: int | None, picture: Path) -
 @contextlib.contextmanager
 def _found(named: list[str]) -> Iterator[tuple[list[Path], dict[str, str]]]:
     """The files to hear, and the names of those that are called something else."""
-    from asc_cli import recordings
+    from asc_cli.audio import inputs as recordings
 
     piped = Path("/dev/stdin")
     named = [recordings.STDIN if Path(n) == piped and piped.is_fifo() else n for n in named]

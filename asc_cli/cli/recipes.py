@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _complete
+from asc_cli.cli import _completion as _complete
 from asc_cli.cli._options import Json, Set
 
 
@@ -19,8 +19,9 @@ def list_(as_json: Json = False) -> None:
 
     Example: **asc recipes list**
     """
-    from asc_cli import catalog, report, workflow
-    from asc_cli import recipe as recipes
+    from asc_cli import report, workflow
+    from asc_cli.core import plugins as catalog
+    from asc_cli.recipe import load as recipes
 
     rows = []
     for name in catalog.recipe_names():
@@ -57,8 +58,8 @@ def show(
 
     Example: **asc recipes show my.yaml --set training.epochs=5**
     """
-    from asc_cli import recipe as recipes
     from asc_cli import report
+    from asc_cli.recipe import load as recipes
 
     loaded = recipes.load(recipe, set or [])
     report.show(loaded.settings, report.recipe, as_json)
@@ -69,7 +70,7 @@ def schema() -> None:
 
     Example: **asc recipes schema > recipe.schema.json**
     """
-    from asc_cli import recipe as recipes
+    from asc_cli.recipe import load as recipes
 
     print(json.dumps(recipes.schema(), indent=2, ensure_ascii=False))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _complete
+from asc_cli.cli import _completion as _complete
 from asc_cli.cli._options import Json
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _complete
+from asc_cli.cli import _completion as _complete
 from asc_cli.cli._options import Data, Folds, Jobs, Json, Set, Subset
 
 
@@ -39,11 +39,11 @@ def command(
 
     Example: **asc train recipes/yt8m_ta_sa.yaml --data ~/yt8m --jobs 4**
     """
-    from asc_cli import recipe as recipes
     from asc_cli import report, workflow
-    from asc_cli.cli import _screen
+    from asc_cli.cli import _progress as _screen
     from asc_cli.cli._options import numbers
-    from asc_cli.report import videos
+    from asc_cli.recipe import load as recipes
+    from asc_cli.video import report as videos
 
     chosen = recipes.load(
         recipe, [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli.datasets import Archive, Baseline, Dataset, Listing, Recording, _folds
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import Archive, Baseline, Dataset, Listing, Recording
+from asc_cli.datasets._formats import folds as _folds
 
 DATASET = Dataset(
     name="esc10",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli.datasets import Archive, Baseline, Dataset, Listing, Recording, _folds, _lists
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import Archive, Baseline, Dataset, Listing, Recording
+from asc_cli.datasets._formats import folds as _folds
+from asc_cli.datasets._formats import lists as _lists
 
 DATASET = Dataset(
     name="esc50",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from asc_cli.datasets import Baseline, Dataset, Listing, Recording, Split, _lists
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import Baseline, Dataset, Listing, Recording, Split
+from asc_cli.datasets._formats import lists as _lists
 
 SIZES = {
     "avion": 23,

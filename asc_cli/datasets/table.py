@@ -6,9 +6,11 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from asc_cli import audio
-from asc_cli.datasets import Dataset, Listing, Recording, Split, _folds, _lists
-from asc_cli.errors import AscError
+from asc_cli.audio import decode as audio
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import Dataset, Listing, Recording, Split
+from asc_cli.datasets._formats import folds as _folds
+from asc_cli.datasets._formats import lists as _lists
 
 DATASET = Dataset(
     name="table",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from asc_cli.datasets import Baseline, Dataset, _tau, _zenodo
+from asc_cli.datasets import Baseline, Dataset
+from asc_cli.datasets._formats import tau as _tau
+from asc_cli.datasets._formats import zenodo as _zenodo
 
 DATASET = Dataset(
     name="tau2019",

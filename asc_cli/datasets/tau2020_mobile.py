@@ -5,7 +5,9 @@ Devices a, b, c, s1, s2, s3 are trained and tested on; s4, s5, s6 are tested on 
 
 from __future__ import annotations
 
-from asc_cli.datasets import Baseline, Dataset, _tau, _zenodo
+from asc_cli.datasets import Baseline, Dataset
+from asc_cli.datasets._formats import tau as _tau
+from asc_cli.datasets._formats import zenodo as _zenodo
 
 DATASET = Dataset(
     name="tau2020_mobile",

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli.datasets import Archive, Baseline, Dataset, Listing, _tau, _zenodo
+from asc_cli.datasets import Archive, Baseline, Dataset, Listing
+from asc_cli.datasets._formats import tau as _tau
+from asc_cli.datasets._formats import zenodo as _zenodo
 
 SPLITS = "https://github.com/CPJKU/dcase2024_task1_baseline/releases/download/files"
 SUBSETS = ((5, 6980), (10, 13_960), (25, 34_900), (50, 69_800), (100, None))  # 100 is about 139 620

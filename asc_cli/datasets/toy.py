@@ -7,7 +7,8 @@
     <root>/evaluation_setup/fold{1..4}_test.txt      path only
     <root>/error.txt                                 empty: made-up audio has no faults
 
-Scenes, names and lists are those of the real set; only the sound is invented (_toy_scenes.py).
+Scenes, names and lists are those of the real set; only the sound is invented
+(_synthetic/scenes.py).
 A name is <location>_<start>_<end>. Real segments last 30 s, so segment k is always called
 <location>_<30 k>_<30 (k + 1)>, however many seconds of audio are made for it.
 """
@@ -19,11 +20,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from asc_cli import files
-from asc_cli.datasets import _lists, tut2016
-from asc_cli.datasets._toy_scenes import SCENES, VERSION, record
-from asc_cli.datasets._toy_textures import SAMPLE_RATE
-from asc_cli.errors import AscError
+from asc_cli.core import atomic as files
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import tut2016
+from asc_cli.datasets._formats import lists as _lists
+from asc_cli.datasets._synthetic.scenes import SCENES, VERSION, record
+from asc_cli.datasets._synthetic.textures import SAMPLE_RATE
 
 DATASET = replace(
     tut2016.DATASET,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli.datasets import Baseline, Dataset, Listing, Recording, Split, _lists, _zenodo
+from asc_cli.datasets import Baseline, Dataset, Listing, Recording, Split
+from asc_cli.datasets._formats import lists as _lists
+from asc_cli.datasets._formats import zenodo as _zenodo
 
 DATASET = Dataset(
     name="tut2016",

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from asc_cli.datasets import Baseline, _zenodo, tut2016
+from asc_cli.datasets import Baseline, tut2016
+from asc_cli.datasets._formats import zenodo as _zenodo
 
 DATASET = replace(
     tut2016.DATASET,

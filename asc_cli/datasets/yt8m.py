@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import Dataset, Listing
-from asc_cli.datasets._yt8m_stream import Fault, Order, Stream
-from asc_cli.datasets._yt8m_videos import LEVELS, Layout, Video, parse
-from asc_cli.errors import AscError
+from asc_cli.datasets._yt8m.stream import Fault, Order, Stream
+from asc_cli.datasets._yt8m.videos import LEVELS, Layout, Video, parse
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -24,11 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli import files
+from asc_cli.core import atomic as files
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import yt8m
-from asc_cli.datasets._yt8m_videos import protocol_buffers
+from asc_cli.datasets._yt8m.videos import protocol_buffers
 from asc_cli.datasets.yt8m import fingerprint, read, shards
-from asc_cli.errors import AscError
 
 STREAMED = True
 EVENTS = 4

@@ -12,8 +12,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from asc_cli import files
-from asc_cli.errors import AscError
+from asc_cli.core import atomic as files
+from asc_cli.core.errors import AscError
 
 KEYS = ("format", "name", "version", "created", "labels", "feature", "recipe", "folds",
         "metrics", "dataset", "packages")  # fmt: skip

@@ -1,6 +1,6 @@
 """The attention LSTMs of models/lstm.py as one ONNX Scan over time: small, quick, exact.
 
-The equations are models/lstm.py's, the step recurrence_steps.step's. `x` (B, T, F) and `mask`
+The equations are models/lstm.py's, the step _recurrence.reference.step's. `x` (B, T, F) and `mask`
 (B, T) go in, `logits` (B, C) come out; a masked frame leaves the state as it is and has α = 0.
 """
 

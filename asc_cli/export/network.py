@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 from asc_cli.export import lstm
 
 OPSET = 20

@@ -6,11 +6,8 @@ A feature module has
     extract(samples, sample_rate, **parameters) -> (T, F) float32
     framing(sample_rate, **parameters) -> Framing
 
-and, so that models on it can be taken elsewhere, perhaps
-
-    onnx(sample_rate, **parameters) -> (nodes in ONNX's text, their constants)
-
-that read `samples` (R, N) and write `frames` (R, T, F).
+and, so that models on it can be exported, perhaps a front end as export/frontends/ describes it:
+there in a file of the same name, or in its own as a function `onnx`.
 
 N samples give T = 1 + (N - frame_samples) // hop_samples frames; frame t covers the samples from
 t · hop_samples on. `context_frames` says how many neighbours on each side a frame depends on
@@ -27,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from asc_cli.features import Framing, _cqt, _cqt_onnx
+from asc_cli.features import Framing, _cqt
 
 VERSION = 2  # 2: zeros give zeros, whatever is near them
 HANN_BANDWIDTH = 1.50018310546875  # bins of a Hann window, librosa.filters.window_bandwidth
@@ -57,26 +57,6 @@ def framing(
     slice_samples = max(1, round(slice_s * sample_rate / hop_samples)) * hop_samples
     reach = longest_samples(sample_rate, f_min_hz, bins_per_octave) / 2
     return Framing(slice_samples, slice_samples, 1 + math.ceil(reach / slice_samples))
-
-
-def onnx(
-    sample_rate: int,
-    *,
-    slice_s: float = 0.5,
-    f_min_hz: float = 27.5,
-    bins_per_octave: int = 24,
-    hop_samples: int = 512,
-) -> tuple[str, dict[str, np.ndarray]]:
-    """`extract` in ONNX operators."""
-    where = framing(
-        sample_rate, slice_s=slice_s, f_min_hz=f_min_hz,
-        bins_per_octave=bins_per_octave, hop_samples=hop_samples,
-    )  # fmt: skip
-    return _cqt_onnx.slices(
-        octaves(sample_rate, f_min_hz, bins_per_octave, hop_samples),
-        where.hop_samples,
-        shortest_samples(sample_rate, f_min_hz, bins_per_octave),
-    )
 
 
 def octaves(

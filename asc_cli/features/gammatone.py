@@ -17,7 +17,7 @@ import functools
 
 import numpy as np
 
-from asc_cli.features import Framing, _spectrum_onnx
+from asc_cli.features import Framing
 from asc_cli.features._spectrum import FLOOR, bands, bin_centres_hz, hann
 
 VERSION = 2  # 2: odd frames are padded to an even n_fft
@@ -48,20 +48,6 @@ def framing(
     sample_rate: int, *, frame_samples: int = 1024, hop_samples: int = 512, **_: object
 ) -> Framing:
     return Framing(frame_samples, hop_samples)
-
-
-def onnx(
-    sample_rate: int,
-    *,
-    n_bands: int = 64,
-    frame_samples: int = 1024,
-    hop_samples: int = 512,
-    f_min_hz: float = 50.0,
-    f_max_hz: float | None = None,
-) -> tuple[str, dict[str, np.ndarray]]:
-    """`extract` in ONNX operators."""
-    filters = gammatone_filters(sample_rate, frame_samples, n_bands, f_min_hz, f_max_hz)
-    return _spectrum_onnx.bands(hann(frame_samples), hop_samples, filters, log=True)
 
 
 @functools.lru_cache(maxsize=8)

@@ -15,7 +15,7 @@ import functools
 
 import numpy as np
 
-from asc_cli.features import Framing, _spectrum_onnx
+from asc_cli.features import Framing
 from asc_cli.features._spectrum import FLOOR, bands, bin_centres_hz, hann
 
 VERSION = 2  # 2: odd frames are padded to an even n_fft
@@ -57,20 +57,6 @@ def centres_hz(
 ) -> np.ndarray:  # -> (n_mels,)
     """Frequency at the peak of each band's triangle."""
     return _points_hz(sample_rate, n_mels, f_min_hz, f_max_hz)[1:-1]
-
-
-def onnx(
-    sample_rate: int,
-    *,
-    n_mels: int = 64,
-    frame_samples: int = 1024,
-    hop_samples: int = 220,
-    f_min_hz: float = 0.0,
-    f_max_hz: float | None = None,
-) -> tuple[str, dict[str, np.ndarray]]:
-    """`extract` in ONNX operators."""
-    filters = mel_filters(sample_rate, frame_samples, n_mels, f_min_hz, f_max_hz)
-    return _spectrum_onnx.bands(hann(frame_samples), hop_samples, filters, log=True)
 
 
 @functools.lru_cache(maxsize=8)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asc_cli.features import Framing, _spectrum_onnx
+from asc_cli.features import Framing
 from asc_cli.features._spectrum import bands, hamming
 from asc_cli.features.log_mel import mel_filters
 
@@ -40,17 +40,3 @@ def framing(
     sample_rate: int, *, frame_samples: int = 1024, hop_samples: int = 1024, **_: object
 ) -> Framing:
     return Framing(frame_samples, hop_samples)
-
-
-def onnx(
-    sample_rate: int,
-    *,
-    n_mels: int = 40,
-    frame_samples: int = 1024,
-    hop_samples: int = 1024,
-    f_min_hz: float = 0.0,
-    f_max_hz: float | None = None,
-) -> tuple[str, dict[str, np.ndarray]]:
-    """`extract` in ONNX operators."""
-    filters = mel_filters(sample_rate, frame_samples, n_mels, f_min_hz, f_max_hz)
-    return _spectrum_onnx.bands(hamming(frame_samples), hop_samples, filters, magnitude=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asc_cli.features import Framing, _mfcc_onnx, _spectrum_onnx
+from asc_cli.features import Framing
 from asc_cli.features._spectrum import FLOOR, bands, hamming
 from asc_cli.features.log_mel import mel_filters
 
@@ -69,27 +69,3 @@ def framing(
     """A difference looks half its width to each side, and at an end a whole width back."""
     context = delta_width - 1 if deltas else 0
     return Framing(round(frame_s * sample_rate), round(hop_s * sample_rate), context)
-
-
-def onnx(
-    sample_rate: int,
-    *,
-    n_mfcc: int = 20,
-    n_mels: int = 40,
-    frame_s: float = 0.04,
-    hop_s: float = 0.02,
-    n_fft: int = 2048,
-    f_min_hz: float = 0.0,
-    f_max_hz: float | None = None,
-    deltas: bool = True,
-    delta_width: int = 9,
-) -> tuple[str, dict[str, np.ndarray]]:
-    """`extract` in ONNX operators."""
-    where = framing(sample_rate, frame_s=frame_s, hop_s=hop_s)
-    n_fft = max(n_fft, where.frame_samples + where.frame_samples % 2)
-    filters = mel_filters(sample_rate, n_fft, n_mels, f_min_hz, f_max_hz)
-    nodes, constants = _spectrum_onnx.bands(
-        hamming(where.frame_samples), where.hop_samples, filters, log=True, out="log_power"
-    )
-    rest, more = _mfcc_onnx.coefficients(n_mels, n_mfcc, delta_width if deltas else None)
-    return nodes + rest, constants | more

@@ -1,6 +1,6 @@
 """Label-tree embedding → CNN with 1-max pooling → linear SVM: Phan et al., TASLP 25(6) (CNN-Gam).
 
-    E = e_1 … e_S, the label-tree image of the clip (_label_tree.py)      (2 (C − 1), S)
+    E = e_1 … e_S, the label-tree image of the clip (_label_tree/tree.py)      (2 (C − 1), S)
     z_w,q = max over s of ReLU(⟨filter_w,q, E[:, s : s + w]⟩ + b_w,q)      one number a filter
     v = all z: filters q = 1 … n_filters over the image's full height, for every width w
     scores = W dropout(v) + b while it learns, then the SVM's on v scaled to [0, 1]
@@ -13,10 +13,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from asc_cli.errors import AscError
-from asc_cli.models._label_tree import Forest, LabelTree
-from asc_cli.models._staged import Classified, Staged
-from asc_cli.models._svm import LinearSVM
+from asc_cli.core.errors import AscError
+from asc_cli.models._label_tree.pipeline import Classified, Staged
+from asc_cli.models._label_tree.svm import LinearSVM
+from asc_cli.models._label_tree.tree import Forest, LabelTree
 
 
 class OneMax(nn.Module):

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from asc_cli.models import Descend, OwnedClips
-from asc_cli.models._estimates import frames_of, require_enough, tensor, unconverged
+from asc_cli.models._sklearn import frames_of, require_enough, tensor, unconverged
 
 
 class Mixtures(nn.Module):

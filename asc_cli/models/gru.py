@@ -1,6 +1,6 @@
 """Label-tree embedding → GRU → linear SVM: Phan et al., arXiv:1703.04770 (RNN-Gam).
 
-    e_1 … e_S = label-tree embedding of the clip (_label_tree.py)
+    e_1 … e_S = label-tree embedding of the clip (_label_tree/tree.py)
     u_s = dropout(ReLU(W e_s + b))                     (H,)
     h_s = GRU(u_s, h_{s−1}), n_layers of them          arXiv:1406.1078, torch's nn.GRU
     v   = dropout(h_S), the last output                (H,)
@@ -14,9 +14,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from asc_cli.models._label_tree import Forest, LabelTree
-from asc_cli.models._staged import Classified, Staged
-from asc_cli.models._svm import LinearSVM
+from asc_cli.models._label_tree.pipeline import Classified, Staged
+from asc_cli.models._label_tree.svm import LinearSVM
+from asc_cli.models._label_tree.tree import Forest, LabelTree
 
 
 class Recurrent(nn.Module):

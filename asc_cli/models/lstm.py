@@ -26,7 +26,7 @@ Semantic attention (Eq. 5-6): the candidate is the frame's residual against a so
 TA+SA: gates and pooling from the one, candidate from the other; o as in Eq. 1. h_0 = c_0 = 0.
 
 B clips, T frames, F bands (the paper's M), H hidden units (its N), A attention size,
-K codewords, C scenes. `recurrence.py` holds the scan over time.
+K codewords, C scenes. `_recurrence/scan.py` holds the scan over time.
 """
 
 from collections.abc import Sequence
@@ -34,9 +34,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from asc_cli.errors import AscError
-from asc_cli.models import recurrence
-from asc_cli.models.recurrence_steps import Trace, Weights
+from asc_cli.core.errors import AscError
+from asc_cli.models._recurrence import scan as recurrence
+from asc_cli.models._recurrence.reference import Trace, Weights
 
 ATTENTIONS = ("temporal", "semantic")
 

@@ -1,7 +1,7 @@
 """An attention LSTM over a video's frames, then a mixture of experts for each label.
 
     v = AttentionLSTM(x)                  (H,)   models/lstm.py: Zhang, Zhang and Wu, Eq. 1-6
-    p = MixtureOfExperts(v)               (C,)   models/heads.py: each label's own probability
+    p = MixtureOfExperts(v)               (C,)   _mixture_of_experts.py: one for each label
 
 Unlike a model of scenes, forward gives probabilities, of every label for itself: a video has many
 labels (MANY_LABELS), so they do not sum to 1, and the loss is a cross-entropy of each.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from asc_cli.models.heads import MixtureOfExperts
+from asc_cli.models._mixture_of_experts import MixtureOfExperts
 from asc_cli.models.lstm import AttentionLSTM
 
 MANY_LABELS = True

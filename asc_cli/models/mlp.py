@@ -13,7 +13,7 @@ import itertools
 
 from torch import Tensor, nn
 
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 
 
 class Perceptron(nn.Module):

@@ -23,9 +23,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 from asc_cli.models import Clips, Descend, OwnedClips
-from asc_cli.models._estimates import frames_of, frozen_linear, require_enough, tensor, unconverged
+from asc_cli.models._sklearn import frames_of, frozen_linear, require_enough, tensor, unconverged
 
 BATCH_CLIPS = 64
 SMALLEST_NORM = 1e-12

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asc_cli import catalog
+from asc_cli.core import plugins as catalog
 
 if TYPE_CHECKING:
-    from asc_cli.report.live import Live
-    from asc_cli.report.output import show
-    from asc_cli.report.predictions import Predictions
-    from asc_cli.report.recipes import recipe, recipes
-    from asc_cli.report.tables import (
-        audit,
-        comparison,
-        dataset,
-        datasets,
-        evaluation,
-        exported,
-        extraction,
-        model,
-        models,
-        training,
-    )
+    from asc_cli.report.console.datasets import audit, dataset, datasets
+    from asc_cli.report.console.evaluation import comparison, evaluation, extraction, training
+    from asc_cli.report.console.live import Live
+    from asc_cli.report.console.models import exported, model, models
+    from asc_cli.report.console.output import show
+    from asc_cli.report.console.recipes import recipe, recipes
+    from asc_cli.report.writers.predictions import Predictions
 
-HOMES = {
-    "Live": "live",
-    "Predictions": "predictions",
-    "recipe": "recipes",
-    "recipes": "recipes",
-    "show": "output",
-}  # else: tables
+MODULES = {
+    "console.datasets": ("audit", "dataset", "datasets"),
+    "console.evaluation": ("comparison", "evaluation", "extraction", "training"),
+    "console.live": ("Live",),
+    "console.models": ("exported", "model", "models"),
+    "console.output": ("show",),
+    "console.recipes": ("recipe", "recipes"),
+    "writers.predictions": ("Predictions",),
+}
 __all__ = [
     "Live",
     "Predictions",
@@ -49,4 +42,6 @@ __all__ = [
     "training",
 ]
 
-__getattr__ = catalog.lazy(__name__, {name: HOMES.get(name, "tables") for name in __all__})
+__getattr__ = catalog.lazy(
+    __name__, {n: f"asc_cli.report.{module}" for module, names in MODULES.items() for n in names}
+)

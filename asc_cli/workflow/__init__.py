@@ -17,41 +17,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asc_cli import catalog
+from asc_cli.core import plugins as catalog
 
 if TYPE_CHECKING:
+    from asc_cli.frontend.fill import Extraction, extract
+    from asc_cli.inference.api import Model, load_model
+    from asc_cli.inference.ensemble import takes_shards
+    from asc_cli.inference.explain import Explanation, explain
+    from asc_cli.inference.live import listen
+    from asc_cli.inference.predict import Prediction, predict
+    from asc_cli.protocol.source import Source, audit, open_source
+    from asc_cli.registry.runs import result
+    from asc_cli.video.predict import label
     from asc_cli.workflow._compare import compare
     from asc_cli.workflow._costs import costs
     from asc_cli.workflow._evaluate import evaluate
-    from asc_cli.workflow._explain import Explanation, explain
     from asc_cli.workflow._export import export
-    from asc_cli.workflow._extract import Extraction, extract
-    from asc_cli.workflow._live import listen
-    from asc_cli.workflow._model import takes_shards
-    from asc_cli.workflow._predict import Prediction, predict
     from asc_cli.workflow._report import report
-    from asc_cli.workflow._results import result
-    from asc_cli.workflow._scenes import Model, load_model
-    from asc_cli.workflow._source import Source, audit, open_source
     from asc_cli.workflow._train import Training, train
-    from asc_cli.workflow._videos import label
 
-FILES = {
-    "_compare": ("compare",),
-    "_costs": ("costs",),
-    "_evaluate": ("evaluate",),
-    "_explain": ("Explanation", "explain"),
-    "_export": ("export",),
-    "_extract": ("Extraction", "extract"),
-    "_live": ("listen",),
-    "_predict": ("Prediction", "predict"),
-    "_results": ("result",),
-    "_model": ("takes_shards",),
-    "_report": ("report",),
-    "_scenes": ("Model", "load_model"),
-    "_source": ("Source", "audit", "open_source"),
-    "_train": ("Training", "train"),
-    "_videos": ("label",),
+MODULES = {
+    "frontend.fill": ("Extraction", "extract"),
+    "inference.api": ("Model", "load_model"),
+    "inference.ensemble": ("takes_shards",),
+    "inference.explain": ("Explanation", "explain"),
+    "inference.live": ("listen",),
+    "inference.predict": ("Prediction", "predict"),
+    "protocol.source": ("Source", "audit", "open_source"),
+    "registry.runs": ("result",),
+    "video.predict": ("label",),
+    "workflow._compare": ("compare",),
+    "workflow._costs": ("costs",),
+    "workflow._evaluate": ("evaluate",),
+    "workflow._export": ("export",),
+    "workflow._report": ("report",),
+    "workflow._train": ("Training", "train"),
 }
 __all__ = [
     "Explanation",
@@ -78,4 +78,6 @@ __all__ = [
     "train",
 ]
 
-__getattr__ = catalog.lazy(__name__, {n: file for file, names in FILES.items() for n in names})
+__getattr__ = catalog.lazy(
+    __name__, {n: f"asc_cli.{module}" for module, names in MODULES.items() for n in names}
+)

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asc_cli import comparison, files, predictions, recipe
-from asc_cli.errors import AscError
+from asc_cli.core import atomic as files
+from asc_cli.core.errors import AscError
+from asc_cli.evaluation import comparison, predictions
+from asc_cli.recipe import load as recipe
 from asc_cli.workflow._evaluate import find_run, of_run
 
 

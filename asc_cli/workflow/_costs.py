@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from asc_cli import catalog, complexity, registry, store
-from asc_cli.workflow import _model, _videos
+from asc_cli.core import plugins as catalog
+from asc_cli.evaluation import complexity
+from asc_cli.frontend import store
+from asc_cli.inference import ensemble as _model
+from asc_cli.registry import models as registry
+from asc_cli.video import predict as _videos
 
 
 def costs(model: registry.Model, limit: str | None = None) -> dict[str, Any]:

@@ -8,21 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli import (
-    catalog,
-    files,
-    home,
-    predictions,
-    protocol,
-    registry,
-    scoring,
-    store,
-    submission,
-)
-from asc_cli.errors import AscError
-from asc_cli.workflow import _model, _videos
-from asc_cli.workflow._hear import hear
-from asc_cli.workflow._source import Source, open_source, without
+from asc_cli.core import atomic as files
+from asc_cli.core import paths as home
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
+from asc_cli.evaluation import predictions, scoring, submission
+from asc_cli.frontend import store
+from asc_cli.inference import ensemble as _model
+from asc_cli.inference.dataset import hear
+from asc_cli.protocol import audit as protocol
+from asc_cli.protocol.source import Source, open_source, without
+from asc_cli.registry import models as registry
+from asc_cli.video import predict as _videos
 
 
 def evaluate(

@@ -8,9 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli import audio, catalog, files, home, parallel, predictions, registry
-from asc_cli.errors import AscError, FileFault
-from asc_cli.workflow import _model, _windows
+from asc_cli.audio import decode as audio
+from asc_cli.core import atomic as files
+from asc_cli.core import parallel
+from asc_cli.core import paths as home
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError, FileFault
+from asc_cli.evaluation import predictions
+from asc_cli.inference import engine as _windows
+from asc_cli.inference import ensemble as _model
+from asc_cli.registry import models as registry
 
 CHECKED = 20  # recordings of the model's own dataset, when none are named
 FORMATS = ("onnx", "hub")
@@ -61,18 +68,18 @@ def _onnx(
         raise AscError(
             f"export: needs the extra `onnx`: pip install 'asc-cli[onnx]' ({fault})"
         ) from fault
+    from asc_cli.export import frontends
     from asc_cli.export import int8 as eight
-    from asc_cli.export import whole
+    from asc_cli.export import model as whole
 
     loaded = _model.load(found)
-    module = catalog.load("features", loaded.feature.name)
-    if not hasattr(module, "onnx"):
+    front_end = frontends.find(catalog.load("features", loaded.feature.name))
+    if front_end is None:
         raise AscError(
             f"export: {found.id} hears {loaded.feature.name}, which has no ONNX form: "
             f"features/{loaded.feature.name}.py needs a function onnx()"
         )
-    front_end = module.onnx(loaded.feature.sample_rate, **loaded.feature.parameters)
-    made = whole.build(loaded, front_end)
+    made = whole.build(loaded, front_end(loaded.feature.sample_rate, **loaded.feature.parameters))
     variants = [(target, made)]
     if int8:
         beside = target.with_name(f"{target.stem}.int8{target.suffix}")

@@ -13,13 +13,16 @@ from urllib.parse import quote
 import numpy as np
 import yaml
 
-from asc_cli import audio, catalog, files, predictions
+from asc_cli.audio import decode as audio
+from asc_cli.core import atomic as files
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import FileFault
 from asc_cli.datasets import Dataset
-from asc_cli.errors import FileFault
+from asc_cli.evaluation import predictions
 from asc_cli.features import log_mel
-from asc_cli.recipe import Recipe
-from asc_cli.report import page
-from asc_cli.report.tables import NAMES, figure, percent
+from asc_cli.recipe.load import Recipe
+from asc_cli.report.console.table import NAMES, figure, percent
+from asc_cli.report.html import page
 from asc_cli.workflow._evaluate import find_run, of_run
 
 WRONG = 12  # recordings shown as confidently wrong
@@ -169,7 +172,7 @@ def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[s
 
 def _sound(path: Path | None, run: Path, page_folder: Path) -> dict[str, str]:
     """Link and picture of a recording, or the reason why there is none."""
-    from asc_cli.report.figures import spectrogram
+    from asc_cli.report.html.figures import spectrogram
 
     if path is None:
         return {"link": "", "picture": "", "reason": "where the audio lies was not recorded"}

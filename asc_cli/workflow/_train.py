@@ -10,12 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli import files, home, parallel, predictions, protocol, registry, scoring, store
-from asc_cli.errors import AscError
-from asc_cli.recipe import Recipe, resolved
-from asc_cli.workflow import _fold, _report, _run
-from asc_cli.workflow._extract import Extraction, fill
-from asc_cli.workflow._source import open_source, without
+from asc_cli.core import atomic as files
+from asc_cli.core import parallel
+from asc_cli.core import paths as home
+from asc_cli.core.errors import AscError
+from asc_cli.evaluation import predictions, scoring
+from asc_cli.frontend import store
+from asc_cli.frontend.fill import Extraction, fill
+from asc_cli.protocol import audit as protocol
+from asc_cli.protocol.source import open_source, without
+from asc_cli.recipe.load import Recipe, resolved
+from asc_cli.registry import card as _run
+from asc_cli.registry import models as registry
+from asc_cli.training import fold as _fold
+from asc_cli.workflow import _report
 
 WATCH_SECONDS = 0.5
 SCENES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss",
@@ -67,7 +75,7 @@ def train(
     started = time.monotonic()
     recipe = resolved(recipe)
     if recipe.stream is not None:
-        from asc_cli.workflow import _stream
+        from asc_cli.video import train as _stream
 
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)

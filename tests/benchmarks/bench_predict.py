@@ -31,7 +31,8 @@ def floor(model: object, paths: list[Path]) -> float:
     import numpy as np
     import torch
 
-    from asc_cli import audio, catalog
+    from asc_cli.audio import decode as audio
+    from asc_cli.core import plugins as catalog
 
     module = catalog.load("features", model.feature.name)
     [member] = model.members
@@ -59,8 +60,10 @@ def main() -> None:
 
 
 def measure(paths: list[Path], given: argparse.Namespace) -> None:
-    from asc_cli import parallel, registry, workflow
-    from asc_cli.workflow import _model
+    from asc_cli import workflow
+    from asc_cli.core import parallel
+    from asc_cli.inference import ensemble as _model
+    from asc_cli.registry import models as registry
 
     model = _model.load(registry.find())
     ours, floors = [], []

@@ -124,7 +124,7 @@ def timed(way: Callable[..., int], *arguments: object) -> float:
 
 def read_speed(shards: list[Path], given: argparse.Namespace) -> float:
     """The pipeline's videos a second, without other processes."""
-    from asc_cli import parallel
+    from asc_cli.core import parallel
 
     ways = ("package", "bare", "stream", "batches", "pipeline", "ahead")
     found: dict[str, list[float]] = {name: [] for name in ways}
@@ -182,9 +182,11 @@ def step(name: str, read: float) -> None:
     import numpy as np
     import torch
 
-    from asc_cli import fitting, recipe, stream_training
     from asc_cli.datasets.yt8m import Batch
-    from asc_cli.workflow import _videos
+    from asc_cli.recipe import load as recipe
+    from asc_cli.training import optim as fitting
+    from asc_cli.video import descent as stream_training
+    from asc_cli.video import predict as _videos
 
     loaded = recipe.load(f"yt8m_{name}")
     model = _videos.build(loaded.settings)
@@ -217,10 +219,11 @@ def half(name: str) -> None:
     import numpy as np
     import torch
 
-    from asc_cli import recipe, stream_training
     from asc_cli.datasets.yt8m import Batch
-    from asc_cli.models.heads import multi_label_loss
-    from asc_cli.workflow import _videos
+    from asc_cli.models._mixture_of_experts import multi_label_loss
+    from asc_cli.recipe import load as recipe
+    from asc_cli.video import descent as stream_training
+    from asc_cli.video import predict as _videos
 
     torch.manual_seed(0)
     model = _videos.build(recipe.load(f"yt8m_{name}").settings)

@@ -8,8 +8,11 @@ def untrained(name: str, *overrides: str) -> str:
     import numpy as np
     import torch
 
-    from asc_cli import clips, home, recipe, registry, store
-    from asc_cli.workflow import _fold
+    from asc_cli.core import paths as home
+    from asc_cli.frontend import clips, store
+    from asc_cli.recipe import load as recipe
+    from asc_cli.registry import models as registry
+    from asc_cli.training import fold as _fold
 
     labels = [f"scene{i}" for i in range(15)]
     chosen = recipe.load(

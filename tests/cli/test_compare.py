@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli import recipe, workflow
-from asc_cli.errors import AscError
+from asc_cli import workflow
+from asc_cli.core.errors import AscError
+from asc_cli.recipe import load as recipe
 from tests.conftest import SMALL, Asc
 
 
@@ -43,7 +44,7 @@ def test_what_cannot_be_compared(runs: None, toy_root: Path, tmp_path: Path):
 
 
 def test_a_figure_has_a_known_format(runs: None, tmp_path: Path):
-    from asc_cli.report.curves import draw
+    from asc_cli.report.figures.curves import draw
 
     compared = workflow.compare(["toy_lstm", "toy_ta"])
     with pytest.raises(AscError, match="curves.bmp: a figure is written as .png, .svg, .pdf"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli.cli import _complete
+from asc_cli.cli import _completion as _complete
 from tests.conftest import ROOT
 
 ASC = "import sys; sys.argv = ['asc']; from asc_cli.cli import main; main()"

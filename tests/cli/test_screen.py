@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asc_cli.cli import _screen
+from asc_cli.cli import _progress as _screen
 
 RUNNING = {"epoch": 3, "epochs": 10, "share": 0.25, "loss": 0.5, "clips_per_s": 40.0}
 

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli import files, home, recipe, registry, workflow
-from asc_cli.errors import AscError
-from asc_cli.report.figures import reliability
-from asc_cli.report.predictions import Predictions
-from asc_cli.report.tables import evaluation
+from asc_cli import workflow
+from asc_cli.core import atomic as files
+from asc_cli.core import paths as home
+from asc_cli.core.errors import AscError
+from asc_cli.recipe import load as recipe
+from asc_cli.registry import models as registry
+from asc_cli.report.console.evaluation import evaluation
+from asc_cli.report.html.figures import reliability
+from asc_cli.report.writers.predictions import Predictions
 from tests.conftest import SMALL, Asc, tone, write
 
 CARD = {"created": "2026-01-01T00:00:00+00:00", "labels": ["bus"], "recipe": {"dataset": "toy"},
@@ -99,7 +103,7 @@ def test_a_full_disk_ends_in_a_line(asc: Asc, tmp_path: Path):
 
 def test_a_file_called_raw(tmp_path: Path):
     (tmp_path / "a.raw").write_bytes(bytes(100))
-    from asc_cli import audio
+    from asc_cli.audio import decode as audio
 
     with pytest.raises(AscError, match=r"is called \.raw: samples without a header"):
         audio.inspect(tmp_path / "a.raw")
@@ -135,7 +139,7 @@ def test_help_of_listen_is_no_list(asc: Asc):
 
 
 def test_old_journals_go(tmp_path: Path):
-    from asc_cli.workflow._journal import KEPT_SECONDS, Journal
+    from asc_cli.inference.journal import KEPT_SECONDS, Journal
 
     old, young = (home.home() / "predictions" / name for name in ("old.jsonl", "young.jsonl"))
     old.parent.mkdir(parents=True)
@@ -147,7 +151,7 @@ def test_old_journals_go(tmp_path: Path):
 
 
 def test_who_stops_early_hears_no_warning(recwarn: pytest.WarningsRecorder):
-    from asc_cli import parallel
+    from asc_cli.core import parallel
 
     results = parallel.each(abs, [(i,) for i in range(200)], 2)
     next(results)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from asc_cli import protocol
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import litis
-from asc_cli.errors import AscError
+from asc_cli.protocol import audit as protocol
 from tests.datasets.shaped import make_litis
 
 

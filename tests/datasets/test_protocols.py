@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from asc_cli import catalog, protocol, workflow
+from asc_cli import workflow
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import (
     Listing,
     Split,
@@ -22,7 +24,7 @@ from asc_cli.datasets import (
     tut2017,
     urbansound8k,
 )
-from asc_cli.errors import AscError
+from asc_cli.protocol import audit as protocol
 
 META = "filename\tscene_label\tidentifier\tsource_label"
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli.datasets import Recording, _lists, table
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import Recording, table
+from asc_cli.datasets._formats import lists as _lists
 from tests.conftest import tone, write
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from asc_cli.datasets import _toy_scenes, toy
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import toy
+from asc_cli.datasets._synthetic import scenes as _toy_scenes
 
 SECONDS = 0.1
 FOLDS = (1, 2, 3, 4)

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from asc_cli.datasets import _yt8m_records, yt8m
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import yt8m
+from asc_cli.datasets._yt8m import records as _yt8m_records
 
 tfrecord = pytest.importorskip("tfrecord", reason="the extra `yt8m` is not installed")
 
@@ -318,7 +319,7 @@ def test_a_fingerprint_sees_other_videos_and_other_names(shards: list[Path]):
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
-    from asc_cli.datasets import _yt8m_videos
+    from asc_cli.datasets._yt8m import videos as _yt8m_videos
 
     monkeypatch.setitem(__import__("sys").modules, "tfrecord", None)
     _yt8m_videos.protocol_buffers.cache_clear()

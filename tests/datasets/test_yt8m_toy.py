@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli import video_metrics
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import yt8m, yt8m_toy
-from asc_cli.errors import AscError
+from asc_cli.video import metrics as video_metrics
 
 pytest.importorskip("tfrecord", reason="the extra `yt8m` is not installed")
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asc_cli import catalog
-from asc_cli.export import network
+from asc_cli.core import plugins as catalog
+from asc_cli.export import frontends, network
+from asc_cli.frontend import store
 from tests.conftest import tone
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
@@ -17,7 +18,8 @@ RATE = 22_050
 
 
 def session(feature: str, rate: int, **parameters: Any) -> Any:
-    nodes, constants = catalog.load("features", feature).onnx(rate, **parameters)
+    front_end = frontends.find(catalog.load("features", feature))
+    nodes, constants = front_end(rate, **store.resolve(feature, rate, parameters).parameters)
     graph = network.parsed(
         "float[R, N] samples", "float[R, T, F] frames", nodes,
         {**network.CONSTANTS, **constants}, "f",

@@ -5,8 +5,8 @@ import pytest
 import torch
 from sklearn.mixture import GaussianMixture
 
-from asc_cli import clips
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
+from asc_cli.frontend import clips
 from asc_cli.models import Estimator, gmm
 
 MEANS = np.array([[-4.0, 0.0], [4.0, 1.0]])  # of a planted mixture of two

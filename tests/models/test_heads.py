@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from asc_cli import catalog
-from asc_cli.models.heads import MixtureOfExperts, multi_label_loss
+from asc_cli.core import plugins as catalog
+from asc_cli.models._mixture_of_experts import MixtureOfExperts, multi_label_loss
 
 
 def transcribed(head, v, C, m):

@@ -5,11 +5,11 @@ import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
 
-from asc_cli import clips
-from asc_cli.errors import AscError
-from asc_cli.models._estimates import deal
-from asc_cli.models._forest import Forests
-from asc_cli.models._label_tree import LEFT, RIGHT, Forest, LabelTree, cut_in_two
+from asc_cli.core.errors import AscError
+from asc_cli.frontend import clips
+from asc_cli.models._label_tree.forest import Forests
+from asc_cli.models._label_tree.tree import LEFT, RIGHT, Forest, LabelTree, cut_in_two
+from asc_cli.models._sklearn import deal
 
 GROW = Forest(n_trees=8, n_features=3, smallest_leaf=5, n_segments=2000, out_of_fold=4)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 from asc_cli.models.lstm import AttentionLSTM, build
 
 VARIANTS = [[], ["temporal"], ["semantic"], ["temporal", "semantic"]]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from asc_cli import catalog, recipe
+from asc_cli.core import plugins as catalog
 from asc_cli.models import lstm_video
-from asc_cli.models.heads import multi_label_loss
+from asc_cli.models._mixture_of_experts import multi_label_loss
+from asc_cli.recipe import load as recipe
 
 FOUR = {"lstm": 8_916_992, "ta": 4_737_026, "sa": 11_145_216, "ta_sa": 6_965_250}
 HEAD = 82_133_856  # 1024 inputs, 4716 labels, 8 mixtures

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
 from asc_cli.models import cnn_1max, gru, mlp
 
 

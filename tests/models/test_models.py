@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from asc_cli import catalog, clips, training
-from asc_cli.errors import AscError
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
+from asc_cli.frontend import clips
 from asc_cli.models import Estimator
+from asc_cli.training import descent as training
 
 F, C, T = 12, 3, 10
 SMALL = {  # parameters that make each model small

@@ -9,7 +9,9 @@ import sys
 import pytest
 import torch
 
-from asc_cli.models import recurrence, recurrence_blocks, recurrence_steps
+from asc_cli.models._recurrence import reference as recurrence_steps
+from asc_cli.models._recurrence import scan as recurrence
+from asc_cli.models._recurrence import threads as recurrence_blocks
 from asc_cli.models.lstm import AttentionLSTM
 
 VARIANTS = [(), ("temporal",), ("semantic",), ("temporal", "semantic")]

@@ -5,8 +5,8 @@ import pytest
 import torch
 from sklearn.decomposition import SparseCoder
 
-from asc_cli import clips
-from asc_cli.errors import AscError
+from asc_cli.core.errors import AscError
+from asc_cli.frontend import clips
 from asc_cli.models import sparse_nmf
 
 F, K = 20, 5

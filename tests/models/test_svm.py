@@ -6,8 +6,8 @@ import torch
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.svm import LinearSVC
 
-from asc_cli.models._estimates import deal
-from asc_cli.models._svm import CALIBRATION_FOLDS, LinearSVM
+from asc_cli.models._label_tree.svm import CALIBRATION_FOLDS, LinearSVM
+from asc_cli.models._sklearn import deal
 
 
 @pytest.fixture(scope="module")

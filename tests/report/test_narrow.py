@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from asc_cli.report import output, tables
+from asc_cli.report.console import evaluation, models, output
 
 
 def compared() -> dict[str, Any]:
@@ -44,7 +44,7 @@ FIGURES = ("79.2 %", "64.3–100.0", "+20.4", "-1.2 to +33.3", "0.125", "McNemar
 
 @pytest.mark.parametrize("width", [20, 30, 40, 50, 60, 70, 80, 100, 120])
 def test_no_figure_of_a_comparison_is_cut(width: int) -> None:
-    text = printed(tables.comparison(compared()), width)
+    text = printed(evaluation.comparison(compared()), width)
     assert [figure for figure in FIGURES if figure not in text] == []
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
@@ -52,7 +52,7 @@ def test_no_figure_of_a_comparison_is_cut(width: int) -> None:
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120])
 def test_what_is_left_out_is_named(width: int) -> None:
-    text = printed(tables.models(entries()), width)
+    text = printed(models.models(entries()), width)
     assert "27.8 %" in text
     words = " ".join(text.split())
     assert "rooms-0123456789ab" in words or "no room for: run" in words or ", run;" in words
@@ -60,13 +60,13 @@ def test_what_is_left_out_is_named(width: int) -> None:
 
 
 def test_a_row_is_a_block_where_nothing_else_fits() -> None:
-    text = printed(tables.models(entries()), 30)
+    text = printed(models.models(entries()), 30)
     assert text.splitlines()[0].strip() == "* rooms@7"
     assert "  error    27.8 %" in text
 
 
 def test_bars_go_first() -> None:
-    scenes = tables.scenes(evaluated(["bus", "street_pedestrian"]))
+    scenes = evaluation.scenes(evaluated(["bus", "street_pedestrian"]))
     assert "█" in printed(scenes, 80)
     narrow = printed(scenes, 58)
     assert "█" not in narrow and "88.9 %" in narrow and "12.3 %" in narrow and "100.0 %" in narrow
@@ -76,20 +76,20 @@ def test_bars_go_first() -> None:
 @pytest.mark.parametrize("width", [40, 60, 80])
 def test_confusion_keeps_its_counts(width: int) -> None:
     names = [f"street_{i}" for i in range(15)]
-    text = printed(tables.confusion(evaluated(names)), width)
+    text = printed(evaluation.confusion(evaluated(names)), width)
     assert text.count("104") == 15
 
 
 def test_confusion_columns_are_told_apart() -> None:
-    alike = printed(tables.confusion(evaluated(["street_pedestrian", "street_traffic"])), 80)
+    alike = printed(evaluation.confusion(evaluated(["street_pedestrian", "street_traffic"])), 80)
     assert alike.splitlines()[1].split() == ["1", "2"]
     assert "1 street_pedestrian" in alike and "2 street_traffic" in alike
-    apart = printed(tables.confusion(evaluated(["bus", "park"])), 80)
+    apart = printed(evaluation.confusion(evaluated(["bus", "park"])), 80)
     assert apart.splitlines()[1].split() == ["bus", "park"]
 
 
 def test_runs_of_one_recipe_are_told_apart() -> None:
     result = compared()
     result["runs"][1] |= {"name": "rooms", "run": "/runs/rooms-ba9876543210"}
-    text = printed(tables.comparison(result), 140)
+    text = printed(evaluation.comparison(result), 140)
     assert "rooms-0123456789ab" in text and "rooms-ba9876543210" in text

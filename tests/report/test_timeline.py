@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asc_cli.report import timeline
+from asc_cli.report.console import timeline
 
 
 def test_the_strip_has_a_letter_a_scene():

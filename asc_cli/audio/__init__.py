@@ -1,0 +1,1 @@
+"""Recordings → mono float32 samples: decoding, hashing, the files a user names, microphones."""

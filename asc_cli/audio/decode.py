@@ -1,0 +1,277 @@
+"""A recording on disk → mono float32 samples at a wanted rate.
+
+libsndfile decodes (wav, flac, ogg, opus, mp3, aiff, au, caf, w64 …: any rate, depth and number
+of channels); mono is the mean of the channels; soxr resamples at its HQ setting. Files are read
+a block at a time, so that a day of audio needs no more memory than a minute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asc_cli.core.errors import FileFault
+
+DECODING = "libsndfile float32, mean of channels, soxr HQ"  # part of every feature's key
+BLOCK_SECONDS = 20.0
+FOREIGN = {".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mov", ".amr", ".3gp", ".avi"}
+SHARD = ".tfrecord"  # no audio either: what models of videos take
+READS = "wav, flac, ogg, opus, mp3, aiff, au, caf and w64"
+AGAIN = "fetch it again, or write what is left anew, as with ffmpeg -i"
+SLOPPY_BYTES = 4096  # that sizes in headers may be off by
+SLOPPY_SECONDS = 0.25  # and lengths
+STREAMED_BYTES = 0x7FFFF000  # from here on, what programs write that do not know the size yet
+OGG_PAGE_BYTES = 65_307  # at most
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a file's header says."""
+
+    sample_rate: int  # Hz
+    channels: int
+    samples: int  # per channel
+    encoding: str  # such as "WAV PCM_24"
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.sample_rate
+
+
+def inspect(path: Path) -> Info:
+    """Read the header only. Raises FileFault if that cannot be done, or the file is cut short."""
+    with _open(path) as sound:
+        _require_end(sound, path)
+        return _info(sound)
+
+
+def read(path: Path, sample_rate: int) -> np.ndarray:  # -> (N,)
+    """The whole recording: mono float32 at `sample_rate` Hz. Raises FileFault."""
+    return np.concatenate(list(blocks(path, sample_rate)))
+
+
+def blocks(path: Path, sample_rate: int) -> Iterator[np.ndarray]:  # each (n,)
+    """The recording in blocks of about BLOCK_SECONDS: mono float32 at `sample_rate` Hz.
+
+    Joined, they are `read(path, sample_rate)`. Raises FileFault for a file that cannot be read,
+    is empty or cut short, or holds NaN or Inf.
+    """
+    yield from decode(path, sample_rate)[1]
+
+
+def decode(path: Path, sample_rate: int) -> tuple[Info, Iterator[np.ndarray]]:
+    """What the header of a file says, and the same blocks; opened once.
+
+    Raises FileFault at once if the file cannot be opened, and while the blocks are read.
+    """
+    sound = _open(path)
+    return _info(sound), _blocks(sound, path, sample_rate)
+
+
+def _blocks(sound: Any, path: Path, sample_rate: int) -> Iterator[np.ndarray]:
+    with sound:
+        if sound.frames == 0:
+            raise FileFault(path, "holds no samples: a header without audio")
+        resample = _resampler(sound.samplerate, sample_rate)
+        position, size = 0, int(BLOCK_SECONDS * sound.samplerate)
+        following = _decode(sound, size, path)
+        while len(block := following):
+            following = _decode(sound, size, path)
+            _require_finite(block, path, position / sound.samplerate)
+            position += len(block)
+            yield resample(_mono(block), len(following) == 0)
+        if position == 0:
+            raise FileFault(path, "holds no samples that can be decoded; is the file cut short?")
+        if sound.format == "MP3" and position < _end(sound):
+            raise _cut(path, position / sound.samplerate, sound.frames / sound.samplerate, "s")
+
+
+def excerpt(path: Path) -> tuple[int, int, int, str]:
+    """Length, rate, channels and a hash of a second from the middle: quick to tell files apart.
+
+    Raises FileFault for a file that cannot be read.
+    """
+    with _open(path) as sound:
+        _require_end(sound, path)
+        sound.seek(max(0, (sound.frames - sound.samplerate) // 2))
+        samples = _decode(sound, sound.samplerate, path)
+        digest = hashlib.sha256(samples.tobytes()).hexdigest()
+        return sound.frames, sound.samplerate, sound.channels, digest
+
+
+def content(path: Path) -> str:
+    """Hash of all samples as decoded, at the file's own rate; tags and container do not count.
+
+    Raises FileFault for a file that cannot be read.
+    """
+    digest = hashlib.sha256()
+    with _open(path) as sound:
+        while len(block := _decode(sound, int(BLOCK_SECONDS * sound.samplerate), path)):
+            digest.update(block.tobytes())
+    return digest.hexdigest()
+
+
+def converted(
+    blocks: Iterable[np.ndarray], source_rate: int, target_rate: int
+) -> Iterator[np.ndarray]:  # each (n,) or (n, channels) -> each (m,)
+    """Samples that come from elsewhere, made what `blocks` gives for a file that holds them."""
+    resample = _resampler(source_rate, target_rate)
+    for block in blocks:
+        whole = np.asarray(block, np.float32)
+        yield resample(whole if whole.ndim == 1 else _mono(whole), False)
+    if len(rest := resample(np.zeros(0, np.float32), True)):
+        yield rest
+
+
+def _mono(block: np.ndarray) -> np.ndarray:  # (n, channels) -> (n,)
+    return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+
+
+def _info(sound: Any) -> Info:
+    encoding = f"{sound.format} {sound.subtype}"
+    return Info(sound.samplerate, sound.channels, sound.frames, encoding)
+
+
+def _resampler(source_rate: int, target_rate: int) -> Callable[[np.ndarray, bool], np.ndarray]:
+    """A function (block (n,), is_last) -> resampled block (m,)."""
+    if source_rate == target_rate:
+        return lambda block, last: block
+    import soxr
+
+    stream = soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32", quality="HQ")
+    return lambda block, last: stream.resample_chunk(block, last=last)
+
+
+def _decode(sound: Any, size: int, path: Path) -> np.ndarray:  # -> (n, channels)
+    import soundfile
+
+    try:
+        return sound.read(size, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as fault:
+        at = sound.tell() / sound.samplerate
+        raise FileFault(
+            path, f"cannot be decoded past {at:.2f} s ({fault.error_string.rstrip('.')})"
+        ) from fault
+
+
+def _require_finite(block: np.ndarray, path: Path, start_s: float) -> None:
+    if np.isfinite(block).all():
+        return
+    kind = "NaN" if np.isnan(block).any() else "Inf"
+    raise FileFault(
+        path, f"holds {kind} among its samples between {start_s:.0f} and "
+        f"{start_s + BLOCK_SECONDS:.0f} s; write it again without"
+    )  # fmt: skip
+
+
+def _open(path: Path) -> Any:
+    """A soundfile.SoundFile. Raises FileFault that says what stands in the way."""
+    import soundfile
+
+    path = Path(path)
+    _require_file(path)
+    try:
+        return soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path))  # any bytes
+    except TypeError as fault:  # soundfile asks for the rate of what is called .raw
+        raise FileFault(
+            path, "is called .raw: samples without a header, whose rate nobody says; convert it, "
+            "or pipe it into asc listen -"
+        ) from fault  # fmt: skip
+    except soundfile.LibsndfileError as fault:
+        if path.suffix.lower() == SHARD:
+            reason = (
+                "is a shard of videos' features, not audio; name a model of videos with --model"
+            )
+        elif path.suffix.lower() in FOREIGN:
+            converted = path.with_suffix(".wav").name
+            reason = (
+                f"{path.suffix[1:]} is not read; asc reads {READS}. "
+                f"Convert it: ffmpeg -i '{path.name}' '{converted}'"
+            )
+        else:
+            said = fault.error_string.rstrip(".")
+            reason = f"is not audio that can be read ({said}); asc reads {READS}"
+        raise FileFault(path, reason) from fault
+
+
+def _require_file(path: Path) -> None:
+    try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise FileFault(
+                path, f"is a folder; a file was expected, or a folder that holds {READS}"
+            )
+        if not stat.S_ISREG(kind):  # a pipe would keep whoever opens it waiting
+            raise FileFault(path, "is not a regular file; sound from a pipe goes in by -")
+        with path.open("rb", buffering=0) as file:
+            head = file.read(24)
+            if not head:
+                raise FileFault(path, "is empty (0 bytes)")
+            _require_whole(path, file, head)
+    except FileNotFoundError:
+        raise FileFault(path, "there is no such file") from None
+    except OSError as fault:
+        raise FileFault(path, f"cannot be opened ({fault.strerror})") from fault
+
+
+def _require_whole(path: Path, file: Any, head: bytes) -> None:
+    """Raise FileFault where a file's own sizes say that it goes on beyond its end.
+
+    libsndfile reads what is there, without a word. Sizes of 0 or about 2 or 4 GiB are those of
+    a stream, whose writer could not know them.
+    """
+    there = file.seek(0, os.SEEK_END)
+    if head.startswith(b"OggS"):
+        file.seek(max(0, there - OGG_PAGE_BYTES))
+        if not _ends_with_a_last_page(file.read()):
+            raise FileFault(path, f"is cut short: its last page is not there; {AGAIN}")
+    promised = _promised_bytes(head)
+    if there + SLOPPY_BYTES < promised and not STREAMED_BYTES <= promised < 2**32 + SLOPPY_BYTES:
+        raise _cut(path, there, promised, "bytes")
+
+
+def _promised_bytes(head: bytes) -> int:
+    """How long a wav, aiff, au or w64 says that it is; 0 for others."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return 8 + int.from_bytes(head[4:8], "little")
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return 8 + int.from_bytes(head[4:8], "big")
+    if head[:4] == b".snd":
+        return int.from_bytes(head[4:8], "big") + int.from_bytes(head[8:12], "big")
+    return int.from_bytes(head[16:24], "little") if head[:4] == b"riff" else 0
+
+
+def _ends_with_a_last_page(tail: bytes) -> bool:
+    """Whether an ogg's last page is marked as that, and all there."""
+    page = tail[max(0, tail.rfind(b"OggS")) :]
+    n_segments = page[26] if len(page) > 26 else 0
+    end = 27 + n_segments + sum(page[27 : 27 + n_segments])
+    return len(page) >= end and bool(page[5] & 4)
+
+
+def _require_end(sound: Any, path: Path) -> None:
+    """An mp3's header says how long it was, however much of it is there."""
+    if sound.format == "MP3":
+        sound.seek(max(0, _end(sound)))
+        if not len(_decode(sound, 1, path)):
+            raise FileFault(path, f"is cut short: its end cannot be decoded; {AGAIN}")
+
+
+def _end(sound: Any) -> int:
+    """The sample up to which a file must go to be whole."""
+    return sound.frames - int(SLOPPY_SECONDS * sound.samplerate)
+
+
+def _cut(path: Path, there: float, promised: float, unit: str) -> FileFault:
+    return FileFault(
+        path, f"is cut short: {there:.10g} of the {promised:.10g} {unit} that its header "
+        f"promises are there; {AGAIN}"
+    )  # fmt: skip

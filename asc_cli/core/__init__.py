@@ -1,0 +1,1 @@
+"""What every package needs: errors, atomic files, paths, plug-ins, parallel work; no audio."""

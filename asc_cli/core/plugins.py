@@ -1,0 +1,151 @@
+"""Names are file names: models/lstm.py is the model `lstm`, recipes/toy_lstm.yaml a recipe.
+
+Parameters are read from the source's syntax tree, so that a recipe is checked, and `asc --help`
+answers, without importing torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import functools
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from asc_cli.core.errors import AscError
+
+PACKAGE = Path(__file__).parent.parent
+ENTRY = {"features": "extract", "models": "build"}  # the function whose keywords are parameters
+REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A keyword-only argument of a feature or a model."""
+
+    name: str
+    annotation: str
+    default: Any  # REQUIRED if it has none
+
+
+def names(room: str) -> list[str]:
+    """Public names in a room ("datasets", "features", "models", "cli"), sorted.
+
+    In models/ only files with a `build` at top level are models; the others serve them.
+    """
+    return list(_names(PACKAGE, room))
+
+
+def load(room: str, name: str) -> ModuleType:
+    """The module behind a name. Raises AscError with the nearest known name."""
+    require(room, name)
+    return importlib.import_module(f"asc_cli.{room}.{name}")
+
+
+def lazy(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__`: public name → its module, imported when the name is asked for."""
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(homes[name]), name)
+
+    return get
+
+
+def require(room: str, name: str) -> None:
+    """Raise AscError, with the nearest known name, unless the room has `name`."""
+    if name not in (known := names(room)):
+        raise AscError(unknown(room.removesuffix("s"), name, known))
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that is not known: what is nearest, and what there is."""
+    known = list(known)
+    hint = nearest(name, known)
+    meant = f"; did you mean {hint}?" if hint else "."
+    return f"unknown {kind} {name!r}{meant} Known: {', '.join(known)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is spelt most like `name`, if any is like it at all."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.55)
+    return by_lower[close[0]] if close else None
+
+
+def parameters(room: str, name: str) -> list[Parameter]:
+    """Keyword-only arguments of `extract` or `build`, in order, without importing the module."""
+    require(room, name)
+    entry = _entry(room, name)
+    assert entry is not None
+    arguments = entry.args
+    return [
+        Parameter(
+            name=argument.arg,
+            annotation=ast.unparse(argument.annotation) if argument.annotation else "Any",
+            default=REQUIRED if default is None else ast.literal_eval(default),
+        )
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    ]
+
+
+def summary(room: str, name: str) -> str:
+    """First line of a module's docstring, without importing the module."""
+    doc = ast.get_docstring(_tree(room, name)) or ""
+    return doc.split("\n")[0].rstrip(".")
+
+
+def version(name: str) -> int:
+    """VERSION of a feature's code, without importing it."""
+    found = constant("features", name, "VERSION", None)
+    if found is None:
+        raise AscError(f"feature {name}: features/{name}.py defines no VERSION; add VERSION = 1")
+    return int(found)
+
+
+def constant(room: str, name: str, key: str, default: Any) -> Any:
+    """What a module sets `key` to at its top level, without importing it; default: nothing."""
+    if name not in names(room):
+        return default
+    for node in _tree(room, name).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == key:
+            return ast.literal_eval(node.value)
+    return default
+
+
+def recipes_folder() -> Path:
+    """Where the shipped recipes are: inside the wheel, or beside the package in a checkout."""
+    inside = PACKAGE / "recipes"
+    return inside if inside.is_dir() else PACKAGE.parent / "recipes"
+
+
+def recipe_names() -> list[str]:
+    return sorted(path.stem for path in recipes_folder().glob("[!_]*.yaml"))
+
+
+@functools.cache
+def _names(package: Path, room: str) -> tuple[str, ...]:
+    found = sorted(path.stem for path in (package / room).glob("[!_]*.py"))
+    return tuple(name for name in found if room not in ENTRY or _entry(room, name))
+
+
+def _tree(room: str, name: str) -> ast.Module:
+    return _parsed(PACKAGE / room / f"{name}.py")
+
+
+@functools.cache
+def _parsed(path: Path) -> ast.Module:
+    """A source file's syntax tree, read once a process."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _entry(room: str, name: str) -> ast.FunctionDef | None:
+    for node in _tree(room, name).body:
+        if isinstance(node, ast.FunctionDef) and node.name == ENTRY[room]:
+            return node
+    return None

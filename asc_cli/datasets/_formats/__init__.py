@@ -1,0 +1,1 @@
+"""Parsers that several datasets share: published lists, fold columns, Zenodo archives."""

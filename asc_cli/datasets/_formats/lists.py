@@ -1,0 +1,75 @@
+"""Reading published lists, which come with every accident that text files can have."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+from asc_cli.core.errors import AscError
+
+
+def lines(path: Path, delimiter: str = "") -> list[str]:
+    """Lines that hold anything, without byte-order mark, CR or surrounding white space.
+
+    Where TAB is the delimiter, one at an end stands beside an empty field, and stays. Raises
+    AscError when the list is missing or not UTF-8 text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise AscError(
+            f"{path}: this list of the dataset is missing; is {path.parent} its root?"
+        ) from None
+    except UnicodeDecodeError as fault:
+        raise AscError(
+            f"{path}: not UTF-8 text (byte {fault.start}); was the list damaged?"
+        ) from fault
+    except OSError as fault:
+        raise AscError(f"{path}: cannot be read ({fault.strerror})") from fault
+    blanks = " " if delimiter == "\t" else None
+    return [line.strip(blanks) for line in text.splitlines() if line.strip()]
+
+
+def rows(path: Path, columns: int) -> list[list[str]]:
+    """Fields of each line, split at runs of TABs; exactly `columns` of them or more.
+
+    A stray TAB at an end or doubled inside does not shift the columns. Raises AscError naming the
+    line that has too few.
+    """
+    table = []
+    for number, line in enumerate(lines(path), start=1):
+        fields = [field.strip() for field in re.split(r"\t+", line)]
+        if len(fields) < columns:
+            raise AscError(
+                f"{path}:{number}: {len(fields)} field(s) where {columns} are expected, "
+                f"with a TAB between: {line[:80]!r}"
+            )
+        table.append(fields)
+    return table
+
+
+def records(path: Path, columns: tuple[str, ...], delimiter: str) -> list[dict[str, str]]:
+    """Rows of a list with a header, by the names of its columns.
+
+    Raises AscError when a column of `columns` is not in the header, or a row is too short.
+    """
+    reader = csv.DictReader(lines(path, delimiter), delimiter=delimiter, skipinitialspace=True)
+    header = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = header
+    if missing := [name for name in columns if name not in header]:
+        raise AscError(
+            f"{path}: no column {' and no column '.join(missing)} in its header "
+            f"({', '.join(header) or 'empty'})"
+        )
+    table = []
+    for number, row in enumerate(reader, start=2):
+        if any(row[name] is None for name in columns):
+            raise AscError(f"{path}:{number}: fewer fields than the header has")
+        table.append({name: (row[name] or "").strip() for name in header})
+    return table
+
+
+def slashes(path: str) -> str:
+    """A listed path with "/" between its parts, whichever system wrote it."""
+    return path.replace("\\", "/").removeprefix("./")

@@ -1,0 +1,1 @@
+"""YouTube-8M: TFRecord files → videos, streamed in a reproducible order."""

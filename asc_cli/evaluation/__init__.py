@@ -1,0 +1,1 @@
+"""Predictions in, metrics with intervals, calibration and paired tests out."""

@@ -1,0 +1,120 @@
+"""Two systems on the same recordings: is the difference more than chance?
+
+    difference     second − first, in the headline metric
+    interval       95 % of the difference over draws of whole groups, the same draws for both
+    mcnemar        exact test of the recordings that only one system has right: under no
+                   difference they fall to either side like a fair coin   (McNemar 1947)
+    corrected_t    for folds that test the same recordings again, whose differences d_j are no
+                   independent samples:
+
+                   t = mean(d) / √((1/k + n_test/n_train) · var(d)),  k − 1 degrees of freedom
+
+                   (Nadeau, Bengio: Inference for the generalization error. Machine Learning 52,
+                   2003, 239-281)
+
+Folds that share no recording get McNemar's test; folds that do, the t-test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from asc_cli.core.errors import AscError
+from asc_cli.evaluation import metrics
+from asc_cli.evaluation.intervals import draws, percentiles, value
+from asc_cli.evaluation.predictions import Predictions
+
+
+def compare(
+    first: Predictions, second: Predictions, headline: str, trained: Mapping[int, int]
+) -> dict[str, Any]:
+    """What the second system gains over the first. trained: recordings trained on, per fold.
+
+    Raises AscError unless both were tested on the same recordings in the same folds.
+    """
+    second = aligned(first, second)
+    a, b = draws(first, headline), draws(second, headline)
+    per_fold = fold_values(second, headline) - fold_values(first, headline)  # (k,)
+    once = len(set(first.files)) == len(first)
+    return {
+        "difference": value(second, headline) - value(first, headline),
+        "interval": list(percentiles(b - a)),
+        "mcnemar": mcnemar(first, second) if once else None,
+        "corrected_t": None if once else corrected_t(per_fold, share_tested(first, trained)),
+    }
+
+
+def aligned(first: Predictions, second: Predictions) -> Predictions:
+    """The second's rows in the first's order. Raises AscError naming what only one has."""
+    where = {row: i for i, row in enumerate(_rows(second))}
+    missing = [row for row in _rows(first) if row not in where]
+    if missing or len(first) != len(second) or first.scenes != second.scenes:
+        named = f"fold {missing[0][0]} of {missing[0][1]}" if missing else "other recordings"
+        raise AscError(
+            f"compare: not the same test recordings: {len(first)} and {len(second)} rows, "
+            f"{named} in only one of the runs; compare runs of the same data and folds"
+        )
+    order = np.array([where[row] for row in _rows(first)])
+    return dataclasses.replace(
+        second,
+        files=first.files,
+        folds=first.folds,
+        labels=first.labels,
+        groups=first.groups,
+        devices=first.devices,
+        probabilities=second.probabilities[order],
+    )
+
+
+def fold_values(p: Predictions, headline: str) -> np.ndarray:  # -> (k,)
+    """The headline of each fold alone."""
+    by_scene = headline in ("macro_accuracy", "fold_class_accuracy")
+    figure = metrics.macro_accuracy if by_scene else metrics.accuracy
+    C = len(p.scenes)
+    return np.array(
+        [
+            figure(metrics.confusion(p.labels[p.folds == k], p.guesses[p.folds == k], C))
+            for k in sorted(set(p.folds.tolist()))
+        ]
+    )
+
+
+def mcnemar(first: Predictions, second: Predictions) -> dict[str, Any]:
+    """Recordings that only one system has right, and the exact two-sided p."""
+    from scipy.stats import binomtest
+
+    one, two = first.guesses == first.labels, second.guesses == second.labels
+    only_first, only_second = int((one & ~two).sum()), int((two & ~one).sum())
+    n = only_first + only_second
+    p = binomtest(only_second, n, 0.5).pvalue if n else 1.0
+    return {"only_first": only_first, "only_second": only_second, "p": float(p)}
+
+
+def corrected_t(differences: np.ndarray, test_over_train: float) -> dict[str, Any]:
+    """The corrected resampled t-test over the folds' differences (k,); p is two-sided."""
+    from scipy.stats import t as student
+
+    k = len(differences)
+    if k < 2:
+        raise AscError("compare: the t-test over splits needs two splits or more")
+    spread = np.sqrt((1 / k + test_over_train) * differences.var(ddof=1))
+    mean = differences.mean()
+    if spread == 0:
+        return {"t": None, "df": k - 1, "p": 1.0 if mean == 0 else 0.0}
+    t = mean / spread
+    return {"t": float(t), "df": k - 1, "p": float(2 * student.sf(abs(t), k - 1))}
+
+
+def share_tested(p: Predictions, trained: Mapping[int, int]) -> float:
+    """n_test / n_train, averaged over the folds."""
+    return float(
+        np.mean([(p.folds == fold).sum() / trained[fold] for fold in set(p.folds.tolist())])
+    )
+
+
+def _rows(p: Predictions) -> list[tuple[int, str, int]]:
+    return list(zip(p.folds.tolist(), p.files, p.labels.tolist(), strict=True))

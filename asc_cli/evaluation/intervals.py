@@ -1,0 +1,124 @@
+"""Intervals of 95 %: Wald's, as the challenge prints it, and a bootstrap over groups.
+
+    Wald         a ± 1.96 √(a (1 − a) / n)          n distinct tested recordings
+    bootstrap    2.5 and 97.5 % of the headline over draws of whole groups (Efron's percentiles)
+
+Recordings of one place stand or fall together, so they are drawn together: an interval over
+single recordings would be too narrow. A recording without a group is its own. Where each group is
+tested in one fold, each fold draws as many groups as it has; where folds test the same recordings
+again (LITIS), one draw serves all folds, because they are no independent samples.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from asc_cli.evaluation.metrics import ratio
+from asc_cli.evaluation.predictions import Predictions
+
+BOOTSTRAPS = 2000
+Z_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
+
+
+def wald(share: float, n: int) -> tuple[float, float]:
+    """share ± 1.96 √(share (1 − share) / n), clipped to 0 and 1: shares beyond are none."""
+    half = Z_95 * np.sqrt(share * (1 - share) / n)
+    return max(0.0, float(share - half)), min(1.0, float(share + half))
+
+
+def intervals(p: Predictions, value: float, headline: str) -> dict[str, Any]:
+    """Both intervals of the headline metric, which has the given value."""
+    low, high = bootstrap(p, headline)
+    return {
+        "metric": headline,
+        "wald": [*wald(value, len(set(p.files)))],
+        "bootstrap": [low, high],
+        "bootstrap_over": "groups" if any(p.groups) else "recordings",
+        "groups": len(set(_names(p))),
+        "bootstraps": BOOTSTRAPS,
+    }
+
+
+def bootstrap(p: Predictions, headline: str) -> tuple[float, float]:
+    """Percentiles of the headline over draws of groups."""
+    return percentiles(draws(p, headline))
+
+
+def percentiles(values: np.ndarray) -> tuple[float, float]:
+    """The middle 95 % of bootstrapped values."""
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def draws(p: Predictions, headline: str) -> np.ndarray:  # -> (BOOTSTRAPS,)
+    """The headline over draws of groups, with replacement.
+
+    The draws are the same for two sets of predictions with the same rows: their differences are
+    paired.
+    """
+    rng = np.random.default_rng(0)
+    folds, strata, n_groups = _drawable(p)
+    values = []
+    for _ in range(BOOTSTRAPS):
+        times = np.zeros(n_groups)
+        for groups in strata:
+            drawn = rng.integers(len(groups), size=len(groups))
+            times[groups] = np.bincount(drawn, minlength=len(groups))
+        values.append(
+            _headline([(times @ right, times @ tested) for right, tested in folds], headline)
+        )
+    return np.array(values)
+
+
+def value(p: Predictions, headline: str) -> float:
+    """The headline itself: every group drawn once."""
+    folds, _, _ = _drawable(p)
+    return _headline([(right.sum(axis=0), tested.sum(axis=0)) for right, tested in folds], headline)
+
+
+def _drawable(
+    p: Predictions,
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[np.ndarray], int]:
+    """Counts per group of each fold, the strata that draws stay within, the number of groups."""
+    names = _names(p)
+    number = {name: g for g, name in enumerate(dict.fromkeys(names))}
+    rows = np.array([number[name] for name in names])  # (n,) the group of each row
+    folds = [_counts(p, rows, fold, len(number)) for fold in sorted(set(p.folds.tolist()))]
+    return folds, _strata(p.folds, rows, len(number)), len(number)
+
+
+def _names(p: Predictions) -> list[str]:
+    return [group or file for group, file in zip(p.groups, p.files, strict=True)]
+
+
+def _strata(folds: np.ndarray, rows: np.ndarray, n_groups: int) -> list[np.ndarray]:
+    """Groups that are drawn among one another: each fold's, or all when folds share groups."""
+    per_fold = [np.unique(rows[folds == fold]) for fold in np.unique(folds)]
+    shared = sum(map(len, per_fold)) > n_groups
+    return [np.arange(n_groups)] if shared else per_fold
+
+
+def _counts(
+    p: Predictions, rows: np.ndarray, fold: int, n_groups: int
+) -> tuple[np.ndarray, np.ndarray]:  # (groups, C) each
+    """Per group and scene: recordings right, recordings tested in the fold."""
+    inside = p.folds == fold
+    tested, right = np.zeros((2, n_groups, len(p.scenes)))
+    np.add.at(tested, (rows[inside], p.labels[inside]), 1)
+    np.add.at(right, (rows[inside], p.labels[inside]), (p.guesses == p.labels)[inside])
+    return right, tested
+
+
+def _headline(drawn: list[tuple[np.ndarray, np.ndarray]], headline: str) -> float:
+    """The metric from (right, tested) per scene (C,) of each fold."""
+    drawn = [(right, tested) for right, tested in drawn if tested.sum()]
+    if headline == "pooled_accuracy":
+        return sum(right.sum() for right, _ in drawn) / sum(tested.sum() for _, tested in drawn)
+    if headline == "accuracy":
+        return float(np.mean([right.sum() / tested.sum() for right, tested in drawn]))
+    recalls = np.array([ratio(right, tested) for right, tested in drawn])  # (folds, C)
+    if headline == "fold_class_accuracy":
+        return float(np.nanmean(recalls))
+    return float(np.mean(np.nanmean(recalls, axis=1)))

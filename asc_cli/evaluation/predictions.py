@@ -1,0 +1,124 @@
+"""predictions.csv: what a model said of each test recording; the one input of all scoring.
+
+file,fold,label,group,device,<scene 1>,…,<scene C>      one probability per scene
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from asc_cli.core import atomic as files
+from asc_cli.core.errors import AscError
+
+COLUMNS = ("file", "fold", "label", "group", "device")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One row a tested recording; a recording may be tested in more than one fold."""
+
+    scenes: tuple[str, ...]
+    files: tuple[str, ...]
+    folds: np.ndarray  # (n,) int
+    labels: np.ndarray  # (n,) index into scenes
+    groups: tuple[str, ...]
+    devices: tuple[str, ...]
+    probabilities: np.ndarray  # (n, C) float64
+    hard: bool = False  # only the guess is known: probabilities are 1 and 0, and mean nothing
+    given: np.ndarray | None = None  # (n,) guesses said besides; None: the most probable scenes
+
+    @property
+    def guesses(self) -> np.ndarray:  # (n,)
+        return self.probabilities.argmax(axis=1) if self.given is None else self.given
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def take(self, kept: np.ndarray) -> Predictions:
+        """The rows where kept (n,) is True."""
+        rows = np.flatnonzero(kept)
+        return Predictions(
+            self.scenes,
+            tuple(self.files[i] for i in rows),
+            self.folds[rows],
+            self.labels[rows],
+            tuple(self.groups[i] for i in rows),
+            tuple(self.devices[i] for i in rows),
+            self.probabilities[rows],
+            self.hard,
+        )
+
+
+def join(parts: Sequence[Predictions]) -> Predictions:
+    """The rows of several folds, one after another."""
+    return Predictions(
+        parts[0].scenes,
+        tuple(file for part in parts for file in part.files),
+        np.concatenate([part.folds for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        tuple(group for part in parts for group in part.groups),
+        tuple(device for part in parts for device in part.devices),
+        np.concatenate([part.probabilities for part in parts]),
+        any(part.hard for part in parts),
+        np.concatenate([part.guesses for part in parts])
+        if any(part.given is not None for part in parts)
+        else None,
+    )
+
+
+def write(path: Path, predictions: Predictions) -> None:
+    p = predictions
+    with (
+        files.replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out,
+    ):
+        table = csv.writer(out, lineterminator="\n")
+        table.writerow([*COLUMNS, *p.scenes])
+        for i, file in enumerate(p.files):
+            about = [file, int(p.folds[i]), p.scenes[p.labels[i]], p.groups[i], p.devices[i]]
+            table.writerow([*about, *(repr(float(value)) for value in p.probabilities[i])])
+
+
+def read(path: Path) -> Predictions:
+    """A file that `write` wrote. Raises AscError naming the row that is not as it should be."""
+    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as source:
+        table = csv.reader(source)
+        header = next(table, [])
+        scenes = tuple(header[len(COLUMNS) :])
+        if tuple(header[: len(COLUMNS)]) != COLUMNS or not scenes:
+            raise AscError(
+                f"{path}: its header is not {','.join(COLUMNS)} and one column per scene"
+            )
+        index = {scene: i for i, scene in enumerate(scenes)}
+        rows = [_row(path, number, row, index) for number, row in enumerate(table, start=2)]
+    if not rows:
+        raise AscError(f"{path}: holds no predictions")
+    columns = list(zip(*rows, strict=True))
+    return Predictions(
+        scenes,
+        columns[0],
+        np.array(columns[1]),
+        np.array(columns[2]),
+        columns[3],
+        columns[4],
+        np.array(columns[5]),
+    )
+
+
+def _row(path: Path, number: int, row: list[str], index: dict[str, int]) -> tuple:
+    if len(row) != len(COLUMNS) + len(index):
+        raise AscError(
+            f"{path}:{number}: {len(row)} fields where {len(COLUMNS) + len(index)} are expected"
+        )
+    file, fold, label, group, device, *values = row
+    if label not in index:
+        raise AscError(f"{path}:{number}: label {label!r} is none of {', '.join(index)}")
+    try:
+        return file, int(fold), index[label], group, device, [float(value) for value in values]
+    except ValueError as fault:
+        raise AscError(f"{path}:{number}: {fault}") from None

@@ -1,0 +1,205 @@
+"""Scores and labels → metrics, each with its name, and intervals.
+
+Conventions. C scenes, n tested recordings. A fold's figures are computed on the fold; "mean over
+folds" weighs folds equally; "pooled" puts all folds' recordings together. A scene that a fold
+does not test is left out of that fold's macro averages, and reported.
+
+    accuracy               right / all, mean over folds                      (LITIS, ESC)
+    macro_accuracy         mean over scenes of right / all of the scene, mean over folds
+    fold_class_accuracy    mean over all cells of the fold × scene matrix    (DCASE 2016)
+    pooled_accuracy        right / all over the recordings of all folds
+    pooled_macro_accuracy  mean over scenes of right / all of the scene, all folds together
+    macro_f1               mean over scenes of 2PR/(P + R), mean over folds
+    log_loss               mean of −ln p(label), p cut to [1e-15, 1], pooled
+    ece                    Σ_b n_b/n |accuracy_b − confidence_b|, 15 equal bins, pooled
+
+Mesaros et al., DCASE 2016 use the class-wise accuracy of the fold × scene matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from asc_cli.evaluation import calibration, metrics
+from asc_cli.evaluation.intervals import intervals
+from asc_cli.evaluation.predictions import Predictions
+
+AGGREGATIONS = {
+    "accuracy": "right / all of each fold, then the mean over folds; folds are not pooled",
+    "macro_accuracy": "right / all of each scene, their mean in each fold, then the mean over "
+    "folds; folds are not pooled",
+    "fold_class_accuracy": "right / all of each scene in each fold, then the mean over all cells "
+    "of that fold × scene matrix",
+    "pooled_accuracy": "right / all over the recordings of all folds together",
+}
+
+
+def score(
+    predictions: Predictions,
+    headline: str = "accuracy",
+    seen_devices: Mapping[int, frozenset[str]] | None = None,
+) -> dict[str, Any]:
+    """All metrics of a set of predictions, as JSON-ready values in [0, 1] (log_loss in nats).
+
+    headline: the metric whose complement is `error`, one of AGGREGATIONS. seen_devices: per fold,
+    the devices that are trained on; the others are unseen. Log loss and calibration are None
+    where only labels were handed in.
+    """
+    p = predictions
+    C = len(p.scenes)
+    numbers = sorted(set(p.folds.tolist()))
+    matrices = {k: metrics.confusion(p.labels[p.folds == k], p.guesses[p.folds == k], C)
+                for k in numbers}  # fmt: skip
+    pooled = metrics.confusion(p.labels, p.guesses, C)
+    recalls = np.array([metrics.recall(matrices[k]) for k in numbers])  # (folds, C) NaN: no test
+    folds = [fold_metrics(p, k, matrices[k]) for k in numbers]
+    bins = [] if p.hard else calibration.reliability(p.probabilities, p.guesses == p.labels)
+    found: dict[str, Any] = {
+        "recordings": len(p),
+        "accuracy": mean_of(folds, "accuracy"),
+        "macro_accuracy": mean_of(folds, "macro_accuracy"),
+        "fold_class_accuracy": float(np.nanmean(recalls)),
+        "pooled_accuracy": metrics.accuracy(pooled),
+        "pooled_macro_accuracy": metrics.macro_accuracy(pooled),
+        "macro_f1": mean_of(folds, "macro_f1"),
+        "log_loss": log_loss(p, np.ones(len(p), bool)),
+        "ece": calibration.expected_calibration_error(bins) if bins else None,
+    }
+    found["headline"] = headline
+    found["aggregation"] = AGGREGATIONS[headline]
+    found["error"] = 1 - found[headline]
+    found["intervals"] = intervals(p, found[headline], headline)
+    found["folds"] = folds
+    found["scenes"] = scene_metrics(p, recalls, pooled)
+    found["confusion"] = pooled.tolist()
+    found["reliability"] = bins
+    found |= device_metrics(p, seen_devices)
+    found["remarks"] = remarks(p, folds)
+    return found
+
+
+def fold_metrics(p: Predictions, fold: int, matrix: np.ndarray) -> dict[str, Any]:
+    inside = p.folds == fold
+    absent = [p.scenes[i] for i in np.flatnonzero(matrix.sum(axis=1) == 0)]
+    return {
+        "fold": fold,
+        "recordings": int(inside.sum()),
+        "accuracy": metrics.accuracy(matrix),
+        "macro_accuracy": metrics.macro_accuracy(matrix),
+        "macro_f1": metrics.macro_f1(matrix),
+        "log_loss": log_loss(p, inside),
+        "absent": absent,
+    }
+
+
+def scene_metrics(p: Predictions, recalls: np.ndarray, pooled: np.ndarray) -> dict[str, Any]:
+    """Per scene: recordings, accuracy (mean over the folds that test it), pooled precision, F1."""
+    precisions, f1s = metrics.precision(pooled), metrics.f1(pooled)
+    return {
+        scene: {
+            "recordings": int(pooled[i].sum()),
+            "accuracy": _number(recalls[~np.isnan(recalls[:, i]), i].mean())
+            if pooled[i].sum()
+            else None,
+            "precision": _number(precisions[i]),
+            "f1": _number(f1s[i]),
+        }
+        for i, scene in enumerate(p.scenes)
+    }
+
+
+def device_metrics(
+    p: Predictions, seen_devices: Mapping[int, frozenset[str]] | None
+) -> dict[str, Any]:
+    """Per recording device, and of all seen and all unseen ones, pooled over folds.
+
+    Both are empty where devices are not known; `seen` is None where training is not known.
+    """
+    devices = np.array(p.devices)
+    known = sorted(set(p.devices) - {""})
+    if not seen_devices:
+        rows = {device: {**_subset(p, devices == device), "seen": None} for device in known}
+        return {"devices": rows, "device_groups": {}}
+    pairs = zip(p.devices, p.folds.tolist(), strict=True)
+    seen = np.array([device in seen_devices[fold] for device, fold in pairs])
+    rows = {
+        device: {**_subset(p, devices == device), "seen": bool(seen[devices == device].all())}
+        for device in known
+    }
+    parts = {"seen": (devices != "") & seen, "unseen": (devices != "") & ~seen}
+    groups = {name: _subset(p, inside) for name, inside in parts.items() if inside.any()}
+    return {"devices": rows, "device_groups": groups if len(known) > 1 else {}}
+
+
+def remarks(p: Predictions, folds: list[dict[str, Any]]) -> list[str]:
+    """What a reader must know beside the figures."""
+    found = [
+        f"fold {fold['fold']} does not test {', '.join(fold['absent'])}: left out of its macro "
+        "averages"
+        for fold in folds
+        if fold["absent"]
+    ]
+    if p.hard:
+        found.append("only labels were handed in: no log loss, no calibration")
+    return found
+
+
+def mean_of(folds: list[dict[str, Any]], name: str) -> float:
+    return float(np.mean([fold[name] for fold in folds]))
+
+
+def log_loss(p: Predictions, inside: np.ndarray) -> float | None:
+    return None if p.hard else metrics.log_loss(p.probabilities[inside], p.labels[inside])
+
+
+def _subset(p: Predictions, inside: np.ndarray) -> dict[str, Any]:
+    matrix = metrics.confusion(p.labels[inside], p.guesses[inside], len(p.scenes))
+    return {
+        "recordings": int(inside.sum()),
+        "accuracy": metrics.accuracy(matrix),
+        "macro_accuracy": metrics.macro_accuracy(matrix),
+        "log_loss": log_loss(p, inside),
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+# -- clip scores → recording scores ---------------------------------------------------------------
+
+AGGREGATES = ("mean", "vote", "log_sum")
+
+
+def contributions(logs: np.ndarray, aggregate: str) -> np.ndarray:  # (B, C) -> (B, C)
+    """What each clip adds to its recording's score, by its log probabilities.
+
+    mean: its probabilities. vote: 1 for its likeliest scene. log_sum: the logs as they are; a
+    generative model's can be thousands of nats apart, which probabilities could not tell.
+    """
+    if aggregate == "vote":
+        return np.eye(logs.shape[1])[logs.argmax(axis=1)]
+    return logs if aggregate == "log_sum" else np.exp(logs)
+
+
+def conclude(total: np.ndarray, n_clips: np.ndarray, aggregate: str) -> np.ndarray:
+    """Sums of contributions (n, C) over n_clips (n,) clips each -> probabilities (n, C).
+
+    mean and vote: the average. log_sum: the normalised product, softmax of the summed logs.
+    """
+    if aggregate != "log_sum":
+        return total / n_clips[:, None]
+    shifted = np.exp(total - total.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def recording_scores(
+    logs: np.ndarray, owners: np.ndarray, n_recordings: int, aggregate: str
+) -> np.ndarray:  # (B, C), (B,) -> (n, C)
+    """Clips' log probabilities → recordings' probabilities; owners: the recording of each clip."""
+    total = np.zeros((n_recordings, logs.shape[1]))
+    np.add.at(total, owners, contributions(logs, aggregate))
+    return conclude(total, np.bincount(owners, minlength=n_recordings), aggregate)

@@ -1,0 +1,299 @@
+"""Anybody's predictions as a CSV, held against a protocol before they are scored.
+
+    file,<scene 1>,…,<scene C>       a probability per scene; and `fold` where folds share files
+    file,label                       or only the guess
+    file<TAB>label                   or the same without a header, as DCASE 2016 asked for
+
+Comma, semicolon or TAB. A file with both is a guess that must agree with its probabilities, and
+that decides among equal ones. What asc itself writes is read too: predictions.csv, where `label`
+is the truth, and what `asc predict --csv` says of each recording.
+
+Every tested recording must be predicted once, and nothing else: a scorer that takes what it is
+given awards 100 % to those who hand in only what they got right.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import Listing, Recording
+from asc_cli.evaluation.predictions import COLUMNS, Predictions
+
+FILE = ("file", "filename", "path", "slice_file_name")
+GUESS = ("label", "scene_label", "scene", "prediction", "predicted")
+IGNORED = ("group", "device", "probability", "duration_s", "model", "start", "end", "settings")
+SUM_TOLERANCE = 0.01  # probabilities rounded to three digits sum to 1 within this
+SHOWN = 5  # files named of each fault
+
+
+@dataclass(frozen=True)
+class Table:
+    """The CSV as text: rows by column, and where each began."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, dict[str, str]], ...]  # (line, {column: text})
+
+    def column(self, names: Sequence[str]) -> str | None:
+        return next((name for name in names if name in self.columns), None)
+
+
+Key = tuple[int, str]  # fold, file
+
+
+def tested(listing: Listing, folds: Sequence[int] | None = None) -> dict[Key, Recording]:
+    """What the protocol tests: (fold, file) → recording. All as fold 1 where there are no folds."""
+    recordings = listing.by_file()
+    if not listing.splits:
+        return {(1, file): recording for file, recording in recordings.items()}
+    known = [split.fold for split in listing.splits]
+    if strange := sorted(set(folds or []) - set(known)):
+        raise AscError(
+            f"--folds: there is no fold {strange[0]}; there are {known[0]} to {known[-1]}"
+        )
+    return {
+        (split.fold, file): recordings[file]
+        for split in listing.splits
+        if not folds or split.fold in folds
+        for file in split.test
+    }
+
+
+def read(path: Path, scenes: tuple[str, ...], expected: dict[Key, Recording]) -> Predictions:
+    """Predictions of exactly the expected recordings, in their order.
+
+    Raises AscError that names every kind of fault, with the files: missing, predicted twice, not
+    tested, no number, probabilities that do not sum to 1, a label that is none.
+    """
+    table = _table(path, expected)
+    if faults := _column_faults(table, scenes) or _failures(table, scenes):
+        raise _refused(path, faults)
+    keys = _keys(path, table, expected)
+    faults = [*_membership(keys, table, expected), *_truth_faults(table, keys, expected)]
+    hard = not all(scene in table.columns for scene in scenes)
+    scores, more = _labels(table, scenes) if hard else _probabilities(table, scenes)
+    if faults or more:
+        raise _refused(path, [*faults, *more])
+    row = {key: i for i, key in enumerate(keys)}
+    order = [row[key] for key in expected]
+    recordings = list(expected.values())
+    return Predictions(
+        scenes,
+        tuple(file for _, file in expected),
+        np.array([fold for fold, _ in expected]),
+        np.array([scenes.index(recording.label) for recording in recordings]),
+        tuple(recording.group for recording in recordings),
+        tuple(recording.device for recording in recordings),
+        scores[order],
+        hard,
+        None if hard else _given(table, scenes, order),
+    )
+
+
+def _table(path: Path, expected: dict[Key, Recording]) -> Table:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise AscError(f"predictions {path}: cannot be read ({fault})") from fault
+    rows = list(_rows(path, lines, max("\t;,", key="".join(lines[:1]).count)))
+    if not rows:
+        raise AscError(f"predictions {path}: the file is empty")
+    files = {file for _, file in expected}
+    headless = len(rows[0][1]) == 2 and _file(rows[0][1][0]) in files
+    columns = ["file", "label"] if headless else rows[0][1]
+    body = rows if headless else rows[1:]
+    if not body:
+        raise AscError(
+            f"predictions {path}: a header without a row; a row a recording was expected"
+        )
+    for line, row in body:
+        if len(row) != len(columns):
+            raise AscError(
+                f"predictions {path}:{line}: {len(row)} fields where {len(columns)} are expected"
+            )
+    return Table(
+        tuple(columns), tuple((line, dict(zip(columns, row, strict=True))) for line, row in body)
+    )
+
+
+def _rows(path: Path, lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of the rows that hold anything."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        for line, row in enumerate(reader, start=1):
+            if any(cell.strip() for cell in row):
+                yield line, [cell.strip() for cell in row]
+    except csv.Error as fault:
+        raise AscError(f"predictions {path}:{reader.line_num}: cannot be read ({fault})") from fault
+
+
+def _column_faults(table: Table, scenes: tuple[str, ...]) -> list[str]:
+    if twice := [name for name, n in Counter(table.columns).items() if n > 1]:
+        return [f"column {twice[0]!r} stands twice"]
+    if table.column(FILE) is None:
+        return [f"no column 'file' in its header ({', '.join(table.columns)[:80]})"]
+    missing = [scene for scene in scenes if scene not in table.columns]
+    if len(missing) == len(scenes):
+        if table.column(GUESS) is None:
+            return [f"neither a column 'label' nor a column per scene ({', '.join(scenes)})"]
+        return []
+    faults = [f"no column for {_some(missing)}"] if missing else []
+    known = {*FILE, *GUESS, *IGNORED, "fold", "error", *scenes}
+    if strange := [name for name in table.columns if name not in known]:
+        faults.append(f"column {catalog.unknown('scene', strange[0], scenes)}")
+    return faults
+
+
+def _failures(table: Table, scenes: tuple[str, ...]) -> list[str]:
+    """Rows that say why there is no prediction, as `asc predict --csv` does of a bad file."""
+    if "error" in scenes or "error" not in table.columns:
+        return []
+    return [
+        f"line {line}: an error in place of a prediction: {row['error']}"
+        for line, row in table.rows
+        if row["error"]
+    ][:SHOWN]
+
+
+def _keys(path: Path, table: Table, expected: dict[Key, Recording]) -> list[Key]:
+    """(fold, file) of each row; the fold may be left out where each file is tested once."""
+    name = table.column(FILE)
+    assert name is not None
+    files = [_file(row[name]) for _, row in table.rows]
+    if "fold" in table.columns:
+        try:
+            return [(int(row["fold"]), f) for (_, row), f in zip(table.rows, files, strict=True)]
+        except ValueError as fault:
+            raise AscError(f"predictions {path}: column fold: {fault}") from None
+    fold_of: dict[str, int] = {}
+    for fold, file in expected:
+        if file in fold_of:
+            raise AscError(
+                f"predictions {path}: {file} is tested in folds {fold_of[file]} and {fold}; "
+                "add a column 'fold' that says which one a row is of"
+            )
+        fold_of[file] = fold
+    return [(fold_of.get(file, 0), file) for file in files]
+
+
+def _membership(keys: list[Key], table: Table, expected: dict[Key, Recording]) -> list[str]:
+    """Recordings that are missing, doubled, or not asked for."""
+    times = Counter(keys)
+    faults = []
+    if missing := [file for key in expected if key not in times for file in [key[1]]]:
+        faults.append(f"{len(missing)} tested recording(s) have no prediction: {_some(missing)}")
+    if doubled := [file for (_, file), n in times.items() if n > 1]:
+        faults.append(f"{len(doubled)} recording(s) are predicted more than once: {_some(doubled)}")
+    if unknown := [
+        f"{key[1]} (line {line})"
+        for key, (line, _) in zip(keys, table.rows, strict=True)
+        if key not in expected
+    ]:
+        faults.append(
+            f"{len(unknown)} prediction(s) are of no recording that this protocol tests: "
+            f"{_some(unknown)}"
+        )
+    return faults
+
+
+def _truth_faults(table: Table, keys: list[Key], expected: dict[Key, Recording]) -> list[str]:
+    """asc's own predictions.csv says the truth too: it must be the protocol's."""
+    if table.columns[: len(COLUMNS)] != COLUMNS:
+        return []
+    wrong = [
+        f"{key[1]} (line {line}) is {expected[key].label}, not {row['label']}"
+        for key, (line, row) in zip(keys, table.rows, strict=True)
+        if key in expected and row["label"] != expected[key].label
+    ]
+    return [f"{len(wrong)} true label(s) are not the protocol's: {_some(wrong)}"] if wrong else []
+
+
+def _labels(table: Table, scenes: tuple[str, ...]) -> tuple[np.ndarray, list[str]]:
+    """Guesses as probabilities of 1 and 0 (n, C), and labels that are none."""
+    name = table.column(GUESS)
+    assert name is not None
+    guesses = [(line, row[name]) for line, row in table.rows]
+    strange = [f"{label!r} (line {line})" for line, label in guesses if label not in scenes]
+    if strange:
+        known = ", ".join(scenes)
+        return np.zeros((0, len(scenes))), [
+            f"{len(strange)} label(s) are no scene: {_some(strange)}. Scenes: {known}"
+        ]
+    return np.eye(len(scenes))[[scenes.index(label) for _, label in guesses]], []
+
+
+def _probabilities(table: Table, scenes: tuple[str, ...]) -> tuple[np.ndarray, list[str]]:
+    """Probabilities (n, C), and rows whose are not."""
+    scores = np.array([[_number(row[scene]) for scene in scenes] for _, row in table.rows])
+    lines = np.array([line for line, _ in table.rows])
+    faults = []
+    bad = ~(np.isfinite(scores) & (scores >= 0) & (scores <= 1))
+    for i in np.flatnonzero(bad.any(axis=1))[:SHOWN]:
+        scene = scenes[int(bad[i].argmax())]
+        faults.append(
+            f"line {lines[i]}: the probability of {scene} is {table.rows[i][1][scene]!r}; "
+            "a number from 0 to 1 was expected"
+        )
+    sums = scores.sum(axis=1)
+    off = (np.abs(sums - 1) > SUM_TOLERANCE) & ~bad.any(axis=1)
+    for i in np.flatnonzero(off)[:SHOWN]:
+        faults.append(
+            f"line {lines[i]}: the probabilities sum to {sums[i]:.4g}; 1 was expected "
+            f"(± {SUM_TOLERANCE})"
+        )
+    return scores, faults or _disagreements(table, scenes, scores)
+
+
+def _guess(table: Table) -> str | None:
+    """The column of a guess beside probabilities; in asc's own predictions.csv it is the truth."""
+    return None if table.columns[: len(COLUMNS)] == COLUMNS else table.column(GUESS)
+
+
+def _given(table: Table, scenes: tuple[str, ...], order: list[int]) -> np.ndarray | None:
+    """The guesses that were handed in beside probabilities (n,): they decide among equals."""
+    name = _guess(table)
+    return np.array([scenes.index(table.rows[i][1][name]) for i in order]) if name else None
+
+
+def _disagreements(table: Table, scenes: tuple[str, ...], scores: np.ndarray) -> list[str]:
+    """Rows that hand in a label besides, which their own probabilities do not make largest."""
+    name = _guess(table)
+    if name is None:
+        return []
+    wrong = [
+        f"line {line}: label {row[name]!r} is not the most probable scene, "
+        f"{scenes[int(p.argmax())]}"
+        for (line, row), p in zip(table.rows, scores, strict=True)
+        if row[name] not in scenes or p[scenes.index(row[name])] < p.max()
+    ]
+    return wrong[:SHOWN]
+
+
+def _refused(path: Path, faults: list[str]) -> AscError:
+    if len(faults) == 1:
+        return AscError(f"predictions {path}: refused: {faults[0]}")
+    listed = "\n".join(f"  {fault}" for fault in faults)
+    return AscError(f"predictions {path}: refused for {len(faults)} reasons\n{listed}")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _file(text: str) -> str:
+    return text.replace("\\", "/").removeprefix("./")

@@ -1,0 +1,189 @@
+"""A registered model as one ONNX graph: samples in, probabilities out.
+
+    samples (R, N) → frames (R, T, F) → clips (R·B, n, F) → each member's logits → probabilities
+
+R recordings of N samples each, at the model's own rate, mono; both dynamic. Everything that
+asc predict does is inside: front end, cutting, standardisation, the members' average, and the
+mean, vote or log sum over a recording's clips. Clip k starts at frame ⌊k · step + 0.5⌋ in
+float64, as in frontend/clips.py; a recording shorter than a clip gives one, padded and masked.
+Members are averaged as logarithms: a mixture's can be thousands of nats apart.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from asc_cli.export import network
+
+IR_VERSION = 10  # what onnxruntime has read since 2024
+CLIPS = """
+    t_1 = Shape <start=1, end=2> (frames)
+    n_missing = Sub (clip_length, t_1)
+    n_padding = Max (n_missing, zero_1)
+    padding = Concat <axis=0> (zeros_4, n_padding, zero_1)
+    padded = Pad (frames, padding)
+    n_room = Sub (t_1, clip_length)
+    room_double = Cast <to=11> (n_room)
+    room_half = Add (room_double, half)
+    steps = Div (room_half, step)
+    steps_whole = Ceil (steps)
+    steps_int = Cast <to=7> (steps_whole)
+    n_clips_1 = Max (steps_int, one_1)
+    n_clips = Squeeze (n_clips_1)
+    k = Range (zero, n_clips, one)
+    k_double = Cast <to=11> (k)
+    k_step = Mul (k_double, step)
+    k_half = Add (k_step, half)
+    k_floor = Floor (k_half)
+    start = Cast <to=7> (k_floor)
+    start_column = Unsqueeze (start, last_axis)
+    rows = Add (start_column, offsets)
+    cut = Gather <axis=1> (padded, rows)
+    clips = Reshape (cut, clips_shape)
+    clips_n = Shape <start=0, end=1> (clips)
+    counts = Less (offsets, t_1)
+    mask_shape = Concat <axis=0> (clips_n, clip_length)
+    mask = Expand (counts, mask_shape)
+    mask_float = Cast <to=1> (mask)
+    valid = Unsqueeze (mask_float, last_axis)
+"""
+MEMBER = """
+    centred_{m} = Sub (clips, mean_{m})
+    scaled_{m} = Div (centred_{m}, deviation_{m})
+    x_{m} = Mul (scaled_{m}, valid)
+"""
+MEMBER_OUT = """
+    raw_{m} = Cast <to=11> (logits_{m})
+    double_{m} = Div (raw_{m}, temperature_{m})
+    logs_{m} = LogSoftmax <axis=-1> (double_{m})
+"""
+SHARE = """
+    below_{m} = Sub (logs_{m}, logs_top)
+    share_{m} = Exp (below_{m})
+"""
+AVERAGE = """
+    share = Sum ({shares})
+    log_share = Log (share)
+    log_sum = Add (log_share, logs_top)
+    logs_clips = Sub (log_sum, log_members)
+    r_1 = Shape <start=0, end=1> (samples)
+    by_recording = Concat <axis=0> (r_1, n_clips_1, n_scenes)
+    logs_each = Reshape (logs_clips, by_recording)
+"""
+AGGREGATES = {
+    "mean": "    p_each = Exp (logs_each)\n    p = ReduceMean <keepdims=0> (p_each, clip_axis)\n",
+    "vote": (
+        "    winner = ArgMax <axis=-1, keepdims=1> (logs_each)\n"
+        "    wins = Equal (winner, scene_numbers)\n"
+        "    votes = Cast <to=11> (wins)\n"
+        "    p = ReduceMean <keepdims=0> (votes, clip_axis)\n"
+    ),
+    "log_sum": (
+        "    total = ReduceSum <keepdims=0> (logs_each, clip_axis)\n"
+        "    p = Softmax <axis=-1> (total)\n"
+    ),
+}
+END = "    probabilities = Cast <to=1> (p)\n"
+
+
+def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
+    """An onnx.ModelProto of a loaded model (workflow's Loaded)."""
+    import onnx
+
+    where, n_bands = model.clipping, len(model.members[0].standardise.mean)
+    nodes, constants = front_end
+    constants = {**network.CONSTANTS, **constants, **_clip_constants(where, n_bands)}
+    constants |= {
+        "log_members": np.array(math.log(len(model.members))),
+        "n_scenes": np.array([len(model.labels)]),
+        "clip_axis": np.array([1]),
+        "scene_numbers": np.arange(len(model.labels)),
+    }
+    head = nodes + CLIPS
+    tail = ""
+    inner = []
+    for m, member in enumerate(model.members):
+        constants[f"mean_{m}"] = member.standardise.mean
+        constants[f"deviation_{m}"] = member.standardise.deviation
+        constants[f"temperature_{m}"] = np.array(member.temperature)
+        head += MEMBER.format(m=m)
+        tail += MEMBER_OUT.format(m=m)
+        inner.append(_placed(network.graph(member.network, where.n_frames, n_bands, "member"), m))
+    tail += _averaged(len(inner)) + AGGREGATES[model.aggregate] + END
+    return _assembled(model, head, inner, tail, constants, onnx)
+
+
+def _averaged(n_members: int) -> str:
+    """Nodes that make the log of the members' mean probability, from `logs_0` on."""
+    numbers = range(n_members)
+    top = f"    logs_top = Max ({', '.join(f'logs_{m}' for m in numbers)})\n"
+    shares = "".join(SHARE.format(m=m) for m in numbers)
+    return top + shares + AVERAGE.format(shares=", ".join(f"share_{m}" for m in numbers))
+
+
+def _clip_constants(where: Any, n_bands: int) -> dict[str, np.ndarray]:
+    return {
+        "clip_length": np.array([where.n_frames]),
+        "zero_1": np.array([0]),
+        "one_1": np.array([1]),
+        "zeros_4": np.zeros(4, np.int64),
+        "half": np.array(0.5),
+        "step": np.array(float(where.step_frames)),
+        "offsets": np.arange(where.n_frames)[None],
+        "clips_shape": np.array([-1, where.n_frames, n_bands]),
+    }
+
+
+def _placed(graph: Any, m: int) -> Any:
+    """A member's graph with names of its own, on the inputs and output that are its share."""
+    shared = {"x": f"x_{m}", "mask": "mask", "logits": f"logits_{m}", "": ""}
+    _rename(graph, lambda name: shared.get(name, f"m{m}_{name}"))
+    return graph
+
+
+def _rename(graph: Any, new: Callable[[str], str]) -> None:
+    """Every value and node of the graph, and of the graphs inside it, under a new name."""
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        value.name = new(value.name)
+    for node in graph.node:
+        node.name = new(node.name)
+        node.input[:] = [new(name) for name in node.input]
+        node.output[:] = [new(name) for name in node.output]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _rename(attribute.g, new)
+
+
+def _assembled(
+    model: Any, head: str, inner: list[Any], tail: str, constants: dict[str, np.ndarray], onnx: Any
+) -> Any:
+    first = network.parsed(
+        "float[R, N] samples", "float[M, n, F] clips, bool[M, n] mask", head, constants, "head"
+    )
+    logits = ", ".join(f"float[M, C] logits_{m}" for m in range(len(inner)))
+    last = network.parsed(logits, "float[R, C] probabilities", tail, constants, "tail")
+    parts = [first, *inner, last]
+    seen: dict[str, Any] = {}
+    for part in parts:
+        seen.update({tensor.name: tensor for tensor in part.initializer})
+    samples = onnx.helper.make_tensor_value_info("samples", 1, ["recordings", "samples"])
+    out = onnx.helper.make_tensor_value_info("probabilities", 1, ["recordings", len(model.labels)])
+    graph = onnx.helper.make_graph(
+        [node for part in parts for node in part.node], "asc", [samples], [out],
+        initializer=list(seen.values()),
+    )  # fmt: skip
+    made = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", network.OPSET)],
+        producer_name="asc", ir_version=IR_VERSION,
+    )  # fmt: skip
+    onnx.helper.set_model_props(made, {
+        "model": model.id, "labels": json.dumps(list(model.labels)),
+        "sample_rate": str(model.feature.sample_rate),
+    })  # fmt: skip
+    onnx.checker.check_model(made)
+    return made

@@ -1,0 +1,1 @@
+"""Recordings → feature frames in the store → standardised clips."""

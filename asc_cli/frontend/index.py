@@ -1,0 +1,188 @@
+"""The index of audio files: which bytes a path held, so that a second run reads no audio.
+
+    features/index/<folder's hash>.rows     one row a file, appended; the last row of a name counts
+
+    ["a.wav", size, mtime_ns, ctime_ns, inode, "SHA-256 of its bytes", seconds, audio digest] crc32
+
+One file per folder of audio. Rows are appended and never changed, so that writing costs the new
+rows alone. Every row ends in its own checksum: a row that a killed process, or two writers on a
+network folder, left damaged is skipped, and costs one file hashed again. A file in which most rows
+are outdated is written anew.
+
+The stamp (size, mtime, ctime, inode) holds ctime, because copying with preserved times restores
+the mtime of other contents, and the inode, because a renamed file keeps both; not the device
+number, which differs between the hosts of one network folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asc_cli.core import atomic as files
+from asc_cli.core import paths as home
+
+RACY_NS = 2_000_000_000  # a file changed less than this before it was hashed may change unseen
+OUTDATED_ROWS = 1000  # rows that no name needs, from which on a file is written anew
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the index remembers of an audio file."""
+
+    size: int  # bytes
+    mtime_ns: int
+    ctime_ns: int
+    inode: int | None  # None: from an index of version 0.1, which had none
+    digest: str  # SHA-256 of the file's bytes
+    seconds: float
+    audio_digest: str | None = None  # hash of the decoded samples, where it was computed
+
+    def describes(self, path: Path) -> bool:
+        """Whether the file at `path` still is the one that was hashed.
+
+        False too when the file cannot be looked at: reading it says why.
+        """
+        try:
+            now = os.stat(path)
+        except OSError:
+            return False
+        inode = now.st_ino if self.inode is None else self.inode
+        return (self.size, self.mtime_ns, self.ctime_ns, inode) == stamp(now)
+
+
+def stamp(stat: os.stat_result) -> tuple[int, int, int, int]:
+    """What changes when a file changes: size, mtime, ctime, inode."""
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+
+
+class Index:
+    """The index of every folder that is asked for; each is read once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, dict[str, Entry]] = {}
+
+    def get(self, path: Path) -> Entry | None:
+        """The entry of a path, if the file still is what it was."""
+        entry = self._folder(path.parent).get(path.name)
+        return entry if entry and entry.describes(path) else None
+
+    def put(self, entries: Iterable[tuple[Path, Entry]]) -> None:
+        """Remember entries; those of files changed a moment ago are not to be trusted."""
+        trusted_before_ns = time.time_ns() - RACY_NS
+        by_folder: dict[Path, dict[str, Entry]] = {}
+        for path, entry in entries:
+            if max(entry.mtime_ns, entry.ctime_ns) < trusted_before_ns:
+                by_folder.setdefault(path.parent, {})[path.name] = entry
+        for folder, new in by_folder.items():
+            self._folder(folder).update(new)
+            append(folder, new)
+
+    def _folder(self, folder: Path) -> dict[str, Entry]:
+        if folder not in self._folders:
+            self._folders[folder] = read(folder)
+        return self._folders[folder]
+
+
+def append(folder: Path, entries: dict[str, Entry]) -> None:
+    """Add rows to a folder's index in one write, after an old form of it if there is one."""
+    path = index_file(folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        entries = {**_read_json(folder), **entries}
+        rows = [_row(["folder", os.fspath(folder)]), *_rows(entries)]
+    else:
+        rows = ["", *_rows(entries)]  # a new line first: the last row there may be cut
+    with path.open("ab", buffering=0) as out:
+        out.write("\n".join([*rows, ""]).encode("ascii"))
+    _json_file(folder).unlink(missing_ok=True)
+
+
+def read(folder: Path) -> dict[str, Entry]:
+    """All that is known of a folder's files; nothing of one that is not there or all damaged."""
+    try:
+        contents = index_file(folder).read_bytes()
+    except FileNotFoundError:
+        return _read_json(folder)
+    rows = _sound_rows(contents)
+    entries = {row[0]: Entry(*row[1:]) for row in rows if len(row) == 8}
+    if len(rows) > 2 * len(entries) + OUTDATED_ROWS:
+        text = "\n".join([_row(["folder", os.fspath(folder)]), *_rows(entries), ""])
+        files.write_text(index_file(folder), text)
+    return entries
+
+
+def folders() -> dict[Path, dict[str, Entry]]:
+    """Every folder of audio that the index knows, with its entries."""
+    known: dict[Path, dict[str, Entry]] = {}
+    root = home.features() / "index"
+    for path in sorted([*root.glob("*.rows"), *root.glob("*.json")]):
+        if path.suffix == ".json":
+            folder = _json(path).get("folder")
+        else:
+            with path.open("rb") as file:
+                first = _sound_rows(file.readline())
+            folder = first[0][1] if first else None
+        if folder is not None:
+            known[Path(folder)] = read(Path(folder))
+    return known
+
+
+def index_file(folder: Path) -> Path:
+    return home.features() / "index" / f"{_name(folder)}.rows"
+
+
+def _name(folder: Path) -> str:
+    return hashlib.sha256(os.fsencode(folder)).hexdigest()
+
+
+def _rows(entries: dict[str, Entry]) -> list[str]:
+    return [_row([name, *vars(entry).values()]) for name, entry in entries.items()]
+
+
+def _row(values: list[Any]) -> str:
+    text = json.dumps(values)  # ASCII: bytes of a name that are no UTF-8 are escaped
+    return f"{text} {zlib.crc32(text.encode('ascii')):08x}"
+
+
+def _sound_rows(contents: bytes) -> list[Any]:
+    """The rows whose checksum is right."""
+    sound = [
+        line[:-9]
+        for line in contents.split(b"\n")
+        if len(line) > 9 and b"%08x" % zlib.crc32(line[:-9]) == line[-8:]
+    ]
+    return json.loads(b"[" + b",".join(sound) + b"]")
+
+
+# -- the form of version 0.1: one JSON file per folder, without inodes -------------------------
+
+
+def _json_file(folder: Path) -> Path:
+    return home.features() / "index" / f"{_name(folder)}.json"
+
+
+def _read_json(folder: Path) -> dict[str, Entry]:
+    rows = _json(_json_file(folder)).get("files", {})
+    try:
+        return {
+            name: Entry(size, mtime_ns, ctime_ns, None, digest, seconds)
+            for name, (size, mtime_ns, ctime_ns, digest, seconds) in rows.items()
+        }
+    except (ValueError, TypeError, AttributeError):  # damaged: it only costs hashing again
+        return {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        whole = files.read_json(path)
+    except (FileNotFoundError, ValueError):
+        return {}
+    return whole if isinstance(whole, dict) else {}

@@ -1,0 +1,168 @@
+"""A pack: the frames of many recordings in one file, with a table of where each lies.
+
+    frames.npy   (N, F) float32: the recordings, one after another
+    table.npy    per recording: digest, first frame, number of frames, CRC-32 of its frames
+    pack.json    what was packed; SHA-256 of the table
+
+A pack is written under a temporary name and renamed once it is whole. It is never changed after
+that (a process would be killed by a mapped file that shrinks): other contents have another name.
+
+Checksums. Whenever a pack is opened, its table is held against the SHA-256 and frames.npy against
+its length. A recording's frames are held against their CRC-32 by whoever is about to use them
+(`require_sound`): opening a pack of 15 GB reads none of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import shutil
+import uuid
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from asc_cli.core import atomic as files
+from asc_cli.core.errors import AscError
+
+ROW = np.dtype([("digest", "S64"), ("first", "<i8"), ("n_frames", "<i8"), ("crc32", "<u4")])
+TEMPORARY = ".tmp-"
+
+
+@dataclass(frozen=True)
+class Pack:
+    """An opened pack."""
+
+    folder: Path
+    frames: np.ndarray  # (N, F) float32, mapped, read-only
+    table: np.ndarray  # (n,) of ROW
+
+    @functools.cached_property
+    def row_of(self) -> dict[str, int]:
+        """Digest of a recording → its row in the table."""
+        return {digest.decode(): row for row, digest in enumerate(self.table["digest"].tolist())}
+
+    def rows(self, digests: Sequence[str]) -> np.ndarray:  # -> (n,)
+        return np.array([self.row_of[digest] for digest in digests], np.int64)
+
+    def recording(self, row: int) -> np.ndarray:  # -> (T, F)
+        first = int(self.table["first"][row])
+        return self.frames[first : first + int(self.table["n_frames"][row])]
+
+    def damaged(self, rows: Iterable[int]) -> int:
+        """How many of these recordings do not have the frames that were packed."""
+        sums = self.table["crc32"]
+        return sum(zlib.crc32(self.recording(r).data) != sums[r] for r in rows)
+
+    def require_sound(self, rows: Sequence[int] | np.ndarray) -> None:
+        """Raise AscError if frames of these recordings are damaged."""
+        if n := self.damaged(rows):
+            raise _unusable(self.folder, f"{n} of {len(rows)} recordings differ from their CRC-32")
+
+
+def name_of(digests: Sequence[str]) -> str:
+    """What a pack of these recordings is called: a hash of their digests, in this order."""
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:16]
+
+
+def load(folder: Path) -> Pack:
+    """Open a pack. Raises AscError when it is not whole."""
+    table = load_table(folder)
+    try:
+        frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as fault:
+        raise _unusable(folder, str(fault)) from fault
+    if len(frames) != table["n_frames"].sum():
+        raise _unusable(folder, f"frames.npy holds {len(frames)} frames; table.npy tells of more")
+    return Pack(folder, np.asarray(frames), table)
+
+
+def load_table(folder: Path) -> np.ndarray:  # -> (n,) of ROW
+    """The table of a pack alone. Raises AscError when it is not whole."""
+    try:
+        table = np.load(folder / "table.npy", allow_pickle=False)
+        expected = files.read_json(folder / "pack.json")["table_sha256"]
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as fault:
+        raise _unusable(folder, str(fault)) from fault
+    if hashlib.sha256(table.tobytes()).hexdigest() != expected:
+        raise _unusable(folder, "table.npy differs from its SHA-256")
+    return table
+
+
+def write(
+    target: Path, recordings: Iterable[tuple[str, np.ndarray]], about: dict[str, Any]
+) -> None:
+    """Write digests and frames (T, F) as a pack; one that is there already stays.
+
+    Raises AscError, and leaves nothing, when the recordings do not have equally many bands.
+    """
+    temporary = target.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
+    temporary.mkdir(parents=True)
+    try:
+        _write(temporary, recordings, about)
+        with contextlib.suppress(OSError):  # another process was quicker: its pack is the same
+            temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove a pack; processes that have mapped it keep what they have."""
+    gone = folder.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
+    folder.rename(gone)  # so that nobody opens what is half removed
+    shutil.rmtree(gone)
+
+
+def sound(folder: Path) -> bool:
+    """Read a whole pack: are all of its frames what was packed?"""
+    try:
+        pack = load(folder)
+    except AscError:
+        return False
+    return pack.damaged(range(len(pack.table))) == 0
+
+
+def _write(
+    folder: Path, recordings: Iterable[tuple[str, np.ndarray]], about: dict[str, Any]
+) -> None:
+    rows: list[tuple[str, int, int, int]] = []
+    position, n_bands = 0, None
+    with (folder / "frames.npy").open("wb") as out:
+        for digest, given in recordings:
+            frames = np.ascontiguousarray(given, np.float32)
+            if n_bands is None:
+                n_bands = frames.shape[1]
+                _header(out, 0, n_bands)  # as long as the final one, which numpy sees to
+            elif frames.shape[1] != n_bands:
+                raise AscError(
+                    f"features of {digest}: {frames.shape[1]} bands where the others have "
+                    f"{n_bands}; run asc features again with --verify"
+                )
+            out.write(frames.data)
+            rows.append((digest, position, len(frames), zlib.crc32(frames.data)))
+            position += len(frames)
+        if n_bands is not None:
+            out.seek(0)
+            _header(out, position, n_bands)
+    table = np.array(rows, ROW)
+    np.save(folder / "table.npy", table)
+    checksum = hashlib.sha256(table.tobytes()).hexdigest()
+    counts = {"recordings": len(rows), "frames": position}
+    files.write_json(folder / "pack.json", {**about, **counts, "table_sha256": checksum})
+
+
+def _header(out: BinaryIO, n_frames: int, n_bands: int) -> None:
+    about = {"descr": "<f4", "fortran_order": False, "shape": (n_frames, n_bands)}
+    np.lib.format.write_array_header_1_0(out, about)
+
+
+def _unusable(folder: Path, why: str) -> AscError:
+    return AscError(
+        f"pack {folder}: cannot be used ({why}). Run asc features with --verify, which removes "
+        "it; it is made again when it is needed"
+    )

@@ -1,0 +1,277 @@
+"""The feature store: content-addressed, like git's objects.
+
+    features/<feature>-<key>/feature.json        what the key stands for
+    features/<feature>-<key>/datasets/….json     a dataset whose recordings it was computed for
+    features/<feature>-<key>/ab/cdef….npy        (T, F) float32, named by the audio file's hash
+    features/<feature>-<key>/short/<contents>/   a pack of many short recordings: a file for each
+                                                 would cost more than computing what is in it
+    packs/<feature>-<key>-<contents>/            a pack of a dataset's recordings: what training
+                                                 maps, all folds and processes the same one
+
+The key is the hash of the feature's name, all its parameters, its VERSION and how audio is
+decoded; so nothing stale is ever served. Everything is written under a temporary name and
+renamed: any number of processes may fill one store, and a killed one leaves nothing half-written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asc_cli.audio import decode as audio
+from asc_cli.core import atomic as files
+from asc_cli.core import paths as home
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError, FileFault
+from asc_cli.features import stream
+from asc_cli.frontend import pack as packs
+from asc_cli.frontend.index import Entry, stamp
+
+SHORT_BYTES = 65_536  # of features; less than that, and a recording shares a pack with others
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature with every parameter resolved."""
+
+    name: str
+    sample_rate: int  # Hz
+    parameters: dict[str, Any]
+    version: int
+    root: Path  # the store's folder: workers elsewhere need not know $ASC_HOME
+
+    @functools.cached_property
+    def key(self) -> str:
+        whole = json.dumps(self.description(), sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+    def description(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "version": self.version,
+            "parameters": self.parameters,
+            "audio": {"sample_rate": self.sample_rate, "decoding": audio.DECODING},
+        }
+
+    @functools.cached_property
+    def folder(self) -> Path:
+        return self.root / f"{self.name}-{self.key}"
+
+    def object(self, digest: str) -> Path:
+        return self.folder / digest[:2] / f"{digest[2:]}.npy"
+
+
+class Stored:
+    """What the store holds of a feature. The tables of its short recordings are read once."""
+
+    def __init__(self, feature: Feature) -> None:
+        self.feature = feature
+        self._short = feature.folder / "short"
+        self._own_files = f"{feature.folder}{os.sep}"
+        self._packs: set[str] = set()
+        self._pack_of: dict[bytes, str] = {}  # digest of a short recording → its pack
+        self._opened: packs.Pack | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in what other processes have written or removed since."""
+        names = set(os.listdir(self._short)) if self._short.is_dir() else set()
+        if self._packs - names:
+            self._packs, self._pack_of, self._opened = set(), {}, None
+        for name in sorted(names - self._packs):
+            if name.startswith(packs.TEMPORARY):
+                continue
+            self._packs.add(name)
+            with contextlib.suppress(AscError):  # damaged: computed again; --verify removes it
+                table = packs.load_table(self._short / name)
+                self._pack_of.update(dict.fromkeys(table["digest"].tolist(), name))
+
+    def __contains__(self, digest: str) -> bool:
+        path = f"{self._own_files}{digest[:2]}{os.sep}{digest[2:]}.npy"
+        return digest.encode() in self._pack_of or os.path.exists(path)
+
+    def load(self, digest: str) -> np.ndarray:  # -> (T, F)
+        """A recording's features. Raises AscError when they are not there, or damaged."""
+        name = self._pack_of.get(digest.encode())
+        if name is None:
+            return _load(self.feature.object(digest))
+        if self._opened is None or self._opened.folder.name != name:
+            self._opened = packs.load(self._short / name)
+        row = self._opened.row_of[digest]
+        self._opened.require_sound([row])
+        return self._opened.recording(row)
+
+
+def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> Feature:
+    """A feature with its defaults filled in from its `extract`."""
+    defaults = {p.name: p.default for p in catalog.parameters("features", name)}
+    version = catalog.version(name)
+    return Feature(name, sample_rate, {**defaults, **given}, version, home.features())
+
+
+def probe(feature: Feature) -> None:
+    """Raise AscError if these parameters give no frames, whatever the audio."""
+    module = catalog.load("features", feature.name)
+    try:
+        framing = module.framing(feature.sample_rate, **feature.parameters)
+        silence = np.zeros(framing.frame_samples, np.float32)
+        frames = module.extract(silence, feature.sample_rate, **feature.parameters)
+    except (ValueError, TypeError, ArithmeticError) as fault:
+        raise AscError(
+            f"features: {feature.name} cannot be computed with {feature.parameters} at "
+            f"{feature.sample_rate} Hz ({fault})"
+        ) from fault
+    if frames.ndim != 2 or 0 in frames.shape or not np.isfinite(frames).all():
+        raise AscError(
+            f"features: {feature.name} gives no bands with {feature.parameters} at "
+            f"{feature.sample_rate} Hz"
+        )
+
+
+def ensure(
+    stored: Stored, paths: Iterable[Path], verify: bool = False
+) -> list[tuple[Entry, bool] | FileFault]:
+    """Hash files and see that their features are in the store; True if they were computed now.
+
+    With `verify`, an array that is there is read whole too, and computed again if it is damaged.
+    A file without features gives a FileFault.
+    """
+    outcomes: list[tuple[Entry, bool] | FileFault] = []
+    short: dict[str, np.ndarray] = {}
+    stored.refresh()
+    for path in paths:
+        try:
+            outcomes.append(_ensure(stored, path, verify, short))
+        except FileFault as fault:
+            outcomes.append(fault)
+    if short:
+        target = stored.feature.folder / "short" / packs.name_of([*short])
+        packs.write(target, short.items(), {"feature": stored.feature.description()})
+    return outcomes
+
+
+def digest(path: Path) -> str | None:
+    """SHA-256 of a file's bytes, which names its features; None if it cannot be read."""
+    try:
+        return _digest(path)[0]
+    except OSError:
+        return None
+
+
+def compute(feature: Feature, path: Path) -> np.ndarray:  # -> (T, F)
+    """The features of one file, past the store. Raises FileFault."""
+    return _compute(feature, path)[0]
+
+
+def describe(feature: Feature, dataset: str, audio_root: Path) -> None:
+    """Write down what the key stands for, and for which dataset it was computed."""
+    whole = feature.folder / "feature.json"
+    if not whole.exists():
+        files.write_json(whole, feature.description())
+    name = hashlib.sha256(os.fsencode(f"{dataset}\n{audio_root}")).hexdigest()[:16]
+    used_by = feature.folder / "datasets" / f"{name}.json"
+    if not used_by.exists():
+        files.write_json(used_by, {"dataset": dataset, "audio_root": str(audio_root)})
+
+
+def pack(
+    feature: Feature,
+    digests: Sequence[str],  # of different recordings whose features are in the store
+    dataset: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """The folder of a pack of these recordings, written first if it is not there."""
+    target = home.packs() / f"{feature.name}-{feature.key}-{packs.name_of(digests)}"
+    if not target.is_dir():
+        stored = Stored(feature)
+
+        def recordings() -> Iterator[tuple[str, np.ndarray]]:
+            for done, digest in enumerate(digests, start=1):
+                yield digest, stored.load(digest)
+                if progress:
+                    progress(done, len(digests))
+
+        packs.write(target, recordings(), {"dataset": dataset, "feature": feature.description()})
+    return target
+
+
+def remove_damaged_packs(feature: Feature) -> list[Path]:
+    """Read all packs of a feature, those of short recordings too; returns those it removed."""
+    name = f"{feature.name}-{feature.key}"
+    folders = [*home.packs().glob(f"{name}-*"), *(feature.folder / "short").glob("[!.]*")]
+    damaged = [folder for folder in folders if not packs.sound(folder)]
+    for folder in damaged:
+        packs.remove(folder)
+    return damaged
+
+
+def _ensure(
+    stored: Stored, path: Path, verify: bool, short: dict[str, np.ndarray]
+) -> tuple[Entry, bool]:
+    """One file; features of a short recording go into `short`, those of another to the disk."""
+    feature = stored.feature
+    try:
+        digest, before = _digest(path)
+    except OSError:
+        audio.inspect(path)  # says what stands in the way
+        raise
+    if digest in short or (digest in stored and not (verify and _damaged(stored, digest))):
+        return Entry(*stamp(before), digest, audio.inspect(path).seconds), False
+    frames, seconds = _compute(feature, path)
+    entry = Entry(*stamp(before), digest, seconds)
+    if not entry.describes(path):
+        raise FileFault(path, "changed while it was being read; run the command again")
+    if frames.nbytes < SHORT_BYTES:
+        short[digest] = frames
+    else:
+        with files.replacing(feature.object(digest)) as temporary:
+            np.save(temporary, frames)
+    return entry, True
+
+
+def _compute(feature: Feature, path: Path) -> tuple[np.ndarray, float]:  # (T, F), seconds
+    module = catalog.load("features", feature.name)
+    try:
+        info, blocks = audio.decode(path, feature.sample_rate)
+        parts = stream(module, blocks, feature.sample_rate, feature.parameters)
+        return np.concatenate(list(parts)), info.seconds
+    except FileFault:
+        raise
+    except AscError as fault:
+        raise FileFault(path, str(fault)) from fault
+
+
+def _digest(path: Path) -> tuple[str, os.stat_result]:
+    """The hash of a file's bytes, and what it was when reading began."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        before = os.fstat(file.fileno())
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest(), before
+
+
+def _load(path: Path) -> np.ndarray:  # -> (T, F)
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as fault:
+        raise AscError(
+            f"feature store: {path} cannot be read ({fault}); run asc features again with --verify"
+        ) from fault
+
+
+def _damaged(stored: Stored, digest: str) -> bool:
+    try:
+        frames = stored.load(digest)
+    except AscError:
+        return True
+    return not (frames.ndim == 2 and len(frames) and np.isfinite(frames).all())

@@ -1,0 +1,1 @@
+"""A registered model applied to recordings, datasets and live sound."""

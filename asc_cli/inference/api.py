@@ -1,0 +1,89 @@
+"""A model for other programs: samples in, scenes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from asc_cli.audio import decode as audio
+from asc_cli.core import parallel
+from asc_cli.core.errors import AscError, FileFault
+from asc_cli.inference import engine as _windows
+from asc_cli.inference import ensemble as _model
+from asc_cli.inference import predict as _predict
+from asc_cli.registry import models as registry
+
+SAMPLES = "samples"  # what predictions of arrays have in place of a file's name
+
+
+@dataclass(frozen=True)
+class Model:
+    """A registered model, loaded once, for any number of recordings.
+
+    id: NAME@VERSION. labels: its scenes, in order. sample_rate: what it hears at, in Hz; samples
+    at any other rate are resampled.
+    """
+
+    id: str
+    labels: tuple[str, ...]
+    sample_rate: int
+    _request: _windows.Request
+    _loaded: _model.Loaded
+
+    def predict(
+        self,
+        samples: np.ndarray,  # (N,) or (N, channels)
+        sample_rate: int,
+        *,
+        timeline_s: float | None = None,
+        threshold: float = 0.0,
+    ) -> _predict.Prediction:
+        """The scene of a recording in memory, as `asc predict` would say of its file.
+
+        samples: floats, full scale from −1 to 1, as soundfile.read gives them. Raises AscError
+        for anything else, and for less than one frame of audio.
+        """
+        whole = _checked(samples, sample_rate)
+        size = int(audio.BLOCK_SECONDS * sample_rate)
+        blocks = (whole[start : start + size] for start in range(0, len(whole), size))
+        request = _predict.timed(self._request, timeline_s, threshold)
+        heard = audio.converted(blocks, sample_rate, self._loaded.feature.sample_rate)
+        with parallel.one_thread():
+            [outcome] = _windows.score_streams(self._loaded, request, [(Path(SAMPLES), heard)])
+        if isinstance(outcome, FileFault):
+            raise AscError(f"{SAMPLES}: {outcome.reason}")
+        said = _predict.said(outcome)
+        return _predict.prediction(Path(SAMPLES), said, request, self.labels, threshold)
+
+
+def load_model(name: str | None = None, *, fold: int | None = None) -> Model:
+    """A model of the registry: NAME or NAME@VERSION, the default one when None.
+
+    fold: that member alone; the average of all members' probabilities when None. Raises AscError
+    with the nearest name if there is none.
+    """
+    found = registry.find(name)
+    loaded = _model.load(found, fold)
+    request = _windows.Request(found, fold)
+    return Model(loaded.id, loaded.labels, loaded.feature.sample_rate, request, loaded)
+
+
+def _checked(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    whole = np.asarray(samples)
+    if whole.ndim not in (1, 2) or not np.issubdtype(whole.dtype, np.floating):
+        raise AscError(
+            f"samples: an array of shape {whole.shape} and type {whole.dtype}; floats from -1 to 1 "
+            "of shape (samples,) or (samples, channels) were expected"
+        )
+    if whole.ndim == 2 and whole.shape[0] < whole.shape[1]:
+        raise AscError(
+            f"samples: shape {whole.shape} means more channels than samples; (samples, channels) "
+            "was expected: transpose it"
+        )
+    if not np.isfinite(whole).all():
+        raise AscError("samples: hold NaN or Inf")
+    if sample_rate <= 0:
+        raise AscError(f"sample_rate {sample_rate}: samples per second were expected")
+    return whole

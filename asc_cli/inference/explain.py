@@ -1,0 +1,203 @@
+"""What an attention LSTM listened to in one recording, frame by frame.
+
+Every clip has its own α, which sums to 1 over the clip's frames. α times the clip's number of
+frames is attention relative to listening evenly: 1 is the average. Where clips overlap, theirs is
+averaged. The codewords' weights a are averaged likewise.
+
+One member explains, because codeword k of one member is not codeword k of another: of those that
+give the answer which all give together, the one whose probabilities are nearest to theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asc_cli.core import parallel
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
+from asc_cli.evaluation import calibration, scoring
+from asc_cli.frontend import clips, store
+from asc_cli.inference import ensemble as _model
+from asc_cli.registry import models as registry
+
+LONGEST_S = 600.0  # more cannot be read in one picture
+SMOOTHED_S = 0.1  # salient stretches are found in attention averaged over this
+SALIENT_SHARE = 0.1  # the share of the frames that may be salient
+GAP_S = 0.2  # stretches closer than this are one
+BATCH_CLIPS = 64
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Attention over a recording; T frames, K codewords."""
+
+    file: str
+    model: str  # name@version
+    fold: int  # the member that explains
+    scene: str  # what that member says
+    probability: float
+    together: tuple[str, float, int] | None  # all members' answer, its probability, how many
+    frames: np.ndarray  # (T, F) the feature, as the model hears it before standardisation
+    bands_hz: np.ndarray | None  # (F,) centre of each band, where bands are frequencies
+    frame_s: float  # seconds between frames
+    attention: np.ndarray | None  # (T,) 1 is the average; None without temporal attention
+    codewords: np.ndarray | None  # (T, K) weights, sum to 1; None without semantic attention
+
+    @property
+    def salient(self) -> list[dict[str, float]]:
+        """Stretches that the model listened to most: start_s, end_s, attention."""
+        return [] if self.attention is None else stretches(self.attention, self.frame_s)
+
+
+def explain(path: Path, *, model: str | None = None, fold: int | None = None) -> Explanation:
+    """Explain one recording by one member: `fold`, or the one nearest to the answer of all.
+
+    Raises FileFault, and AscError for a model without attention and for a recording of more than
+    LONGEST_S.
+    """
+    registered = registry.find(model)
+    loaded = _model.load(registered, fold)
+    folds = registered.card["folds"] if fold is None else [fold]
+    if not hasattr(loaded.members[0].network, "explain"):
+        raise AscError(
+            f"--explain: model {loaded.id} has no attention; train one that has, such as the "
+            "recipes that end in _ta, _sa or _ta_sa"
+        )
+    with parallel.one_thread():
+        frames = store.compute(loaded.feature, path)
+        hop_s = _framing(loaded).hop_samples / loaded.feature.sample_rate
+        if len(frames) * hop_s > LONGEST_S:
+            raise AscError(
+                f"--explain: {path} is {len(frames) * hop_s:.0f} s long; at most {LONGEST_S:.0f} s "
+                "can be drawn. Cut out the part that matters"
+            )
+        chosen, scores, together = _choose(loaded, frames)
+        member = loaded.members[chosen]
+        cut = clips.cut([frames], loaded.clipping, member.standardise)
+        attention, codewords = _traced(member.network, cut, len(frames))
+    if attention is None and codewords is None:
+        raise AscError(f"--explain: model {loaded.id} is a plain LSTM; it attends to nothing")
+    best = int(scores.argmax())
+    heard = len(frames) if attention is None else len(attention)
+    return Explanation(
+        str(path), loaded.id, folds[chosen], loaded.labels[best], float(scores[best]),
+        together, frames[:heard], _bands_hz(loaded), hop_s, attention, codewords,
+    )  # fmt: skip
+
+
+def stretches(attention: np.ndarray, frame_s: float) -> list[dict[str, float]]:
+    """Where smoothed attention (T,) is above average and among the highest SALIENT_SHARE."""
+    width = max(1, round(SMOOTHED_S / frame_s))
+    smooth = np.convolve(attention, np.ones(width) / width, mode="same")
+    high = (smooth > 1) & (smooth >= np.quantile(smooth, 1 - SALIENT_SHARE))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], high.astype(int), [0]])))
+    spans: list[list[int]] = []
+    for start, end in edges.reshape(-1, 2).tolist():
+        if spans and (start - spans[-1][1]) * frame_s < GAP_S:
+            spans[-1][1] = end
+        else:
+            spans.append([start, end])
+    return [
+        {
+            "start_s": round(start * frame_s, 3),
+            "end_s": round(end * frame_s, 3),
+            "attention": round(float(attention[start:end].mean()), 3),
+        }
+        for start, end in spans
+    ]
+
+
+def _choose(
+    loaded: _model.Loaded, frames: np.ndarray
+) -> tuple[int, np.ndarray, tuple[str, float, int] | None]:
+    """Which member explains, its scene probabilities (C,), and what all members say together."""
+    logs = np.stack([_clip_logs(loaded, member, frames) for member in loaded.members])  # (M, B, C)
+    single = np.stack([_recording(loaded, each) for each in logs])  # (M, C)
+    if len(logs) == 1:
+        return 0, single[0], None
+    mean = _recording(loaded, np.logaddexp.reduce(logs) - np.log(len(logs)))
+    best = int(mean.argmax())
+    agree = single.argmax(axis=1) == best
+    far = np.abs(single - mean).sum(axis=1) + np.where(agree, 0, 2)  # 2 is the farthest there is
+    chosen = int(far.argmin())
+    return chosen, single[chosen], (loaded.labels[best], float(mean[best]), len(logs))
+
+
+def _clip_logs(loaded: _model.Loaded, member: _model.Member, frames: np.ndarray) -> np.ndarray:
+    """The log probabilities (B, C) that one member gives the recording's clips."""
+    import torch
+
+    cut = clips.cut([frames], loaded.clipping, member.standardise)
+    found = []
+    for start in range(0, len(cut), BATCH_CLIPS):
+        batch, mask = cut.batch(np.arange(start, min(start + BATCH_CLIPS, len(cut))))
+        m = None if mask is None else torch.from_numpy(mask)
+        with torch.inference_mode():
+            said = member.network(torch.from_numpy(batch), m)
+        found.append(torch.log_softmax(said.double(), dim=1).numpy())
+    return calibration.tempered(np.concatenate(found), member.temperature)
+
+
+def _recording(loaded: _model.Loaded, logs: np.ndarray) -> np.ndarray:  # (B, C) -> (C,)
+    total = scoring.contributions(logs, loaded.aggregate).sum(axis=0)
+    return scoring.conclude(total[None], np.array([len(logs)]), loaded.aggregate)[0]
+
+
+def _traced(
+    network: Any, cut: clips.ClipSet, n_frames: int
+) -> tuple[np.ndarray | None, np.ndarray | None]:  # (T,), (T, K)
+    """What each attention did over the frames that clips cover."""
+    import torch
+
+    attention, codewords = _Spread(n_frames), _Spread(n_frames)
+    for start in range(0, len(cut), BATCH_CLIPS):
+        which = np.arange(start, min(start + BATCH_CLIPS, len(cut)))
+        batch, mask = cut.batch(which)
+        x, m = torch.from_numpy(batch), None if mask is None else torch.from_numpy(mask)
+        with torch.inference_mode():
+            trace = network.explain(x, m)
+        for i, clip in enumerate(which):
+            n = int(cut.lengths[clip])
+            span = slice(int(cut.starts[clip]), int(cut.starts[clip]) + n)
+            if trace.alpha is not None:
+                attention.add(span, trace.alpha[i, :n, None].numpy() * n)
+            if trace.a is not None:
+                codewords.add(span, trace.a[i, :n].numpy())
+    spread = attention.mean()
+    return None if spread is None else spread[:, 0], codewords.mean()
+
+
+class _Spread:
+    """Values of overlapping clips, averaged frame by frame."""
+
+    def __init__(self, n_frames: int):
+        self.n = np.zeros(n_frames)
+        self.total: np.ndarray | None = None
+
+    def add(self, span: slice, values: np.ndarray) -> None:  # (t, D)
+        if self.total is None:
+            self.total = np.zeros((len(self.n), values.shape[1]))
+        self.total[span] += values
+        self.n[span] += 1
+
+    def mean(self) -> np.ndarray | None:  # -> (T, D), up to the last frame that a clip covers
+        if self.total is None:
+            return None
+        covered = int(np.flatnonzero(self.n)[-1]) + 1
+        return self.total[:covered] / np.maximum(self.n[:covered], 1)[:, None]
+
+
+def _framing(loaded: _model.Loaded) -> Any:
+    module = catalog.load("features", loaded.feature.name)
+    return module.framing(loaded.feature.sample_rate, **loaded.feature.parameters)
+
+
+def _bands_hz(loaded: _model.Loaded) -> np.ndarray | None:
+    module = catalog.load("features", loaded.feature.name)
+    if not hasattr(module, "centres_hz"):
+        return None
+    return module.centres_hz(loaded.feature.sample_rate, **loaded.feature.parameters)

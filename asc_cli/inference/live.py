@@ -1,0 +1,84 @@
+"""Live sound → the scene of the last seconds, again and again."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from asc_cli.audio import decode as audio
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError, FileFault
+from asc_cli.evaluation import scoring
+from asc_cli.features import stream
+from asc_cli.frontend import clips
+from asc_cli.inference import ensemble as _model
+from asc_cli.inference.predict import best
+from asc_cli.registry import models as registry
+
+
+def listen(
+    blocks: Iterable[np.ndarray],  # each (n,) or (n, channels), floats
+    sample_rate: int,
+    *,
+    model: str | None = None,
+    fold: int | None = None,
+    window_s: float = 10.0,
+    every_s: float = 1.0,
+    threshold: float = 0.0,
+) -> Iterator[dict[str, Any]]:
+    """{time_s, scene, probability, scenes, model} every `every_s` seconds of sound.
+
+    The scene of the last `window_s` seconds; of all there is at first. time_s: how much was
+    heard. Raises AscError if there is no such model.
+    """
+    loaded = _model.load(registry.find(model), fold)
+    rate = loaded.feature.sample_rate
+    module = catalog.load("features", loaded.feature.name)
+    hop = module.framing(rate, **loaded.feature.parameters).hop_samples
+    clip_s, step_s = (
+        frames * hop / rate for frames in (loaded.clipping.n_frames, loaded.clipping.step_frames)
+    )
+    if not window_s >= clip_s or not every_s > 0:
+        raise AscError(
+            f"listen: a window of {window_s} s every {every_s} s; at least {clip_s:.2f} s, the "
+            "length of the model's clips, every more than 0 s was expected"
+        )
+    heard = audio.converted(blocks, sample_rate, rate)
+    frames = _named(stream(module, heard, rate, loaded.feature.parameters))
+    held: collections.deque[np.ndarray] = collections.deque(
+        maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
+    )
+    told_s = 0.0
+    for k, (batch, lengths) in enumerate(clips.streamed(frames, loaded.clipping, 1)):
+        held.append(
+            scoring.contributions(
+                _model.log_probabilities(loaded, batch, lengths), loaded.aggregate
+            )[0]
+        )
+        time_s = k * step_s + clip_s
+        if time_s < told_s + every_s and told_s:
+            continue
+        told_s = time_s
+        scores = scoring.conclude(np.sum(held, axis=0)[None], np.array([len(held)]),
+                                  loaded.aggregate)[0]  # fmt: skip
+        scenes = dict(zip(loaded.labels, scores.tolist(), strict=True))
+        yield {
+            "time_s": round(time_s, 2),
+            "scene": best(scenes, threshold),
+            "probability": max(scenes.values()),
+            "scenes": scenes,
+            "model": loaded.id,
+        }
+
+
+def _named(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The frames; what stands in their way says that it is about the sound."""
+    try:
+        yield from frames
+    except FileFault:
+        raise
+    except AscError as fault:
+        raise FileFault("the sound", str(fault)) from fault

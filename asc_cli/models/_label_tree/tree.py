@@ -1,0 +1,212 @@
+"""Label-tree embedding: Phan et al., ACM Multimedia 2016 and TASLP 25(6), 2017.
+
+The scenes are split in two again and again until each is alone, C − 1 splits in all. At a split
+
+    1. a random forest learns the scenes there from half of the recordings
+    2. its confusion matrix K on the other half is made symmetric, (K + Kᵀ) / 2, and
+       spectral clustering cuts that graph in two: scenes that are confused stay together
+    3. another forest learns left against right from all recordings
+
+A segment's embedding is the pair (P(left | x), P(right | x)) of every split. That of a training
+segment comes from forests that did not see its recording (out of fold), or it would be too good
+to learn from.
+
+    x_j = mean of frames j·hop … j·hop + segment_frames − 1         segment j of a clip
+    e_j = (P_1, 1 − P_1, …, P_{C−1}, 1 − P_{C−1})                   (2 (C − 1),)
+
+B clips, T frames, S segments of a clip, F bands, C scenes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from asc_cli.core.errors import AscError
+from asc_cli.models import OwnedClips
+from asc_cli.models._label_tree.forest import Forests
+from asc_cli.models._sklearn import deal, require_recordings, tensor
+
+BATCH_CLIPS = 256
+WEAKEST_LINK = 1e-3  # between scenes that are never confused: keeps the graph in one piece
+LEFT, RIGHT = 1, 2  # which side of a split a scene is on; 0: not there
+
+
+@dataclass(frozen=True)
+class Forest:
+    """How every forest is grown."""
+
+    n_trees: int
+    n_features: int  # drawn at each split of a tree
+    smallest_leaf: int  # segments
+    n_segments: int  # at most so many are drawn to grow a forest from
+    out_of_fold: int  # folds
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Embedded clips, for the network: what `models.Clips` asks for."""
+
+    images: np.ndarray  # (B, S, 2 (C − 1)) float32
+    masks: np.ndarray  # (B, S) bool
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        mask = self.masks[which]
+        return self.images[which], None if mask.all() else mask
+
+
+class LabelTree(nn.Module):
+    """Clips (B, T, F) -> their label-tree images (B, S, 2 (C − 1))."""
+
+    sides: Tensor  # (C − 1, C): LEFT, RIGHT or 0
+
+    def __init__(self, n_scenes: int, segment_frames: int, segment_hop: int, grow: Forest):
+        super().__init__()
+        self.length, self.hop, self.grow = segment_frames, segment_hop, grow
+        self.register_buffer("sides", torch.zeros(n_scenes - 1, n_scenes, dtype=torch.int64))
+        self.forests = Forests()
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        segments, mask = self.segments(x, mask)  # (B, S, F)
+        first = self.forests(segments.flatten(0, 1)).unflatten(0, segments.shape[:2])
+        return embedding(first), mask
+
+    def segments(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """(B, T, F) -> (B, S, F): a segment counts if all its frames do, and the first always."""
+        if x.shape[1] < self.length:
+            raise AscError(
+                f"model.segment_frames = {self.length}, but a clip holds {x.shape[1]} frames; "
+                "give longer clips (clips.length_s) or shorter segments"
+            )
+        windows = x.unfold(1, self.length, self.hop)  # (B, S, F, length)
+        if mask is None:
+            return windows.mean(dim=3), None
+        counts = mask.unfold(1, self.length, self.hop).sum(dim=2)  # (B, S)
+        first = torch.arange(counts.shape[1], device=counts.device) == 0
+        whole = (counts == self.length) | first
+        return windows.sum(dim=3) / counts.clamp_min(1)[:, :, None] * whole[:, :, None], whole
+
+    def estimate(self, clips: OwnedClips, labels: np.ndarray, seed: int) -> Embedded:
+        """Learn the tree and its forests; returns the training clips, embedded out of fold."""
+        n_scenes = self.sides.shape[1]
+        require_recordings(clips.owners, labels, n_scenes, 2)
+        images, masks = self._all_segments(clips)  # (B, S, F), (B, S)
+        rng = np.random.default_rng(seed)
+        half = deal(clips.owners, labels, 2, rng)  # (B,) 0 or 1
+        self.sides.copy_(tensor(self._splits(images, masks, labels, half == 0, rng)))
+        everyone = np.ones(len(labels), bool)
+        self.forests.take(self._node_forests(images, masks, labels, everyone, rng))
+        first = np.empty((*images.shape[:2], n_scenes - 1), np.float32)  # (B, S, C − 1)
+        fold = deal(clips.owners, labels, self.grow.out_of_fold, rng)
+        for k in np.unique(fold):
+            forests = self._node_forests(images, masks, labels, fold != k, rng)
+            rows = images[fold == k].reshape(-1, images.shape[2])
+            shares = [forest.predict_proba(rows)[:, 0] for forest in forests]
+            first[fold == k] = np.stack(shares, axis=1).reshape(-1, *first.shape[1:])
+        return Embedded(embedding(torch.from_numpy(first)).numpy() * masks[:, :, None], masks)
+
+    def _all_segments(self, clips: OwnedClips) -> tuple[np.ndarray, np.ndarray]:
+        images, masks = [], []
+        for start in range(0, len(clips), BATCH_CLIPS):
+            x, mask = clips.batch(np.arange(start, min(start + BATCH_CLIPS, len(clips))))
+            segments, whole = self.segments(tensor(x), None if mask is None else tensor(mask))
+            images.append(segments.numpy())
+            masks.append(np.ones(segments.shape[:2], bool) if whole is None else whole.numpy())
+        return np.concatenate(images), np.concatenate(masks)
+
+    def _splits(
+        self, images: np.ndarray, masks: np.ndarray, labels: np.ndarray,
+        learns: np.ndarray, rng: np.random.Generator,
+    ) -> np.ndarray:  # -> (C − 1, C)  # fmt: skip
+        """Every split of the tree, the root's first."""
+        waiting = [np.arange(self.sides.shape[1])]
+        sides = []
+        while waiting:
+            scenes = waiting.pop(0)
+            if len(scenes) < 2:
+                continue
+            there = np.isin(labels, scenes)
+            learnt = self._fit(images, masks, labels, learns & there, rng)
+            confusion = _confusion(learnt, images, masks, labels, ~learns & there, scenes)
+            left = cut_in_two(confusion)
+            side = np.zeros(self.sides.shape[1], np.int64)
+            side[scenes] = np.where(left, LEFT, RIGHT)
+            sides.append(side)
+            waiting += [scenes[left], scenes[~left]]
+        return np.stack(sides)
+
+    def _node_forests(
+        self, images: np.ndarray, masks: np.ndarray, labels: np.ndarray,
+        learns: np.ndarray, rng: np.random.Generator,
+    ) -> list[Any]:  # fmt: skip
+        """For every split a forest that tells left (class LEFT, the first) from right."""
+        forests = []
+        for side in self.sides.numpy():
+            which = learns & (side[labels] > 0)
+            forests.append(self._fit(images, masks, side[labels], which, rng))
+        return forests
+
+    def _fit(
+        self, images: np.ndarray, masks: np.ndarray, targets: np.ndarray,
+        which: np.ndarray, rng: np.random.Generator,
+    ) -> Any:  # fmt: skip
+        """A forest on segments of the clips `which` (B,), targets (B,)."""
+        from sklearn.ensemble import RandomForestClassifier
+
+        clip, segment = np.nonzero(masks & which[:, None])
+        if len(clip) > self.grow.n_segments:
+            drawn = rng.choice(len(clip), self.grow.n_segments, replace=False)
+            clip, segment = clip[drawn], segment[drawn]
+        forest = RandomForestClassifier(
+            self.grow.n_trees, max_features=min(self.grow.n_features, images.shape[2]),
+            min_samples_leaf=self.grow.smallest_leaf, class_weight="balanced",
+            random_state=int(rng.integers(2**31)),
+        )  # fmt: skip
+        forest.fit(images[clip, segment], targets[clip])
+        if len(forest.classes_) < len(np.unique(targets[which])):
+            raise AscError(
+                f"model.forest_segments = {self.grow.n_segments}: the segments drawn miss a scene; "
+                "more are needed"
+            )
+        return forest
+
+
+def embedding(first: Tensor) -> Tensor:  # (B, S, C − 1) -> (B, S, 2 (C − 1))
+    """P and 1 − P of every split, side by side."""
+    return torch.stack([first, 1 - first], dim=3).flatten(2)
+
+
+def cut_in_two(confusion: np.ndarray) -> np.ndarray:  # (n, n) rows sum to 1 -> (n,) bool
+    """Which scenes go left: the side of the first one, so that mirrored cuts are the same."""
+    from sklearn.cluster import SpectralClustering
+
+    n = len(confusion)
+    if n == 2:
+        return np.array([True, False])
+    links = (confusion + confusion.T) / 2 + WEAKEST_LINK
+    clustering = SpectralClustering(
+        2, affinity="precomputed", assign_labels="cluster_qr", random_state=0
+    )
+    side = clustering.fit_predict(links)
+    if len(set(side)) < 2:  # all links alike: no cut is better than another
+        return np.arange(n) < n // 2
+    return side == side[0]
+
+
+def _confusion(
+    forest: Any, images: np.ndarray, masks: np.ndarray, labels: np.ndarray,
+    which: np.ndarray, scenes: np.ndarray,
+) -> np.ndarray:  # -> (n, n)  # fmt: skip
+    """Mean probability that the forest gives each of `scenes`, a row a true scene."""
+    clip, segment = np.nonzero(masks & which[:, None])
+    said = np.zeros((len(clip), len(scenes)))
+    said[:, np.searchsorted(scenes, forest.classes_)] = forest.predict_proba(images[clip, segment])
+    truth = labels[clip]
+    return np.stack([said[truth == scene].mean(axis=0) for scene in scenes])

@@ -1,0 +1,1 @@
+"""The attention recurrence as compiled kernels; `reference` is the same in plain torch."""

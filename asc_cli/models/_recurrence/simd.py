@@ -1,0 +1,238 @@
+"""The vector primitives under `forward`, written for LLVM through numba.
+
+`tile` is the heart of every matrix product here: a register tile of MR rows × NR columns,
+
+    C[m, n] = I[m, n] + Σ_k A[m, k] B[k, n]        m < MR, n < NR
+
+whose MR · NR sums stay in registers for the whole of Σ_k. All arrays are flat; an offset and
+strides (in elements) say where A, B, I and C start, so that one primitive serves products with
+A, with Aᵀ, with a packed B, a bias row (stride 0) and accumulation in place (I = C). The sum
+runs over k in order, one fused multiply-add each: its bits depend neither on the tile's place
+nor on the number of threads.
+
+exp, tanh and σ have polynomial forms in float32 that LLVM turns into vector code (relative
+error about 1e-7); in float64 they are the library's own, exact to the last bit or so.
+"""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils, config
+from numba.core.codegen import get_host_cpu_features
+from numba.extending import intrinsic, overload
+
+NR = 32  # columns of a tile: every segment of a row is padded to a multiple of this
+MR = 8  # rows of a tile: clips in a block are padded to a multiple of this
+
+_INT = ir.IntType(64)
+# x / 0 is inf; a b + c may fuse; no copy of its own, see forward.PART
+_OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True}
+
+
+def _cache_folder() -> str:
+    """Where compiled kernels are kept: a folder for each state of all these files together.
+
+    numba alone looks only at the file where a kernel stands, and would go on with old primitives
+    under it after an upgrade.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    return str(Path(platformdirs.user_cache_dir("asc", appauthor=False)) / f"kernels-{digest}")
+
+
+config.CACHE_DIR = config.CACHE_DIR or _cache_folder()  # type: ignore[attr-defined]  # numba's own
+
+
+def _vector_bytes() -> int:
+    """Bytes of the widest vector register of this machine."""
+    # set by NUMBA_CPU_FEATURES, to compile for another machine
+    chosen = config.CPU_FEATURES  # type: ignore[attr-defined]
+    features = get_host_cpu_features() if chosen is None else chosen
+    if "+avx512f" in features:
+        return 64
+    return 32 if "+avx2" in features else 16
+
+
+VECTOR_BYTES = _vector_bytes()
+
+
+def _pointer(context, builder, array_type, array, offset):
+    data = cgutils.create_struct_proxy(array_type)(context, builder, value=array).data
+    return builder.gep(data, [offset])
+
+
+def _load(builder, pointer, vector, align):
+    return builder.load(builder.bitcast(pointer, vector.as_pointer()), align=align)
+
+
+def _emit_tile(builder, scalar, size, lanes, at, A, B, init, C, K):
+    """One strip of `at` = (rows, first column, columns); A, B, init, C are (pointer, strides)."""
+    rows, column, columns = at
+    vector = ir.VectorType(scalar, lanes)
+    parts = columns // lanes
+    kind = ir.FunctionType(vector, [vector] * 3)
+    name = f"llvm.fma.v{lanes}f{8 * size}"
+    fma = cgutils.get_or_insert_function(builder.module, kind, name)
+
+    def place(pointer, *terms):
+        offset = ir.Constant(_INT, column)
+        for index, stride in terms:
+            offset = builder.add(offset, builder.mul(ir.Constant(_INT, index), stride))
+        return builder.gep(pointer, [offset])
+
+    def lane(pointer, part):
+        return builder.gep(pointer, [ir.Constant(_INT, part * lanes)])
+
+    sums = []
+    for m in rows:
+        start = place(init[0], (m, init[1]))
+        sums += [_load(builder, lane(start, p), vector, size) for p in range(parts)]
+    a_rows = [builder.gep(A[0], [builder.mul(ir.Constant(_INT, m), A[1])]) for m in rows]
+    b_start = builder.gep(B[0], [ir.Constant(_INT, column)])
+
+    before = builder.block
+    loop = builder.append_basic_block("k")
+    after = builder.append_basic_block("k_end")
+    builder.cbranch(builder.icmp_signed(">", K, ir.Constant(_INT, 0)), loop, after)
+    builder.position_at_end(loop)
+    k = builder.phi(_INT)
+    k.add_incoming(ir.Constant(_INT, 0), before)
+    carried = [builder.phi(vector) for _ in sums]
+    for phi, value in zip(carried, sums, strict=True):
+        phi.add_incoming(value, before)
+    b_k = builder.gep(b_start, [builder.mul(k, B[1])])
+    bs = [_load(builder, lane(b_k, p), vector, size) for p in range(parts)]
+    a_step = builder.mul(k, A[2])
+    new = []
+    zero_mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    for r, a_row in enumerate(a_rows):
+        a = builder.load(builder.gep(a_row, [a_step]))
+        one = builder.insert_element(ir.Constant(vector, ir.Undefined), a, _INT(0))
+        spread = builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zero_mask)
+        for p in range(parts):
+            new.append(builder.call(fma, [spread, bs[p], carried[r * parts + p]]))
+    following = builder.add(k, ir.Constant(_INT, 1))
+    k.add_incoming(following, builder.block)
+    for phi, value in zip(carried, new, strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, K), loop, after)
+    tail = builder.block
+    builder.position_at_end(after)
+    for r in range(len(rows)):
+        for p in range(parts):
+            result = builder.phi(vector)
+            result.add_incoming(sums[r * parts + p], before)
+            result.add_incoming(new[r * parts + p], tail)
+            sums[r * parts + p] = result
+    for r, m in enumerate(rows):
+        end = place(C[0], (m, C[1]))
+        for p in range(parts):
+            target = builder.bitcast(lane(end, p), vector.as_pointer())
+            builder.store(sums[r * parts + p], target, align=size)
+
+
+@intrinsic
+def tile(typing, A, a0, a_row, a_k, B, b0, b_k, init, i0, i_row, C, c0, c_row, K):
+    """C[m, n] = init[m, n] + Σ_k A[m, k] B[k, n] for one MR × NR tile; arrays flat, see above."""
+    index = types.intp
+    signature = types.void(
+        A, index, index, index, B, index, index, init, index, index, C, index, index, index
+    )
+
+    def codegen(context, builder, signature, args):
+        A, a0, a_row, a_k, B, b0, b_k, init, i0, i_row, C, c0, c_row, K = args
+        types_ = signature.args
+        scalar = context.get_data_type(types_[0].dtype)
+        size = types_[0].dtype.bitwidth // 8
+        a = (_pointer(context, builder, types_[0], A, a0), a_row, a_k)
+        b = (_pointer(context, builder, types_[4], B, b0), b_k)
+        i = (_pointer(context, builder, types_[7], init, i0), i_row)
+        c = (_pointer(context, builder, types_[10], C, c0), c_row)
+        lanes = VECTOR_BYTES // size
+        columns = min(2 * lanes, NR)  # two vectors of B a step: rows × 2 sums in registers
+        step = MR if VECTOR_BYTES != 32 else MR // 2  # AVX2 has half the registers
+        for column in range(0, NR, columns):
+            for row in range(0, MR, step):
+                at = (range(row, row + step), column, columns)
+                _emit_tile(builder, scalar, size, lanes, at, a, b, i, c, K)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def _two_to(typing, n):
+    """2ⁿ for a whole float32 n in −126 … 127, by writing the exponent's bits."""
+
+    def codegen(context, builder, signature, args):
+        whole = ir.IntType(32)
+        bits = builder.add(builder.fptosi(args[0], whole), ir.Constant(whole, 127))
+        return builder.bitcast(builder.shl(bits, ir.Constant(whole, 23)), ir.FloatType())
+
+    return types.float32(types.float32), codegen
+
+
+_F = np.float32
+_EXP_LOW, _EXP_HIGH = _F(-87.0), _F(88.0)
+_LOG2E, _HALF, _ONE = _F(1.44269504088896341), _F(0.5), _F(1.0)
+_LN2_HIGH, _LN2_LOW = _F(0.693359375), _F(-2.12194440e-4)
+_E0, _E1, _E2 = _F(1.9875691500e-4), _F(1.3981999507e-3), _F(8.3334519073e-3)
+_E3, _E4, _E5 = _F(4.1665795894e-2), _F(1.6666665459e-1), _F(5.0000001201e-1)
+_T_EDGE = _F(7.90531110763549805)
+_T1, _T3, _T5 = _F(4.89352455891786e-3), _F(6.37261928875436e-4), _F(1.48572235717979e-5)
+_T7, _T9 = _F(5.12229709037114e-8), _F(-8.60467152213735e-11)
+_T11, _T13 = _F(2.00018790482477e-13), _F(-2.76076847742355e-16)
+_B0, _B2 = _F(4.89352518554385e-3), _F(2.26843463243900e-3)
+_B4, _B6 = _F(1.18534705686654e-4), _F(1.19825839466702e-6)
+
+
+def exp(x):
+    """eˣ; float32 by Cephes' polynomial after x = n ln 2 + r, |r| ≤ ½ ln 2."""
+
+
+def tanh(x):
+    """tanh x; float32 by Eigen's odd rational function of degree 13/6."""
+
+
+@overload(exp, jit_options=_OPTIONS)
+def _exp(x):
+    if x != types.float32:
+        return lambda x: math.exp(x)
+
+    def polynomial(x):
+        x = _EXP_LOW if x < _EXP_LOW else x
+        x = _EXP_HIGH if x > _EXP_HIGH else x
+        n = np.floor(x * _LOG2E + _HALF)
+        r = x - n * _LN2_HIGH - n * _LN2_LOW
+        p = ((((_E0 * r + _E1) * r + _E2) * r + _E3) * r + _E4) * r + _E5
+        return (p * r * r + r + _ONE) * _two_to(n)  # type: ignore[call-arg]  # numba gives the typing context
+
+    return polynomial
+
+
+@overload(tanh, jit_options=_OPTIONS)
+def _tanh(x):
+    if x != types.float32:
+        return lambda x: math.tanh(x)
+
+    def rational(x):
+        x = -_T_EDGE if x < -_T_EDGE else x
+        x = _T_EDGE if x > _T_EDGE else x
+        y = x * x
+        p = ((((((_T13 * y + _T11) * y + _T9) * y + _T7) * y + _T5) * y + _T3) * y + _T1) * x
+        return p / (((_B6 * y + _B4) * y + _B2) * y + _B0)
+
+    return rational
+
+
+@njit(**_OPTIONS)
+def sigmoid(x):
+    """σ(x) = 1 / (1 + e⁻ˣ)."""
+    one = type(x)(1)
+    return one / (one + exp(-x))

@@ -1,0 +1,210 @@
+"""What a protocol promises, and the audit that checks it.
+
+Counts as published; every listed file is there; nothing is listed twice; every label is known;
+train and test share neither a file nor a group (location, source recording).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import Dataset, Listing, Split
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken promise."""
+
+    check: str  # which promise
+    where: str  # the list, fold or file
+    what: str
+    broken: bool = True  # False: a remark, which breaks no promise
+
+
+def audit(dataset: Dataset, listing: Listing, audio_root: Path) -> list[Finding]:
+    """Every broken promise of a dataset's copy; empty when the protocol holds."""
+    return [
+        *_counts(dataset, listing),
+        *_missing(listing, audio_root),
+        *_unsound(listing),
+        *_untrained(listing),
+    ]
+
+
+def remarks(listing: Listing) -> list[Finding]:
+    """What cannot be checked, said out loud."""
+    if not listing.splits:
+        return [Finding("no folds", "recordings", "nothing to test on: no fold, no split", False)]
+    found = [one] if (one := _one_scene(listing)) else []
+    if not any(recording.group for recording in listing.recordings):
+        what = "no groups (places, sources) are given, so leaks by group cannot be seen"
+        found.append(Finding("no groups", "recordings", what, False))
+    return found
+
+
+def require(dataset: Dataset, listing: Listing) -> None:
+    """Raise AscError if training or scoring on these lists would not mean what it says.
+
+    Leaks, labels that are not known, files listed twice, and splits with nothing to train or to
+    test on, or with a scene that is tested and never trained, stop it; a count that differs from
+    the published one does not, so that a subset can be used.
+    """
+    if not listing.splits:
+        raise AscError(
+            f"{dataset.name}: its lists name no folds, so there is nothing to test on; "
+            "add a column fold (1, 2, …) or split (train, test)"
+        )
+    one = _one_scene(listing)
+    _require_none(dataset, [*_unsound(listing), *_untrained(listing), *([one] if one else [])])
+
+
+def require_sound(dataset: Dataset, listing: Listing) -> None:
+    """`require` for what is only tested: lists may name no folds, and train on nothing."""
+    _require_none(dataset, _unsound(listing))
+
+
+def _unsound(listing: Listing) -> list[Finding]:
+    leaks = [finding for split in listing.splits for finding in _leaks(listing, split)]
+    untested = [
+        Finding("nothing to test on", f"fold {split.fold}", "no recordings to test on")
+        for split in listing.splits
+        if not split.test
+    ]
+    return [*_twice(listing), *_labels(listing), *_unlisted(listing), *leaks, *untested]
+
+
+def _require_none(dataset: Dataset, broken: list[Finding]) -> None:
+    if broken:
+        first = broken[0]
+        raise AscError(
+            f"{dataset.name}: {len(broken)} broken promise(s) of the protocol, the first: "
+            f"{first.where}: {first.what}. See all with: asc datasets check {dataset.name}"
+            + (" --data PATH" if dataset.name == "table" else "")
+        )
+
+
+def seen_devices(listing: Listing) -> dict[int, frozenset[str]]:
+    """Per fold, the devices that its training recordings were made with; {} if none are known."""
+    device = {recording.file: recording.device for recording in listing.recordings}
+    if not any(device.values()):
+        return {}
+    return {
+        split.fold: frozenset(device[file] for file in split.train) - {""}
+        for split in listing.splits
+    }
+
+
+def fingerprint(listing: Listing, digests: dict[str, str]) -> str:
+    """Hash of labels, splits and the audio's own hashes: what a result depends on."""
+    whole = {
+        "labels": listing.labels,
+        "recordings": sorted(
+            (r.file, r.label, r.group, digests.get(r.file, "")) for r in listing.recordings
+        ),
+        "splits": [(s.fold, sorted(s.train), sorted(s.test)) for s in listing.splits],
+    }
+    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
+
+
+def _counts(dataset: Dataset, listing: Listing) -> Iterator[Finding]:
+    def differs(where: str, got: object, expected: object) -> Finding:
+        return Finding("counts", where, f"{got} where {expected} were published")
+
+    n = len({recording.file for recording in listing.recordings})
+    if dataset.recordings is not None and n != dataset.recordings:
+        yield differs("recordings", n, dataset.recordings)
+    if dataset.scene_sizes:
+        sizes = Counter(recording.label for recording in listing.recordings)
+        for label, expected in zip(dataset.labels, dataset.scene_sizes, strict=True):
+            if sizes[label] != expected:
+                yield differs(f"scene {label}", sizes[label], expected)
+    if not dataset.fold_sizes:
+        return
+    if len(listing.splits) != len(dataset.fold_sizes):
+        yield differs("folds", len(listing.splits), len(dataset.fold_sizes))
+    for split, (train, test) in zip(listing.splits, dataset.fold_sizes, strict=False):
+        n_train, n_test = len(set(split.train)), len(set(split.test))
+        if train is None and n_test != test:
+            yield differs(f"fold {split.fold}", f"{n_test} test", test)
+        if train is not None and (n_train, n_test) != (train, test):
+            yield differs(f"fold {split.fold}", f"{n_train}/{n_test} train/test", f"{train}/{test}")
+
+
+def _missing(listing: Listing, audio_root: Path) -> Iterator[Finding]:
+    for recording in listing.recordings:
+        if not (audio_root / recording.file).is_file():
+            yield Finding("missing file", recording.file, "listed, but not there")
+
+
+def _twice(listing: Listing) -> Iterator[Finding]:
+    lists: list[tuple[str, Iterable[str]]] = [("recordings", (r.file for r in listing.recordings))]
+    for split in listing.splits:
+        lists += [
+            (f"fold {split.fold} train", split.train),
+            (f"fold {split.fold} test", split.test),
+        ]
+    for where, listed in lists:
+        for file, times in Counter(listed).items():
+            if times > 1:
+                yield Finding("listed twice", where, f"{file} is listed {times} times")
+
+
+def _labels(listing: Listing) -> Iterator[Finding]:
+    known = set(listing.labels)
+    for recording in listing.recordings:
+        if recording.label not in known:
+            yield Finding("unknown label", recording.file, f"label {recording.label!r}")
+    for file, what in listing.conflicts:
+        yield Finding("labels differ", file, what)
+
+
+def _unlisted(listing: Listing) -> Iterator[Finding]:
+    known = {recording.file for recording in listing.recordings}
+    for split in listing.splits:
+        for part, listed in (("train", split.train), ("test", split.test)):
+            for file in listed:
+                if file not in known:
+                    yield Finding(
+                        "not in the set", f"fold {split.fold} {part}", f"{file} has no label"
+                    )
+
+
+def _leaks(listing: Listing, split: Split) -> Iterator[Finding]:
+    where = f"fold {split.fold}"
+    shared = set(split.train) & set(split.test)
+    for file in sorted(shared):
+        yield Finding("leak by file", where, f"{file} is in train and in test")
+    groups = {r.file: r.group for r in listing.recordings if r.group}
+    tested = {groups[file] for file in split.test if file in groups}
+    leaking = Counter(groups[file] for file in split.train if groups.get(file) in tested)
+    for group, n in sorted(leaking.items()):
+        yield Finding("leak by group", where, f"{group} is tested on, and {n} of its files train")
+
+
+def _one_scene(listing: Listing) -> Finding | None:
+    if len(scenes := {recording.label for recording in listing.recordings}) != 1:
+        return None
+    what = f"all are {next(iter(scenes))!r}: there is nothing to tell apart"
+    return Finding("one scene", "recordings", what, False)
+
+
+def _untrained(listing: Listing) -> Iterator[Finding]:
+    """Splits that teach nothing, or not what they ask."""
+    scene = {recording.file: recording.label for recording in listing.recordings}
+    for split in listing.splits:
+        where = f"fold {split.fold}"
+        if not split.train:
+            what = "no recordings to train on; two folds (1, 2, …), or both of split (train, test)"
+            yield Finding("nothing to train on", where, what)
+            continue
+        trained = {scene.get(file) for file in split.train}
+        tested = Counter(scene[file] for file in split.test if file in scene)
+        for label in sorted(tested.keys() - trained):
+            what = f"scene {label!r} is tested ({tested[label]} recordings) and never trained"
+            yield Finding("scene not trained", where, what)

@@ -1,0 +1,110 @@
+"""Recordings that are one recording: the same audio under two names, or names that say so.
+
+Audio is compared decoded, so a copy with other tags or in another lossless container is found.
+Files are told apart by length, rate and a second from their middle; only those that agree there
+are read whole.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+from asc_cli.audio import decode as audio
+from asc_cli.core.errors import FileFault
+from asc_cli.datasets import Listing
+from asc_cli.protocol.audit import Finding
+
+# what programs and people add to the name of a copy, at its end
+MARKS = re.compile(
+    r"([\s_.-]*(\(\d+\)|\(?copy\)?( ?\(?\d+\)?)?|dup(licate)?\d*|aug(mented)?\d*|nois[ye]\d*"
+    r"|pitch(ed)?\d*|stretch(ed)?\d*|denoised|normali[sz]ed|resampled|converted|edit(ed)?|final"
+    r"|\d+ ?k?hz|\d+k))+$"
+)
+
+
+def same_audio(
+    listing: Listing, audio_root: Path, progress: Callable[[int, int], None] | None = None
+) -> list[Finding]:
+    """Files whose samples are equal, and files that cannot be read; missing ones are passed over.
+
+    A pair across train and test is a leak; one with two labels is a fault; others are remarks.
+    """
+    names = list(dict.fromkeys(recording.file for recording in listing.recordings))
+    alike: dict[object, list[str]] = defaultdict(list)
+    findings = []
+    for done, file in enumerate(names, start=1):
+        try:
+            if (audio_root / file).is_file():
+                alike[audio.excerpt(audio_root / file)].append(file)
+        except FileFault as fault:
+            findings.append(Finding("unreadable file", file, fault.reason))
+        if progress:
+            progress(done, len(names))
+    for candidates in alike.values():
+        for group in _equal(candidates, audio_root, findings):
+            findings += _judged(listing, group, "content", "hold the same audio")
+    return findings
+
+
+def near_names(listing: Listing) -> list[Finding]:
+    """Names that differ only in case, accents, extension, folder or the marks of a copy.
+
+    Remarks, not faults: only ears or `same_audio` can tell. Looked at across train and test, or
+    among all where there are no folds.
+    """
+    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for recording in dict.fromkeys(listing.recordings):
+        if key := plain_name(recording.file):
+            alike[recording.label, key].append(recording.file)
+    groups = [list(dict.fromkeys(group)) for group in alike.values() if len(group) > 1]
+    return [
+        Finding(f.check, f.where, f.what, broken=False)
+        for group in groups
+        if len(group) > 1
+        for f in _judged(listing, group, "name", "have nearly the same name")
+        if f.check == "leak by name" or not listing.splits
+    ]
+
+
+def plain_name(file: str) -> str:
+    """ "audio/Bus 01 (copy).WAV" → "bus01": what is left of a name without the marks of a copy."""
+    stem = unicodedata.normalize("NFKD", PurePosixPath(file).stem).casefold()
+    stem = "".join(letter for letter in stem if not unicodedata.combining(letter))
+    return re.sub(r"[\s_.-]+", "", MARKS.sub("", stem))
+
+
+def _equal(candidates: list[str], audio_root: Path, findings: list[Finding]) -> Iterator[list[str]]:
+    """Groups of two or more whose whole audio is equal."""
+    if len(candidates) < 2:
+        return
+    whole: dict[str, list[str]] = defaultdict(list)
+    for file in candidates:
+        try:
+            whole[audio.content(audio_root / file)].append(file)
+        except FileFault as fault:
+            findings.append(Finding("unreadable file", file, fault.reason))
+    yield from (group for group in whole.values() if len(group) > 1)
+
+
+def _judged(listing: Listing, group: list[str], by: str, what: str) -> list[Finding]:
+    """A group of like files as findings: leaks if any, else one remark or fault."""
+    found = []
+    for split in listing.splits:
+        train, test = set(split.train), set(split.test)
+        trained = [file for file in group if file in train]
+        for file in group:
+            if file in test and (others := [other for other in trained if other != file]):
+                words = f"{file} (test) and {others[0]} (train) {what}"
+                found.append(Finding(f"leak by {by}", f"fold {split.fold}", words))
+    if found:
+        return found
+    labels = {r.label for r in listing.recordings if r.file in set(group)}
+    shown = ", ".join(group[:3]) + (f" and {len(group) - 3} more" if len(group) > 3 else "")
+    if by == "content" and len(labels) > 1:
+        words = f"{shown} {what}, under {len(labels)} labels"
+        return [Finding("labels differ", group[0], words)]
+    return [Finding(f"same {by}", group[0], f"{shown} {what}", broken=False)]

@@ -1,0 +1,1 @@
+"""YAML settings → a validated `Recipe` and its signature."""

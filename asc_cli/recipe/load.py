@@ -1,0 +1,257 @@
+"""A recipe: YAML → validated settings, and the signature that names its runs.
+
+The keys are `schema.py`'s, and those that features and models take. Unknown keys are
+refused, and all faults are listed together, each with file, line and the nearest name.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import json
+import operator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
+from asc_cli.recipe import checks as recipe_checks
+from asc_cli.recipe.schema import (
+    Base,
+    Clips,
+    Evaluation,
+    Paper,
+    Section,
+    Source,
+    Stream,
+    Training,
+    Validation,
+)
+from asc_cli.recipe.source import Fault, Place, Tree, assign, merge, parse
+
+
+class Recipe(BaseModel):
+    """A recipe with everything resolved. `settings` holds all keys, defaults filled in."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    dataset: str
+    subset: int | None
+    features: dict[str, Any]  # name, sample_rate and every parameter; {} of a stream of shards
+    clips: Clips
+    model: dict[str, Any]  # name and every parameter of the model
+    training: Training
+    validation: Validation | None
+    evaluation: Evaluation
+    exclude: tuple[str, ...]
+    paper: Paper | None
+    stream: Stream | None  # None: recordings
+    settings: dict[str, Any]
+
+    def yaml(self) -> str:
+        """The resolved recipe, which can be trained as it is."""
+        return yaml.safe_dump(self.settings, sort_keys=False, allow_unicode=True)
+
+    def signature(self, *data: str) -> str:
+        """Hash of the whole resolved recipe and of what it runs on (fingerprints).
+
+        Devices and worker counts are no part of a recipe, so they are no part of this.
+        """
+        whole = json.dumps([self.settings, *data], sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()[:12]
+
+
+def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe by shipped name or path, with `--set key=value` overrides.
+
+    Raises AscError listing every fault: file, line, what is wrong, the nearest name.
+    """
+    path = find(recipe)
+    tree, faults = _extended(path)
+    for text in overrides:
+        assign(tree, text, faults)
+    return _validated(path.stem, tree, faults)
+
+
+def resolved(recipe: Recipe | str | Path) -> Recipe:
+    """A recipe as it is, or loaded by its name or path."""
+    return recipe if isinstance(recipe, Recipe) else load(recipe)
+
+
+def from_settings(name: str, settings: dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe from a mapping, such as a model's card holds."""
+    tree = Tree(copy.deepcopy(settings), {})
+    faults: list[Fault] = []
+    for text in overrides:
+        assign(tree, text, faults)
+    return _validated(name, tree, faults)
+
+
+def find(recipe: str | Path) -> Path:
+    """The file of a recipe. Raises AscError with the nearest known name."""
+    given = Path(recipe)
+    if given.is_file():
+        return given
+    shipped = catalog.recipes_folder() / f"{given.stem}.yaml"
+    if shipped.is_file() and str(recipe) in (given.stem, f"recipes/{given.stem}.yaml"):
+        return shipped
+    if given.suffix in (".yaml", ".yml") or len(given.parts) > 1:
+        hint = catalog.nearest(given.stem, catalog.recipe_names())
+        meant = f"; the shipped recipe {hint} is spelt most like it" if hint else ""
+        raise AscError(f"recipe {recipe}: there is no such file{meant}")
+    raise AscError(catalog.unknown("recipe", str(recipe), catalog.recipe_names()))
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of a recipe file, for editors."""
+    whole = _whole().model_json_schema()
+    whole["properties"]["extends"] = {
+        "type": "string",
+        "description": "Name or path of a recipe that this one changes.",
+    }
+    whole["required"] = []  # with extends, any key may come from the other recipe
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
+
+
+ROOMS = {"features": "features", "model": "models"}  # section → the room whose files it names
+
+
+@functools.cache
+def _whole() -> type[Base]:
+    """Base plus a feature section and a model section out of those that exist."""
+    rate: Any = Field(None, ge=1000, description="Hz; none: the dataset's own rate.")
+    features = [
+        _section("features", name, sample_rate=(int | None, rate))
+        for name in catalog.names("features")
+    ]
+    models = [_section("models", name) for name in catalog.names("models")]
+    return create_model(
+        "Recipe",
+        __base__=Base,
+        features=(
+            _either(features) | None,
+            Field(None, description="The feature and its parameters; none: shards hold features."),
+        ),
+        model=(_either(models), Field(description="The model and its parameters.")),
+    )
+
+
+def _section(room: str, name: str, **extra: Any) -> type[Section]:
+    """A section whose keys are the keyword arguments of a feature or a model."""
+    fields: dict[str, Any] = {"name": (Literal[name], ...), **extra}
+    for parameter in catalog.parameters(room, name):
+        kind = eval(parameter.annotation, {"Sequence": Sequence, "Literal": Literal})
+        default = ... if parameter.default is catalog.REQUIRED else parameter.default
+        fields[parameter.name] = (kind, default)
+    return create_model(
+        f"{room}_{name}", __base__=Section, __doc__=catalog.summary(room, name), **fields
+    )
+
+
+def _either(sections: list[type[Section]]) -> Any:
+    if len(sections) == 1:
+        return sections[0]
+    return Annotated[functools.reduce(operator.or_, sections), Field(discriminator="name")]
+
+
+def _extended(path: Path, below: tuple[Path, ...] = ()) -> tuple[Tree, list[Fault]]:
+    """A recipe file laid over the one it extends, and that over the one it extends."""
+    if path.resolve() in below:
+        chain = " → ".join(p.name for p in [*below, path.resolve()])
+        raise AscError(f"recipe {path}: extends itself: {chain}")
+    tree, faults = parse(path)
+    parent = tree.values.pop("extends", None)
+    if parent is None:
+        return tree, faults
+    beside = path.parent / (parent if str(parent).endswith(".yaml") else f"{parent}.yaml")
+    under, more = _extended(
+        beside if beside.is_file() else find(str(parent)), (*below, path.resolve())
+    )
+    return merge(under, tree), more + faults
+
+
+def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
+    try:
+        whole = _whole().model_validate(tree.values)
+    except ValidationError as refused:
+        faults = faults + [_fault(error, tree) for error in refused.errors()]
+        faults += recipe_checks.features_missing(tree)
+    else:
+        if whole.dataset not in catalog.names("datasets"):
+            what = catalog.unknown("dataset", whole.dataset, catalog.names("datasets"))
+            faults = [*faults, Fault(tree.place("dataset"), what)]
+        else:
+            faults = [*faults, *recipe_checks.streaming(whole, tree)]
+        faults = [*faults, *recipe_checks.unknown_sources(whole, tree)]
+        faults = [*faults, *recipe_checks.selection(whole, tree)]
+    if faults:
+        lines = "\n".join(f"  {fault.place}: {fault.what}" for fault in faults)
+        count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise AscError(f"recipe {name}: {count}\n{lines}")
+    settings = whole.model_dump(mode="json")
+    return Recipe.model_validate(
+        {**{key: settings[key] for key in settings if key in Recipe.model_fields}, "name": name,
+         "features": settings["features"] or {}, "settings": settings}
+    )  # fmt: skip
+
+
+def _fault(error: Any, tree: Tree) -> Fault:
+    """pydantic's error → a sentence at a place."""
+    location = [str(part) for part in error["loc"]]
+    if location[0] in ("features", "model") and len(location) > 1:
+        tag = _name_of(tree, location[0])
+        location = [location[0], *location[2:]] if location[1] == tag else location
+    dotted, key = ".".join(location), location[-1]
+    place = tree.place(*location)
+    if error["type"] == "extra_forbidden":
+        if elsewhere := [
+            section for section in _sections_with(key, tree) if section != location[0]
+        ]:
+            return Fault(place, f"unknown key {dotted!r}; did you mean {elsewhere[0]}.{key}?")
+        within = f"key in {'.'.join(location[:-1])}" if location[:-1] else "key"
+        return Fault(place, catalog.unknown(within, key, _known_keys(tree, location[:-1])))
+    if error["type"] == "missing":
+        return Fault(tree.place(*location[:-1]), f"{dotted} is missing")
+    if error["type"] == "union_tag_invalid":
+        known = catalog.names(ROOMS[location[0]])
+        what = catalog.unknown(location[0], _name_of(tree, location[0]), known)
+        return Fault(tree.place(location[0], "name"), what)
+    if error["type"] == "union_tag_not_found":
+        return Fault(place, f"{dotted}.name is missing")
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return Fault(place, f"{dotted} = {error['input']!r}: {message}")
+
+
+def _name_of(tree: Tree, section: str) -> str:
+    values = tree.values.get(section)
+    return str(values.get("name", "")) if isinstance(values, dict) else ""
+
+
+def _sections_with(key: str, tree: Tree) -> list[str]:
+    """The sections that take a key of this name: one that was written a level too high."""
+    named = [s for s in ("features", "model") if _name_of(tree, s) in catalog.names(ROOMS[s])]
+    sections = ["training", "clips", "validation", "evaluation", *named]
+    return [section for section in sections if key in _known_keys(tree, [section])]
+
+
+def _known_keys(tree: Tree, section: list[str]) -> list[str]:
+    """Keys that a section takes, for the nearest-name hint."""
+    if not section:
+        return [*_whole().model_fields, "extends"]
+    if section[0] in ("features", "model"):
+        room = ROOMS[section[0]]
+        taken = [p.name for p in catalog.parameters(room, _name_of(tree, section[0]))]
+        return ["name", *(["sample_rate"] if room == "features" else []), *taken]
+    field = Base.model_fields[section[0]].annotation
+    sections = (Clips, Training, Validation, Evaluation, Paper, Source, Stream)
+    kind = next(k for k in sections if k.__name__ in str(field))
+    return list(kind.model_fields)
+
+
+__all__ = ["Fault", "Place", "Recipe", "find", "from_settings", "load", "resolved", "schema"]

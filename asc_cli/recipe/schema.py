@@ -1,0 +1,147 @@
+"""The sections of a recipe: every key with its type, its default and what it means.
+
+Defaults live here, once; YAML only overrides. What features and models take is read from their
+own code, and joins these sections in `load.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Clips(Section):
+    """How a recording is cut into clips."""
+
+    length_s: float = Field(1.0, gt=0, description="Length of a clip in seconds.")
+    length_frames: int | None = Field(
+        None, ge=1, description="Length of a clip in frames; where given, length_s is not used."
+    )
+    overlap: float = Field(0.5, ge=0, lt=1, description="Share of a clip that the next repeats.")
+    standardise: bool = Field(
+        True, description="Scale each band by the training fold's mean and deviation; "
+        "false: features as they are, for models that need them nonnegative.",
+    )  # fmt: skip
+
+
+class Training(Section):
+    """How a model is fitted on one fold. What has no gradient to descend uses the seed alone."""
+
+    epochs: int = Field(100, ge=1, description="Passes over the fold; the last one's weights stay.")
+    batch_size: int = Field(128, ge=1, description="Clips in a step.")
+    optimiser: Literal["adam", "rmsprop"] = Field("adam", description="Rule of the steps.")
+    learning_rate: float = Field(1e-3, gt=0, description="The optimiser's.")
+    l2: float = Field(1e-4, ge=0, description="Weight of the l2 penalty, on weights, not biases.")
+    seed: int = Field(0, ge=0, description="Fold k is seeded with (seed, k).")
+    curve_every: int = Field(
+        1, ge=0, description="Draw the test fold's accuracy every so many epochs; 0: never. A "
+        "curve to look at: nothing is chosen by it.",
+    )  # fmt: skip
+    choose_epoch: Literal["last", "validation"] = Field(
+        "last", description="Whose weights stay: the last epoch's, or those of the smallest log "
+        "loss on the validation recordings.",
+    )  # fmt: skip
+
+
+class Validation(Section):
+    """Recordings cut from training to choose on, or to calibrate; the test fold never is."""
+
+    fraction: float = Field(0.1, gt=0, lt=1, description="Share of each scene's recordings.")
+    by: Literal["group", "recording"] = Field(
+        "group", description="What is held out whole: groups (places, sources) or recordings."
+    )
+
+
+class Evaluation(Section):
+    """How clips' scores become a recording's, and which metric heads the report."""
+
+    aggregate: Literal["mean", "vote", "log_sum"] = Field(
+        "mean", description="Average probability, majority vote, or sum of log probabilities."
+    )
+    headline: Literal[
+        "dataset", "accuracy", "macro_accuracy", "fold_class_accuracy", "pooled_accuracy"
+    ] = Field("dataset", description="The headline metric; dataset: the official one.")
+    calibrate: Literal["none", "temperature"] = Field(
+        "none", description="Scale probabilities by a temperature fitted on validation."
+    )
+
+
+class Paper(Section):
+    """What was published for this row, to be printed beside ours."""
+
+    error: float | None = Field(None, description="Classification error in percent; of scenes.")
+    gap: float | None = Field(None, ge=0, le=1, description="GAP@20; of videos.")
+    hit_at_1: float | None = Field(None, ge=0, le=1, description="Hit@1; of videos.")
+    epoch: int | None = Field(None, ge=1, description="The epoch that was best; of videos.")
+    metric: str = Field(
+        "average classification error; whether of scenes or of recordings is not said",
+        description="What the figure is, in the publication's words.",
+    )
+    source: str = Field(
+        "Zhang, Zhang, Wu: Multi-modal attention mechanisms in LSTM, Table 1",
+        description="Where the figure was printed.",
+    )
+
+
+class Stream(Section):
+    """A dataset of shards: what is in them, in which order it comes, and training by examples."""
+
+    level: Literal["frame", "video"] = Field(
+        "frame", description="A vector a second, or each video's mean alone."
+    )
+    rgb: int = Field(1024, ge=1, description="Numbers of a frame's picture.")
+    audio: int = Field(128, ge=1, description="Numbers of a frame's sound.")
+    n_labels: int = Field(4716, ge=1, description="4716 in 2017, 3862 since 2018.")
+    max_frames: int = Field(300, ge=1, description="Frames after these are left out.")
+    train_part: str = Field("train", description="How the names of shards to train on begin.")
+    validation_part: str = Field(
+        "validate", description="How the names of those to evaluate on begin, after every epoch."
+    )
+    buffer: int = Field(
+        1024, ge=1, description="Videos of which a random one is next: 345 kB each at full length."
+    )
+    clip_norm: float | None = Field(
+        1.0, gt=0, description="Largest norm of all gradients together; none: as they are."
+    )
+    decay: float = Field(0.95, gt=0, le=1, description="Factor of the learning rate …")
+    decay_every: int = Field(4_000_000, ge=1, description="… after each so many examples.")
+    checkpoint_every: int = Field(100_000, ge=1, description="Examples between checkpoints.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of forward and backward; weights and moments are float32."
+    )
+
+
+class Source(Section):
+    """Where a system was described, and which settings it does not give."""
+
+    reference: str = Field(description="The publication of the system.")
+    stated: tuple[str, ...] = Field((), description="Keys, or sections, that the source gives.")
+    ours: tuple[str, ...] = Field(
+        (), description="Keys, or sections, that we chose: the source is silent or was not at hand."
+    )
+    note: str = Field("", description="What else to know.")
+
+
+class Base(Section):
+    """Everything in a recipe but features and model, which depend on what there is."""
+
+    description: str = Field("", description="One line for `asc recipes list`.")
+    dataset: str = Field(description="Name of a dataset, see `asc datasets list`.")
+    subset: int | None = Field(
+        None, description="A published subset of the dataset, in per cent: 5, 10, 25, 50 or 100."
+    )
+    clips: Clips = Clips()
+    training: Training = Training()
+    validation: Validation | None = Field(
+        None, description="What to cut from training for choosing; nothing unless asked for."
+    )
+    evaluation: Evaluation = Evaluation()
+    exclude: tuple[str, ...] = Field((), description="Files of the dataset to leave out.")
+    paper: Paper | None = Field(None, description="The published figure for this row.")
+    stream: Stream | None = Field(None, description="For a dataset of shards: how they are read.")
+    source: Source | None = Field(None, description="What the settings rest on.")

@@ -1,0 +1,1 @@
+"""Stored runs and registered models: cards, weights, import and export."""

@@ -1,0 +1,59 @@
+"""What every run writes down about itself, and its model's card."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from asc_cli.core import atomic as files
+from asc_cli.datasets import Dataset
+from asc_cli.recipe.load import Recipe
+
+PACKAGES = ("asc-cli", "torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "soxr")
+
+
+def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: str) -> None:
+    """recipe.yaml and environment.json."""
+    files.write_text(run / "recipe.yaml", recipe.yaml())
+    files.write_json(
+        run / "environment.json",
+        {
+            "packages": packages(),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "processor": platform.machine(),
+            "device": device,
+            "dataset_fingerprint": fingerprint,
+            "audio_root": str(root.absolute()),
+        },
+    )
+
+
+def card(
+    run: Path, recipe: Recipe, dataset: Dataset, data: dict[str, str], metrics: dict[str, Any]
+) -> dict[str, Any]:
+    """A model's card, but for its labels and its feature. data: fingerprints."""
+    return {
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "labels": [],
+        "feature": {},
+        "recipe": recipe.settings,
+        "run": run.name,
+        "metrics": {k: v for k, v in metrics.items() if isinstance(v, (int, float, str))},
+        "dataset": {
+            "name": dataset.name,
+            "title": dataset.title,
+            "licence": dataset.licence,
+            "citation": dataset.citation,
+            **data,
+        },
+        "packages": packages(),
+    }
+
+
+def packages() -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    return {name: metadata.version(name) for name in PACKAGES}

@@ -1,0 +1,40 @@
+"""A model's card as a README for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def text(card: dict[str, Any]) -> str:
+    """The model card for a person."""
+    metrics, feature = card.get("metrics", {}), card["feature"]
+    figures = "\n".join(
+        f"| {name} | {value:.4f} |" for name, value in metrics.items() if isinstance(value, float)
+    )
+    data = card.get("dataset", {})
+    reference = f"{card['name']}@{card['version']}"
+    if feature["name"] == "shards":  # of videos, see video/predict.py
+        kind = f"Labels of videos: {len(card['labels'])} labels, many a video"
+        takes = f"asc predict --model {reference} shard.tfrecord"
+        heard = f"shards of videos' features in YouTube-8M's format, level {feature['level']}, "
+        heard += f"{feature['rgb']} + {feature['audio']} numbers a frame"
+        listed = f"## Labels\n\n0 to {len(card['labels']) - 1}"
+    else:
+        kind = f"Acoustic scene classification: {len(card['labels'])} scenes"
+        takes = f"asc predict --model {reference} clip.wav"
+        heard = f"any audio file; resampled to {feature['audio']['sample_rate']} Hz mono, "
+        heard += f"feature {feature['name']}"
+        listed = "## Scenes\n\n" + "\n".join(f"- {label}" for label in card["labels"])
+    return (
+        f"# {reference}\n\n"
+        f"{kind}, {len(card['folds'])} member(s), trained {card['created']} on "
+        f"{data.get('title', '?')} (fingerprint {data.get('fingerprint', '?')}).\n\n"
+        f"    {takes}\n\n"
+        f"Input: {heard}.\n\n"
+        f"{listed}\n\n"
+        f"## {'Validated' if feature['name'] == 'shards' else 'Cross-validated'} on "
+        f"{data.get('title', '?')}\n\n"
+        f"| metric | value |\n|---|---|\n{figures}\n\n"
+        f"Licence of the training data: {data.get('licence', 'not stated')}.\n\n"
+        f"Cite: {data.get('citation') or 'not stated'}\n"
+    )

@@ -1,0 +1,41 @@
+"""What a model costs, as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from asc_cli.report.console.table import table
+
+
+def complexity(costs: dict[str, Any]) -> Table:
+    """Bytes per precision and multiply-accumulates, of a member and of all, against a limit."""
+    members, macs, limit = costs["members"], costs["macs_per_second"], costs.get("limit")
+    columns = ("one member>", *([f"all {members}>"] if members > 1 else []))
+    made = table(limit["source"] if limit else "", "what it costs", *columns,
+                 *(["keeps the limit"] if limit else []))  # fmt: skip
+    counts = (1, members)[: len(columns)]
+
+    def row(name: str, value: int | None, verdict: str = "") -> None:
+        cells = ["not counted" if value is None else f"{n * value:,}" for n in counts]
+        made.add_row(name, *cells, *([verdict] if limit else []))
+
+    row("parameters", costs["parameters"])
+    for name, size in costs["bytes"].items():
+        row(f"bytes at {name}", size, _verdict(limit, size, "bytes", counts))
+    row("multiply-accumulates per second of audio", macs,
+        _verdict(limit, macs, "macs_per_second", counts))  # fmt: skip
+    if limit:
+        verdict = ("pass", "green") if limit["passes"] else ("fail", "red")
+        made.add_row("verdict, one member at float32", *[""] * len(counts), Text(*verdict))
+    return made
+
+
+def _verdict(
+    limit: dict[str, Any] | None, value: int | None, key: str, counts: tuple[int, ...]
+) -> str:
+    if limit is None or value is None:
+        return "" if limit is None else "not known"
+    return ", ".join("yes" if n * value <= limit[key] else "no" for n in counts)

@@ -1,0 +1,64 @@
+"""Datasets, and what the audit of one found, as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from asc_cli.report.console.table import percent, table
+
+
+def datasets(rows: list[dict[str, Any]]) -> Table:
+    made = table("", "name", "scenes>", "recordings>", "folds>", "here", "title")
+    for row in rows:
+        counts = (row[key] or "any" for key in ("scenes", "recordings", "folds"))
+        made.add_row(row["name"], *map(str, counts), "yes" if row["here"] else "", row["title"])
+    return made
+
+
+def dataset(result: dict[str, Any]) -> list[Any]:
+    lines: list[Any] = [Text(result["title"], style="bold")]
+    facts = table("", "", "")
+    for key in ("homepage", "licence", "citation", "metric", "sample_rate", "recordings"):
+        if result[key]:
+            facts.add_row(key.replace("_", " "), str(result[key]))
+    facts.add_row("scenes", ", ".join(result["labels"]) or "taken from the data")
+    sizes = sorted({f"{train or '?'}/{test}" for train, test in result["fold_sizes"]})
+    facts.add_row("folds", f"{len(result['fold_sizes']) or 'as listed'} {', '.join(sizes)}")
+    for baseline in result["baselines"]:
+        facts.add_row("baseline", published(baseline))
+    if result["subsets"]:
+        facts.add_row(
+            "subsets", ", ".join(f"{p} % ({n or '?'} to train on)" for p, n in result["subsets"])
+        )
+    facts.add_row("to get it", result["obtain"])
+    facts.add_row("looked for in", result["looked_for_in"])
+    return [*lines, facts]
+
+
+def published(baseline: dict[str, Any]) -> str:
+    """The organisers' figure with its metric's name and source."""
+    value, name = baseline["value"], baseline["metric"]
+    shown = f"{value:.3f}" if name == "log_loss" else percent(value)
+    subset = f", subset {baseline['subset']} %" if baseline["subset"] else ""
+    return f"{name.replace('_', ' ')} {shown} ({baseline['source']}{subset})"
+
+
+def audit(result: dict[str, Any]) -> list[Any]:
+    sizes = ", ".join(f"{train}/{test}" for train, test in result["folds"]) or "none"
+    lines: list[Any] = [
+        f"{result['dataset']} in {result['root']}",
+        f"{result['recordings']} recordings; folds (train/test): {sizes}",
+    ]
+    n_broken = sum(row["broken"] for row in result["findings"])
+    if result["findings"]:
+        found = table("", "", "check", "where", "what")
+        for row in result["findings"]:
+            mark = Text("✗", style="red") if row["broken"] else Text("·", style="yellow")
+            found.add_row(mark, row["check"], row["where"], row["what"])
+        lines.append(found)
+    if n_broken:
+        return [*lines, Text(f"{n_broken} broken promise(s)", style="red")]
+    return [*lines, Text("The protocol's promises hold.", style="green")]

@@ -1,0 +1,42 @@
+"""One way out: JSON for programs, rich text for people, both on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+PIPED_WIDTH = 120  # columns of a table that does not go to a terminal
+
+
+def show(result: Any, render: Callable[[Any], Any], as_json: bool = False) -> None:
+    """Print a result as JSON, or as what `render` makes of it."""
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False), flush=True)
+    else:
+        out = console()
+        rendered = render(result)
+        parts = rendered if isinstance(rendered, list) else [rendered]
+        write(out, parts, soft_wrap=isinstance(rendered, str))
+
+
+def write(out: Any, parts: Iterable[Any], soft_wrap: bool = False) -> None:
+    """Print one below the other; tables as the console's width lets them be read."""
+    from asc_cli.report.console.narrow import fitted
+
+    out.print(*(fitted(part, out.width) for part in parts), sep="\n", soft_wrap=soft_wrap)
+
+
+def printable(name: str) -> str:
+    """A file's name on one line: what cannot be printed, as Python writes it."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def console() -> Any:
+    """A rich console on stdout."""
+    from rich.console import Console
+
+    return Console(
+        width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False, markup=False
+    )

@@ -1,0 +1,106 @@
+"""Recipes: one with its settings' sources, all of them, and the paper's Table 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from asc_cli.report.console.table import table
+
+SYSTEMS = {  # the rows of Table 1, in its order: what follows the dataset in a recipe's name
+    "lstm": "vanilla LSTM",
+    "ta": "LSTM+TA",
+    "sa": "LSTM+SA",
+    "ta_sa": "LSTM+TA+SA",
+    "rnn_gam": "RNN-Gam",
+    "cnn_gam": "CNN-Gam",
+    "mfcc_gmm": "MFCC-GMM",
+    "dnn_cqt": "DNN-CQT",
+    "sparse_nmf": "Sparse-NMF",
+    "dnn_mel": "DNN-Mel",
+    "cnn_mel": "CNN-Mel",
+}
+COLUMNS = ("litis", "dcase", "esc10")  # how the recipes' names begin
+MARKED = ("features", "clips", "model", "training", "evaluation", "stream")
+NOTE_COLUMN = 32
+
+
+def recipes(rows: Sequence[dict[str, Any]]) -> list[Any]:
+    """Tables 1 and 2, then every recipe."""
+    made = table(
+        "", "recipe", "dataset", "feature", "model", "paper's error>", "ours>", "what it is"
+    )
+    for row in rows:
+        made.add_row(
+            row["recipe"], row["dataset"], row["feature"], row["model"],
+            _paper(row), _ours(row), row["description"],
+        )  # fmt: skip
+    return [table_1(rows), "", table_2(rows), "", made]
+
+
+def table_1(rows: Sequence[dict[str, Any]]) -> Table:
+    """Systems by datasets: the published classification error, and ours where it was run."""
+    made = table(
+        "Table 1: classification error; –: not published, or not run here as the recipe is",
+        "system", "recipes", "LITIS paper>", "ours>", "DCASE2016 paper>", "ours>", "ESC-10 ours>",
+    )  # fmt: skip
+    known = {row["recipe"]: row for row in rows}
+    for system, words in SYSTEMS.items():
+        litis, dcase, esc10 = (known.get(f"{column}_{system}", {}) for column in COLUMNS)
+        cells = (_paper(litis), _ours(litis), _paper(dcase), _ours(dcase), _ours(esc10))
+        made.add_row(words, f"…_{system}", *(cell or "–" for cell in cells))
+    return made
+
+
+def table_2(rows: Sequence[dict[str, Any]]) -> Table:
+    """Systems on YouTube-8M: the published GAP of the test part, ours of the validation part."""
+    made = table(
+        "Table 2: GAP@20 on YouTube-8M", "system", "recipe", "paper, test>", "ours, validation>"
+    )
+    known = {row["recipe"]: row for row in rows if row.get("paper_gap") is not None}
+    for system, words in SYSTEMS.items():
+        if row := known.get(f"yt8m_{system}"):
+            ours = _ours(row).removeprefix("GAP ") or "–"
+            made.add_row(words, row["recipe"], f"{row['paper_gap']:.4f}", ours)
+    return made
+
+
+def recipe(settings: dict[str, Any]) -> str:
+    """The recipe as YAML; with a source, each setting is marked as its or as ours."""
+    import yaml
+
+    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).rstrip()
+    if not settings.get("source"):
+        return text
+    lines, section = [], ""
+    for line in text.splitlines():
+        if not line.startswith((" ", "-")):
+            section = line.partition(":")[0]
+        mark = ""
+        if section in MARKED and line.startswith("  ") and line[2] not in " -":
+            mark = _mark(f"{section}.{line.strip().partition(':')[0]}", settings["source"])
+        lines.append(f"{line:<{NOTE_COLUMN}}  # {mark}" if mark else line)
+    return "\n".join(lines)
+
+
+def _mark(key: str, source: dict[str, Any]) -> str:
+    """Whose a setting is: what is said of the key goes before what is said of its section."""
+    for name in (key, key.partition(".")[0]):
+        if name in source["ours"]:
+            return "ours"
+        if name in source["stated"]:
+            return "source"
+    return ""
+
+
+def _paper(row: dict[str, Any]) -> str:
+    return "" if row.get("paper_error") is None else f"{row['paper_error']:.2f} %"
+
+
+def _ours(row: dict[str, Any]) -> str:
+    """Our error; of videos GAP@20, whose complement it is."""
+    if row.get("feature") == "shards" and row["our_error"] is not None:
+        return f"GAP {1 - row['our_error']:.4f}"
+    return "" if row.get("our_error") is None else f"{100 * row['our_error']:.2f} %"

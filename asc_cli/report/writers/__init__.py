@@ -1,0 +1,1 @@
+"""Predictions as CSV, JSON lines, label tracks and embeddings."""

@@ -1,0 +1,257 @@
+"""Fit one model on one fold: gradient descent, or the model's own way of estimating itself.
+
+Networks: Adam (or RMSprop), cross-entropy, a fixed number of epochs, the last weights; or those of
+the epoch that is best on validation recordings, where a recipe holds some out.
+
+    loss = −1/B Σ_b ln softmax(logits_b)[label_b] + ½ λ Σ_w w²      w: weights, not biases
+                                                 (Adam's coupled weight_decay λ is this gradient)
+
+Every model is an nn.Module whose forward gives scores (B, C): their softmax is the clip's
+probabilities. So logits are scores, and a mixture's log-likelihoods are. What a model learns, by
+whatever method, are its parameters and buffers: arrays, which one file format holds.
+
+Every epoch's shuffling and dropout are drawn from (seed, fold, epoch), so a run that was killed
+and resumed from its checkpoint ends with the same bits as one that was not. The test fold is
+looked at only to draw a curve. Nothing is pickled: checkpoints are safetensors.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from asc_cli.core import atomic as files
+from asc_cli.core.errors import AscError
+from asc_cli.models import Clips, Estimator, OwnedClips
+from asc_cli.training import optim as fitting
+from asc_cli.training.optim import seed
+
+REPORT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to fit; the defaults are the recipe's."""
+
+    epochs: int
+    batch_size: int  # clips
+    learning_rate: float
+    l2: float
+    seed: int
+    fold: int
+    curve_every: int  # epochs between points of the test curve; 0: none
+    choose_epoch: str = "last"  # or "validation"
+    device: str = "cpu"  # cpu or cuda
+    optimiser: str = "adam"  # or rmsprop
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A line of history.csv."""
+
+    epoch: int
+    train_loss: float
+    test_accuracy: float | None  # of recordings; None where the curve skips
+    seconds: float
+    validation_loss: float | None = None  # of recordings; None without validation
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit stands, for a progress bar."""
+
+    epoch: int
+    epochs: int
+    share: float  # of all its work, from 0 to 1
+    loss: float
+    clips_per_s: float
+
+
+def fit(
+    model: nn.Module,
+    clips: OwnedClips,
+    labels: np.ndarray,  # (B,) int64
+    settings: Settings,
+    folder: Path,
+    curve: Callable[[nn.Module], float],
+    report: Callable[[Progress], None],
+    validate: Callable[[nn.Module], float] | None = None,
+) -> None:
+    """Fit in place, resuming from `folder`'s checkpoint if there is one.
+
+    A model that is an Estimator fits itself, with one thread, so that sums are taken in one
+    order; no curve is drawn for it. Raises AscError when the data or the settings do not do.
+    """
+    if not isinstance(model, Estimator):
+        descend(model, clips, labels, settings, folder, curve, report, validate)
+        return
+    if settings.choose_epoch == "validation":
+        raise AscError(
+            "training.choose_epoch = validation: this model fits itself, so there is no epoch to "
+            "choose; choose_epoch: last"
+        )
+    from threadpoolctl import threadpool_limits
+
+    def stage(network: nn.Module, clips: Clips, labels: np.ndarray) -> None:
+        descend(network, clips, labels, settings, folder, None, report)
+
+    with threadpool_limits(limits=1):
+        model.estimate(clips, labels, stage, seed(settings.seed, settings.fold, 0))
+    model.to(settings.device)
+
+
+def descend(
+    model: nn.Module,
+    clips: Clips,
+    labels: np.ndarray,  # (B,) int64
+    settings: Settings,
+    folder: Path,
+    curve: Callable[[nn.Module], float] | None,
+    report: Callable[[Progress], None],
+    validate: Callable[[nn.Module], float] | None = None,
+) -> list[Epoch]:
+    """Fit a network by gradient descent; returns the history.
+
+    Leaves checkpoint.safetensors and history.csv in the folder after every epoch. Raises AscError
+    when the loss is no longer a number.
+    """
+    model.to(settings.device)
+    optimiser = optimiser_for(model, settings)
+    history = restore(folder, model, optimiser)
+    clock = _Clock(settings, len(clips), report)
+    for epoch in range(len(history) + 1, settings.epochs + 1):
+        started = time.monotonic()
+        loss = _epoch(model, optimiser, clips, labels, settings, epoch, clock)
+        draws = curve and settings.curve_every and epoch % settings.curve_every == 0
+        accuracy = curve(model) if curve and draws else None
+        judged = validate(model) if validate else None
+        history.append(Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3), judged))
+        if settings.choose_epoch == "validation" and best(history).epoch == epoch:
+            fitting.keep(folder, model)
+        checkpoint(folder, model, optimiser, history)
+    write_history(folder / "history.csv", history)
+    if settings.choose_epoch == "validation":
+        fitting.recall(folder, model)
+    return history
+
+
+def best(history: list[Epoch]) -> Epoch:
+    """The epoch of the smallest validation loss, the first of equals."""
+    return min(history, key=lambda e: float("inf") if e.validation_loss is None
+               else e.validation_loss)  # fmt: skip
+
+
+def optimiser_for(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    return fitting.optimiser(model, settings.optimiser, settings.learning_rate, settings.l2)
+
+
+def logits(model: nn.Module, clips: Clips, which: np.ndarray, device: str) -> Tensor:
+    """The model's output (b, C) for clips `which` (b,)."""
+    frames, mask = clips.batch(which)
+    # clone: torch's memory is aligned to 64 bytes, numpy's is not, and kernels round by alignment
+    x = torch.from_numpy(frames).clone().to(device)
+    m = None if mask is None else torch.from_numpy(mask).to(device)
+    return model(x, m)
+
+
+def log_probabilities(
+    model: nn.Module, clips: Clips, batch_size: int, device: str
+) -> np.ndarray:  # -> (B, C)
+    """Log probabilities of every clip, in order; batches of equal size, so equal bits."""
+    model.eval()
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(clips), batch_size):
+            which = np.arange(start, min(start + batch_size, len(clips)))
+            scores = logits(model, clips, which, device).double()
+            parts.append(torch.log_softmax(scores, dim=1).cpu())
+    return torch.cat(parts).numpy()
+
+
+def _epoch(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    clips: Clips,
+    labels: np.ndarray,
+    settings: Settings,
+    epoch: int,
+    clock: _Clock,
+) -> float:
+    """One pass over the fold; returns the mean loss."""
+    torch.manual_seed(seed(settings.seed, settings.fold, epoch))
+    order = np.random.default_rng([settings.seed, settings.fold, epoch]).permutation(len(clips))
+    model.train()
+    total = 0.0
+    for start in range(0, len(order), settings.batch_size):
+        which = order[start : start + settings.batch_size]
+        target = torch.from_numpy(labels[which]).to(settings.device)
+        loss = nn.functional.cross_entropy(logits(model, clips, which, settings.device), target)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += (value := loss.item()) * len(which)
+        clock.tick(epoch, start + len(which), value)
+    mean = total / len(order)
+    if not np.isfinite(mean):
+        raise AscError(
+            f"training: the loss of fold {settings.fold} is {mean} in epoch {epoch}; "
+            "a lower training.learning_rate may help"
+        )
+    return mean
+
+
+class _Clock:
+    """Tells `report` now and then how far the fit is and how fast."""
+
+    def __init__(self, settings: Settings, n_clips: int, report: Callable[[Progress], None]):
+        self.settings, self.n_clips, self.report = settings, n_clips, report
+        self.last = time.monotonic()
+        self.pending = 0
+        self.seen = 0
+
+    def tick(self, epoch: int, done: int, loss: float) -> None:
+        """`done` clips of this epoch are through."""
+        self.pending += done - self.seen if done > self.seen else done
+        self.seen = done
+        now = time.monotonic()
+        if now - self.last < REPORT_SECONDS:
+            return
+        epochs = self.settings.epochs
+        share = (epoch - 1 + done / self.n_clips) / epochs
+        self.report(Progress(epoch, epochs, share, loss, self.pending / (now - self.last)))
+        self.last, self.pending = now, 0
+
+
+# -- checkpoints ------------------------------------------------------------------------------
+
+
+def checkpoint(
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, history: list[Epoch]
+) -> None:
+    """Weights, moments of the optimiser and history in one file, so that they cannot disagree."""
+    rows = json.dumps([vars(epoch) for epoch in history])
+    fitting.save_state(folder, model, optimiser, {"history": rows})
+    write_history(folder / "history.csv", history)
+
+
+def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[Epoch]:
+    """Load the folder's checkpoint into model and optimiser; [] when there is none."""
+    said = fitting.load_state(folder, model, optimiser)
+    return [Epoch(**row) for row in json.loads(said["history"])] if said else []
+
+
+def write_history(path: Path, history: list[Epoch]) -> None:
+    """history.csv: epoch, train_loss, test_accuracy, seconds, validation_loss."""
+    rows = ["epoch,train_loss,test_accuracy,seconds,validation_loss"]
+    for e in history:
+        accuracy = "" if e.test_accuracy is None else f"{e.test_accuracy:.6f}"
+        judged = "" if e.validation_loss is None else f"{e.validation_loss:.6f}"
+        rows.append(f"{e.epoch},{e.train_loss:.6f},{accuracy},{e.seconds},{judged}")
+    files.write_text(path, "\n".join(rows) + "\n")

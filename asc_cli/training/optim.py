@@ -1,0 +1,82 @@
+"""What every gradient descent shares: the optimiser, checkpoints, seeds.
+
+A checkpoint is one safetensors file: weights, the optimiser's moments, and as text whatever else a
+fit needs to go on to the same bits. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from asc_cli.core import atomic as files
+
+OPTIMISERS = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
+
+
+def optimiser(
+    model: nn.Module, name: str, learning_rate: float, l2: float
+) -> torch.optim.Optimizer:
+    """With the l2 penalty on weights (two dimensions or more), not on biases."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": l2},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return OPTIMISERS[name](groups, lr=learning_rate)
+
+
+def seed(*parts: int) -> int:
+    """A seed for torch that is far from those of neighbouring parts."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+
+
+def save_state(
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, said: dict[str, str]
+) -> None:
+    """Weights, moments and texts in one file, so that they cannot disagree."""
+    tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
+    with files.replacing(folder / "checkpoint.safetensors") as temporary:
+        save_file(tensors, temporary, metadata=said)
+
+
+def load_state(
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer
+) -> dict[str, str] | None:
+    """Load the folder's checkpoint into model and optimiser; its texts, None if there is none."""
+    path = folder / "checkpoint.safetensors"
+    if not path.exists():
+        return None
+    states: dict[int, dict[str, Tensor]] = {}
+    with safe_open(path, framework="pt") as file:
+        said = file.metadata()
+        names = list(file.keys())
+        weights = {n.removeprefix("model."): file.get_tensor(n) for n in names if n[0] == "m"}
+        for name in (n for n in names if n.startswith("optimiser.")):
+            _, index, kind = name.split(".", 2)
+            states.setdefault(int(index), {})[kind] = file.get_tensor(name)
+    model.load_state_dict(weights)
+    whole = optimiser.state_dict()
+    optimiser.load_state_dict({**whole, "state": states})
+    return said
+
+
+def keep(folder: Path, model: nn.Module) -> None:
+    """Put the weights by as the best so far, ahead of the checkpoint: a killed epoch is run again
+    to the same bits, so the two agree."""
+    tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
+    with files.replacing(folder / "best.safetensors") as temporary:
+        save_file(tensors, temporary)
+
+
+def recall(folder: Path, model: nn.Module) -> None:
+    """Load the weights that `keep` put by."""
+    model.load_state_dict(load_file(folder / "best.safetensors"))

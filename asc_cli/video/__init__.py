@@ -1,0 +1,1 @@
+"""Streamed training, prediction and metrics for YouTube-8M videos."""

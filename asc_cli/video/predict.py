@@ -1,0 +1,196 @@
+"""A model of videos: shards → each video's likeliest labels, or figures; what it is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asc_cli.audio import decode as audio
+from asc_cli.core import atomic as files
+from asc_cli.core import parallel
+from asc_cli.core import paths as home
+from asc_cli.core import plugins as catalog
+from asc_cli.core.errors import AscError
+from asc_cli.datasets.yt8m import Batch, Fault, Layout, Order, Stream, Video, batches
+from asc_cli.evaluation import complexity
+from asc_cli.inference.ensemble import of_videos
+from asc_cli.registry import models as registry
+from asc_cli.video import metrics as video_metrics
+
+TOO_MANY = 1000  # damaged records
+BATCH_VIDEOS = 64  # at a time when nothing is learned; the recipe's batch where it is smaller
+
+
+def label(
+    paths: Sequence[Path], *, model: str | None = None, top: int = 20, jobs: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """{file, video, labels: [[label, confidence], …], model} of every video of every shard, the
+    `top` likeliest labels first; {file, offset, error} for what cannot be read."""
+    found = registry.find(model)
+    network, layout, recipe = load(found)
+    with parallel.readers(jobs) as pool:
+        for path in paths:
+            faults: list[Fault] = []
+            if path.suffix.lower() in (*audio.SUFFIXES, *audio.FOREIGN):
+                reason = (
+                    f"model {found.id} takes shards of videos' features (.tfrecord), not "
+                    "recordings; name a model of scenes with --model"
+                )
+                yield {"file": str(path), "offset": None, "error": reason}
+                continue
+            stream = Stream([path], layout, Order(), pool=pool, damaged=faults.append)
+            for batch, p in said(network, stream, layout, recipe, "cpu"):
+                yield from _rows(path, batch, p, top, found.id)
+            yield from (fault._asdict() for fault in faults)
+
+
+def _rows(
+    path: Path, batch: Batch, p: np.ndarray, top: int, model: str
+) -> Iterator[dict[str, Any]]:
+    labels, confidences = video_metrics.best(p, top)
+    for video, its, sure in zip(batch.ids, labels, confidences, strict=True):
+        pairs = [list(pair) for pair in zip(its.tolist(), sure.tolist(), strict=True)]
+        yield {"file": str(path), "video": video, "labels": pairs, "model": model}
+
+
+def evaluate(
+    reference: str, dataset: str, data: Path | None, jobs: int | None, progress: Any
+) -> dict[str, Any]:
+    """A registered model on the validation part of a dataset of shards."""
+    model = registry.find(reference)
+    network, layout, recipe = load(model)
+    part, level = recipe["stream"]["validation_part"], layout.level
+    its = catalog.load("datasets", dataset).shards(home.dataset_root(dataset, data), part, level)
+    faults = Faults()
+    with parallel.readers(jobs) as pool:
+        found = score(network, its, recipe, "cpu", pool, faults.add, progress)
+    about = {"model": model.id, "dataset": dataset, "part": part}
+    return {**about, **found, "headline": "gap", "failed": faults.json()}
+
+
+def score(
+    network: Any,
+    shards: Sequence[Path],
+    recipe: dict[str, Any],
+    device: str,
+    pool: Any,
+    damaged: Callable[[Fault], None],
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """GAP, Hit@1 and PERR of a model in memory. Raises AscError if no video has labels."""
+    layout = layout_of(recipe["stream"])
+    scores = video_metrics.Streaming()
+    stream = Stream(shards, layout, Order(), pool=pool, damaged=damaged)
+    done = 0
+    for batch, p in said(network, stream, layout, recipe, device):
+        scores.add(p, batch.truth)
+        done += len(batch.ids)
+        if progress:
+            progress(done, round(done / max(1e-9, stream.share())))
+    found = scores.result()
+    if not found["positives"]:
+        raise AscError(
+            f"{shards[0].parent}: none of {done} videos has a label, so nothing can be scored; "
+            "use a part that is published with labels: train or validate"
+        )
+    return found
+
+
+class Faults:
+    """Damaged records, each once, however often a stream comes by."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []  # Fault, or a list of the same out of a checkpoint
+
+    def add(self, fault: Fault) -> None:
+        """Raises AscError when they are so many that something else is wrong."""
+        if list(fault) in map(list, self.rows):
+            return
+        self.rows.append(fault)
+        if len(self.rows) == TOO_MANY:
+            raise AscError(
+                f"{TOO_MANY} damaged records; are these the shards that the recipe's stream "
+                f"section describes? The first: {Fault(*self.rows[0])}"
+            )
+
+    def json(self) -> list[dict[str, Any]]:
+        return [Fault(*row)._asdict() for row in self.rows]
+
+
+def said(
+    model: Any, videos: Iterable[Video], layout: Layout, recipe: dict[str, Any], device: str
+) -> Iterator[tuple[Batch, np.ndarray]]:  # each with probabilities (B, C)
+    """What a model in memory says of a stream of videos."""
+    import torch
+
+    from asc_cli.video import descent as stream_training
+
+    precision = recipe["stream"]["precision"]
+    size = min(BATCH_VIDEOS, recipe["training"]["batch_size"])
+    model.eval()
+    with torch.inference_mode():
+        for batch in batches(videos, size, layout):
+            yield (
+                batch,
+                stream_training.probabilities(model, batch, precision, device).cpu().numpy(),
+            )
+
+
+# -- the model --------------------------------------------------------------------------------
+
+
+def layout_of(stream: dict[str, Any]) -> Layout:
+    """From a recipe's `stream` section."""
+    return Layout(**{name: stream[name] for name in Layout._fields})
+
+
+def described(layout: Layout) -> dict[str, Any]:
+    """A card's `feature`."""
+    return {"name": "shards", **layout._asdict()}
+
+
+def build(recipe: dict[str, Any]) -> Any:
+    """A recipe's network, with fresh weights."""
+    layout, settings = layout_of(recipe["stream"]), recipe["model"]
+    parameters = {key: value for key, value in settings.items() if key != "name"}
+    module = catalog.load("models", settings["name"])
+    return module.build(layout.F, layout.n_labels, **parameters)
+
+
+def save(path: Path, model: Any) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {f"model.{k}": v.cpu().contiguous() for k, v in model.state_dict().items()}
+    with files.replacing(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def load(model: registry.Model) -> tuple[Any, Layout, dict[str, Any]]:
+    """A registered network, what it takes, and its recipe. Raises AscError."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    recipe = model.card["recipe"]
+    if not of_videos(model):
+        raise AscError(
+            f"model {model.id} hears recordings, not shards of videos' features; name one that "
+            "a recipe such as yt8m_ta_sa made"
+        )
+    path = model.member(1)
+    try:
+        network = build(recipe)
+        weights = load_file(path)
+        network.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
+    except (OSError, SafetensorError, KeyError, RuntimeError) as fault:
+        raise AscError(f"model weights {path}: cannot be used ({fault})") from fault
+    return network.eval(), layout_of(recipe["stream"]), recipe
+
+
+def costs(model: registry.Model) -> dict[str, Any]:
+    """Parameters, bytes and multiply-accumulates of a video of full length."""
+    network, layout, _ = load(model)
+    frames = layout.max_frames if layout.level == "frame" else 1
+    return complexity.measure(network, frames, layout.F, frames)

@@ -1,0 +1,121 @@
+"""Videos with many labels → tables, and the competition's CSV."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from asc_cli.core.errors import AscError
+from asc_cli.report.console.table import table
+
+NAMES = {
+    "gap": "GAP@20 (20 best labels of every video, pooled)",
+    "hit_at_1": "Hit@1 (the best label is right)",
+    "perr": "PERR (precision among a video's n best, n its number of labels)",
+}
+HEADER = ("VideoId", "LabelConfidencePairs")  # of the competition's files
+
+
+def training(result: dict[str, Any]) -> list[Any]:
+    """Every epoch on the validation part, and which one counts."""
+    made = table("", "epoch>", "examples>", "train loss>", "rate>", "GAP@20>", "Hit@1>", "PERR>",
+                 "seconds>", "")  # fmt: skip
+    best = max(row["gap"] for row in result["epochs"])
+    for row in result["epochs"]:
+        marks = [*(["best"] * (row["gap"] == best)),
+                 *(["reported"] * (row["epoch"] == result["epoch"]))]  # fmt: skip
+        made.add_row(
+            str(row["epoch"]), f"{row['examples']:,}", f"{row['train_loss']:.3f}",
+            f"{row['learning_rate']:.2e}", *(f"{row[name]:.4f}" for name in NAMES),
+            f"{row['seconds']:.0f}", ", ".join(marks),
+        )  # fmt: skip
+    lines = [made, "", headline(result), *(f"· {remark}" for remark in result["remarks"])]
+    lines += _failed(result)
+    if "model" in result:
+        lines += [f"run    {result['run']}", f"model  {result['model']}"]
+    return lines
+
+
+def evaluation(result: dict[str, Any]) -> list[Any]:
+    """Of a run: its epochs; of a model on a part: its figures."""
+    if "epochs" in result:
+        return training(result)
+    made = table("", "metric", "value>")
+    for name, words in NAMES.items():
+        made.add_row(words, f"{result[name]:.4f}")
+    said = f"{result['videos']:,} videos of {result['part']}, {result['positives']:,} labels"
+    return [f"{result['model']} on {result['dataset']}: {said}", "", made, *_failed(result)]
+
+
+def headline(result: dict[str, Any]) -> str:
+    words = (
+        f"epoch {result['epoch']}, {result['videos']:,} validation videos: "
+        f"GAP@20 {result['gap']:.4f}, Hit@1 {result['hit_at_1']:.4f}, PERR {result['perr']:.4f}"
+    )
+    for row in result["published"]:
+        words += (
+            f"\npublished: GAP {row['gap']:.4f}, Hit@1 {row['hit_at_1']:.4f}, best epoch "
+            f"{row['epoch']} ({row['metric']}; {row['source']})"
+        )
+    return words
+
+
+def epoch(row: dict[str, Any]) -> str:
+    """A line as the epoch ends."""
+    return (
+        f"epoch {row['epoch']}: {row['examples']:,} examples, train loss {row['train_loss']:.3f}, "
+        f"GAP@20 {row['gap']:.4f}, Hit@1 {row['hit_at_1']:.4f}, PERR {row['perr']:.4f}, "
+        f"{row['seconds']:.0f} s"
+    )
+
+
+def fault(row: dict[str, Any]) -> str:
+    """A damaged record, or a file that is no shard."""
+    where = "" if row["offset"] is None else f"record at byte {row['offset']}: "
+    return f"{row['file']}: {where}{row['error']}"
+
+
+def _failed(result: dict[str, Any]) -> list[str]:
+    rows = result["failed"]
+    if not rows:
+        return []
+    return [f"{len(rows)} damaged record(s), left out:", *(f"  {fault(row)}" for row in rows)]
+
+
+@contextlib.contextmanager
+def predictions(file: Path | None, as_json: bool) -> Iterator[Any]:
+    """A function for each row as it comes: CSV on stdout or into `file`, or JSON lines."""
+    with _opened(file) as out:
+        rows = csv.writer(out, lineterminator="\n")
+        if not as_json or file:
+            rows.writerow(HEADER)
+
+        def add(row: dict[str, Any]) -> None:
+            if "error" in row:
+                print(f"asc: {fault(row)}", file=sys.stderr, flush=True)
+            elif not as_json or file:
+                pairs = " ".join(f"{label} {sure:g}" for label, sure in row["labels"])
+                rows.writerow((row["video"], pairs))
+            if as_json:
+                print(json.dumps(row, ensure_ascii=False), flush=True)
+
+        yield add
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None) -> Iterator[IO[str]]:
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        out = path.open("w", newline="", encoding="utf-8")
+    except OSError as fault:
+        raise AscError(f"--csv {path}: cannot be written ({fault.strerror})") from fault
+    with out:
+        yield out
