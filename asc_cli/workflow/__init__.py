@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from asc_cli.workflow._evaluate import evaluate
     from asc_cli.workflow._export import export
     from asc_cli.workflow._report import report
+    from asc_cli.workflow._store import Disk, disk, prune
     from asc_cli.workflow._train import Training, train
 
 MODULES = {
@@ -51,9 +52,11 @@ MODULES = {
     "workflow._evaluate": ("evaluate",),
     "workflow._export": ("export",),
     "workflow._report": ("report",),
+    "workflow._store": ("Disk", "disk", "prune"),
     "workflow._train": ("Training", "train"),
 }
 __all__ = [
+    "Disk",
     "Explanation",
     "Extraction",
     "Model",
@@ -63,6 +66,7 @@ __all__ = [
     "audit",
     "compare",
     "costs",
+    "disk",
     "evaluate",
     "explain",
     "export",
@@ -72,6 +76,7 @@ __all__ = [
     "load_model",
     "open_source",
     "predict",
+    "prune",
     "report",
     "result",
     "takes_shards",

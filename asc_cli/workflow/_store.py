@@ -1,0 +1,118 @@
+"""Disk: what the feature store, packs and checkpoints take, and what of it can go."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asc_cli.core import paths
+from asc_cli.core.errors import AscError
+from asc_cli.frontend import pack, usage
+
+ABANDONED_SECONDS = 86_400.0  # age from which a temporary file is one that a killed process left
+CHECKPOINTS = ("checkpoint.safetensors", "best.safetensors")
+
+
+@dataclass(frozen=True)
+class Disk:
+    """What the store takes."""
+
+    usages: list[usage.Usage]
+    unused: list[usage.Unused]  # what `prune` removes
+    checkpoint_bytes: int  # of folds that are not finished: training goes on from them
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "home": str(paths.home()),
+            "stored": [row.to_dict() for row in self.usages],
+            "checkpoint_bytes": self.checkpoint_bytes,
+            "unused": [
+                {"path": str(row.path), "bytes": row.n_bytes, "why": row.why} for row in self.unused
+            ],
+            "unused_bytes": sum(row.n_bytes for row in self.unused),
+        }
+
+
+def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
+    """What is stored, and what of it nothing needs.
+
+    Args:
+        dataset: Count all that is stored for this dataset alone as unused as well. Its features
+            are computed again when they are asked for.
+        all_packs: Count packs as unused as well. The next training writes them again.
+
+    Raises:
+        AscError: Nothing is stored for `dataset`.
+    """
+    usages, unused = usage.scan()
+    finished, unfinished = _checkpoints()
+    unused += [usage.Unused(p, p.stat().st_size, "its fold is finished") for p in finished]
+    unused += _abandoned()
+    if all_packs:
+        unused += [_pack(folder, "--packs") for row in usages for folder in row.packs]
+    if dataset is not None:
+        if dataset not in {row.dataset for row in usages}:
+            known = ", ".join(sorted({row.dataset for row in usages if row.dataset})) or "none"
+            raise AscError(f"store: nothing is stored for dataset {dataset!r}. Stored: {known}")
+        unused += usage.scan(without=dataset)[1]
+    once = {row.path: row for row in reversed(unused)}
+    return Disk(usages, [*reversed(once.values())], sum(p.stat().st_size for p in unfinished))
+
+
+def prune(
+    dataset: str | None = None, all_packs: bool = False, dry_run: bool = False
+) -> dict[str, Any]:
+    """Remove what nothing needs; returns {"removed", "bytes", "dry_run"}.
+
+    Args:
+        dataset: Remove all that is stored for this dataset alone as well.
+        all_packs: Remove all packs as well.
+        dry_run: Remove nothing; only tell.
+
+    Raises:
+        AscError: Nothing is stored for `dataset`.
+    """
+    unused = disk(dataset, all_packs).unused
+    for row in unused if not dry_run else ():
+        if not row.path.exists():  # another process was quicker
+            continue
+        if (row.path / "table.npy").exists():
+            pack.remove(row.path)
+        elif row.path.is_dir():
+            shutil.rmtree(row.path)
+        else:
+            row.path.unlink(missing_ok=True)
+    rows = [{"path": str(r.path), "bytes": r.n_bytes, "why": r.why} for r in unused]
+    return {"removed": rows, "bytes": sum(r.n_bytes for r in unused), "dry_run": dry_run}
+
+
+def _pack(folder: Path, why: str) -> usage.Unused:
+    return usage.Unused(folder, usage.bytes_below(folder), why)
+
+
+def _checkpoints() -> tuple[list[Path], list[Path]]:
+    """Checkpoints of folds that are finished, and of those that are not."""
+    finished: list[Path] = []
+    unfinished: list[Path] = []
+    for name in CHECKPOINTS:
+        for path in paths.runs().glob(f"*/fold*/{name}"):
+            fold = path.parent
+            ended = (fold / "predictions.csv").exists() or (
+                (fold / "model.safetensors").exists() and (fold.parent / "metrics.json").exists()
+            )
+            (finished if ended else unfinished).append(path)
+    return finished, unfinished
+
+
+def _abandoned() -> Iterator[usage.Unused]:
+    """Temporary files and folders that a killed process left."""
+    for root in (paths.features(), paths.packs(), paths.runs(), paths.models()):
+        for path in root.rglob(f"{pack.TEMPORARY}*"):
+            age = time.time() - path.stat().st_mtime
+            if age > ABANDONED_SECONDS:
+                n_bytes = usage.bytes_below(path) if path.is_dir() else path.stat().st_size
+                yield usage.Unused(path, n_bytes, "a killed process left it")
