@@ -23,6 +23,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -74,24 +75,32 @@ def load(folder: Path) -> Pack:
     """Open a pack. Raises AscError when it is not whole."""
     table = load_table(folder)
     try:
-        frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as fault:
+        frames = read_array(folder / "frames.npy", mapped=True)
+    except (OSError, ValueError) as fault:
         raise _unusable(folder, str(fault)) from fault
-    if len(frames) != table["n_frames"].sum():
-        raise _unusable(folder, f"frames.npy holds {len(frames)} frames; table.npy tells of more")
+    if table.dtype != ROW or frames.ndim != 2 or len(frames) != table["n_frames"].sum():
+        raise _unusable(folder, f"frames.npy, {frames.shape}, is not what table.npy tells of")
     return Pack(folder, np.asarray(frames), table)
 
 
 def load_table(folder: Path) -> np.ndarray:  # -> (n,) of ROW
     """The table of a pack alone. Raises AscError when it is not whole."""
     try:
-        table = np.load(folder / "table.npy", allow_pickle=False)
+        table = read_array(folder / "table.npy")
         expected = files.read_json(folder / "pack.json")["table_sha256"]
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as fault:
+    except (OSError, ValueError, KeyError, TypeError) as fault:
         raise _unusable(folder, str(fault)) from fault
     if hashlib.sha256(table.tobytes()).hexdigest() != expected:
         raise _unusable(folder, "table.npy differs from its SHA-256")
     return table
+
+
+def read_array(path: Path, mapped: bool = False) -> np.ndarray:
+    """An .npy file. Raises OSError, or ValueError for whatever is wrong with its contents."""
+    try:
+        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except (EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError) as fault:
+        raise ValueError(f"{path.name} is no array: {fault}") from fault
 
 
 def write(

@@ -262,8 +262,8 @@ def _digest(path: Path) -> tuple[str, os.stat_result]:
 
 def _load(path: Path) -> np.ndarray:  # -> (T, F)
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as fault:
+        return packs.read_array(path)
+    except (OSError, ValueError) as fault:
         raise AscError(
             f"feature store: {path} cannot be read ({fault}); run asc features again with --verify"
         ) from fault

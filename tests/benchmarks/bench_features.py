@@ -1,0 +1,102 @@
+"""`asc features` on many short files, against reading, hashing and computing them in a plain loop.
+
+    python tests/benchmarks/bench_features.py [--files 1000 10000 100000]
+
+Recordings of 0.1 s at 44.1 kHz, log_mel as in the paper. The plain loop reads each file, hashes its
+bytes and computes its features in one process on one thread; it stores nothing. Beside it: the
+command's wall time and the processor time of all its processes, the first time and again when all
+is in the store. Each size is measured in one run, the loop before and after the command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from threadpoolctl import threadpool_limits
+
+from asc_cli.core import plugins
+from asc_cli.frontend.store import compute, resolve
+
+RATE, SECONDS = 44_100, 0.1
+SETTINGS = ("--set", f"features.sample_rate={RATE}")
+
+
+def make(root: Path, n_files: int) -> Path:
+    """A table of n_files different recordings of noise."""
+    root.mkdir()
+    n_samples = round(RATE * SECONDS)
+    noise = np.random.default_rng(0).normal(0, 3000, n_samples + n_files).astype(np.int16)
+    rows = ["filename,label,split"]
+    for i in range(n_files):
+        name = f"s{i % 3}_{i:06d}.wav"
+        soundfile.write(root / name, noise[i : i + n_samples], RATE)
+        rows.append(f"{name},s{i % 3},{'train' if i % 10 else 'test'}")
+    table = root / "recordings.csv"
+    table.write_text("\n".join(rows) + "\n")
+    return table
+
+
+def plain_loop(root: Path) -> float:
+    """Seconds of processor time for a sample of 5000 files, as if for all."""
+    feature = resolve("log_mel", RATE, {})
+    extract = plugins.load("features", "log_mel").extract
+    paths = sorted(root.glob("*.wav"))
+    compute(feature, paths[0])  # imports and tables are not the loop's
+    some = paths[:: max(1, len(paths) // 5000)]
+    with threadpool_limits(1):
+        started = time.process_time()
+        for path in some:
+            hashlib.sha256(path.read_bytes()).hexdigest()
+            samples, _ = soundfile.read(path, dtype="float32")
+            extract(samples, RATE, **feature.parameters)
+        return (time.process_time() - started) * len(paths) / len(some)
+
+
+def command(table: Path, home: Path) -> tuple[float, float]:
+    """Wall seconds and processor seconds of one `asc features`."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-m", "asc_cli", "features", "--data", str(table), *SETTINGS],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "ASC_HOME": str(home)},
+    )
+    wall = time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--files", type=int, nargs="+", default=[1000, 10_000])
+    columns = ("files", "loop s", "first s", "cpu s", "wall÷loop", "cpu÷loop", "again s", "cpu s")
+    print(*(f"{column:>9}" for column in columns))
+    for n_files in parser.parse_args().files:
+        with tempfile.TemporaryDirectory() as folder:
+            root, home = Path(folder) / "audio", Path(folder) / "home"
+            table = make(root, n_files)
+            time.sleep(2.1)  # a file changed a moment ago is not taken into the index
+            loops = [plain_loop(root)]
+            wall, cpu = command(table, home)
+            loops.append(plain_loop(root))
+            again_wall, again_cpu = command(table, home)
+            loop = statistics.median(loops)
+            figures = (loop, wall, cpu, wall / loop, cpu / loop, again_wall, again_cpu)
+            print(f"{n_files:9d}", *(f"{figure:9.2f}" for figure in figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()
