@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asc_cli import __version__, catalog
+from asc_cli import __version__, catalog, installation
 from asc_cli.errors import AscError
 
 ORDER = (
@@ -77,6 +77,8 @@ def _root(
     Start with: **asc demo**. Your own recordings, a folder per scene: **asc datasets check table
     --data FOLDER**. A published protocol: **asc datasets show litis**.
     """
+    if (remark := installation.left_over()) is not None:
+        print(f"asc: {remark}", file=sys.stderr)
     if version:
         print(__version__)
         raise typer.Exit()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli import audio, catalog, files, home, parallel, predictions, registry
+from asc_cli import audio, catalog, files, home, installation, parallel, predictions, registry
 from asc_cli.errors import AscError, FileFault
 from asc_cli.workflow import _model, _windows
 
@@ -58,9 +58,7 @@ def _onnx(
         import onnx
         import onnxruntime  # noqa: F401  (the check needs it: better said now than after the work)
     except ImportError as fault:
-        raise AscError(
-            f"export: needs the extra `onnx`: pip install 'asc-cli[onnx]' ({fault})"
-        ) from fault
+        raise AscError(installation.needs_extra("export", "onnx", fault)) from fault
     from asc_cli.export import int8 as eight
     from asc_cli.export import whole
 
