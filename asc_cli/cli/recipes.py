@@ -51,7 +51,8 @@ def show(
 ) -> None:
     """Show a recipe with everything resolved: what it extends, and every default.
 
-    Where a recipe says what its settings rest on, each is marked: stated in the source, or ours.
+    Where a recipe says what its settings rest on, each is marked: stated in the source, ours,
+    or changed by this recipe, by `--set` too.
 
     Example: **asc recipes show dcase_lstm**
 
@@ -61,7 +62,8 @@ def show(
     from asc_cli import report
 
     loaded = recipes.load(recipe, set or [])
-    report.show(loaded.settings, report.recipe, as_json)
+    data = {"data": str(loaded.data)} if loaded.data else {}
+    report.show({**loaded.settings, **data}, report.recipe, as_json)
 
 
 def schema() -> None:

@@ -25,6 +25,7 @@ SYSTEMS = {  # the rows of Table 1, in its order: what follows the dataset in a 
 COLUMNS = ("litis", "dcase", "esc10")  # how the recipes' names begin
 MARKED = ("features", "clips", "model", "training", "evaluation", "stream")
 NOTE_COLUMN = 32
+OWN = "this recipe's"
 
 
 def recipes(rows: Sequence[dict[str, Any]]) -> list[Any]:
@@ -68,7 +69,7 @@ def table_2(rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def recipe(settings: dict[str, Any]) -> str:
-    """The recipe as YAML; with a source, each setting is marked as its or as ours."""
+    """The recipe as YAML; with a source, whose each setting is: the source's, ours, its own."""
     import yaml
 
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).rstrip()
@@ -88,6 +89,8 @@ def recipe(settings: dict[str, Any]) -> str:
 def _mark(key: str, source: dict[str, Any]) -> str:
     """Whose a setting is: what is said of the key goes before what is said of its section."""
     for name in (key, key.partition(".")[0]):
+        if name in source.get("own", ()):
+            return OWN
         if name in source["ours"]:
             return "ours"
         if name in source["stated"]:

@@ -58,7 +58,13 @@ def extract(
     is in `failed`, and the others go on. Raises AscError when the dataset is not there.
     """
     recipe = resolved(recipe)
-    return fill(open_source(recipe.dataset, data, recipe.subset), recipe, jobs, verify, progress)
+    return fill(
+        open_source(recipe.dataset, data or recipe.data, recipe.subset),
+        recipe,
+        jobs,
+        verify,
+        progress,
+    )
 
 
 def fill(

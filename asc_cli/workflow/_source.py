@@ -37,7 +37,7 @@ def open_source(dataset: str, data: Path | None = None, subset: int | None = Non
         published = module.DATASET
         raise AscError(
             f"dataset {dataset}: nothing at {root}. {published.obtain} {published.homepage}\n"
-            f"Put it there, or say where it is with --data PATH or ASC_DATA."
+            "Put it there, or say where it is: --data PATH, `data:` in the recipe, or ASC_DATA."
         )
     listing = module.read(root) if subset is None else module.read(root, subset)
     audio_root = module.audio_root(root) if hasattr(module, "audio_root") else root
