@@ -30,6 +30,7 @@ ORDER = (
     "predict",
     "datasets",
     "models",
+    "runs",
     "recipes",
 )
 INTERRUPTED = 130  # what shells report for Ctrl-C

@@ -10,21 +10,35 @@ import typer
 from asc_cli.cli import _complete
 from asc_cli.cli._options import Json, Set
 
+NONE = "no recipe that ships with asc is for this dataset; write one that extends another"
 
-def list_(as_json: Json = False) -> None:
+
+def list_(
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Only recipes of this dataset.", autocompletion=_complete.datasets),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """List the recipes that ship with asc: the published error of each, and yours where run.
 
     First Tables 1 and 2 of the paper, then every recipe. Yours is the error of the newest finished
     run of a recipe as it is, on all folds; runs with `--set` or with some folds are not counted.
 
     Example: **asc recipes list**
+
+    Example: **asc recipes list --dataset esc10**
     """
     from asc_cli import catalog, report, workflow
     from asc_cli import recipe as recipes
 
+    if dataset is not None:
+        catalog.require("datasets", dataset)
     rows = []
     for name in catalog.recipe_names():
         recipe = recipes.load(name)
+        if dataset not in (None, recipe.dataset):
+            continue
         ours = workflow.result(recipe) or {"error": None, "run": None}
         rows.append(
             {
@@ -39,7 +53,8 @@ def list_(as_json: Json = False) -> None:
                 "description": recipe.settings["description"],
             }
         )
-    report.show(rows, report.recipes, as_json)
+    render = (report.recipes_of if rows else lambda _: NONE) if dataset else report.recipes
+    report.show(rows, render, as_json)
 
 
 def show(

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from asc_cli import catalog
 
 if TYPE_CHECKING:
+    from asc_cli.report.features import extractions
     from asc_cli.report.live import Live
     from asc_cli.report.output import show
     from asc_cli.report.predictions import Predictions
-    from asc_cli.report.recipes import recipe, recipes
+    from asc_cli.report.recipes import recipe, recipes, recipes_of
+    from asc_cli.report.run_tables import run, runs
     from asc_cli.report.tables import (
         audit,
         comparison,
@@ -27,8 +29,12 @@ if TYPE_CHECKING:
 HOMES = {
     "Live": "live",
     "Predictions": "predictions",
+    "extractions": "features",
+    "run": "run_tables",
+    "runs": "run_tables",
     "recipe": "recipes",
     "recipes": "recipes",
+    "recipes_of": "recipes",
     "show": "output",
 }  # else: tables
 __all__ = [
@@ -41,10 +47,14 @@ __all__ = [
     "evaluation",
     "exported",
     "extraction",
+    "extractions",
     "model",
     "models",
     "recipe",
     "recipes",
+    "recipes_of",
+    "run",
+    "runs",
     "show",
     "training",
 ]

@@ -30,6 +30,11 @@ OWN = "this recipe's"
 
 def recipes(rows: Sequence[dict[str, Any]]) -> list[Any]:
     """Tables 1 and 2, then every recipe."""
+    return [table_1(rows), "", table_2(rows), "", recipes_of(rows)]
+
+
+def recipes_of(rows: Sequence[dict[str, Any]]) -> Table:
+    """A line a recipe."""
     made = table(
         "", "recipe", "dataset", "feature", "model", "paper's error>", "ours>", "what it is"
     )
@@ -38,7 +43,7 @@ def recipes(rows: Sequence[dict[str, Any]]) -> list[Any]:
             row["recipe"], row["dataset"], row["feature"], row["model"],
             _paper(row), _ours(row), row["description"],
         )  # fmt: skip
-    return [table_1(rows), "", table_2(rows), "", made]
+    return made
 
 
 def table_1(rows: Sequence[dict[str, Any]]) -> Table:

@@ -22,7 +22,7 @@ from asc_cli import catalog
 if TYPE_CHECKING:
     from asc_cli.workflow._compare import compare
     from asc_cli.workflow._costs import costs
-    from asc_cli.workflow._evaluate import evaluate
+    from asc_cli.workflow._evaluate import evaluate, find_run
     from asc_cli.workflow._explain import Explanation, explain
     from asc_cli.workflow._export import export
     from asc_cli.workflow._extract import Extraction, extract
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 FILES = {
     "_compare": ("compare",),
     "_costs": ("costs",),
-    "_evaluate": ("evaluate",),
+    "_evaluate": ("evaluate", "find_run"),
     "_explain": ("Explanation", "explain"),
     "_export": ("export",),
     "_extract": ("Extraction", "extract"),
@@ -67,6 +67,7 @@ __all__ = [
     "explain",
     "export",
     "extract",
+    "find_run",
     "label",
     "listen",
     "load_model",
