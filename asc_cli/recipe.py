@@ -191,6 +191,8 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
     else:
         if whole.dataset not in catalog.names("datasets"):
             what = catalog.unknown("dataset", whole.dataset, catalog.names("datasets"))
+            if hint := catalog.own_recordings(whole.dataset):
+                what = f"dataset = {whole.dataset}: {hint}: dataset: table, data: {whole.dataset}"
             faults = [*faults, Fault(tree.place("dataset"), what)]
         else:
             faults = [*faults, *recipe_checks.streaming(whole, tree)]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from asc_cli.workflow._report import report
     from asc_cli.workflow._results import result
     from asc_cli.workflow._scenes import Model, load_model
-    from asc_cli.workflow._source import Source, audit, open_source
+    from asc_cli.workflow._source import Source, audit, complete, open_source
     from asc_cli.workflow._train import Training, train
     from asc_cli.workflow._videos import label
 
@@ -49,7 +49,7 @@ FILES = {
     "_model": ("takes_shards",),
     "_report": ("report",),
     "_scenes": ("Model", "load_model"),
-    "_source": ("Source", "audit", "open_source"),
+    "_source": ("Source", "audit", "complete", "open_source"),
     "_train": ("Training", "train"),
     "_videos": ("label",),
 }
@@ -62,6 +62,7 @@ __all__ = [
     "Training",
     "audit",
     "compare",
+    "complete",
     "costs",
     "evaluate",
     "explain",

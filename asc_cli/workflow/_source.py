@@ -64,6 +64,16 @@ def audit(
     ]
 
 
+def complete(dataset: str, root: Path) -> bool:
+    """Whether a copy has every recording that was published, by its lists; no audio is read."""
+    try:
+        source = open_source(dataset, root)
+    except (AscError, OSError):  # nothing there, or not the lists
+        return False
+    findings = protocol.audit(source.dataset, source.listing, source.audio_root)
+    return not any(finding.check in ("counts", "missing file") for finding in findings)
+
+
 def _subset(dataset: Dataset, percent: int) -> Dataset:
     """What was published about a subset: the same test part, fewer to train on."""
     sizes = dict(dataset.subsets)
