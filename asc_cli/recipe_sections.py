@@ -143,7 +143,7 @@ class Base(Section):
     subset: int | None = Field(
         None, description="A published subset of the dataset, in per cent: 5, 10, 25, 50 or 100."
     )
-    clips: Clips = Field(Clips(), description="How a recording is cut into clips.")
+    clips: Clips = Field(Clips(), description="Length and overlap of clips.")
     training: Training = Field(Training(), description="How a model is fitted.")
     validation: Validation | None = Field(
         None, description="What to cut from training for choosing; nothing unless asked for."

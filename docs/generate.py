@@ -162,8 +162,22 @@ def documented(definition: str) -> tuple[str, dict[str, str]]:
     tree = ast.parse((catalog.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8"))
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     entry = ast.get_docstring(functions[catalog.ENTRY[room]]) or ""
-    meanings = dict(re.findall(r"^(\w+): (.+(?:\n(?!\w+: |\n).+)*)", entry, re.MULTILINE))
-    return f"```text\n{(ast.get_docstring(tree) or '').strip()}\n```", meanings
+    names = [parameter.name for parameter in catalog.parameters(room, name)]
+    text = f"```text\n{(ast.get_docstring(tree) or '').strip()}\n```"
+    return text, {**meanings(entry, names), "name": f"Which {room.removesuffix('s')} it is."}
+
+
+def meanings(docstring: str, names: list[str]) -> dict[str, str]:
+    """What a docstring says of each parameter: from `name: ` to the next one, or a blank line.
+
+    By the parameters' own names, so that one within a line does not end up in another's meaning.
+    """
+    start = re.compile(rf"(?:^|(?<=\s))({'|'.join(names)}): ")
+    found = {}
+    for paragraph in re.split(r"\n\s*\n", docstring):
+        parts = start.split(paragraph)
+        found.update(zip(parts[1::2], map(str.strip, parts[2::2]), strict=True))
+    return found
 
 
 def keys(body: dict[str, Any], meanings: dict[str, str]) -> str:
