@@ -21,7 +21,7 @@ from asc_cli.cli import application
 REFERENCE = Path(__file__).parent / "reference"
 WRITTEN_BY = "<!-- Written by docs/generate.py; `make reference` writes it again. -->\n\n"
 EXAMPLE = re.compile(r"^Example: \*\*(.+?)\*\*$", re.DOTALL)
-COMMON = {"--help"}  # options of every command, said once
+COMMON = {"--help"}  # options of every command, documented once
 
 COMMANDS = """\
 # Commands
@@ -32,7 +32,7 @@ Results go to stdout, progress to stderr. `--json` prints what a program reads, 
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | a mistake that you can mend: what, where, what was expected and the remedy are on stderr |
+| 1 | an error that you can fix: what, where, what was expected and the remedy are on stderr |
 | 2 | wrong usage |
 | 3 | done, but some files failed; each is named |
 | 130 | stopped by Ctrl-C; the same command goes on from there |
@@ -135,8 +135,8 @@ def recipes_page() -> str:
     schema = recipe.schema()
     whole = WRITTEN_BY + RECIPES + keys(schema, {})
     for name, body in referred(schema["properties"], schema["$defs"]):
-        said, meanings = documented(name)
-        words = said or body.get("description", "")
+        text, meanings = documented(name)
+        words = text or body.get("description", "")
         whole += f"\n## {heading(name)}\n\n{words}\n\n{keys(body, meanings)}"
     return whole + shipped()
 
@@ -220,8 +220,8 @@ def kind(value: dict[str, Any]) -> str:
 
 def limits(value: dict[str, Any]) -> str:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    said = [f"{sign} {value[key]:g}" for key, sign in signs.items() if key in value]
-    return f" {', '.join(said)}" if said else ""
+    found = [f"{sign} {value[key]:g}" for key, sign in signs.items() if key in value]
+    return f" {', '.join(found)}" if found else ""
 
 
 def shipped() -> str:

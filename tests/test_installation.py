@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -97,6 +98,26 @@ def test_a_left_over_installation_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_without_one_nothing_is_told() -> None:
     assert installation.left_over() is None
+
+
+def test_nothing_tells_anybody_to_install_asc_from_an_index() -> None:
+    index = re.compile(r"pip3? install[^\n]*\basc-(cli|scenes)\b(?! @)")
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "Makefile",
+             *(ROOT / "docs").rglob("*.md"), *(ROOT / "asc_cli").rglob("*.py")]  # fmt: skip
+    found = [str(page) for page in pages if index.search(page.read_text(encoding="utf-8"))]
+    assert found == []
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "not on PyPI" in readme and "`asc-cli` there is another author's tool" in readme
+
+
+def test_the_citation_names_this_version() -> None:
+    import yaml
+
+    from asc_cli import __version__
+
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert cited["version"] == __version__ and cited["license"] == "MIT"
 
 
 def test_packages_name_the_distribution_whatever_is_installed() -> None:

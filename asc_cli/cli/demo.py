@@ -63,7 +63,7 @@ def command(
     with report.Predictions(top=3) as out:
         for prediction in workflow.predict([unseen], model=trained.model, fold=1):
             out.add(prediction.json())
-    print(f"It is: {extracted.source.listing.by_file()[split.test[0]].label}")
+    print(f"The true scene: {extracted.source.listing.by_file()[split.test[0]].label}")
     print(_next(unseen))
 
 
