@@ -20,12 +20,18 @@ setup: $(READY)  ## make .venv with everything pinned in constraints.txt
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try make PYTHON=python3.12"; exit 1; }
+	@echo 'Installing asc and about 110 packages into $(VENV), once: 2 to 10 minutes, 2 GB with'
+	@echo "PyTorch's CPU build; on Linux 7 GB with its CUDA build, which pip takes unless"
+	@echo 'PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu is set. What comes, and how far'
+	@echo 'each file is, follows.'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@$(BIN)/python -m pip uninstall -qq --yes --disable-pip-version-check asc-cli # its old name
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on \
 	  --constraint constraints.txt --editable '.[dev,docs]'
 	@touch $@
+	@echo 'Installed: $(BIN)/asc'
 
-demo: $(READY)   ## the whole road on made-up scenes, in about two minutes
+demo: $(READY)   ## features, training, scores and a prediction on made-up scenes: about two minutes
 	$(BIN)/asc demo --home $(DEMO)
 
 test: $(READY)   ## all tests
@@ -62,9 +68,9 @@ RUN     = $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["run"])
 define reproduce
 	$(BIN)/asc datasets check $(2) $(AT)
 	@set --; for recipe in $(call LSTMS,$(1)); do echo "== $$recipe"; \
-	  said=$$($(BIN)/asc train $$recipe $(OPTIONS) --json) || exit 1; \
-	  run=$$(echo "$$said" | $(RUN)) || exit 1; set -- "$$@" "$$run"; done; \
-	$(BIN)/asc compare "$$@" --curves $(1)-curves.png
+	  output=$$($(BIN)/asc train $$recipe $(OPTIONS) --json) || exit 1; \
+	  run=$$(echo "$$output" | $(RUN)) || exit 1; set -- "$$@" "$$run"; done; \
+	$(BIN)/asc compare "$$@" --curves reproduced/$(1)-curves.png
 endef
 
 reproduce-litis: $(READY) ## Table 1 on LITIS Rouen: ours beside the paper's (DATA=PATH)
@@ -74,4 +80,4 @@ reproduce-dcase2016: $(READY) ## Table 1 on TUT 2016: ours beside the paper's (D
 	$(call reproduce,dcase,tut2016)
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) $(DEMO) site build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO) reproduced site build dist .pytest_cache .mypy_cache .ruff_cache

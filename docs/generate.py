@@ -22,7 +22,7 @@ from asc_cli.recipe import load as recipe
 REFERENCE = Path(__file__).parent / "reference"
 WRITTEN_BY = "<!-- Written by docs/generate.py; `make reference` writes it again. -->\n\n"
 EXAMPLE = re.compile(r"^Example: \*\*(.+?)\*\*$", re.DOTALL)
-COMMON = {"--help"}  # options of every command, said once
+COMMON = {"--help"}  # options of every command, documented once
 
 COMMANDS = """\
 # Commands
@@ -33,7 +33,7 @@ Results go to stdout, progress to stderr. `--json` prints what a program reads, 
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | a mistake that you can mend: what, where, what was expected and the remedy are on stderr |
+| 1 | an error that you can fix: what, where, what was expected and the remedy are on stderr |
 | 2 | wrong usage |
 | 3 | done, but some files failed; each is named |
 | 130 | stopped by Ctrl-C; the same command goes on from there |
@@ -136,8 +136,8 @@ def recipes_page() -> str:
     schema = recipe.schema()
     whole = WRITTEN_BY + RECIPES + keys(schema, {})
     for name, body in referred(schema["properties"], schema["$defs"]):
-        said, meanings = documented(name)
-        words = said or body.get("description", "")
+        text, meanings = documented(name)
+        words = text or body.get("description", "")
         whole += f"\n## {heading(name)}\n\n{words}\n\n{keys(body, meanings)}"
     return whole + shipped()
 
@@ -163,8 +163,22 @@ def documented(definition: str) -> tuple[str, dict[str, str]]:
     tree = ast.parse((catalog.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8"))
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     entry = ast.get_docstring(functions[catalog.ENTRY[room]]) or ""
-    meanings = dict(re.findall(r"^(\w+): (.+(?:\n(?!\w+: |\n).+)*)", entry, re.MULTILINE))
-    return f"```text\n{(ast.get_docstring(tree) or '').strip()}\n```", meanings
+    names = [parameter.name for parameter in catalog.parameters(room, name)]
+    text = f"```text\n{(ast.get_docstring(tree) or '').strip()}\n```"
+    return text, {**meanings(entry, names), "name": f"Which {room.removesuffix('s')} it is."}
+
+
+def meanings(docstring: str, names: list[str]) -> dict[str, str]:
+    """What a docstring says of each parameter: from `name: ` to the next one, or a blank line.
+
+    By the parameters' own names, so that one within a line does not end up in another's meaning.
+    """
+    start = re.compile(rf"(?:^|(?<=\s))({'|'.join(names)}): ")
+    found = {}
+    for paragraph in re.split(r"\n\s*\n", docstring):
+        parts = start.split(paragraph)
+        found.update(zip(parts[1::2], map(str.strip, parts[2::2]), strict=True))
+    return found
 
 
 def keys(body: dict[str, Any], meanings: dict[str, str]) -> str:
@@ -207,8 +221,8 @@ def kind(value: dict[str, Any]) -> str:
 
 def limits(value: dict[str, Any]) -> str:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    said = [f"{sign} {value[key]:g}" for key, sign in signs.items() if key in value]
-    return f" {', '.join(said)}" if said else ""
+    found = [f"{sign} {value[key]:g}" for key, sign in signs.items() if key in value]
+    return f" {', '.join(found)}" if found else ""
 
 
 def shipped() -> str:

@@ -57,6 +57,22 @@ def test_generated_pages_are_current(generate: ModuleType, monkeypatch: pytest.M
     generate.main()
 
 
+def test_every_recipe_key_has_a_meaning_and_its_values(generate: ModuleType) -> None:
+    rows = [line for line in generate.recipes_page().splitlines() if line.startswith("| `")]
+    keys = [row for row in rows if row.count(" | ") == 3]
+    assert len(keys) > 100
+    lacking = [row for row in keys if not row.strip("|").split(" | ")[3].strip()]
+    assert lacking == []
+    assert any("list of `temporal`, `semantic`" in row for row in keys)
+
+
+def test_a_meaning_ends_where_the_next_key_begins(generate: ModuleType) -> None:
+    said = "Summary: x.\n\na: one. b_c: two,\nmore. c: three\n\nOther words: no.\n\nd: four"
+    assert generate.meanings(said, ["a", "b_c", "c", "d"]) == {
+        "a": "one.", "b_c": "two,\nmore.", "c": "three", "d": "four",
+    }  # fmt: skip
+
+
 def test_a_page_that_is_not_current_is_named_and_can_be_written_again(
     generate: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:

@@ -222,7 +222,7 @@ def test_a_hub_folder_holds_weights_card_and_configuration(tmp_path: Path):
     }  # fmt: skip
     assert json.loads((tmp_path / "up/config.json").read_text())["labels"] == list(SCENES)
     text = (tmp_path / "up/README.md").read_text()
-    assert text.startswith("---\nlibrary_name: asc-cli\npipeline_tag: audio-classification\n")
+    assert text.startswith("---\nlibrary_name: asc-scenes\npipeline_tag: audio-classification\n")
     with pytest.raises(AscError, match=r"--output .*up: exists; the name of a new folder"):
         workflow.export("m", "hub", tmp_path / "up")
 

@@ -33,7 +33,7 @@ def test_each_step_says_what_the_page_says(said: dict[str, str]) -> None:
     assert "The protocol's promises hold." in checked
     assert "folds (train/test): none" in said["asc datasets check table --data scenes"]
     assert "n_hidden: 64" in said["asc recipes show rooms.yaml"]
-    assert "rooms@1" in said["asc train rooms.yaml --data recordings.csv"]
+    assert "rooms@1" in said["asc train rooms.yaml"]
     assert "24 tested recordings" in said["asc evaluate rooms"]
     assert re.search(r"\* *rooms@2", said["asc models list"])
     assert said["asc models use rooms@1"].strip() == "rooms@1"

@@ -7,6 +7,7 @@ from typing import IO
 
 import numpy as np
 
+from asc_cli.core import installation
 from asc_cli.core.errors import AscError, FileFault
 
 BLOCK_SECONDS = 0.25
@@ -46,9 +47,7 @@ def blocks(sample_rate: int, channels: int) -> Iterator[np.ndarray]:  # each (n,
     try:
         import sounddevice
     except (ImportError, OSError) as fault:  # OSError: the PortAudio library is missing
-        raise AscError(
-            f"the microphone needs the extra `mic`: pip install 'asc-cli[mic]' ({fault})"
-        ) from fault
+        raise AscError(installation.needs_extra("the microphone", "mic", fault)) from fault
     try:
         size = int(BLOCK_SECONDS * sample_rate)
         with sounddevice.InputStream(sample_rate, size, channels=channels) as stream:

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from asc_cli import __version__
+from asc_cli.core import installation
 from asc_cli.core import plugins as catalog
 from asc_cli.core.errors import AscError
 
@@ -31,6 +32,7 @@ ORDER = (
     "predict",
     "datasets",
     "models",
+    "runs",
     "recipes",
 )
 INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -78,6 +80,8 @@ def _root(
     Start with: **asc demo**. Your own recordings, a folder per scene: **asc datasets check table
     --data FOLDER**. A published protocol: **asc datasets show litis**.
     """
+    if (remark := installation.left_over()) is not None:
+        print(f"asc: {remark}", file=sys.stderr)
     if version:
         print(__version__)
         raise typer.Exit()

@@ -15,8 +15,8 @@ Data = Annotated[
     Path | None,
     typer.Option(
         "--data",
-        help="Where the dataset is (default: $ASC_DATA/NAME). Without a named dataset: "
-        "a CSV, or a folder with a sub-folder per scene.",
+        help="Where the dataset is (default: `data` of the recipe, else $ASC_DATA/NAME). Without "
+        "a named dataset: a CSV, or a folder with a sub-folder per scene.",
         show_default=False,
     ),
 ]

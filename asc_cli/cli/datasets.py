@@ -99,14 +99,14 @@ def download(
 ) -> None:
     """Download a dataset and unpack it; checksums are those that were published.
 
-    A download that broke goes on where it stopped; what is there already is skipped. The only
-    command that uses the network. A dataset that must be fetched by hand says how.
+    A download that broke goes on where it stopped; a copy that is complete is left as it is. The
+    only command that uses the network. A dataset that must be fetched by hand says how.
 
     Example: **asc datasets download esc50**
 
     Example: **asc datasets download tut2016 --output /data/tut2016**
     """  # fmt: skip
-    from asc_cli import report
+    from asc_cli import report, workflow
     from asc_cli.cli import _progress as _screen
     from asc_cli.core import paths as home
     from asc_cli.core import plugins as catalog
@@ -117,14 +117,18 @@ def download(
         raise AscError(f"{name} is not downloaded by a program. {dataset.obtain}")
     root = (output or home.data() / name).expanduser()
     got = []
+    was_complete = workflow.complete(name, root)
     with _screen.fetching() as progress:
-        for archive in dataset.archives:
+        for archive in () if was_complete else dataset.archives:
             if download.fetch(archive, root, progress):
                 got.append(archive.file)
             if archive.md5 is None:
                 _screen.note(f"{archive.file}: no checksum is published; not checked")
+    download.finish(root)
+    words = f"{root}: is complete, nothing was downloaded" if was_complete else str(root)
+    check = f"asc datasets check {name}" + (f" --data {root}" if output else "")
     found = {"dataset": name, "root": str(root), "downloaded": got}
-    report.show(found, lambda it: f"{it['root']}\nasc datasets check {name}", as_json)
+    report.show(found, lambda _: f"{words}\ncheck it with: {check}", as_json)
 
 
 def make(

@@ -1,7 +1,9 @@
-"""asc demo: the whole road on made-up scenes."""
+"""asc demo: features, training, scores and a prediction on made-up scenes."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,10 +22,9 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Walk the whole road on made-up scenes: features, train, evaluate, predict.
+    """Make scenes up, compute features, train, evaluate and predict, as you would on your own.
 
-    About two minutes on two processors. Everything stays where asc keeps its things, so the
-    commands it names at the end work at once.
+    About two minutes on two processors. The commands named at the end work as they are pasted.
 
     Example: **asc demo**
     """
@@ -44,7 +45,7 @@ def command(
     _step(1, f"{RECORDINGS} made-up recordings of {SECONDS:.0f} s in 15 scenes")
     with _screen.counting("recordings") as progress:
         toy.make(root, recordings=RECORDINGS, seconds=SECONDS, progress=progress)
-    _step(2, "features: log-mel spectrograms into the store", "asc features --dataset toy")
+    _step(2, "features: log-mel spectrograms into the store", f"asc features --recipe {RECIPE}")
     with _screen.counting("features") as progress:
         extracted = workflow.extract(recipe, progress=progress)
     report.show(extracted.json(), report.extraction)
@@ -62,17 +63,38 @@ def command(
     with report.Predictions(top=3) as out:
         for prediction in workflow.predict([unseen], model=trained.model, fold=1):
             out.add(prediction.json())
-    print(f"It is: {extracted.source.listing.by_file()[split.test[0]].label}\n\n{NEXT}")
+    print(f"The true scene: {extracted.source.listing.by_file()[split.test[0]].label}")
+    print(_next(unseen))
 
 
 def _step(number: int, what: str, command: str = "") -> None:
     print(f"\n{number}. {what}" + (f"   $ {command}" if command else ""), flush=True)
 
 
-NEXT = """\
-What next?
+def _next(recording: Path) -> str:
+    """Commands that go on from here, and the lines of the shell that make them work as pasted."""
+    import shlex
+
+    from asc_cli.core.paths import home
+
+    setup = [f"export ASC_HOME={shlex.quote(str(home()))}"]
+    script = Path(sys.executable).with_name("asc")
+    if script.exists() and shutil.which("asc") != str(script):
+        setup.insert(0, f'export PATH={shlex.quote(str(script.parent))}:"$PATH"   # {script}')
+    lines = "\n".join(f"  {line}" for line in setup)
+    return NEXT.format(setup=lines, recording=shlex.quote(str(recording)))
+
+
+NEXT = """
+What next? In this shell, first paste:
+{setup}
+then any of these:
+  asc predict {recording}
+  asc evaluate toy_lstm
+  asc runs list
+  asc datasets show tut2016                     how to get a published dataset
+  asc --help                                    everything else
+and, with files of yours in place of the words in capitals:
   asc predict YOUR.wav                          any recording, any rate and length
-  asc datasets show tut2016                     where to get a published dataset
-  asc train dcase_lstm --data PATH              the paper's protocol on it
-  asc train my.yaml --data my.csv               your own scenes: filename, label, fold
-  asc --help                                    everything else"""
+  asc train dcase_lstm --data PATH              the paper's protocol on TUT 2016
+  asc train my.yaml --data MY.csv               your own scenes: filename, label, fold"""

@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Say where the microphone is, again and again, until Ctrl-C or the end of the sound.
 
-    The microphone needs the extra `mic`: pip install 'asc-cli[mic]'.
+    The microphone needs the extra `mic`; without it, asc says which command installs it.
 
     Example: **asc listen**
 

@@ -10,22 +10,36 @@ import typer
 from asc_cli.cli import _completion as _complete
 from asc_cli.cli._options import Json, Set
 
+NONE = "no recipe that ships with asc is for this dataset; write one that extends another"
 
-def list_(as_json: Json = False) -> None:
+
+def list_(
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Only recipes of this dataset.", autocompletion=_complete.datasets),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """List the recipes that ship with asc: the published error of each, and yours where run.
 
     First Tables 1 and 2 of the paper, then every recipe. Yours is the error of the newest finished
     run of a recipe as it is, on all folds; runs with `--set` or with some folds are not counted.
 
     Example: **asc recipes list**
+
+    Example: **asc recipes list --dataset esc10**
     """
     from asc_cli import report, workflow
     from asc_cli.core import plugins as catalog
     from asc_cli.recipe import load as recipes
 
+    if dataset is not None:
+        catalog.require("datasets", dataset)
     rows = []
     for name in catalog.recipe_names():
         recipe = recipes.load(name)
+        if dataset not in (None, recipe.dataset):
+            continue
         ours = workflow.result(recipe) or {"error": None, "run": None}
         rows.append(
             {
@@ -40,7 +54,8 @@ def list_(as_json: Json = False) -> None:
                 "description": recipe.settings["description"],
             }
         )
-    report.show(rows, report.recipes, as_json)
+    render = (report.recipes_of if rows else lambda _: NONE) if dataset else report.recipes
+    report.show(rows, render, as_json)
 
 
 def show(
@@ -52,7 +67,8 @@ def show(
 ) -> None:
     """Show a recipe with everything resolved: what it extends, and every default.
 
-    Where a recipe says what its settings rest on, each is marked: stated in the source, or ours.
+    Where a recipe says what its settings rest on, each is marked: stated in the source, ours,
+    or changed by this recipe, by `--set` too.
 
     Example: **asc recipes show dcase_lstm**
 
@@ -62,7 +78,8 @@ def show(
     from asc_cli.recipe import load as recipes
 
     loaded = recipes.load(recipe, set or [])
-    report.show(loaded.settings, report.recipe, as_json)
+    data = {"data": str(loaded.data)} if loaded.data else {}
+    report.show({**loaded.settings, **data}, report.recipe, as_json)
 
 
 def schema() -> None:

@@ -60,7 +60,21 @@ def lazy(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
 def require(room: str, name: str) -> None:
     """Raise AscError, with the nearest known name, unless the room has `name`."""
     if name not in (known := names(room)):
+        if room == "datasets" and (hint := own_recordings(name)):
+            raise AscError(f"{name}: {hint}: table --data {name}")
         raise AscError(unknown(room.removesuffix("s"), name, known))
+
+
+def own_recordings(name: str) -> str | None:
+    """What to say of a file or folder that is given where a dataset's name is expected."""
+    path = Path(name)
+    if path.is_file() or path.suffix.lower() in (".csv", ".tsv"):
+        what = "a file"
+    elif path.is_dir() and nearest(name, names("datasets")) is None:
+        what = "a folder"
+    else:
+        return None
+    return f"{what}, where a dataset's name was expected; recordings of your own are `table`"
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

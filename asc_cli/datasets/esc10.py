@@ -31,8 +31,8 @@ DATASET = Dataset(
         "ACM Multimedia 2015, 1015-1018."
     ),
     obtain=(
-        "Clone or download the ESC-10 repository: ten folders named '001 - Dog bark' to "
-        "'010 - Fire crackling' lie in its root."
+        "asc datasets download esc10, or clone the ESC-10 repository: ten folders named "
+        "'001 - Dog bark' to '010 - Fire crackling' lie in its root."
     ),
     metric="accuracy, averaged over the 5 folds",
     headline="accuracy",

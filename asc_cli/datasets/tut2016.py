@@ -36,8 +36,8 @@ DATASET = Dataset(
         "and sound event detection. EUSIPCO 2016, 1128-1132."
     ),
     obtain=(
-        "Download all zip parts of Zenodo record 45739 and unpack them into one folder, so that "
-        "audio/, evaluation_setup/ and meta.txt lie side by side."
+        "asc datasets download tut2016, or by hand: all zip parts of Zenodo record 45739, "
+        "unpacked into one folder, so that audio/, evaluation_setup/ and meta.txt lie side by side."
     ),
     metric="class-wise accuracy, averaged over the matrix of folds × scenes",
     headline="fold_class_accuracy",

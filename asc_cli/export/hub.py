@@ -46,7 +46,7 @@ def front_matter(card: dict[str, Any]) -> str:
     import yaml
 
     about = {
-        "library_name": "asc-cli",
+        "library_name": "asc-scenes",
         "pipeline_tag": "audio-classification",
         "tags": ["acoustic-scene-classification", card["recipe"]["model"]["name"]],
         "datasets": [card["recipe"]["dataset"]],

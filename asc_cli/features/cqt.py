@@ -30,7 +30,13 @@ def extract(
     bins_per_octave: int = 24,
     hop_samples: int = 512,
 ) -> np.ndarray:  # (N,) -> (T, n_bins)
-    """Square root of the mean magnitude of each slice, float32."""
+    """Square root of the mean magnitude of each slice, float32.
+
+    slice_s: seconds of a slice, which becomes one frame.
+    f_min_hz: centre of the lowest bin, in Hz.
+    bins_per_octave: bins of an octave.
+    hop_samples: samples from one magnitude to the next within a slice.
+    """
     where = framing(
         sample_rate, slice_s=slice_s, f_min_hz=f_min_hz,
         bins_per_octave=bins_per_octave, hop_samples=hop_samples,

@@ -37,7 +37,11 @@ def extract(
 ) -> np.ndarray:  # (N,) -> (T, n_bands)
     """Natural logarithm of gammatone-band power, float32.
 
-    f_max_hz: centre of the highest band, the last below half the sample rate when None.
+    n_bands: filters of the bank.
+    frame_samples: samples of a frame.
+    hop_samples: samples from one frame to the next.
+    f_min_hz: centre of the lowest band, in Hz.
+    f_max_hz: centre of the highest band, in Hz; none: the last below half the sample rate.
     """
     filters = gammatone_filters(sample_rate, frame_samples, n_bands, f_min_hz, f_max_hz)
     power = bands(samples, hann(frame_samples), hop_samples, filters)

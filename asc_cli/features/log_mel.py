@@ -33,7 +33,11 @@ def extract(
 ) -> np.ndarray:  # (N,) -> (T, n_mels)
     """Natural logarithm of mel-band power, float32.
 
-    f_max_hz: upper edge of the highest band, half the sample rate when None.
+    n_mels: mel bands.
+    frame_samples: samples of a frame.
+    hop_samples: samples from one frame to the next.
+    f_min_hz: lower edge of the lowest band, in Hz.
+    f_max_hz: upper edge of the highest band, in Hz; none: half the sample rate.
     """
     filters = mel_filters(sample_rate, frame_samples, n_mels, f_min_hz, f_max_hz)  # (K, n_mels)
     log_mel = bands(samples, hann(frame_samples), hop_samples, filters)

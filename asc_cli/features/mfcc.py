@@ -37,8 +37,15 @@ def extract(
 ) -> np.ndarray:  # (N,) -> (T, 3 n_mfcc), (T, n_mfcc) without deltas
     """Coefficients, then Δ, then ΔΔ, float32.
 
+    n_mfcc: coefficients of a frame, the 0th among them.
+    n_mels: mel bands that they are computed from.
+    frame_s: seconds of a frame.
+    hop_s: seconds from one frame to the next.
     n_fft: frames are padded with zeros to this many samples, or to their own length if longer.
-    f_max_hz: upper edge of the highest band, half the sample rate when None.
+    f_min_hz: lower edge of the lowest band, in Hz.
+    f_max_hz: upper edge of the highest band, in Hz; none: half the sample rate.
+    deltas: whether first and second differences in time are added.
+    delta_width: frames that a difference is fitted to; an odd number from 3.
     """
     import librosa
 

@@ -64,7 +64,8 @@ def extract(
     is in `failed`, and the others go on. Raises AscError when the dataset is not there.
     """
     recipe = resolved(recipe)
-    return fill(open_source(recipe.dataset, data, recipe.subset), recipe, jobs, verify, progress)
+    source = open_source(recipe.dataset, data or recipe.data, recipe.subset)
+    return fill(source, recipe, jobs, verify, progress)
 
 
 def fill(

@@ -55,5 +55,12 @@ def build(
     dense: int = 128,
     dropout: float = 0.5,
 ) -> nn.Module:
-    """A convolution and a pooling per entry of n_channels; dense: units of the hidden layer."""
+    """A convolution and a pooling for each entry of n_channels, then a hidden layer.
+
+    n_channels: channels of each convolution, a list; its length is their number.
+    kernel: width and height of a convolution's filters, in frames and bands.
+    pool: width and height of what is pooled into one.
+    dense: units of the hidden layer.
+    dropout: share of the hidden layer's units dropped in training, from 0 to 1.
+    """
     return Convolutions(n_bands, n_scenes, n_channels, kernel, pool, dense, dropout)

@@ -53,9 +53,19 @@ def build(
     dropout: float = 0.5,
     svm_c: float = 1.0,
 ) -> nn.Module:
-    """segment_frames, segment_hop: length and step, in frames, of what is embedded.
+    """A label-tree embedding, filters of several widths, and an SVM.
 
-    forest_segments: at most so many are drawn to grow a forest from. n_filters: of each width.
+    segment_frames: frames that are embedded at a time.
+    segment_hop: frames from one segment to the next.
+    n_trees: trees of each forest.
+    n_tree_features: numbers of a segment drawn at each split of a tree, to choose the best of.
+    smallest_leaf: segments that a leaf of a tree has at least.
+    forest_segments: at most so many segments are drawn to grow a forest from.
+    out_of_fold: folds of the training recordings; each is embedded by forests that the others grew.
+    widths: widths of the filters, in segments, a list.
+    n_filters: filters of each width.
+    dropout: share of the filters' outputs dropped in training, from 0 to 1.
+    svm_c: the SVM's C: the smaller, the wider its margin.
     """
     grow = Forest(n_trees, n_tree_features, smallest_leaf, forest_segments, out_of_fold)
     H = len(widths) * n_filters

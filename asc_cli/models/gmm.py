@@ -86,4 +86,11 @@ def build(
     tolerance: float = 1e-3,
     variance_floor: float = 1e-3,
 ) -> nn.Module:
+    """A mixture of Gaussians for each scene.
+
+    n_components: Gaussians of each scene's mixture.
+    n_iterations: steps of expectation-maximisation, at most.
+    tolerance: a step that raises the mean log likelihood by less is the last.
+    variance_floor: added to every variance, so that none is 0.
+    """
     return Mixtures(n_bands, n_scenes, n_components, n_iterations, tolerance, variance_floor)

@@ -30,6 +30,7 @@ K codewords, C scenes. `_recurrence/scan.py` holds the scan over time.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -178,7 +179,7 @@ def build(
     n_bands: int,
     n_scenes: int,
     *,
-    attention: Sequence[str] = (),  # any of "temporal", "semantic"
+    attention: Sequence[Literal["temporal", "semantic"]] = (),
     n_hidden: int = 128,
     attention_size: int = 64,
     n_codewords: int | None = None,  # as many as hidden units
@@ -188,6 +189,15 @@ def build(
     forget_bias: float | None = None,  # initial bias of the forget gate; None as torch does
 ) -> LSTMClassifier:
     """One of the paper's four models.
+
+    attention: which attentions, a list: none of them, either or both.
+    n_hidden: hidden units, H.
+    attention_size: of temporal attention, the size A that frame and state are projected to.
+    n_codewords: of semantic attention, the codewords K; none: as many as hidden units.
+    classifier_hidden: units of the classifier's hidden layer.
+    dropout: share of the classifier's inputs and hidden units dropped in training, from 0 to 1.
+    gate_bias: whether temporal attention's gates have a bias; Eq. 4 prints none.
+    forget_bias: initial bias of the forget gate; none: as torch does.
 
     >>> model = build(64, 15, attention=["temporal"], dropout=0.5)
     >>> model(torch.zeros(8, 196, 64)).shape

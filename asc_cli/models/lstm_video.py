@@ -10,6 +10,7 @@ B videos, T frames, F numbers a frame, H hidden units, C labels.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -34,7 +35,7 @@ def build(
     n_bands: int,
     n_scenes: int,
     *,
-    attention: Sequence[str] = (),
+    attention: Sequence[Literal["temporal", "semantic"]] = (),
     n_hidden: int = 1024,
     attention_size: int = 64,
     n_codewords: int | None = None,
@@ -42,10 +43,14 @@ def build(
     gate_bias: bool = False,
     forget_bias: float | None = None,
 ) -> VideoLSTM:
-    """attention: any of temporal, semantic.
-    n_codewords: as many as hidden units when none.
+    """An attention LSTM and a mixture of experts for each label.
+
+    attention: which attentions, a list: none of them, either or both.
+    n_hidden: hidden units, H.
+    attention_size: of temporal attention, the size that frame and state are projected to.
+    n_codewords: of semantic attention, the codewords; none: as many as hidden units.
     n_mixtures: experts of each label, beside the one that says no.
-    gate_bias: a bias in temporal attention's gates; Eq. 4 prints none.
+    gate_bias: whether temporal attention's gates have a bias; Eq. 4 prints none.
     forget_bias: initial bias of the forget gate; none: as torch does.
     """
     cell = AttentionLSTM(

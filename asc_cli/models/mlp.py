@@ -46,5 +46,11 @@ def build(
     n_layers: int = 3,
     dropout: float = 0.1,
 ) -> nn.Module:
-    """n_frames: frames in a clip, the same as clips.length_frames."""
+    """Hidden layers over a block of frames.
+
+    n_frames: frames in a clip, the same as clips.length_frames.
+    n_hidden: units of each hidden layer.
+    n_layers: hidden layers.
+    dropout: share of each hidden layer's units dropped in training, from 0 to 1.
+    """
     return Perceptron(n_bands, n_scenes, n_frames, n_hidden, n_layers, dropout)

@@ -143,8 +143,12 @@ def build(
     n_steps: int = 100,
     regression_c: float = 1.0,
 ) -> nn.Module:
-    """sparsity: λ. n_passes: over the frames, to learn the parts. n_steps: of FISTA.
+    """Parts that frames are sums of, and a regression on how much of each there is.
 
+    n_parts: parts, K.
+    sparsity: λ, the weight of the l1 penalty.
+    n_passes: passes over the frames to learn the parts.
+    n_steps: steps of FISTA for each frame.
     regression_c: inverse strength of the l2 penalty on W.
     """
     return SparseParts(n_bands, n_scenes, n_parts, sparsity, n_passes, n_steps, regression_c)

@@ -2,13 +2,16 @@
 
     <root>/.download/<file>.part      what has come so far; the next try goes on from there
     <root>/.download/<file>           the whole archive, its checksum right; deleted once unpacked
-    <root>/.download/<file>.done      says that it is unpacked, so that a second call skips it
+    <root>/.download/<file>.done      says that it is unpacked, so that the next try skips it
+
+`.download` goes when all is there.
 
 The only part of asc that uses the network.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +47,11 @@ def fetch(archive: Archive, root: Path, progress: Progress | None = None) -> boo
         path.replace(root / archive.into / archive.file)
     files.write_text(done, f"{archive.url}\n{archive.md5 or 'no checksum published'}\n")
     return True
+
+
+def finish(root: Path) -> None:
+    """Remove what `fetch` kept for another try."""
+    shutil.rmtree(root / ".download", ignore_errors=True)
 
 
 def _retrieve(archive: Archive, folder: Path, progress: Progress | None) -> Path:

@@ -39,7 +39,7 @@ def open_source(dataset: str, data: Path | None = None, subset: int | None = Non
         published = module.DATASET
         raise AscError(
             f"dataset {dataset}: nothing at {root}. {published.obtain} {published.homepage}\n"
-            f"Put it there, or say where it is with --data PATH or ASC_DATA."
+            "Put it there, or say where it is: --data PATH, `data:` in the recipe, or ASC_DATA."
         )
     listing = module.read(root) if subset is None else module.read(root, subset)
     audio_root = module.audio_root(root) if hasattr(module, "audio_root") else root
@@ -64,6 +64,16 @@ def audit(
         *duplicates.near_names(listing),
         *protocol.remarks(listing),
     ]
+
+
+def complete(dataset: str, root: Path) -> bool:
+    """Whether a copy has every recording that was published, by its lists; no audio is read."""
+    try:
+        source = open_source(dataset, root)
+    except (AscError, OSError):  # nothing there, or not the lists
+        return False
+    findings = protocol.audit(source.dataset, source.listing, source.audio_root)
+    return not any(finding.check in ("counts", "missing file") for finding in findings)
 
 
 def _subset(dataset: Dataset, percent: int) -> Dataset:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from asc_cli.core import plugins as catalog
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import checks as recipe_checks
+from asc_cli.recipe import words as recipe_words
 from asc_cli.recipe.schema import (
     Base,
     Clips,
@@ -42,6 +43,7 @@ class Recipe(BaseModel):
 
     name: str
     dataset: str
+    data: Path | None  # where the dataset is; no part of `settings`, as it changes no result
     subset: int | None
     features: dict[str, Any]  # name, sample_rate and every parameter; {} of a stream of shards
     clips: Clips
@@ -61,7 +63,8 @@ class Recipe(BaseModel):
     def signature(self, *data: str) -> str:
         """Hash of the whole resolved recipe and of what it runs on (fingerprints).
 
-        Devices and worker counts are no part of a recipe, so they are no part of this.
+        Devices and worker counts are no part of a recipe, so they are no part of this; nor is
+        `data`: the fingerprints say what the recordings are, wherever they lie.
         """
         whole = json.dumps([self.settings, *data], sort_keys=True)
         return hashlib.sha256(whole.encode()).hexdigest()[:12]
@@ -98,6 +101,9 @@ def find(recipe: str | Path) -> Path:
     given = Path(recipe)
     if given.is_file():
         return given
+    for suffix in (".yaml", ".yml"):
+        if (beside := Path(f"{given}{suffix}")).is_file():
+            raise AscError(f"unknown recipe {str(recipe)!r}; did you mean {beside}?")
     shipped = catalog.recipes_folder() / f"{given.stem}.yaml"
     if shipped.is_file() and str(recipe) in (given.stem, f"recipes/{given.stem}.yaml"):
         return shipped
@@ -166,6 +172,8 @@ def _extended(path: Path, below: tuple[Path, ...] = ()) -> tuple[Tree, list[Faul
         chain = " → ".join(p.name for p in [*below, path.resolve()])
         raise AscError(f"recipe {path}: extends itself: {chain}")
     tree, faults = parse(path)
+    if isinstance(data := tree.values.get("data"), str):
+        tree.values["data"] = str(path.parent / Path(data).expanduser())
     parent = tree.values.pop("extends", None)
     if parent is None:
         return tree, faults
@@ -185,6 +193,8 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
     else:
         if whole.dataset not in catalog.names("datasets"):
             what = catalog.unknown("dataset", whole.dataset, catalog.names("datasets"))
+            if hint := catalog.own_recordings(whole.dataset):
+                what = f"dataset = {whole.dataset}: {hint}: dataset: table, data: {whole.dataset}"
             faults = [*faults, Fault(tree.place("dataset"), what)]
         else:
             faults = [*faults, *recipe_checks.streaming(whole, tree)]
@@ -195,9 +205,12 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise AscError(f"recipe {name}: {count}\n{lines}")
     settings = whole.model_dump(mode="json")
+    data = settings.pop("data")
+    if settings["source"] and not settings["source"]["own"]:
+        del settings["source"]["own"]
     return Recipe.model_validate(
         {**{key: settings[key] for key in settings if key in Recipe.model_fields}, "name": name,
-         "features": settings["features"] or {}, "settings": settings}
+         "features": settings["features"] or {}, "data": data, "settings": settings}
     )  # fmt: skip
 
 
@@ -214,6 +227,8 @@ def _fault(error: Any, tree: Tree) -> Fault:
             section for section in _sections_with(key, tree) if section != location[0]
         ]:
             return Fault(place, f"unknown key {dotted!r}; did you mean {elsewhere[0]}.{key}?")
+        if (meant := _synonym(key, location[:-1], tree)) is not None:
+            return Fault(place, f"unknown key {dotted!r}; did you mean {meant}?")
         within = f"key in {'.'.join(location[:-1])}" if location[:-1] else "key"
         return Fault(place, catalog.unknown(within, key, _known_keys(tree, location[:-1])))
     if error["type"] == "missing":
@@ -235,9 +250,20 @@ def _name_of(tree: Tree, section: str) -> str:
 
 def _sections_with(key: str, tree: Tree) -> list[str]:
     """The sections that take a key of this name: one that was written a level too high."""
+    return [section for section in _sections(tree) if key in _known_keys(tree, [section])]
+
+
+def _sections(tree: Tree) -> list[str]:
     named = [s for s in ("features", "model") if _name_of(tree, s) in catalog.names(ROOMS[s])]
-    sections = ["training", "clips", "validation", "evaluation", *named]
-    return [section for section in sections if key in _known_keys(tree, [section])]
+    return ["training", "clips", "validation", "evaluation", *named]
+
+
+def _synonym(key: str, section: list[str], tree: Tree) -> str | None:
+    """What other tools' word for a key is called here: in its own section, or in another."""
+    for place in (section, [], *([s] for s in _sections(tree))):
+        if meant := recipe_words.synonym(key, _known_keys(tree, place)):
+            return ".".join([*place, meant])
+    return None
 
 
 def _known_keys(tree: Tree, section: list[str]) -> list[str]:

@@ -124,6 +124,10 @@ class Source(Section):
     ours: tuple[str, ...] = Field(
         (), description="Keys, or sections, that we chose: the source is silent or was not at hand."
     )
+    own: tuple[str, ...] = Field(
+        (), description="Keys, or sections, that this recipe sets otherwise than the one that it "
+        "extends, so that neither list holds; asc writes it.",
+    )  # fmt: skip
     note: str = Field("", description="What else to know.")
 
 
@@ -132,15 +136,19 @@ class Base(Section):
 
     description: str = Field("", description="One line for `asc recipes list`.")
     dataset: str = Field(description="Name of a dataset, see `asc datasets list`.")
+    data: str | None = Field(
+        None, description="Where the dataset is: its folder or, of `table`, a CSV or a folder; "
+        "relative to the recipe's file. --data goes before it. No part of a run's signature.",
+    )  # fmt: skip
     subset: int | None = Field(
         None, description="A published subset of the dataset, in per cent: 5, 10, 25, 50 or 100."
     )
-    clips: Clips = Clips()
-    training: Training = Training()
+    clips: Clips = Field(Clips(), description="Length and overlap of clips.")
+    training: Training = Field(Training(), description="How a model is fitted.")
     validation: Validation | None = Field(
         None, description="What to cut from training for choosing; nothing unless asked for."
     )
-    evaluation: Evaluation = Evaluation()
+    evaluation: Evaluation = Field(Evaluation(), description="How scores become figures.")
     exclude: tuple[str, ...] = Field((), description="Files of the dataset to leave out.")
     paper: Paper | None = Field(None, description="The published figure for this row.")
     stream: Stream | None = Field(None, description="For a dataset of shards: how they are read.")

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from asc_cli.core.errors import AscError
+from asc_cli.recipe import provenance as recipe_provenance
+from asc_cli.recipe.words import key_for
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,31 @@ def merge(under: Tree, over: Tree) -> Tree:
     """`over` laid on `under`, section by section.
 
     A section that names another feature or model starts afresh: the old one's parameters are
-    not the new one's.
+    not the new one's. Another dataset does not lie where the old one does. What `source` says of
+    a key ends where the key is changed, unless `over` says it anew.
     """
     values = dict(under.values)
+    changed: list[str] = []
+    if over.values.get("dataset", values.get("dataset")) != values.get("dataset"):
+        values.pop("data", None)
     for key, value in over.values.items():
         below = values.get(key)
+        changed += recipe_provenance.changed(key, below, value)
         if isinstance(value, dict) and isinstance(below, dict):
             renamed = "name" in value and value["name"] != below.get("name")
             value = value if renamed else {**below, **value}
         values[key] = value
+    anew = over.values.get("source") or {}
+    if isinstance(anew, dict) and {"stated", "ours"} & anew.keys():
+        values["source"] = {k: v for k, v in values["source"].items() if k != "own" or k in anew}
+    else:
+        _own(values, changed)
     return Tree(values, {**under.places, **over.places})
+
+
+def _own(values: dict[str, Any], changed: list[str]) -> None:
+    if changed and isinstance(values.get("source"), dict):
+        values["source"] = recipe_provenance.owned(values["source"], changed)
 
 
 def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
@@ -82,6 +99,7 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
     place = Place(f"--set {text}")
     dotted, equals, value = text.partition("=")
     path = tuple(part.strip() for part in dotted.split("."))
+    path = (*path[:-1], key_for(path))
     if not equals or not all(path):
         faults.append(Fault(place, "section.key=value was expected, as in training.epochs=5"))
         return
@@ -95,6 +113,10 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
         read = yaml.safe_load(value)
     except yaml.YAMLError:
         read = value
+    if path == ("dataset",) and section.get("dataset") != read:
+        section.pop("data", None)
+    if len(path) == 2:
+        _own(tree.values, recipe_provenance.changed(path[0], section, {path[1]: read}))
     if path[-1] == "name" and section.get("name") != read:
         section.clear()  # another feature or model: the old one's parameters are not its own
     section[path[-1]] = read
@@ -112,7 +134,7 @@ def _value(
             loader.dispose()
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = str(key_node.value)
+        key = key_for((*path, str(key_node.value)))
         inside, here = (*path, key), Place(source, key_node.start_mark.line + 1)
         if key in values:
             faults.append(Fault(here, f"key {key!r} stands twice; first on {places[inside]}"))

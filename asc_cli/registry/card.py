@@ -8,11 +8,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from asc_cli import __version__
 from asc_cli.core import atomic as files
+from asc_cli.core.installation import DISTRIBUTION
 from asc_cli.datasets import Dataset
 from asc_cli.recipe.load import Recipe
 
-PACKAGES = ("asc-cli", "torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "soxr")
+PACKAGES = ("torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "soxr")
 
 
 def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: str) -> None:
@@ -56,4 +58,4 @@ def card(
 
 def packages() -> dict[str, str]:
     """Versions of what decides the numbers."""
-    return {name: metadata.version(name) for name in PACKAGES}
+    return {DISTRIBUTION: __version__, **{name: metadata.version(name) for name in PACKAGES}}

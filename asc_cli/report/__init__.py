@@ -9,19 +9,23 @@ from asc_cli.core import plugins as catalog
 if TYPE_CHECKING:
     from asc_cli.report.console.datasets import audit, dataset, datasets
     from asc_cli.report.console.evaluation import comparison, evaluation, extraction, training
+    from asc_cli.report.console.features import extractions
     from asc_cli.report.console.live import Live
     from asc_cli.report.console.models import exported, model, models
     from asc_cli.report.console.output import show
-    from asc_cli.report.console.recipes import recipe, recipes
+    from asc_cli.report.console.recipes import recipe, recipes, recipes_of
+    from asc_cli.report.console.runs import run, runs
     from asc_cli.report.writers.predictions import Predictions
 
 MODULES = {
     "console.datasets": ("audit", "dataset", "datasets"),
     "console.evaluation": ("comparison", "evaluation", "extraction", "training"),
+    "console.features": ("extractions",),
     "console.live": ("Live",),
     "console.models": ("exported", "model", "models"),
     "console.output": ("show",),
-    "console.recipes": ("recipe", "recipes"),
+    "console.recipes": ("recipe", "recipes", "recipes_of"),
+    "console.runs": ("run", "runs"),
     "writers.predictions": ("Predictions",),
 }
 __all__ = [
@@ -34,10 +38,14 @@ __all__ = [
     "evaluation",
     "exported",
     "extraction",
+    "extractions",
     "model",
     "models",
     "recipe",
     "recipes",
+    "recipes_of",
+    "run",
+    "runs",
     "show",
     "training",
 ]

@@ -69,11 +69,11 @@ def opened(recipe: Recipe, data: Path | None) -> Shards:
     """Raises AscError where a part has no shards."""
     assert recipe.stream is not None
     module = catalog.load("datasets", recipe.dataset)
-    root, stream = home.dataset_root(recipe.dataset, data), recipe.stream
+    root, stream = home.dataset_root(recipe.dataset, data or recipe.data), recipe.stream
     if not root.exists():
         raise AscError(
             f"dataset {recipe.dataset}: nothing at {root}. {module.DATASET.obtain}\n"
-            f"Put it there, or say where it is with --data PATH or ASC_DATA."
+            "Put it there, or say where it is: --data PATH, `data:` in the recipe, or ASC_DATA."
         )
     train, validation = (
         module.shards(root, part, stream.level)

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from asc_cli.inference.explain import Explanation, explain
     from asc_cli.inference.live import listen
     from asc_cli.inference.predict import Prediction, predict
-    from asc_cli.protocol.source import Source, audit, open_source
+    from asc_cli.protocol.source import Source, audit, complete, open_source
     from asc_cli.registry.runs import result
     from asc_cli.video.predict import label
     from asc_cli.workflow._compare import compare
     from asc_cli.workflow._costs import costs
-    from asc_cli.workflow._evaluate import evaluate
+    from asc_cli.workflow._evaluate import evaluate, find_run
     from asc_cli.workflow._export import export
     from asc_cli.workflow._report import report
     from asc_cli.workflow._store import Disk, disk, prune
@@ -44,12 +44,12 @@ MODULES = {
     "inference.explain": ("Explanation", "explain"),
     "inference.live": ("listen",),
     "inference.predict": ("Prediction", "predict"),
-    "protocol.source": ("Source", "audit", "open_source"),
+    "protocol.source": ("Source", "audit", "complete", "open_source"),
     "registry.runs": ("result",),
     "video.predict": ("label",),
     "workflow._compare": ("compare",),
     "workflow._costs": ("costs",),
-    "workflow._evaluate": ("evaluate",),
+    "workflow._evaluate": ("evaluate", "find_run"),
     "workflow._export": ("export",),
     "workflow._report": ("report",),
     "workflow._store": ("Disk", "disk", "prune"),
@@ -65,12 +65,14 @@ __all__ = [
     "Training",
     "audit",
     "compare",
+    "complete",
     "costs",
     "disk",
     "evaluate",
     "explain",
     "export",
     "extract",
+    "find_run",
     "label",
     "listen",
     "load_model",

@@ -10,7 +10,7 @@ import numpy as np
 
 from asc_cli.audio import decode as audio
 from asc_cli.core import atomic as files
-from asc_cli.core import parallel
+from asc_cli.core import installation, parallel
 from asc_cli.core import paths as home
 from asc_cli.core import plugins as catalog
 from asc_cli.core.errors import AscError, FileFault
@@ -65,9 +65,7 @@ def _onnx(
         import onnx
         import onnxruntime  # noqa: F401  (the check needs it: better said now than after the work)
     except ImportError as fault:
-        raise AscError(
-            f"export: needs the extra `onnx`: pip install 'asc-cli[onnx]' ({fault})"
-        ) from fault
+        raise AscError(installation.needs_extra("export", "onnx", fault)) from fault
     from asc_cli.export import frontends
     from asc_cli.export import int8 as eight
     from asc_cli.export import model as whole

@@ -79,7 +79,9 @@ def train(
 
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
-    source = without(open_source(recipe.dataset, data, recipe.subset), recipe.exclude)
+    source = without(
+        open_source(recipe.dataset, data or recipe.data, recipe.subset), recipe.exclude
+    )
     protocol.require(source.dataset, source.listing)
     chosen = _chosen(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)

@@ -56,10 +56,27 @@ def test_features_reports_bad_files_with_exit_3(asc: Asc, tmp_path: Path):
     report = json.loads(done.stdout)
     assert set(report) == {
         "dataset", "feature", "recordings", "computed", "reused", "failed",
-        "audio_seconds", "wall_seconds",
+        "audio_seconds", "wall_seconds", "features",
     }  # fmt: skip
     assert report["failed"] == [{"file": "bus/b.wav", "error": "is empty (0 bytes)"}]
     assert "bus/b.wav" in asc("features", "--data", tmp_path / "d").stdout
+
+
+def test_features_of_a_dataset_are_those_of_its_shipped_recipes(asc: Asc, toy_root: Path):
+    done = asc("features", "--dataset", "toy", "--data", toy_root, "--json")
+    result = json.loads(done.stdout)
+    names = {name for row in result["features"] for name in row["recipes"]}
+    assert {"toy_lstm", "toy_cnn_mel", "toy_mfcc_gmm"} <= names
+    assert result["computed"] == 60 * len(result["features"]) and result["recordings"] == 60
+    table = asc("features", "--dataset", "toy", "--data", toy_root).stdout
+    assert f"6 features, which its {len(names)} shipped recipes need" in table
+    done = asc("train", "toy_ta", "--data", toy_root, "--folds", "1", *settings())
+    assert done.returncode == 0 and "features:" not in done.stderr
+    one = json.loads(asc("features", "--recipe", "toy_lstm", "--data", toy_root, "--json").stdout)
+    assert one["features"][0]["recipes"] == ["toy_lstm"] and one["reused"] == 60
+    own = ("--set", "features.n_mels=20", "--json")
+    one = json.loads(asc("features", "--dataset", "toy", "--data", toy_root, *own).stdout)
+    assert (one["computed"], one["features"][0]["recipes"]) == (60, [])
 
 
 def test_features_without_a_dataset(asc: Asc):

@@ -26,7 +26,7 @@ from tests.test_export import registered
 EXAMPLE = re.compile(r"Example: \*\*(.+?)\*\*", re.DOTALL)
 TOOL = typer.main.get_command(application())
 RUNS = {  # first words of the commands whose examples run for real
-    "predict", "export", "recipes", "models", "datasets list", "datasets show",
+    "predict", "export", "recipes", "models", "runs list", "datasets list", "datasets show",
 }  # fmt: skip
 ELSEWHERE = (
     "--explain",

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from asc_cli.core import installation
 from asc_cli.core.errors import AscError
 
 ID_KEYS = ("id", "video_id")
@@ -78,9 +79,7 @@ def protocol_buffers() -> Messages:
     try:
         from tfrecord import example_pb2
     except ImportError as fault:
-        raise AscError(
-            f"YouTube-8M shards need the extra `yt8m`: pip install 'asc-cli[yt8m]' ({fault})"
-        ) from fault
+        raise AscError(installation.needs_extra("YouTube-8M shards", "yt8m", fault)) from fault
     return Messages(example_pb2.Example, _packed_class(), example_pb2.FeatureList)
 
 

@@ -25,10 +25,16 @@ SYSTEMS = {  # the rows of Table 1, in its order: what follows the dataset in a 
 COLUMNS = ("litis", "dcase", "esc10")  # how the recipes' names begin
 MARKED = ("features", "clips", "model", "training", "evaluation", "stream")
 NOTE_COLUMN = 32
+OWN = "this recipe's"
 
 
 def recipes(rows: Sequence[dict[str, Any]]) -> list[Any]:
     """Tables 1 and 2, then every recipe."""
+    return [table_1(rows), "", table_2(rows), "", recipes_of(rows)]
+
+
+def recipes_of(rows: Sequence[dict[str, Any]]) -> Table:
+    """A line a recipe."""
     made = table(
         "", "recipe", "dataset", "feature", "model", "paper's error>", "ours>", "what it is"
     )
@@ -37,7 +43,7 @@ def recipes(rows: Sequence[dict[str, Any]]) -> list[Any]:
             row["recipe"], row["dataset"], row["feature"], row["model"],
             _paper(row), _ours(row), row["description"],
         )  # fmt: skip
-    return [table_1(rows), "", table_2(rows), "", made]
+    return made
 
 
 def table_1(rows: Sequence[dict[str, Any]]) -> Table:
@@ -68,7 +74,7 @@ def table_2(rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def recipe(settings: dict[str, Any]) -> str:
-    """The recipe as YAML; with a source, each setting is marked as its or as ours."""
+    """The recipe as YAML; with a source, whose each setting is: the source's, ours, its own."""
     import yaml
 
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).rstrip()
@@ -88,6 +94,8 @@ def recipe(settings: dict[str, Any]) -> str:
 def _mark(key: str, source: dict[str, Any]) -> str:
     """Whose a setting is: what is said of the key goes before what is said of its section."""
     for name in (key, key.partition(".")[0]):
+        if name in source.get("own", ()):
+            return OWN
         if name in source["ours"]:
             return "ours"
         if name in source["stated"]:

@@ -24,14 +24,20 @@ COLOURS = (
 
 
 def shown(rows: Sequence[dict[str, Any]], top: int) -> Iterator[Any]:
-    """The table of all recordings, and each timeline there is below it."""
+    """The table of all recordings, the model that answered, and each timeline there is."""
     yield predictions(rows, top)
+    yield answered(rows)
     for row in rows:
         if "timeline" in row:
             yield ""
             yield Text(printable(row["file"]), style="bold")
             yield from strip(row["timeline"])
             yield stretches(row["stretches"])
+
+
+def answered(rows: Sequence[dict[str, Any]]) -> Text:
+    """The model that the answers are from."""
+    return Text(f"model: {', '.join(dict.fromkeys(row['model'] for row in rows))}")
 
 
 def predictions(rows: Sequence[dict[str, Any]], top: int) -> Any:

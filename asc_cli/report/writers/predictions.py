@@ -103,13 +103,18 @@ class Predictions:
         """How many recordings of each scene, where a CSV says the rest; [] for one recording."""
         if not self.csv_file or len(self.rows) < 2:
             return []
+        from asc_cli.report.console import timeline
         from asc_cli.report.console.table import table
 
         made = table("", "scene", "recordings>")
         for scene, n in collections.Counter(row["scene"] for row in self.rows).most_common():
             made.add_row(scene, str(n))
         failed = f", {self.failed} bad" if self.failed else ""
-        return [f"{self.csv_file}: {len(self.rows)} recordings{failed}", made]
+        return [
+            f"{self.csv_file}: {len(self.rows)} recordings{failed}",
+            made,
+            timeline.answered(self.rows),
+        ]
 
     def _write(self, row: dict[str, Any]) -> None:
         if self._scenes is None and "error" in row:

@@ -1,0 +1,106 @@
+"""How this asc was installed, and so which command adds an extra to it.
+
+asc is not on PyPI: the distribution there that is called `asc-cli` is another author's tool, which
+has the same import and the same command. So every hint about an extra is made here, from what the
+installer wrote down (PEP 610: direct_url.json), and none sends anybody to a package index for asc.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asc_cli
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+DISTRIBUTION = "asc-scenes"
+FORMER = "asc-cli"  # its name up to 0.1.0, and that of the other tool
+FORMER_FOLDERS = ("asc_cli-*.dist-info", "asc_cli-*.egg-info")
+
+
+def needs_extra(what: str, extra: str, fault: Exception) -> str:
+    """Return the sentence for something that an extra lacks: what needs it, how to install it."""
+    return f"{what}: the extra `{extra}` is needed ({fault}); install it with: {adding(extra)}"
+
+
+def adding(extra: str) -> str:
+    """Return the command that installs an extra into the Python that runs now."""
+    return shlex.join([*_pip("install"), *(_from_origin(extra) or _packages_of(extra))])
+
+
+def left_over() -> str | None:
+    """Return what to do about an installation under the former name; None where there is none.
+
+    Looks at names of files alone, since every command asks.
+    """
+    folders = (Path(entry) for entry in sys.path if entry)
+    if not any(next(f.glob(name), None) for f in folders for name in FORMER_FOLDERS):
+        return None
+    origin = _from_origin()
+    again = shlex.join([*_pip("install"), "--force-reinstall", "--no-deps", *origin])
+    return (
+        f"{FORMER} is installed beside {DISTRIBUTION}; both have the command asc and the package "
+        f"asc_cli. Remove it: {shlex.join([*_pip('uninstall'), FORMER])} and install asc again"
+        + (f": {again}" if origin else "")
+    )
+
+
+def _pip(verb: str) -> list[str]:
+    from importlib.util import find_spec
+
+    if find_spec("pip") is None:  # environments that uv made have none
+        return ["uv", "pip", verb, "--python", sys.executable]
+    return [sys.executable, "-m", "pip", verb]
+
+
+def _from_origin(extra: str = "") -> list[str]:
+    """Return asc, with an extra, as pip takes it from where it came; [] if that is not known."""
+    found = _distribution()
+    origin = json.loads((found and found.read_text("direct_url.json")) or "{}")
+    asked = f"[{extra}]" if extra else ""
+    url = origin.get("url", "")
+    if vcs := origin.get("vcs_info"):
+        revision = vcs.get("requested_revision")
+        at = f"@{revision}" if revision else ""
+        return [f"{DISTRIBUTION}{asked} @ {vcs['vcs']}+{url}{at}"]
+    if url.startswith("https:"):
+        return [f"{DISTRIBUTION}{asked} @ {url}"]
+    path = _path(url) if url else Path(asc_cli.__file__).parents[1]
+    if not path.exists() or (path.is_dir() and not (path / "pyproject.toml").exists()):
+        return []
+    editable = not url or _is_editable(origin)
+    return [*(["--editable"] if editable else []), f"{path}{asked}"]
+
+
+def _is_editable(origin: dict[str, Any]) -> bool:
+    return bool(origin.get("dir_info", {}).get("editable"))
+
+
+def _path(url: str) -> Path:
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    return Path(url2pathname(urlsplit(url).path))
+
+
+def _packages_of(extra: str) -> list[str]:
+    """Return what an extra consists of, where asc's own origin is not known or gone."""
+    found = _distribution()
+    wanted = re.compile(rf"\s*;.*\bextra\s*==\s*['\"]{extra}['\"].*")
+    lines = (found and found.requires) or []
+    return [wanted.sub("", line) for line in lines if wanted.search(line)]
+
+
+def _distribution() -> Distribution | None:
+    from importlib import metadata
+
+    try:
+        return metadata.distribution(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return None

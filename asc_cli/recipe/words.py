@@ -1,0 +1,84 @@
+"""Other words for a recipe's keys: spellings that are accepted, and names that are hinted at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+SPELLINGS = {  # accepted: (section, key) → the key
+    ("training", "optimizer"): "optimiser",
+    ("clips", "standardize"): "standardise",
+}
+SYNONYMS = {  # not accepted, since other tools mean different things by them; but hinted at
+    "lr": "learning_rate",
+    "step_size": "learning_rate",
+    "weight_decay": "l2",
+    "wd": "l2",
+    "bs": "batch_size",
+    "batch": "batch_size",
+    "minibatch": "batch_size",
+    "num_epochs": "epochs",
+    "n_epochs": "epochs",
+    "max_epochs": "epochs",
+    "random_state": "seed",
+    "random_seed": "seed",
+    "optim": "optimiser",
+    "optimizer": "optimiser",
+    "hidden": "n_hidden",
+    "hidden_size": "n_hidden",
+    "hidden_units": "n_hidden",
+    "num_layers": "n_layers",
+    "layers": "n_layers",
+    "filters": "n_channels",
+    "channels": "n_channels",
+    "drop": "dropout",
+    "dropout_rate": "dropout",
+    "mels": "n_mels",
+    "mel_bands": "n_mels",
+    "num_mels": "n_mels",
+    "num_mel_bins": "n_mels",
+    "n_coefficients": "n_mfcc",
+    "num_ceps": "n_mfcc",
+    "sr": "sample_rate",
+    "fs": "sample_rate",
+    "sampling_rate": "sample_rate",
+    "hop": "hop_samples",
+    "hop_length": "hop_samples",
+    "hop_size": "hop_samples",
+    "win_length": "frame_samples",
+    "frame_length": "frame_samples",
+    "window_size": "frame_samples",
+    "fmin": "f_min_hz",
+    "fmax": "f_max_hz",
+    "duration": "length_s",
+    "clip_seconds": "length_s",
+    "clip_length": "length_s",
+    "segment_length": "length_s",
+    "standardize": "standardise",
+    "normalise": "standardise",
+    "normalize": "standardise",
+    "val": "validation",
+    "val_split": "validation",
+    "validation_split": "validation",
+    "feature": "features",
+    "network": "model",
+    "net": "model",
+    "architecture": "model",
+    "root": "data",
+    "path": "data",
+    "data_dir": "data",
+    "base": "extends",
+    "parent": "extends",
+    "inherits": "extends",
+}
+
+
+def key_for(path: tuple[str, ...]) -> str:
+    """The last key of a path, in the spelling of the code."""
+    section, key = path if len(path) == 2 else ("", path[-1])
+    return SPELLINGS.get((section, key), key)
+
+
+def synonym(word: str, known: Collection[str]) -> str | None:
+    """The known key that other tools call `word`, if there is one."""
+    meant = SYNONYMS.get(word.lower().replace("-", "_"))
+    return meant if meant in known else None

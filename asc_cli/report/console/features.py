@@ -1,0 +1,28 @@
+"""What `asc features` did: a feature a line, and which recipes need it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asc_cli.report.console.evaluation import extraction
+from asc_cli.report.console.table import table
+
+
+def extractions(result: dict[str, Any]) -> list[Any]:
+    """One feature as a few lines; several as a table, with the bad files below it."""
+    rows = result["features"]
+    if len(rows) == 1:
+        named = ", ".join(rows[0]["recipes"])
+        return [*extraction(result), *([f"needed by {named}"] if named else [])]
+    recipes = sum(len(row["recipes"]) for row in rows)
+    made = table("", "feature", "computed>", "reused>", "failed>", "seconds>", "needed by")
+    for row in rows:
+        made.add_row(
+            row["feature"], str(row["computed"]), str(row["reused"]), str(len(row["failed"])),
+            f"{row['wall_seconds']:.1f}", ", ".join(row["recipes"]),
+        )  # fmt: skip
+    head = (
+        f"{result['dataset']}: {result['recordings']} recordings, {result['audio_seconds']:.0f} s "
+        f"of audio; {len(rows)} features, which its {recipes} shipped recipes need"
+    )
+    return [head, made, *extraction(result)[2:]]
