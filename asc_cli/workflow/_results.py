@@ -10,7 +10,12 @@ from asc_cli import recipe as recipes
 from asc_cli.errors import AscError
 from asc_cli.recipe import Recipe
 
-WORDS = ("description", "paper", "source")  # keys that change nothing of what is computed
+WORDS = (
+    "description",
+    "paper",
+    "source",
+    "licence",
+)  # keys that change nothing of what is computed
 
 
 def result(recipe: Recipe) -> dict[str, Any] | None:
