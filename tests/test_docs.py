@@ -69,8 +69,11 @@ def test_every_recipe_key_has_a_meaning_and_its_values(generate: ModuleType) -> 
 def test_a_meaning_ends_where_the_next_key_begins(generate: ModuleType) -> None:
     said = "Summary: x.\n\na: one. b_c: two,\nmore. c: three\n\nOther words: no.\n\nd: four"
     assert generate.meanings(said, ["a", "b_c", "c", "d"]) == {
-        "a": "one.", "b_c": "two,\nmore.", "c": "three", "d": "four",
-    }  # fmt: skip
+        "a": "one.",
+        "b_c": "two,\nmore.",
+        "c": "three",
+        "d": "four",
+    }
 
 
 def test_a_page_that_is_not_current_is_named_and_can_be_written_again(

@@ -59,8 +59,12 @@ def test_a_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_a_wheel_that_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     origin = {"url": (tmp_path / "asc.whl").as_uri(), "archive_info": {}}
-    requires = ("numpy", 'onnx>=1.17; extra == "onnx"', "onnxruntime>=1 ; extra == 'onnx'",
-                'sounddevice; extra == "mic"')  # fmt: skip
+    requires = (
+        "numpy",
+        'onnx>=1.17; extra == "onnx"',
+        "onnxruntime>=1 ; extra == 'onnx'",
+        'sounddevice; extra == "mic"',
+    )
     installed(monkeypatch, origin, *requires)
     assert installation.adding("onnx") == f"{PIP}'onnx>=1.17' 'onnxruntime>=1'"
 
@@ -87,9 +91,13 @@ def test_the_sentence_has_need_reason_and_remedy() -> None:
 def test_a_left_over_installation_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "asc_cli-0.1.0.dist-info").mkdir()
     done = subprocess.run(
-        command("--version"), cwd=ROOT, capture_output=True, text=True,
-        env={"PYTHONPATH": str(tmp_path)}, check=True,
-    )  # fmt: skip
+        command("--version"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(tmp_path)},
+        check=True,
+    )
     (line,) = done.stderr.splitlines()
     assert line.startswith("asc: asc-cli is installed beside asc-scenes; both have the command asc")
     assert "-m pip uninstall asc-cli and install asc again: " in line
@@ -102,8 +110,13 @@ def test_without_one_nothing_is_told() -> None:
 
 def test_nothing_tells_anybody_to_install_asc_from_an_index() -> None:
     index = re.compile(r"pip3? install[^\n]*\basc-(cli|scenes)\b(?! @)")
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "Makefile",
-             *(ROOT / "docs").rglob("*.md"), *(ROOT / "asc_cli").rglob("*.py")]  # fmt: skip
+    pages = [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "Makefile",
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "asc_cli").rglob("*.py"),
+    ]
     found = [str(page) for page in pages if index.search(page.read_text(encoding="utf-8"))]
     assert found == []
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

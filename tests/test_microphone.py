@@ -31,7 +31,7 @@ def test_an_unknown_encoding_is_refused():
 def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(AscError, match=r"the microphone: the extra `mic` is needed .*\[mic\]"):
-        next(microphone.blocks(8_000, 1))
+        microphone.blocks(8_000, 1)  # at once, not when the first block is asked for
 
 
 def test_a_sample_that_is_no_number_ends_it():

@@ -8,8 +8,10 @@ import pytest
 
 from asc_cli import workflow
 from asc_cli.core.errors import AscError
+from asc_cli.export import hub
 from asc_cli.recipe import load as recipe
 from asc_cli.recipe.words import SPELLINGS, SYNONYMS
+from asc_cli.registry import readme as model_readme
 from asc_cli.report.console.recipes import recipe as shown
 from tests.conftest import SMALL
 
@@ -24,14 +26,36 @@ def mine(folder: Path, text: str) -> Path:
 
 
 def test_american_spellings_are_the_same_keys(tmp_path: Path) -> None:
-    path = mine(tmp_path, "extends: toy_lstm\ntraining: {optimizer: rmsprop}\n"
-                          "clips: {standardize: false}\n")  # fmt: skip
+    path = mine(
+        tmp_path, "extends: toy_lstm\ntraining: {optimizer: rmsprop}\nclips: {standardize: false}\n"
+    )
     loaded = recipe.load(path)
     assert loaded.training.optimiser == "rmsprop" and loaded.clips.standardise is False
     british = ["training.optimiser=rmsprop", "clips.standardise=false"]
     assert loaded.settings == recipe.load("toy_lstm", british).settings
     american = ["training.optimizer=rmsprop", "clips.standardize=false"]
     assert loaded.settings == recipe.load("toy_lstm", american).settings
+
+
+@pytest.mark.parametrize("key", ["licence", "license"])
+def test_a_licence_is_for_the_model_s_card(key: str, tmp_path: Path) -> None:
+    loaded = recipe.load(mine(tmp_path, f"extends: toy_lstm\n{key}: CC-BY-4.0\n"))
+    assert loaded.settings["licence"] == "CC-BY-4.0"
+    card = {
+        "name": "m",
+        "version": 1,
+        "created": "now",
+        "labels": ["bus"],
+        "folds": [1],
+        "feature": {"name": "log_mel", "audio": {"sample_rate": 8000}},
+        "recipe": loaded.settings,
+    }
+    assert "Licence of the model: CC-BY-4.0." in model_readme.text(card)
+    assert "\nlicense: cc-by-4.0\n" in hub.front_matter(card)
+    assert "licence" not in recipe.load("toy_lstm").settings  # whose signature is that of 0.1
+    plain = {**card, "recipe": recipe.load("toy_lstm").settings}
+    assert "Licence of the model: not stated." in model_readme.text(plain)
+    assert "license" not in hub.front_matter(plain)
 
 
 def test_both_spellings_at_once_are_one_key_twice(tmp_path: Path) -> None:

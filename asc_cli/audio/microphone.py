@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -48,6 +48,10 @@ def blocks(sample_rate: int, channels: int) -> Iterator[np.ndarray]:  # each (n,
         import sounddevice
     except (ImportError, OSError) as fault:  # OSError: the PortAudio library is missing
         raise AscError(installation.needs_extra("the microphone", "mic", fault)) from fault
+    return _recorded(sounddevice, sample_rate, channels)
+
+
+def _recorded(sounddevice: Any, sample_rate: int, channels: int) -> Iterator[np.ndarray]:
     try:
         size = int(BLOCK_SECONDS * sample_rate)
         with sounddevice.InputStream(sample_rate, size, channels=channels) as stream:

@@ -45,7 +45,9 @@ def front_matter(card: dict[str, Any]) -> str:
     """The YAML that hubs read above a model card."""
     import yaml
 
+    licence = card["recipe"].get("licence")
     about = {
+        **({"license": licence.lower()} if licence else {}),
         "library_name": "asc-scenes",
         "pipeline_tag": "audio-classification",
         "tags": ["acoustic-scene-classification", card["recipe"]["model"]["name"]],

@@ -206,6 +206,8 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
         raise AscError(f"recipe {name}: {count}\n{lines}")
     settings = whole.model_dump(mode="json")
     data = settings.pop("data")
+    if settings["licence"] is None:  # so that recipes without one keep the signatures of 0.1
+        del settings["licence"]
     if settings["source"] and not settings["source"]["own"]:
         del settings["source"]["own"]
     return Recipe.model_validate(

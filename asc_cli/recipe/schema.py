@@ -125,9 +125,10 @@ class Source(Section):
         (), description="Keys, or sections, that we chose: the source is silent or was not at hand."
     )
     own: tuple[str, ...] = Field(
-        (), description="Keys, or sections, that this recipe sets otherwise than the one that it "
+        (),
+        description="Keys, or sections, that this recipe sets otherwise than the one that it "
         "extends, so that neither list holds; asc writes it.",
-    )  # fmt: skip
+    )
     note: str = Field("", description="What else to know.")
 
 
@@ -137,9 +138,10 @@ class Base(Section):
     description: str = Field("", description="One line for `asc recipes list`.")
     dataset: str = Field(description="Name of a dataset, see `asc datasets list`.")
     data: str | None = Field(
-        None, description="Where the dataset is: its folder or, of `table`, a CSV or a folder; "
+        None,
+        description="Where the dataset is: its folder or, of `table`, a CSV or a folder; "
         "relative to the recipe's file. --data goes before it. No part of a run's signature.",
-    )  # fmt: skip
+    )
     subset: int | None = Field(
         None, description="A published subset of the dataset, in per cent: 5, 10, 25, 50 or 100."
     )
@@ -153,3 +155,6 @@ class Base(Section):
     paper: Paper | None = Field(None, description="The published figure for this row.")
     stream: Stream | None = Field(None, description="For a dataset of shards: how they are read.")
     source: Source | None = Field(None, description="What the settings rest on.")
+    licence: str | None = Field(
+        None, description="Licence of the models that the recipe makes, for their cards, as in MIT."
+    )

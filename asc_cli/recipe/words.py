@@ -7,6 +7,7 @@ from collections.abc import Collection
 SPELLINGS = {  # accepted: (section, key) → the key
     ("training", "optimizer"): "optimiser",
     ("clips", "standardize"): "standardise",
+    ("", "license"): "licence",
 }
 SYNONYMS = {  # not accepted, since other tools mean different things by them; but hinted at
     "lr": "learning_rate",

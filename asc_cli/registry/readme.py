@@ -12,6 +12,7 @@ def text(card: dict[str, Any]) -> str:
         f"| {name} | {value:.4f} |" for name, value in metrics.items() if isinstance(value, float)
     )
     data = card.get("dataset", {})
+    licence = card["recipe"].get("licence", "not stated")
     reference = f"{card['name']}@{card['version']}"
     if feature["name"] == "shards":  # of videos, see video/predict.py
         kind = f"Labels of videos: {len(card['labels'])} labels, many a video"
@@ -35,6 +36,7 @@ def text(card: dict[str, Any]) -> str:
         f"## {'Validated' if feature['name'] == 'shards' else 'Cross-validated'} on "
         f"{data.get('title', '?')}\n\n"
         f"| metric | value |\n|---|---|\n{figures}\n\n"
+        f"Licence of the model: {licence}.\n\n"
         f"Licence of the training data: {data.get('licence', 'not stated')}.\n\n"
         f"Cite: {data.get('citation') or 'not stated'}\n"
     )

@@ -12,7 +12,12 @@ from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.load import Recipe
 
-WORDS = ("description", "paper", "source")  # keys that change nothing of what is computed
+WORDS = (
+    "description",
+    "paper",
+    "source",
+    "licence",
+)  # keys that change nothing of what is computed
 
 
 def result(recipe: Recipe) -> dict[str, Any] | None:

@@ -73,8 +73,13 @@ def test_the_demo_names_asc_where_the_shell_has_none(
 def test_the_table_names_the_model_that_answered(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = {"scene": "bus", "probability": 1.0, "scenes": {"bus": 1.0}, "duration_s": 1.0,
-           "model": "mine@3"}  # fmt: skip
+    row = {
+        "scene": "bus",
+        "probability": 1.0,
+        "scenes": {"bus": 1.0},
+        "duration_s": 1.0,
+        "model": "mine@3",
+    }
     with Predictions() as out:
         out.add({"file": "x.wav", **row})
     assert "model: mine@3" in capsys.readouterr().out

@@ -12,8 +12,20 @@ from asc_cli.cli import application
 from asc_cli.core.errors import AscError
 from asc_cli.registry import run_list as runs
 
-KEYS = {"run", "recipe", "dataset", "folds", "published", "finished", "headline", "value", "error",
-        "created", "bytes", "model"}  # fmt: skip
+KEYS = {
+    "run",
+    "recipe",
+    "dataset",
+    "folds",
+    "published",
+    "finished",
+    "headline",
+    "value",
+    "error",
+    "created",
+    "bytes",
+    "model",
+}
 ONE, TWO = "esc10_lstm-0123456789ab", "esc10_lstm-ba9876543210"
 
 

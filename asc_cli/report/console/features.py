@@ -18,9 +18,13 @@ def extractions(result: dict[str, Any]) -> list[Any]:
     made = table("", "feature", "computed>", "reused>", "failed>", "seconds>", "needed by")
     for row in rows:
         made.add_row(
-            row["feature"], str(row["computed"]), str(row["reused"]), str(len(row["failed"])),
-            f"{row['wall_seconds']:.1f}", ", ".join(row["recipes"]),
-        )  # fmt: skip
+            row["feature"],
+            str(row["computed"]),
+            str(row["reused"]),
+            str(len(row["failed"])),
+            f"{row['wall_seconds']:.1f}",
+            ", ".join(row["recipes"]),
+        )
     head = (
         f"{result['dataset']}: {result['recordings']} recordings, {result['audio_seconds']:.0f} s "
         f"of audio; {len(rows)} features, which its {recipes} shipped recipes need"

@@ -11,13 +11,20 @@ from asc_cli.report.console.table import figure, percent, table
 
 
 def runs(rows: Sequence[dict[str, Any]]) -> Table:
-    made = table("", "run", "dataset", "folds>", "result>", "metric", "error>", "created~", "size>",
-                 "model~")  # fmt: skip
+    made = table(
+        "", "run", "dataset", "folds>", "result>", "metric", "error>", "created~", "size>", "model~"
+    )
     for row in rows:
         made.add_row(
-            row["run"], row["dataset"], folds(row), *_result(row), percent(row["error"]),
-            row["created"][:16].replace("T", " "), size(row["bytes"]), row["model"] or "",
-        )  # fmt: skip
+            row["run"],
+            row["dataset"],
+            folds(row),
+            *_result(row),
+            percent(row["error"]),
+            row["created"][:16].replace("T", " "),
+            size(row["bytes"]),
+            row["model"] or "",
+        )
     return made
 
 
