@@ -70,7 +70,13 @@ def by_frequency(root: Path) -> float:
     return scores.result()["gap"]
 
 
-@pytest.mark.parametrize("name", ["lstm", "ta", "sa", "ta_sa"])
+CAMPAIGN = pytest.mark.campaign
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lstm", pytest.param("ta", marks=CAMPAIGN), pytest.param("sa", marks=CAMPAIGN), "ta_sa"],
+)
 def test_all_four_recipes_learn_what_came_when(name: str, shards: Path):
     told: list[dict[str, Any]] = []
     done = workflow.train(small(f"yt8m_toy_{name}"), data=shards, epoch_done=told.append)
