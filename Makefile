@@ -4,18 +4,21 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# the recurrence's kernels, compiled for the tests; again when their source changes
+KERNELS := $(VENV)/.kernels
+PYTEST  := $(BIN)/python -m pytest -n auto --maxprocesses 4
 DEMO   ?= .demo
 DATA   ?=
 SET    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types docs reference golden bench clean \
+.PHONY: help setup demo test campaign campaign-full check lint types docs reference golden bench clean \
         reproduce-litis reproduce-dcase2016
 
 help:            ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 22
 
-setup: $(READY)  ## make .venv with everything pinned in constraints.txt
+setup: $(READY) $(KERNELS) ## make .venv with everything pinned in constraints.txt
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -34,10 +37,20 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)   ## features, training, scores and a prediction on made-up scenes: about two minutes
 	$(BIN)/asc demo --home $(DEMO)
 
-test: $(READY)   ## all tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4
+$(KERNELS): $(READY) $(wildcard asc_cli/models/_recurrence/*.py)
+	$(BIN)/python -m tests.kernels
+	@touch $@
 
-check: lint types test docs ## what CI runs: style, types, tests, docs
+test: $(KERNELS) ## the tests: every module, in at most 3 minutes on two idle cores
+	$(PYTEST)
+
+campaign: $(KERNELS) ## the slow tests, long ones by a seeded sample: at most 25 minutes on two cores
+	$(PYTEST) -m campaign
+
+campaign-full: $(KERNELS) ## the slow tests, whole
+	$(PYTEST) -m campaign --whole
+
+check: lint types docs ## style, types, docs; CI runs check, test and campaign
 
 lint: $(READY)   ## ruff: format and rules
 	$(BIN)/ruff format --check .

@@ -1,18 +1,29 @@
-"""What many tests need: a home of their own, made-up recordings, the program as users start it."""
+"""What many tests need: a home of their own, made-up recordings, runs, and the command line.
+
+Tests share the processors: each process of pytest computes on one thread and, where a test does not
+ask for more, in one process.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when the libraries below are loaded
 
 import numpy as np
 import pytest
 import soundfile
 
+from asc_cli import workflow
 from asc_cli.datasets import toy
+from asc_cli.recipe import load as recipe
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,6 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "asc-home"
     monkeypatch.setenv("ASC_HOME", str(folder))
     monkeypatch.setenv("ASC_DATA", str(folder / "datasets"))
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # of all processors: what --jobs is by default
     return folder
 
 
@@ -44,20 +56,114 @@ def esc10(real_data: Path) -> Path:
     return real_data / "esc10"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    whole = "whatever make campaign takes a sample of, whole: make campaign-full"
+    parser.addoption("--whole", action="store_true", help=whole)
+
+
 @pytest.fixture(scope="session")
-def toy_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Whether a campaign's test runs everything it has, or a seeded sample of it."""
+    return bool(request.config.getoption("--whole"))
+
+
+# -- made once, by whichever of pytest's processes needs it first --------------------------------
+
+Once = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """once("toy", make): the folder that make(folder) filled, in this process or in another.
+
+    Nobody writes into it afterwards; a test that would takes a copy.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = shared / f"once-{name}", shared / f"once-{name}.done"
+        with (shared / f"once-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def toy_root(once: Once) -> Path:
     """60 made-up recordings of 1.2 s: 15 scenes, 4 folds."""
-    root = tmp_path_factory.mktemp("toy") / "toy"
-    toy.make(root, recordings=60, seconds=1.2)
-    return root
+    made = once("recordings", lambda folder: toy.make(folder / "toy", recordings=60, seconds=1.2))
+    return made / "toy"
 
 
-Asc = Callable[..., "subprocess.CompletedProcess[str]"]
+@pytest.fixture(scope="session")
+def two_folds(once: Once, toy_root: Path) -> Path:
+    """A home with toy_lstm@1: SMALL, two folds."""
+    return once("two-folds", lambda home: train(home, toy_root, ["toy_lstm"], [1, 2]))
+
+
+@pytest.fixture(scope="session")
+def four_variants(once: Once, toy_root: Path) -> Path:
+    """A home with the four variants of the LSTM: SMALL, one fold each."""
+    names = ("toy_lstm", "toy_ta", "toy_sa", "toy_ta_sa")
+    return once("four-variants", lambda home: train(home, toy_root, names, [1]))
+
+
+def train(home: Path, toy_root: Path, names: Sequence[str], folds: list[int] | None) -> None:
+    """Train recipes, SMALL, in a home; all folds for None."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASC_HOME", str(home))
+        for name in names:
+            workflow.train(recipe.load(name, SMALL), data=toy_root, folds=folds, jobs=1)
+
+
+# -- the command line ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command said and how it ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Asc = Callable[..., Done]
 
 
 @pytest.fixture
-def asc(home: Path) -> Asc:
-    """Run the program in a process of its own: asc("predict", "clip.wav")."""
+def asc(home: Path, monkeypatch: pytest.MonkeyPatch) -> Asc:
+    """The command line, in this process: asc("predict", "clip.wav", input=b"of stdin").
+
+    Starting Python and loading torch take longer than most commands. What belongs to a process of
+    its own, signals, streams, what is loaded, has `program`.
+    """
+    from typer.testing import CliRunner
+
+    from asc_cli.cli import application
+
+    def run(*arguments: object, input: str | bytes | None = None, cwd: Path = ROOT) -> Done:
+        monkeypatch.chdir(cwd)
+        words = [str(argument) for argument in arguments]
+        done = CliRunner().invoke(application(), words, input=input, catch_exceptions=False)
+        return Done(done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def program(home: Path) -> Program:
+    """The same in a process of its own, as users start it: program("predict", "clip.wav")."""
 
     def run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -58,6 +58,7 @@ def test_the_examples_keep_the_house_style(copy: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.campaign
 def test_the_commands_and_the_examples_own_tests_run(copy: Path) -> None:
     own = "pytest -p no:cacheprovider tests"
     said = markdown.run([own, *markdown.commands(BLOCKS)], copy, package=copy)

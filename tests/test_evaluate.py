@@ -17,7 +17,8 @@ from tests.conftest import SMALL
 
 
 @pytest.fixture
-def trained(toy_root: Path) -> workflow.Training:
+def trained(toy_root: Path, two_folds: Path, home: Path) -> workflow.Training:
+    shutil.copytree(two_folds, home)
     return workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1, 2], jobs=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +20,9 @@ from tests.conftest import SMALL, Asc, write
 SECONDS = 2.3
 
 
-@pytest.fixture(scope="module")
-def model_home(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ASC_HOME", str(folder))
-        for name in ("toy_lstm", "toy_ta", "toy_sa", "toy_ta_sa"):
-            workflow.train(recipe.load(name, SMALL), data=toy_root, folds=[1])
-    return folder
-
-
 @pytest.fixture
-def trained(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ASC_HOME", str(model_home))
+def trained(four_variants: Path, home: Path) -> None:
+    shutil.copytree(four_variants, home)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +11,14 @@ import pytest
 
 from asc_cli import report, workflow
 from asc_cli.core.errors import AscError
-from asc_cli.recipe import load as recipe
 from asc_cli.registry import models as registry
-from tests.conftest import SMALL, Asc, tone, write
-
-
-@pytest.fixture(scope="module")
-def model_home(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a small registered model of two folds."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ASC_HOME", str(folder))
-        workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1, 2])
-    return folder
+from tests.conftest import Asc, tone, write
 
 
 @pytest.fixture
-def trained(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ASC_HOME", str(model_home))
-    return model_home
+def trained(two_folds: Path, home: Path) -> Path:
+    """A home with a small registered model of two folds."""
+    return Path(shutil.copytree(two_folds, home))
 
 
 def test_good_files_answer_and_bad_ones_say_why(trained: Path, tmp_path: Path, asc: Asc):

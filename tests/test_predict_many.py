@@ -22,7 +22,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.inference import engine as _windows
 from asc_cli.inference import predict as _predict
 from asc_cli.inference.journal import Journal, stamp
-from tests.conftest import ROOT, Asc, command, write
+from tests.conftest import ROOT, Asc, Program, command, write
 from tests.test_export import registered
 
 RATE = 22_050
@@ -50,6 +50,7 @@ def scenes(row: dict) -> list[float]:
     return list(row["scenes"].values())
 
 
+@pytest.mark.campaign
 def test_killed_and_started_again_it_has_every_line_once(folder: Path, asc: Asc, tmp_path: Path):
     arguments = ("predict", folder, "--json", "--jobs", 2, "--csv", tmp_path / "all.csv")
     with (tmp_path / "first").open("w") as out:
@@ -87,15 +88,13 @@ def test_one_answer_alone_in_a_batch_in_any_number_of_processes(folder: Path, tm
 def test_a_list_and_sound_on_stdin(folder: Path, asc: Asc):
     path = folder / "07.wav"
     done = asc("predict", "--files-from", "-", "--json", input=f"{path}\n")
-    raw = subprocess.run(
-        command("predict", "-", "--json"), input=path.read_bytes(), capture_output=True, cwd=ROOT
-    )
-    [of_list], [of_sound] = rows_of(done.stdout).values(), rows_of(raw.stdout.decode()).values()
+    raw = asc("predict", "-", "--json", input=path.read_bytes())
+    [of_list], [of_sound] = rows_of(done.stdout).values(), rows_of(raw.stdout).values()
     assert of_sound["file"] == "-"
     np.testing.assert_allclose(scenes(of_list), scenes(of_sound), atol=1e-6)
 
 
-def test_names_of_any_bytes(folder: Path, asc: Asc, tmp_path: Path):
+def test_names_of_any_bytes(folder: Path, asc: Asc, program: Program, tmp_path: Path):
     odd = tmp_path / "odd"
     odd.mkdir()
     try:
@@ -103,7 +102,7 @@ def test_names_of_any_bytes(folder: Path, asc: Asc, tmp_path: Path):
     except OSError:
         pytest.skip("this file system keeps names in UTF-8")
     (odd / "two\nlines.wav").write_bytes((folder / "07.wav").read_bytes())
-    done = asc("predict", odd, "--json", "--csv", tmp_path / "odd.csv")
+    done = program("predict", odd, "--json", "--csv", tmp_path / "odd.csv")
     assert done.returncode == 0, done.stderr
     names = {f"{odd}/bad\udcff.wav", f"{odd}/two\nlines.wav"}
     assert set(rows_of(done.stdout)) == names
@@ -111,11 +110,11 @@ def test_names_of_any_bytes(folder: Path, asc: Asc, tmp_path: Path):
         assert {row["file"] for row in csv.DictReader(source)} == {
             f"{odd}/bad\\udcff.wav", f"{odd}/two\nlines.wav",
         }  # fmt: skip
-    shown = asc("predict", odd, "--top", 1)
+    shown = program("predict", odd, "--top", 1)
     assert len(shown.stdout.splitlines()) == 3 and "two\\nlines.wav" in "".join(
         shown.stdout.split()
     )
-    checked = asc("datasets", "check", "table", "--data", tmp_path)
+    checked = program("datasets", "check", "table", "--data", tmp_path)
     assert checked.returncode == 1 and "bad\\udcff.wav" in "".join(checked.stdout.split())
     assert asc("features", "--dataset", "table", "--data", tmp_path).returncode == 3
 
@@ -244,18 +243,16 @@ def test_a_journal_forgets_changed_files_and_torn_lines(tmp_path: Path):
 
 def test_listening_to_a_pipe_says_what_predict_says(folder: Path, asc: Asc):
     samples, _ = soundfile.read(folder / "54.wav", dtype="int16")
-    done = subprocess.run(
-        command("listen", "-", "--rate", RATE, "--window", 60, "--every", 0.5, "--json"),
-        input=samples.tobytes(), capture_output=True, cwd=ROOT,
-    )  # fmt: skip
-    rows = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    done = asc("listen", "-", "--rate", RATE, "--window", 60, "--every", 0.5, "--json",
+               input=samples.tobytes())  # fmt: skip
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) >= 2, done.stderr
     [said] = workflow.predict([folder / "54.wav"])
     np.testing.assert_allclose(scenes(rows[-1]), list(said.scenes.values()), atol=1e-5)
 
 
 def test_listening_to_nothing_says_so(folder: Path, asc: Asc):
-    done = asc("listen", "-", stdin=subprocess.DEVNULL)
+    done = asc("listen", "-", input=b"")
     assert done.returncode == 1 and "asc: the sound: is 0.000 s long" in done.stderr
 
 

@@ -80,6 +80,7 @@ def table(label: str) -> str:
     return f'[role=region][aria-label="{label}"] table'
 
 
+@pytest.mark.campaign
 def test_a_table_sorts_by_mouse_and_by_keyboard(browser: Any, runs: list[Path]):
     with shown(browser, runs[0] / "report.html") as page:
         scenes, names = table("Scenes"), sorted(column(page, table("Scenes"), 1))
@@ -100,6 +101,7 @@ def test_a_table_sorts_by_mouse_and_by_keyboard(browser: Any, runs: list[Path]):
         assert head.get_attribute("aria-sort") is None
 
 
+@pytest.mark.campaign
 def test_a_recording_plays_where_it_lies(browser: Any, runs: list[Path], toy_root: Path):
     with shown(browser, runs[0] / "report.html") as page:
         players = page.locator("audio")
@@ -113,6 +115,7 @@ def test_a_recording_plays_where_it_lies(browser: Any, runs: list[Path], toy_roo
         assert page.locator(".clips img").evaluate_all(pictures)
 
 
+@pytest.mark.campaign
 def test_a_recording_that_is_gone_is_said_to_be(browser: Any, runs: list[Path], tmp_path: Path):
     text = (runs[0] / "report.html").read_text(encoding="utf-8")
     gone = tmp_path / "report.html"
@@ -128,6 +131,7 @@ def test_a_recording_that_is_gone_is_said_to_be(browser: Any, runs: list[Path], 
     page.close()
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_scrolls_down_alone(browser: Any, runs: list[Path], scheme: str):
     with shown(browser, runs[0] / "report.html") as page:
@@ -140,6 +144,7 @@ def test_a_phone_scrolls_down_alone(browser: Any, runs: list[Path], scheme: str)
         assert (brightness[0] < brightness[1]) == (scheme == "light")
 
 
+@pytest.mark.campaign
 def test_everything_has_a_name_to_be_read_out(browser: Any, runs: list[Path]):
     with shown(browser, runs[0] / "report.html") as page:
         assert page.locator("html").get_attribute("lang") == "en" and page.title()
@@ -151,6 +156,7 @@ def test_everything_has_a_name_to_be_read_out(browser: Any, runs: list[Path]):
         assert page.evaluate("document.activeElement.textContent") == "Skip to the results"
 
 
+@pytest.mark.campaign
 def test_printing_opens_what_is_folded_and_hides_players(browser: Any, runs: list[Path]):
     with shown(browser, runs[0] / "report.html") as page:
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -160,6 +166,7 @@ def test_printing_opens_what_is_folded_and_hides_players(browser: Any, runs: lis
         assert page.pdf(format="A4").startswith(b"%PDF")
 
 
+@pytest.mark.campaign
 def test_two_runs_side_by_side(browser: Any, runs: list[Path]):
     both = workflow.report(runs, runs[0].parent / "both.html")
     with shown(browser, both) as page:

@@ -8,8 +8,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from asc_cli.datasets._yt8m import records as _yt8m_records
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models as registry
 from asc_cli.video import metrics as video_metrics
-from tests.conftest import ROOT, command, write
+from tests.conftest import ROOT, Asc, command, write
 from tests.test_export import registered
 
 pytest.importorskip("tfrecord", reason="the extra `yt8m` is not installed")
@@ -56,31 +54,6 @@ def options(*more: str) -> list[str]:
     return [word for text in (*SMALL, *more) for word in ("--set", text)]
 
 
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Asc = Callable[..., Done]
-
-
-@pytest.fixture
-def asc(capsys: pytest.CaptureFixture[str]) -> Asc:
-    """The command line in this process: starting torch takes longer than any of this."""
-    from asc_cli.cli import application
-
-    def run(*words: object) -> Done:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            application()([str(word) for word in words])
-        said = capsys.readouterr()
-        return Done(int(left.value.code or 0), said.out, said.err)
-
-    return run
-
-
 def by_frequency(root: Path) -> float:
     """GAP of predicting every label as often as it is trained on."""
     layout = yt8m.Layout(rgb=24, audio=8, n_labels=yt8m_toy.N_LABELS, max_frames=FRAMES)
@@ -97,7 +70,13 @@ def by_frequency(root: Path) -> float:
     return scores.result()["gap"]
 
 
-@pytest.mark.parametrize("name", ["lstm", "ta", "sa", "ta_sa"])
+CAMPAIGN = pytest.mark.campaign
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lstm", pytest.param("ta", marks=CAMPAIGN), pytest.param("sa", marks=CAMPAIGN), "ta_sa"],
+)
 def test_all_four_recipes_learn_what_came_when(name: str, shards: Path):
     told: list[dict[str, Any]] = []
     done = workflow.train(small(f"yt8m_toy_{name}"), data=shards, epoch_done=told.append)
@@ -152,6 +131,7 @@ def killed(run: Path, words: list[str]) -> None:
     assert child.returncode == -signal.SIGKILL
 
 
+@pytest.mark.campaign
 def test_killed_in_the_middle_of_an_epoch_it_ends_with_the_same_bits(
     shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import random
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,9 @@ from asc_cli.evaluation import predictions
 from asc_cli.frontend import pack
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models as registry
-from tests.conftest import ROOT, SMALL, Asc, command, settings, tone, write
+from tests.conftest import ROOT, SMALL, Asc, Program, command, settings, tone, write
 
-KILLS = 4
+KILLS, ALL_KILLS = 4, 40  # of a round in the campaign, and of a whole one
 
 
 def small(*more: str) -> recipe.Recipe:
@@ -165,13 +167,40 @@ def killed(arguments: list[str], home: Path, after_s: float) -> bool:
     return False
 
 
+def killed_when(there: Callable[[], object], work: Callable[[], object]) -> None:
+    """Do the work in a copy of this process; kill -9 it once something is there."""
+    worker = multiprocessing.get_context("fork").Process(target=work)
+    worker.start()
+    deadline = time.monotonic() + 120
+    while not there():
+        assert time.monotonic() < deadline and worker.is_alive()
+        time.sleep(0.002)
+    worker.kill()
+    worker.join()
+    assert worker.exitcode == -signal.SIGKILL
+
+
+def test_training_killed_after_a_checkpoint_ends_with_the_same_bits(
+    toy_root: Path, reference: dict[str, bytes], home: Path
+):
+    killed_when(
+        lambda: list(home.glob("runs/*/fold02/checkpoint.safetensors")),
+        lambda: workflow.train(small(), data=toy_root, jobs=1),
+    )
+    kept = {path: path.stat().st_mtime_ns for path in home.glob("runs/*/fold01/*")}
+    done = workflow.train(small(), data=toy_root, jobs=1)
+    assert result(done.run) == reference
+    assert kept and {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+@pytest.mark.campaign
 def test_training_killed_at_random_moments_ends_with_the_same_bits(
-    toy_root: Path, reference: dict[str, bytes], asc: Asc, home: Path
+    toy_root: Path, reference: dict[str, bytes], program: Program, home: Path, whole: bool
 ):
     arguments = command("train", "toy_lstm", "--data", toy_root, *settings())
-    rng = random.Random(0)
-    assert any([killed(arguments, home, rng.uniform(0, 3)) for _ in range(KILLS)])
-    done = asc("train", "toy_lstm", "--data", toy_root, "--json", *settings())
+    rng, kills = random.Random(0), ALL_KILLS if whole else KILLS
+    assert any([killed(arguments, home, rng.uniform(0, 3)) for _ in range(kills)])
+    done = program("train", "toy_lstm", "--data", toy_root, "--json", *settings())
     assert done.returncode == 0, done.stderr
     assert result(Path(json.loads(done.stdout)["run"])) == reference
 
@@ -185,10 +214,24 @@ def arrays(home: Path) -> dict[str, bytes]:
     return found
 
 
-def test_features_killed_at_random_moments_end_whole(toy_root: Path, asc: Asc, home: Path):
+def test_features_killed_once_some_are_there_end_whole(toy_root: Path, asc: Asc, home: Path):
+    words = ("features", "--dataset", "toy", "--data", toy_root)
+    killed_when(lambda: changed_ns(home), lambda: asc(*words))
+    report = json.loads(asc(*words, "--json").stdout)
+    assert report["computed"] + report["reused"] == 60 and not report["failed"]
+    resumed = arrays(home)
+    shutil.rmtree(home / "features")
+    asc(*words)
+    assert arrays(home) == resumed and len(resumed) == 60
+
+
+@pytest.mark.campaign
+def test_features_killed_at_random_moments_end_whole(
+    toy_root: Path, asc: Asc, home: Path, whole: bool
+):
     arguments = command("features", "--dataset", "toy", "--data", toy_root, "--jobs", "2")
-    rng = random.Random(1)
-    assert any([killed(arguments, home, rng.uniform(0, 0.3)) for _ in range(KILLS)])
+    rng, kills = random.Random(1), ALL_KILLS if whole else KILLS
+    assert any([killed(arguments, home, rng.uniform(0, 0.3)) for _ in range(kills)])
     done = asc("features", "--dataset", "toy", "--data", toy_root, "--json")
     report = json.loads(done.stdout)
     assert report["computed"] + report["reused"] == 60 and not report["failed"]
@@ -198,6 +241,7 @@ def test_features_killed_at_random_moments_end_whole(toy_root: Path, asc: Asc, h
     assert arrays(home) == resumed and len(resumed) == 60
 
 
+@pytest.mark.campaign
 def test_two_at_once_fill_one_store(toy_root: Path, home: Path):
     arguments = command("features", "--dataset", "toy", "--data", toy_root, "--json")
     both = [
@@ -210,7 +254,8 @@ def test_two_at_once_fill_one_store(toy_root: Path, home: Path):
     assert not list(home.rglob(".tmp-*"))
 
 
-def test_ctrl_c_leaves_everything_resumable(toy_root: Path, asc: Asc, home: Path):
+@pytest.mark.campaign
+def test_ctrl_c_leaves_everything_resumable(toy_root: Path, home: Path):
     arguments = command("train", "toy_lstm", "--data", toy_root, "--set", "training.epochs=200")
     process = subprocess.Popen(
         arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from asc_cli import __version__
-from tests.conftest import ROOT, Asc, command, settings, tone, write
+from asc_cli import __version__, workflow
+from tests.conftest import ROOT, Asc, Program, command, settings, tone, write
 
 
 def test_help_loads_nothing_heavy():
@@ -28,16 +27,16 @@ def test_help_loads_nothing_heavy():
     assert "predict" in done.stdout
 
 
-def test_the_version(asc: Asc):
-    assert asc("--version").stdout.strip() == __version__
+def test_the_version(program: Program):
+    assert program("--version").stdout.strip() == __version__
 
 
 def test_without_anything_it_shows_help(asc: Asc):
     assert "Usage" in asc().stdout
 
 
-def test_a_mistake_is_one_line_and_exit_1(asc: Asc):
-    done = asc("train", "toy_lstn")
+def test_a_mistake_is_one_line_and_exit_1(program: Program):
+    done = program("train", "toy_lstn")
     assert done.returncode == 1 and done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("asc: unknown recipe 'toy_lstn'; did you mean toy_lstm?")
@@ -157,7 +156,7 @@ def test_recipes_show_and_schema(asc: Asc):
     assert "27.40 %" in listed and "2.54 %" in listed
 
 
-def test_a_reader_that_leaves_early_is_no_error(toy_root: Path):
+def test_a_reader_that_leaves_early_is_no_error():
     pipeline = " ".join(command("recipes", "list", "--json")) + " | true"
     done = subprocess.run(pipeline, shell=True, capture_output=True, text=True, cwd=ROOT)
     assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
@@ -169,14 +168,23 @@ def test_the_console_script_is_the_module():
     assert done.stdout.strip() == __version__
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path):
+def test_ctrl_c_says_that_it_goes_on_from_here(asc: Asc, monkeypatch: pytest.MonkeyPatch):
+    def stopped(*given: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workflow, "train", stopped)
+    done = asc("train", "toy_lstm")
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "asc: stopped; the same command goes on from here"
+
+
+def test_a_place_that_cannot_be_written_is_one_line(
+    asc: Asc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "file").touch()
     write(tmp_path / "d/bus/a.wav", tone(440, 1.0, 22_050))
-    environment = {**os.environ, "ASC_HOME": str(tmp_path / "file")}
-    done = subprocess.run(
-        command("features", "--data", tmp_path / "d", "--jobs", 1),
-        capture_output=True, text=True, cwd=ROOT, env=environment,
-    )  # fmt: skip
+    monkeypatch.setenv("ASC_HOME", str(tmp_path / "file"))
+    done = asc("features", "--data", tmp_path / "d", "--jobs", 1)
     assert done.returncode == 1
     assert "Not a directory; is there room, and may asc write there?" in done.stderr
     assert "Traceback" not in done.stderr

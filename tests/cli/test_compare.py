@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,13 @@ import pytest
 from asc_cli import workflow
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipe
-from tests.conftest import SMALL, Asc
+from tests.conftest import SMALL, Asc, Once, train
 
 
 @pytest.fixture
-def runs(toy_root: Path) -> None:
-    for name in ("toy_lstm", "toy_ta"):
-        workflow.train(recipe.load(name, SMALL), data=toy_root, jobs=1)
+def runs(toy_root: Path, once: Once, home: Path) -> None:
+    names = ("toy_lstm", "toy_ta")
+    shutil.copytree(once("compared", lambda home: train(home, toy_root, names, None)), home)
 
 
 def test_two_runs_side_by_side(runs: None, asc: Asc, tmp_path: Path):

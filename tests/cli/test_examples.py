@@ -1,6 +1,7 @@
 """Every command's help has an example, and every example works as printed.
 
-Most run for real, in a folder that has what they name. Those that need a published dataset, a
+Most run for real, in a folder that has what they name: here in this process, and in the campaign
+all of them by a shell. Those that need a published dataset, a
 microphone or another program are parsed by the same code that a shell's words go through.
 """
 
@@ -20,7 +21,8 @@ import pytest
 import typer
 
 from asc_cli.cli import application
-from tests.conftest import ROOT, command, write
+from tests.conftest import ROOT, Asc, command, write
+from tests.run_lines import expanded
 from tests.test_export import registered
 
 EXAMPLE = re.compile(r"Example: \*\*(.+?)\*\*", re.DOTALL)
@@ -80,7 +82,7 @@ def runs(text: str) -> bool:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def world(tmp_path: Path, asc: Asc) -> Path:
     """A folder with what examples name, and a home with a model called toy_lstm."""
     registered("toy_lstm")
     noise = np.random.default_rng(0).normal(0, 0.1, 60_000)
@@ -88,18 +90,28 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write(tmp_path / "here" / name, noise, 22_050)
     shutil.copytree(tmp_path / "here/recordings", tmp_path / "user/recordings")
     (tmp_path / "here/my.yaml").write_text("extends: toy_lstm\n")
-    subprocess.run(command("models", "export", "toy_lstm", tmp_path / "here/toy.zip"), check=True,
-                   cwd=ROOT, capture_output=True)  # fmt: skip
+    assert asc("models", "export", "toy_lstm", tmp_path / "here/toy.zip").returncode == 0
     return tmp_path / "here"
 
 
 REAL = [text for _, text in EXAMPLES if runs(text)]
+ALONE = [text for text in REAL if not re.search("[|>]", text)]  # nothing for a shell to connect
 
 
+@pytest.mark.parametrize("text", ALONE)
+def test_an_example_runs(text: str, world: Path, asc: Asc, monkeypatch: pytest.MonkeyPatch):
+    needs_onnx(text)
+    monkeypatch.setenv("HOME", str(world.parent / "user"))
+    monkeypatch.chdir(world)
+    words = [os.path.expanduser(word) for word in expanded(text)[1:]]
+    done = asc(*words, cwd=world)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.campaign
 @pytest.mark.parametrize("text", REAL)
-def test_every_example_that_can_run_here_does(text: str, world: Path):
-    if "export toy_lstm" in text and not text.endswith(".zip"):
-        pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+def test_every_example_runs_in_a_shell(text: str, world: Path):
+    needs_onnx(text)
     script = f'asc() {{ "{command()[0]}" -m asc_cli "$@"; }}\n{text}'
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(world.parent / "user")}
     done = subprocess.run(
@@ -108,5 +120,10 @@ def test_every_example_that_can_run_here_does(text: str, world: Path):
     assert done.returncode == 0, done.stderr
 
 
+def needs_onnx(text: str) -> None:
+    if "export toy_lstm" in text and not text.endswith(".zip"):
+        pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+
+
 def test_most_examples_run():
-    assert len(REAL) >= 15
+    assert len(REAL) >= 15 and len(ALONE) >= 12

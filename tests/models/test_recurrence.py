@@ -183,6 +183,7 @@ for attention in [(), ("temporal",), ("semantic",), ("temporal", "semantic")]:
 """
 
 
+@pytest.mark.campaign
 def test_kernels_just_compiled_and_from_the_cache_give_the_same_bits(tmp_path):
     """Or a run that was begun on a new machine would resume to other bits."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from asc_cli.models._recurrence.forward import PART, WHOLE, dot, product
-from asc_cli.models._recurrence.simd import NR, exp, sigmoid, tanh
+from asc_cli.models._recurrence.simd import NR, exp, kept, sigmoid, tanh
 
 CHUNK = 4  # frames whose weight gradient is one product
 
@@ -133,7 +133,7 @@ def _input_gradients(L, first, t0, frames, W, dz, zeros, out, dx):
                 dx[first + m, t0 + q, j] = row[j]
 
 
-@njit(**WHOLE)
+@kept(**WHOLE)
 def backward_block(
     dv, valid, first, L, packs, gate, xh, S, C, s, g, stat, v, dW, db, dcodebook, dgate, dx
 ):

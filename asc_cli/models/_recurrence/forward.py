@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from asc_cli.models._recurrence.simd import MR, NR, exp, sigmoid, tanh, tile
+from asc_cli.models._recurrence.simd import MR, NR, exp, kept, sigmoid, tanh, tile
 
 PART: dict[str, Any] = {
     # into its caller, always: a copy of its own would be compiled otherwise there, and whether that
@@ -34,7 +34,6 @@ PART: dict[str, Any] = {
     "fastmath": {"contract", "reassoc", "nsz"},  # fuse a b + c, sum in vector lanes; NaN stays NaN
 }
 WHOLE: dict[str, Any] = {
-    "cache": True,  # compiled once per machine
     "nogil": True,  # blocks run on threads side by side
     "error_model": "numpy",
     "fastmath": PART["fastmath"],
@@ -194,7 +193,7 @@ def _cell(L, gate, row, h_before, h, c_before, c, s, v, stat):
     return g
 
 
-@njit(**WHOLE)
+@kept(**WHOLE)  # compiled once per machine
 def forward_block(x, valid, first, L, packs, bias, gate, xh, S, C, s, g, stat, v, keep):
     """All frames of the clips first … first + rows; `keep` saves every frame for the backward."""
     rows, H, width, T = L.rows, L.Hp, L.Fp + L.Hp, x.shape[1]

@@ -16,6 +16,7 @@ error about 1e-7); in float64 they are the library's own, exact to the last bit 
 
 import hashlib
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,23 @@ def _cache_folder() -> str:
     return str(Path(platformdirs.user_cache_dir("asc", appauthor=False)) / f"kernels-{digest}")
 
 
-config.CACHE_DIR = config.CACHE_DIR or _cache_folder()  # type: ignore[attr-defined]  # numba's own
+def kept(**options: Any) -> Callable[[Callable], Any]:
+    """numba's njit, for kernels whose machine code is kept in `_cache_folder()`.
+
+    numba reads where to keep it as it decorates, and has one setting for all packages. So that is
+    put back at once: librosa's functions would be compiled again after every change here.
+    """
+
+    def decorate(function: Callable) -> Any:
+        settings: Any = config
+        before = settings.CACHE_DIR  # NUMBA_CACHE_DIR, or empty
+        settings.CACHE_DIR = before or _cache_folder()
+        try:
+            return njit(cache=True, **options)(function)
+        finally:
+            settings.CACHE_DIR = before
+
+    return decorate
 
 
 def _vector_bytes() -> int:
