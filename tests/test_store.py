@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from asc_cli import workflow
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.frontend import index, store
 from asc_cli.recipe import load as recipe
@@ -124,7 +124,7 @@ def test_another_rate_is_another_array(folder: Path):
 
 def test_newer_code_is_another_array(folder: Path, monkeypatch: pytest.MonkeyPatch):
     extract(folder)
-    monkeypatch.setattr(catalog, "version", lambda name: 99)
+    monkeypatch.setattr(plugins, "version", lambda name: 99)
     assert counts(extract(folder)) == (N, 0, 0)
 
 

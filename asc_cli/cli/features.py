@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Data, Jobs, Json, Set, Subset
 from asc_cli.core.errors import AscError
 
@@ -17,14 +17,14 @@ def command(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="A dataset's name, see `asc datasets list`.", autocompletion=_complete.datasets
+            help="A dataset's name, see `asc datasets list`.", autocompletion=_completion.datasets
         ),
     ] = None,
     data: Data = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="Take feature and dataset from this recipe.", autocompletion=_complete.recipes
+            help="Take feature and dataset from this recipe.", autocompletion=_completion.recipes
         ),
     ] = None,
     set: Set = None,
@@ -46,15 +46,15 @@ def command(
     Example: **asc features --dataset esc10 --data ~/ESC-10 --set features.n_mels=128**
     """
     from asc_cli import report, workflow
-    from asc_cli.cli import _progress as _screen
-    from asc_cli.core import plugins as catalog
+    from asc_cli.cli import _progress
+    from asc_cli.core import plugins
     from asc_cli.recipe import load as recipes
 
     if recipe is None and dataset is None and data is None:
         raise AscError("features: --dataset NAME, --data PATH or --recipe RECIPE was expected")
     if dataset is not None:
-        catalog.require("datasets", dataset)
-    if dataset is not None and catalog.constant("datasets", dataset, "STREAMED", False):
+        plugins.require("datasets", dataset)
+    if dataset is not None and plugins.constant("datasets", dataset, "STREAMED", False):
         raise AscError(f"features: the shards of {dataset} hold features already; train on them")
     overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
     if recipe is None:
@@ -63,7 +63,7 @@ def command(
         )
     else:
         chosen = recipes.load(recipe, [*overrides, *([f"dataset={dataset}"] if dataset else [])])
-    with _screen.counting("features") as progress:
+    with _progress.counting("features") as progress:
         done = workflow.extract(chosen, data=data, jobs=jobs, verify=verify, progress=progress)
     report.show(done.json(), report.extraction, as_json)
     if done.failed:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Json, Set
 
 
@@ -20,11 +20,11 @@ def list_(as_json: Json = False) -> None:
     Example: **asc recipes list**
     """
     from asc_cli import report, workflow
-    from asc_cli.core import plugins as catalog
+    from asc_cli.core import plugins
     from asc_cli.recipe import load as recipes
 
     rows = []
-    for name in catalog.recipe_names():
+    for name in plugins.recipe_names():
         recipe = recipes.load(name)
         ours = workflow.result(recipe) or {"error": None, "run": None}
         rows.append(
@@ -45,7 +45,7 @@ def list_(as_json: Json = False) -> None:
 
 def show(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe's name or file.", autocompletion=_complete.recipes)
+        str, typer.Argument(help="A recipe's name or file.", autocompletion=_completion.recipes)
     ],
     set: Set = None,
     as_json: Json = False,

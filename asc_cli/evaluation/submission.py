@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Listing, Recording
 from asc_cli.evaluation.predictions import COLUMNS, Predictions
@@ -147,7 +147,7 @@ def _column_faults(table: Table, scenes: tuple[str, ...]) -> list[str]:
     faults = [f"no column for {_some(missing)}"] if missing else []
     known = {*FILE, *GUESS, *IGNORED, "fold", "error", *scenes}
     if strange := [name for name in table.columns if name not in known]:
-        faults.append(f"column {catalog.unknown('scene', strange[0], scenes)}")
+        faults.append(f"column {plugins.unknown('scene', strange[0], scenes)}")
     return faults
 
 

@@ -27,10 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import atomic as files
+from asc_cli.audio import decode
+from asc_cli.core import atomic, plugins
 from asc_cli.core import paths as home
-from asc_cli.core import plugins as catalog
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.features import stream
 from asc_cli.frontend import pack as packs
@@ -59,7 +58,7 @@ class Feature:
             "name": self.name,
             "version": self.version,
             "parameters": self.parameters,
-            "audio": {"sample_rate": self.sample_rate, "decoding": audio.DECODING},
+            "audio": {"sample_rate": self.sample_rate, "decoding": decode.DECODING},
         }
 
     @functools.cached_property
@@ -113,14 +112,14 @@ class Stored:
 
 def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> Feature:
     """A feature with its defaults filled in from its `extract`."""
-    defaults = {p.name: p.default for p in catalog.parameters("features", name)}
-    version = catalog.version(name)
+    defaults = {p.name: p.default for p in plugins.parameters("features", name)}
+    version = plugins.version(name)
     return Feature(name, sample_rate, {**defaults, **given}, version, home.features())
 
 
 def probe(feature: Feature) -> None:
     """Raise AscError if these parameters give no frames, whatever the audio."""
-    module = catalog.load("features", feature.name)
+    module = plugins.load("features", feature.name)
     try:
         framing = module.framing(feature.sample_rate, **feature.parameters)
         silence = np.zeros(framing.frame_samples, np.float32)
@@ -176,11 +175,11 @@ def describe(feature: Feature, dataset: str, audio_root: Path) -> None:
     """Write down what the key stands for, and for which dataset it was computed."""
     whole = feature.folder / "feature.json"
     if not whole.exists():
-        files.write_json(whole, feature.description())
+        atomic.write_json(whole, feature.description())
     name = hashlib.sha256(os.fsencode(f"{dataset}\n{audio_root}")).hexdigest()[:16]
     used_by = feature.folder / "datasets" / f"{name}.json"
     if not used_by.exists():
-        files.write_json(used_by, {"dataset": dataset, "audio_root": str(audio_root)})
+        atomic.write_json(used_by, {"dataset": dataset, "audio_root": str(audio_root)})
 
 
 def pack(
@@ -222,10 +221,10 @@ def _ensure(
     try:
         digest, before = _digest(path)
     except OSError:
-        audio.inspect(path)  # says what stands in the way
+        decode.inspect(path)  # says what stands in the way
         raise
     if digest in short or (digest in stored and not (verify and _damaged(stored, digest))):
-        return Entry(*stamp(before), digest, audio.inspect(path).seconds), False
+        return Entry(*stamp(before), digest, decode.inspect(path).seconds), False
     frames, seconds = _compute(feature, path)
     entry = Entry(*stamp(before), digest, seconds)
     if not entry.describes(path):
@@ -233,15 +232,15 @@ def _ensure(
     if frames.nbytes < SHORT_BYTES:
         short[digest] = frames
     else:
-        with files.replacing(feature.object(digest)) as temporary:
+        with atomic.replacing(feature.object(digest)) as temporary:
             np.save(temporary, frames)
     return entry, True
 
 
 def _compute(feature: Feature, path: Path) -> tuple[np.ndarray, float]:  # (T, F), seconds
-    module = catalog.load("features", feature.name)
+    module = plugins.load("features", feature.name)
     try:
-        info, blocks = audio.decode(path, feature.sample_rate)
+        info, blocks = decode.decode(path, feature.sample_rate)
         parts = stream(module, blocks, feature.sample_rate, feature.parameters)
         return np.concatenate(list(parts)), info.seconds
     except FileFault:

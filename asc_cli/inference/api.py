@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
+from asc_cli.audio import decode
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.inference import engine as _windows
-from asc_cli.inference import ensemble as _model
+from asc_cli.inference import engine, ensemble
 from asc_cli.inference import predict as _predict
-from asc_cli.registry import models as registry
+from asc_cli.registry import models
 
 SAMPLES = "samples"  # what predictions of arrays have in place of a file's name
 
@@ -29,8 +28,8 @@ class Model:
     id: str
     labels: tuple[str, ...]
     sample_rate: int
-    _request: _windows.Request
-    _loaded: _model.Loaded
+    _request: engine.Request
+    _loaded: ensemble.Loaded
 
     def predict(
         self,
@@ -46,12 +45,12 @@ class Model:
         for anything else, and for less than one frame of audio.
         """
         whole = _checked(samples, sample_rate)
-        size = int(audio.BLOCK_SECONDS * sample_rate)
+        size = int(decode.BLOCK_SECONDS * sample_rate)
         blocks = (whole[start : start + size] for start in range(0, len(whole), size))
         request = _predict.timed(self._request, timeline_s, threshold)
-        heard = audio.converted(blocks, sample_rate, self._loaded.feature.sample_rate)
+        heard = decode.converted(blocks, sample_rate, self._loaded.feature.sample_rate)
         with parallel.one_thread():
-            [outcome] = _windows.score_streams(self._loaded, request, [(Path(SAMPLES), heard)])
+            [outcome] = engine.score_streams(self._loaded, request, [(Path(SAMPLES), heard)])
         if isinstance(outcome, FileFault):
             raise AscError(f"{SAMPLES}: {outcome.reason}")
         said = _predict.said(outcome)
@@ -64,9 +63,9 @@ def load_model(name: str | None = None, *, fold: int | None = None) -> Model:
     fold: that member alone; the average of all members' probabilities when None. Raises AscError
     with the nearest name if there is none.
     """
-    found = registry.find(name)
-    loaded = _model.load(found, fold)
-    request = _windows.Request(found, fold)
+    found = models.find(name)
+    loaded = ensemble.load(found, fold)
+    request = engine.Request(found, fold)
     return Model(loaded.id, loaded.labels, loaded.feature.sample_rate, request, loaded)
 
 

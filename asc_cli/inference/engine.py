@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import plugins as catalog
+from asc_cli.audio import decode
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.evaluation import scoring
 from asc_cli.features import stream
 from asc_cli.frontend import clips
-from asc_cli.inference import ensemble as _model
-from asc_cli.registry import models as registry
+from asc_cli.inference import ensemble
+from asc_cli.registry import models
 
 BATCH_CLIPS = 64
 AHEAD = 2  # batches made before they are asked for
@@ -35,7 +35,7 @@ _END = object()
 class Request:
     """What is wanted of each file; small enough to send to a worker."""
 
-    model: registry.Model
+    model: models.Model
     fold: int | None = None  # a member alone; None: the average of all
     timeline_s: float | None = None  # length of a stretch; None: the whole recording
     embeddings: bool = False
@@ -60,7 +60,7 @@ def score_files(request: Request, paths: Sequence[Path]) -> list[Scored | FileFa
 
 
 def score_streams(
-    model: _model.Loaded, request: Request, sources: Sequence[tuple[Path, Iterable[np.ndarray]]]
+    model: ensemble.Loaded, request: Request, sources: Sequence[tuple[Path, Iterable[np.ndarray]]]
 ) -> list[Scored | FileFault]:
     """The same for sources of samples at the model's rate, each in blocks.
 
@@ -72,9 +72,9 @@ def score_streams(
     with contextlib.closing(_ahead(_packed(_clips(model, tallies, streams)))) as batches:
         for batch, lengths, owners in batches:
             if request.embeddings:
-                logs, v = _model.log_probabilities_and_embeddings(model, batch, lengths)
+                logs, v = ensemble.log_probabilities_and_embeddings(model, batch, lengths)
             else:
-                logs, v = _model.log_probabilities(model, batch, lengths), None
+                logs, v = ensemble.log_probabilities(model, batch, lengths), None
             added = scoring.contributions(logs, model.aggregate)
             for owner in np.unique(owners):
                 mine = owners == owner
@@ -82,16 +82,16 @@ def score_streams(
     return [tally.fault or tally.conclude() for tally in tallies]
 
 
-_kept: dict[tuple[str, int | None], _model.Loaded] = {}
+_kept: dict[tuple[str, int | None], ensemble.Loaded] = {}
 
 
-def loaded(model: registry.Model, fold: int | None) -> _model.Loaded:
+def loaded(model: models.Model, fold: int | None) -> ensemble.Loaded:
     """The model in this process's memory: a worker loads it once."""
     key = (f"{model.folder} {model.card['created']}", fold)
     if key not in _kept:
         _kept.clear()
         with _no_garbage():
-            _kept[key] = _model.load(model, fold)
+            _kept[key] = ensemble.load(model, fold)
     return _kept[key]
 
 
@@ -139,8 +139,8 @@ def _ahead(items: Iterable[Any]) -> Generator[Any, None, None]:
         thread.join()
 
 
-def _decode(model: _model.Loaded, path: Path) -> Iterator[np.ndarray]:
-    return audio.blocks(path, model.feature.sample_rate)
+def _decode(model: ensemble.Loaded, path: Path) -> Iterator[np.ndarray]:
+    return decode.blocks(path, model.feature.sample_rate)
 
 
 @dataclass
@@ -148,7 +148,7 @@ class _Tally:
     """Sums over the clips of one file, stretch by stretch."""
 
     path: Path
-    model: _model.Loaded
+    model: ensemble.Loaded
     request: Request
     samples: int = 0
     clips: int = 0
@@ -181,7 +181,7 @@ class _Tally:
         if self.request.timeline_s is None:
             return np.zeros(len(numbers), np.int64)
         where, feature = self.model.clipping, self.model.feature
-        framing = catalog.load("features", feature.name).framing(
+        framing = plugins.load("features", feature.name).framing(
             feature.sample_rate, **feature.parameters
         )
         middles = numbers * where.step_frames + where.n_frames / 2
@@ -206,11 +206,11 @@ class _Tally:
 
 
 def _clips(
-    model: _model.Loaded, tallies: Sequence[_Tally], streams: Iterable[Iterable[np.ndarray]]
+    model: ensemble.Loaded, tallies: Sequence[_Tally], streams: Iterable[Iterable[np.ndarray]]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:  # (b, T, F), (b,), (b,)
     """Clips of the files one after another, their lengths and owners; faults go to the tallies."""
     feature = model.feature
-    module = catalog.load("features", feature.name)
+    module = plugins.load("features", feature.name)
     for owner, (tally, blocks) in enumerate(zip(tallies, streams, strict=True)):
         frames = stream(module, tally.counted(blocks), feature.sample_rate, feature.parameters)
         try:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import plugins as catalog
+from asc_cli.audio import decode
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import calibration
 from asc_cli.frontend import clips, store
-from asc_cli.registry import models as registry
+from asc_cli.registry import models
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Loaded:
     members: tuple[Member, ...]
 
 
-def load(model: registry.Model, fold: int | None = None) -> Loaded:
+def load(model: models.Model, fold: int | None = None) -> Loaded:
     """A model's networks with their weights. Raises AscError if a file of it is damaged."""
     require_scenes(model)
     card = model.card
@@ -51,7 +51,7 @@ def load(model: registry.Model, fold: int | None = None) -> Loaded:
         raise AscError(
             f"model {model.id} was trained on {described['name']} version {described['version']} "
             f"({described['audio']['decoding']}); this asc computes version {feature.version} "
-            f"({audio.DECODING}). Train it again, or use the asc that made it"
+            f"({decode.DECODING}). Train it again, or use the asc that made it"
         )
     labels = tuple(card["labels"])
     members = tuple(_member(settings["model"], model.member(k), len(labels)) for k in folds)
@@ -61,14 +61,14 @@ def load(model: registry.Model, fold: int | None = None) -> Loaded:
 
 def takes_shards(model: str | None) -> bool:
     """Whether a model, the default one when None, takes shards of videos, not recordings."""
-    return of_videos(registry.find(model))
+    return of_videos(models.find(model))
 
 
-def of_videos(model: registry.Model) -> bool:
+def of_videos(model: models.Model) -> bool:
     return bool(model.card["recipe"].get("stream"))
 
 
-def require_scenes(model: registry.Model) -> None:
+def require_scenes(model: models.Model) -> None:
     if of_videos(model):
         raise AscError(
             f"model {model.id} labels videos: it takes shards of their features, as in asc predict "
@@ -76,7 +76,7 @@ def require_scenes(model: registry.Model) -> None:
         )
 
 
-def require_fold(model: registry.Model, fold: int) -> int:
+def require_fold(model: models.Model, fold: int) -> int:
     if fold not in model.card["folds"]:
         raise AscError(f"model {model.id} has no fold {fold}; it has {model.card['folds']}")
     return fold
@@ -86,7 +86,7 @@ def clipping_of(settings: dict[str, Any], feature: store.Feature) -> clips.Clipp
     """How recordings are cut, from a recipe's `clips` section."""
     if settings.get("length_frames") is not None:
         return clips.clipping_in_frames(settings["length_frames"], settings["overlap"])
-    module = catalog.load("features", feature.name)
+    module = plugins.load("features", feature.name)
     framing = module.framing(feature.sample_rate, **feature.parameters)
     return clips.clipping(
         settings["length_s"],
@@ -97,19 +97,19 @@ def clipping_of(settings: dict[str, Any], feature: store.Feature) -> clips.Clipp
     )
 
 
-def clip_seconds(model: registry.Model) -> float:
+def clip_seconds(model: models.Model) -> float:
     """Length of the clips that a model hears; of frames' hops, up to a whole millisecond."""
     settings, described = model.card["recipe"]["clips"], model.card["feature"]
     if settings.get("length_frames") is None:
         return settings["length_s"]
     rate = described["audio"]["sample_rate"]
-    framing = catalog.load("features", described["name"]).framing(rate, **described["parameters"])
+    framing = plugins.load("features", described["name"]).framing(rate, **described["parameters"])
     return math.ceil(1000 * settings["length_frames"] * framing.hop_samples / rate) / 1000
 
 
 def build(settings: dict[str, Any], n_bands: int, n_scenes: int) -> Any:
     """A network with fresh weights, from a recipe's `model` section."""
-    module = catalog.load("models", settings["name"])
+    module = plugins.load("models", settings["name"])
     return module.build(n_bands, n_scenes, **{k: v for k, v in settings.items() if k != "name"})
 
 

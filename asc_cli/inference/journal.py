@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import paths as home
+from asc_cli.core import paths
 from asc_cli.core.errors import AscError
 
 KEPT_SECONDS = 30 * 24 * 3600.0
@@ -38,7 +38,7 @@ class Journal:
 
     def __init__(self, *key: Any):
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-        self.file = home.home() / "predictions" / f"{digest}.jsonl"
+        self.file = paths.home() / "predictions" / f"{digest}.jsonl"
 
     def read(self) -> dict[Path, tuple[list[int], dict[str, Any]]]:
         """path → (stamp, what was said). Journals that nobody came back for are dropped."""

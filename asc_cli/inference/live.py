@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import plugins as catalog
+from asc_cli.audio import decode
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.evaluation import scoring
 from asc_cli.features import stream
 from asc_cli.frontend import clips
-from asc_cli.inference import ensemble as _model
+from asc_cli.inference import ensemble
 from asc_cli.inference.predict import best
-from asc_cli.registry import models as registry
+from asc_cli.registry import models
 
 
 def listen(
@@ -34,9 +34,9 @@ def listen(
     The scene of the last `window_s` seconds; of all there is at first. time_s: how much was
     heard. Raises AscError if there is no such model.
     """
-    loaded = _model.load(registry.find(model), fold)
+    loaded = ensemble.load(models.find(model), fold)
     rate = loaded.feature.sample_rate
-    module = catalog.load("features", loaded.feature.name)
+    module = plugins.load("features", loaded.feature.name)
     hop = module.framing(rate, **loaded.feature.parameters).hop_samples
     clip_s, step_s = (
         frames * hop / rate for frames in (loaded.clipping.n_frames, loaded.clipping.step_frames)
@@ -46,7 +46,7 @@ def listen(
             f"listen: a window of {window_s} s every {every_s} s; at least {clip_s:.2f} s, the "
             "length of the model's clips, every more than 0 s was expected"
         )
-    heard = audio.converted(blocks, sample_rate, rate)
+    heard = decode.converted(blocks, sample_rate, rate)
     frames = _named(stream(module, heard, rate, loaded.feature.parameters))
     held: collections.deque[np.ndarray] = collections.deque(
         maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
@@ -55,7 +55,7 @@ def listen(
     for k, (batch, lengths) in enumerate(clips.streamed(frames, loaded.clipping, 1)):
         held.append(
             scoring.contributions(
-                _model.log_probabilities(loaded, batch, lengths), loaded.aggregate
+                ensemble.log_probabilities(loaded, batch, lengths), loaded.aggregate
             )[0]
         )
         time_s = k * step_s + clip_s

@@ -13,10 +13,10 @@ import numpy as np
 
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.inference import engine as _windows
+from asc_cli.inference import engine
 from asc_cli.inference.ensemble import clip_seconds, require_fold, require_scenes
 from asc_cli.inference.journal import Journal, stamp
-from asc_cli.registry import models as registry
+from asc_cli.registry import models
 
 CHUNK_FILES = 16  # files that share batches, and that a crash may cost each worker
 CHUNK_BYTES = 64 << 20
@@ -127,9 +127,9 @@ def predict(
     `error`. Memory does not grow with a recording's length. Raises AscError if there is no such
     model.
     """
-    chosen = registry.find(model)
+    chosen = models.find(model)
     require_scenes(chosen)
-    request = timed(_windows.Request(chosen, fold, None, embeddings), timeline_s, threshold)
+    request = timed(engine.Request(chosen, fold, None, embeddings), timeline_s, threshold)
     wanted = list(dict.fromkeys(Path(path) for path in paths))
     kept = Journal(_key(request), os.getcwd(), *map(str, wanted)) if journal else None
     labels = tuple(chosen.card["labels"])
@@ -144,9 +144,7 @@ def predict(
         kept.finish()
 
 
-def timed(
-    request: _windows.Request, timeline_s: float | None, threshold: float
-) -> _windows.Request:
+def timed(request: engine.Request, timeline_s: float | None, threshold: float) -> engine.Request:
     """The request with a timeline. Raises AscError for settings that cannot be."""
     if request.fold is not None:
         require_fold(request.model, request.fold)
@@ -161,7 +159,7 @@ def timed(
     return replace(request, timeline_s=timeline_s)
 
 
-def _key(request: _windows.Request) -> list[Any]:
+def _key(request: engine.Request) -> list[Any]:
     card = request.model.card
     return [request.model.id, card["created"], card["feature"], request.fold,
             request.timeline_s, request.embeddings]  # fmt: skip
@@ -174,7 +172,7 @@ def _answered(journal: Journal, paths: Sequence[Path]) -> dict[Path, dict[str, A
 
 
 def _heard(
-    request: _windows.Request, paths: Sequence[Path], jobs: int | None, journal: Journal | None
+    request: engine.Request, paths: Sequence[Path], jobs: int | None, journal: Journal | None
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     """What is said of each file, chunk by chunk, written into the journal first."""
     sizes = {path: (stamp(path) or [0])[0] for path in paths}
@@ -205,18 +203,18 @@ def _chunks(
 
 
 def _said_of(
-    request: _windows.Request, paths: Sequence[Path]
+    request: engine.Request, paths: Sequence[Path]
 ) -> list[tuple[Path, list[int] | None, dict[str, Any]]]:
     """In a worker: (path, its stamp before it was read, what is said of it) of each file."""
     stamps = [stamp(path) for path in paths]
-    outcomes = _windows.score_files(request, paths)
+    outcomes = engine.score_files(request, paths)
     return [
         (path, stamped, said(outcome))
         for path, stamped, outcome in zip(paths, stamps, outcomes, strict=True)
     ]
 
 
-def said(outcome: _windows.Scored | FileFault) -> dict[str, Any]:
+def said(outcome: engine.Scored | FileFault) -> dict[str, Any]:
     """A score as plain values that a journal can hold."""
     if isinstance(outcome, FileFault):
         return {"error": outcome.reason}
@@ -235,7 +233,7 @@ def said(outcome: _windows.Scored | FileFault) -> dict[str, Any]:
 def prediction(
     path: Path,
     said: dict[str, Any],
-    request: _windows.Request,
+    request: engine.Request,
     labels: tuple[str, ...],
     threshold: float,
 ) -> Prediction:

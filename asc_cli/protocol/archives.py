@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 
 MOST_TIMES = 200  # how much larger than the archive its contents may be; audio is under 20
@@ -117,7 +117,7 @@ def _require_modest(path: Path, members: list[Member]) -> None:
 
 def _write(path: Path, target: Path, member: Member) -> None:
     """Whole or not at all, and never more than was announced."""
-    with files.replacing(target) as temporary, member.open() as source:
+    with atomic.replacing(target) as temporary, member.open() as source:
         with temporary.open("wb") as out:
             left = member.size
             while left and (piece := source.read(min(left, PIECE))):

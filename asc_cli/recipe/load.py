@@ -18,9 +18,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
-from asc_cli.recipe import checks as recipe_checks
+from asc_cli.recipe import checks
 from asc_cli.recipe.schema import (
     Base,
     Clips,
@@ -98,14 +98,14 @@ def find(recipe: str | Path) -> Path:
     given = Path(recipe)
     if given.is_file():
         return given
-    shipped = catalog.recipes_folder() / f"{given.stem}.yaml"
+    shipped = plugins.recipes_folder() / f"{given.stem}.yaml"
     if shipped.is_file() and str(recipe) in (given.stem, f"recipes/{given.stem}.yaml"):
         return shipped
     if given.suffix in (".yaml", ".yml") or len(given.parts) > 1:
-        hint = catalog.nearest(given.stem, catalog.recipe_names())
+        hint = plugins.nearest(given.stem, plugins.recipe_names())
         meant = f"; the shipped recipe {hint} is spelt most like it" if hint else ""
         raise AscError(f"recipe {recipe}: there is no such file{meant}")
-    raise AscError(catalog.unknown("recipe", str(recipe), catalog.recipe_names()))
+    raise AscError(plugins.unknown("recipe", str(recipe), plugins.recipe_names()))
 
 
 def schema() -> dict[str, Any]:
@@ -128,9 +128,9 @@ def _whole() -> type[Base]:
     rate: Any = Field(None, ge=1000, description="Hz; none: the dataset's own rate.")
     features = [
         _section("features", name, sample_rate=(int | None, rate))
-        for name in catalog.names("features")
+        for name in plugins.names("features")
     ]
-    models = [_section("models", name) for name in catalog.names("models")]
+    models = [_section("models", name) for name in plugins.names("models")]
     return create_model(
         "Recipe",
         __base__=Base,
@@ -145,12 +145,12 @@ def _whole() -> type[Base]:
 def _section(room: str, name: str, **extra: Any) -> type[Section]:
     """A section whose keys are the keyword arguments of a feature or a model."""
     fields: dict[str, Any] = {"name": (Literal[name], ...), **extra}
-    for parameter in catalog.parameters(room, name):
+    for parameter in plugins.parameters(room, name):
         kind = eval(parameter.annotation, {"Sequence": Sequence, "Literal": Literal})
-        default = ... if parameter.default is catalog.REQUIRED else parameter.default
+        default = ... if parameter.default is plugins.REQUIRED else parameter.default
         fields[parameter.name] = (kind, default)
     return create_model(
-        f"{room}_{name}", __base__=Section, __doc__=catalog.summary(room, name), **fields
+        f"{room}_{name}", __base__=Section, __doc__=plugins.summary(room, name), **fields
     )
 
 
@@ -181,15 +181,15 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
         whole = _whole().model_validate(tree.values)
     except ValidationError as refused:
         faults = faults + [_fault(error, tree) for error in refused.errors()]
-        faults += recipe_checks.features_missing(tree)
+        faults += checks.features_missing(tree)
     else:
-        if whole.dataset not in catalog.names("datasets"):
-            what = catalog.unknown("dataset", whole.dataset, catalog.names("datasets"))
+        if whole.dataset not in plugins.names("datasets"):
+            what = plugins.unknown("dataset", whole.dataset, plugins.names("datasets"))
             faults = [*faults, Fault(tree.place("dataset"), what)]
         else:
-            faults = [*faults, *recipe_checks.streaming(whole, tree)]
-        faults = [*faults, *recipe_checks.unknown_sources(whole, tree)]
-        faults = [*faults, *recipe_checks.selection(whole, tree)]
+            faults = [*faults, *checks.streaming(whole, tree)]
+        faults = [*faults, *checks.unknown_sources(whole, tree)]
+        faults = [*faults, *checks.selection(whole, tree)]
     if faults:
         lines = "\n".join(f"  {fault.place}: {fault.what}" for fault in faults)
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
@@ -215,12 +215,12 @@ def _fault(error: Any, tree: Tree) -> Fault:
         ]:
             return Fault(place, f"unknown key {dotted!r}; did you mean {elsewhere[0]}.{key}?")
         within = f"key in {'.'.join(location[:-1])}" if location[:-1] else "key"
-        return Fault(place, catalog.unknown(within, key, _known_keys(tree, location[:-1])))
+        return Fault(place, plugins.unknown(within, key, _known_keys(tree, location[:-1])))
     if error["type"] == "missing":
         return Fault(tree.place(*location[:-1]), f"{dotted} is missing")
     if error["type"] == "union_tag_invalid":
-        known = catalog.names(ROOMS[location[0]])
-        what = catalog.unknown(location[0], _name_of(tree, location[0]), known)
+        known = plugins.names(ROOMS[location[0]])
+        what = plugins.unknown(location[0], _name_of(tree, location[0]), known)
         return Fault(tree.place(location[0], "name"), what)
     if error["type"] == "union_tag_not_found":
         return Fault(place, f"{dotted}.name is missing")
@@ -235,7 +235,7 @@ def _name_of(tree: Tree, section: str) -> str:
 
 def _sections_with(key: str, tree: Tree) -> list[str]:
     """The sections that take a key of this name: one that was written a level too high."""
-    named = [s for s in ("features", "model") if _name_of(tree, s) in catalog.names(ROOMS[s])]
+    named = [s for s in ("features", "model") if _name_of(tree, s) in plugins.names(ROOMS[s])]
     sections = ["training", "clips", "validation", "evaluation", *named]
     return [section for section in sections if key in _known_keys(tree, [section])]
 
@@ -246,7 +246,7 @@ def _known_keys(tree: Tree, section: list[str]) -> list[str]:
         return [*_whole().model_fields, "extends"]
     if section[0] in ("features", "model"):
         room = ROOMS[section[0]]
-        taken = [p.name for p in catalog.parameters(room, _name_of(tree, section[0]))]
+        taken = [p.name for p in plugins.parameters(room, _name_of(tree, section[0]))]
         return ["name", *(["sample_rate"] if room == "features" else []), *taken]
     field = Base.model_fields[section[0]].annotation
     sections = (Clips, Training, Validation, Evaluation, Paper, Source, Stream)

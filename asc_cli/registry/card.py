@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.datasets import Dataset
 from asc_cli.recipe.load import Recipe
 
@@ -17,8 +17,8 @@ PACKAGES = ("asc-cli", "torch", "numpy", "scipy", "librosa", "scikit-learn", "so
 
 def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: str) -> None:
     """recipe.yaml and environment.json."""
-    files.write_text(run / "recipe.yaml", recipe.yaml())
-    files.write_json(
+    atomic.write_text(run / "recipe.yaml", recipe.yaml())
+    atomic.write_json(
         run / "environment.json",
         {
             "packages": packages(),

@@ -24,11 +24,9 @@ from typing import Any
 
 import yaml
 
-from asc_cli.core import atomic as files
-from asc_cli.core import paths as home
-from asc_cli.core import plugins as catalog
+from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.errors import AscError
-from asc_cli.registry import readme as model_readme
+from asc_cli.registry import readme
 
 FORMAT = 1
 REQUIRED = ("format", "name", "version", "created", "labels", "feature", "recipe", "folds")
@@ -70,14 +68,14 @@ def register(
 
     heard: hashes of all recordings that some member was trained or tested on.
     """
-    under = home.models() / name
+    under = paths.models() / name
     under.mkdir(parents=True, exist_ok=True)
     building = under / f".tmp-{os.getpid()}-{os.urandom(4).hex()}"
     building.mkdir()
     try:
         for fold, path in members.items():
             shutil.copyfile(path, building / member_file(fold))
-        files.write_text(building / HEARD, "".join(f"{digest}\n" for digest in sorted(heard)))
+        atomic.write_text(building / HEARD, "".join(f"{digest}\n" for digest in sorted(heard)))
         return _move_in(building, name, {**card, "folds": sorted(members)})
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -86,7 +84,7 @@ def register(
 def models() -> list[Model]:
     """Every registered model whose card can be read, oldest first; `damaged` has the others."""
     found = []
-    for path in home.models().glob(CARDS):
+    for path in paths.models().glob(CARDS):
         with contextlib.suppress(AscError):
             found.append(_read(path.parent))
     return sorted(found, key=lambda m: (m.card["created"], m.card["name"], m.card["version"]))
@@ -95,7 +93,7 @@ def models() -> list[Model]:
 def damaged() -> list[str]:
     """What is wrong with each registered model's card that cannot be read."""
     faults = []
-    for path in sorted(home.models().glob(CARDS)):
+    for path in sorted(paths.models().glob(CARDS)):
         try:
             _read(path.parent)
         except AscError as fault:
@@ -113,18 +111,18 @@ def find(reference: str | None = None) -> Model:
         raise AscError(faults[0])
     if not known:
         raise AscError(
-            f"no models in {home.models()}; train one (asc train toy_lstm), "
+            f"no models in {paths.models()}; train one (asc train toy_lstm), "
             "import one (asc models import FILE), or try asc demo"
         )
     if reference is None:
         return _default(known)
     name, _, version = reference.partition("@")
     named = [model for model in known if model.card["name"] == name]
-    if version and (home.models() / name / version / "card.yaml").is_file():
-        _read(home.models() / name / version)  # raises where its card is damaged
+    if version and (paths.models() / name / version / "card.yaml").is_file():
+        _read(paths.models() / name / version)  # raises where its card is damaged
     if not named:
         raise AscError(
-            catalog.unknown("model", name, sorted({model.card["name"] for model in known}))
+            plugins.unknown("model", name, sorted({model.card["name"] for model in known}))
         )
     named.sort(key=lambda model: model.card["version"])
     if not version:
@@ -139,7 +137,7 @@ def find(reference: str | None = None) -> Model:
 def use(reference: str) -> Model:
     """Make a model the default."""
     model = find(reference)
-    files.write_json(_default_file(), {"model": model.id})
+    atomic.write_json(_default_file(), {"model": model.id})
     return model
 
 
@@ -150,7 +148,7 @@ def remove(reference: str) -> Model:
     if _chosen() == model.id:
         _default_file().unlink()
     under = model.folder.parent
-    files.write_text(_newest_file(under), str(_newest(under)))
+    atomic.write_text(_newest_file(under), str(_newest(under)))
     doomed = model.folder.with_name(f".tmp-removed-{os.urandom(4).hex()}")
     model.folder.rename(doomed)  # gone for readers at once, whole or not at all
     shutil.rmtree(doomed)
@@ -160,7 +158,7 @@ def remove(reference: str) -> Model:
 def export(reference: str | None, path: Path) -> Model:
     """Write a model as one zip file, for `import_file` elsewhere."""
     model = find(reference)
-    with files.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for file in sorted(model.folder.iterdir()):
             archive.write(file, file.name)
     return model
@@ -168,7 +166,7 @@ def export(reference: str | None, path: Path) -> Model:
 
 def import_file(path: Path) -> Model:
     """Register a model from a zip that `export` wrote. Raises AscError for anything else."""
-    building = home.models() / f".tmp-import-{os.urandom(4).hex()}"
+    building = paths.models() / f".tmp-import-{os.urandom(4).hex()}"
     building.mkdir(parents=True)
     try:
         _unpack(path, building)
@@ -185,15 +183,15 @@ def _move_in(building: Path, name: str, card: dict[str, Any]) -> Model:
     """Give a finished folder the next version and put it in its place in one step."""
     if not NAME.fullmatch(name):
         raise AscError(f"model name {name!r}: letters, digits, '.', '_', '+' and '-' were expected")
-    under = home.models() / name
+    under = paths.models() / name
     under.mkdir(parents=True, exist_ok=True)
     while True:
         version = 1 + _newest(under)
         whole = {**card, "format": FORMAT, "name": name, "version": version}
-        files.write_text(
+        atomic.write_text(
             building / "card.yaml", yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
         )
-        files.write_text(building / "README.md", model_readme.text(whole))
+        atomic.write_text(building / "README.md", readme.text(whole))
         try:
             os.rename(building, under / str(version))  # fails if another process took the number
         except OSError:
@@ -244,7 +242,7 @@ def _chosen() -> str | None:
     if not path.exists():
         return None
     try:
-        return str(files.read_json(path)["model"])
+        return str(atomic.read_json(path)["model"])
     except (ValueError, KeyError, TypeError) as fault:
         raise AscError(
             f"{path}: not the choice that asc models use writes ({fault}); delete it, or choose "
@@ -253,7 +251,7 @@ def _chosen() -> str | None:
 
 
 def _default_file() -> Path:
-    return home.models() / "default.json"
+    return paths.models() / "default.json"
 
 
 def _unpack(path: Path, building: Path) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic as files
-from asc_cli.core import paths as home
-from asc_cli.core import plugins as catalog
+from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.load import Recipe
@@ -17,10 +15,10 @@ WORDS = ("description", "paper", "source")  # keys that change nothing of what i
 
 def result(recipe: Recipe) -> dict[str, Any] | None:
     """{error, run} of the newest finished run of exactly this recipe on all folds, or None."""
-    expected = len(catalog.load("datasets", recipe.dataset).DATASET.fold_sizes)  # 0: not known
+    expected = len(plugins.load("datasets", recipe.dataset).DATASET.fold_sizes)  # 0: not known
     found = []
-    for path in home.runs().glob(f"{recipe.name}-*/metrics.json"):
-        metrics = files.read_json(path)
+    for path in paths.runs().glob(f"{recipe.name}-*/metrics.json"):
+        metrics = atomic.read_json(path)
         whole = len(metrics["folds"]) == expected if expected else True
         if whole and _computes(path.parent / "recipe.yaml") == _without_words(recipe):
             found.append((path.stat().st_mtime, metrics["error"], path.parent.name))

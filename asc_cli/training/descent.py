@@ -27,10 +27,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.models import Clips, Estimator, OwnedClips
-from asc_cli.training import optim as fitting
+from asc_cli.training import optim
 from asc_cli.training.optim import seed
 
 REPORT_SECONDS = 0.5
@@ -134,11 +134,11 @@ def descend(
         judged = validate(model) if validate else None
         history.append(Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3), judged))
         if settings.choose_epoch == "validation" and best(history).epoch == epoch:
-            fitting.keep(folder, model)
+            optim.keep(folder, model)
         checkpoint(folder, model, optimiser, history)
     write_history(folder / "history.csv", history)
     if settings.choose_epoch == "validation":
-        fitting.recall(folder, model)
+        optim.recall(folder, model)
     return history
 
 
@@ -149,7 +149,7 @@ def best(history: list[Epoch]) -> Epoch:
 
 
 def optimiser_for(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    return fitting.optimiser(model, settings.optimiser, settings.learning_rate, settings.l2)
+    return optim.optimiser(model, settings.optimiser, settings.learning_rate, settings.l2)
 
 
 def logits(model: nn.Module, clips: Clips, which: np.ndarray, device: str) -> Tensor:
@@ -237,13 +237,13 @@ def checkpoint(
 ) -> None:
     """Weights, moments of the optimiser and history in one file, so that they cannot disagree."""
     rows = json.dumps([vars(epoch) for epoch in history])
-    fitting.save_state(folder, model, optimiser, {"history": rows})
+    optim.save_state(folder, model, optimiser, {"history": rows})
     write_history(folder / "history.csv", history)
 
 
 def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[Epoch]:
     """Load the folder's checkpoint into model and optimiser; [] when there is none."""
-    said = fitting.load_state(folder, model, optimiser)
+    said = optim.load_state(folder, model, optimiser)
     return [Epoch(**row) for row in json.loads(said["history"])] if said else []
 
 
@@ -254,4 +254,4 @@ def write_history(path: Path, history: list[Epoch]) -> None:
         accuracy = "" if e.test_accuracy is None else f"{e.test_accuracy:.6f}"
         judged = "" if e.validation_loss is None else f"{e.validation_loss:.6f}"
         rows.append(f"{e.epoch},{e.train_loss:.6f},{accuracy},{e.seconds},{judged}")
-    files.write_text(path, "\n".join(rows) + "\n")
+    atomic.write_text(path, "\n".join(rows) + "\n")

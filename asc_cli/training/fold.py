@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Recording
 from asc_cli.evaluation import calibration, metrics, predictions, scoring
@@ -18,8 +18,8 @@ from asc_cli.frontend import clips, store
 from asc_cli.frontend.fill import Extraction
 from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
-from asc_cli.inference import ensemble as _model
-from asc_cli.protocol import holdout as validation
+from asc_cli.inference import ensemble
+from asc_cli.protocol import holdout
 from asc_cli.recipe.load import Recipe
 
 INFERENCE_CLIPS = 256  # clips in a batch when nothing is learned
@@ -87,11 +87,11 @@ def fit(task: Task) -> int:
     """
     import torch
 
-    from asc_cli.training import descent as training
+    from asc_cli.training import descent
 
     torch.set_num_threads(1)
     task.folder.mkdir(parents=True, exist_ok=True)
-    settings = training.Settings(
+    settings = descent.Settings(
         **task.recipe.training.model_dump(), fold=task.fold, device=task.device
     )
     pack = load_pack(task.pack)
@@ -99,12 +99,12 @@ def fit(task: Task) -> int:
     standardise = _standardisation(task, pack, fitted)
     train, test = (_part(task, pack, part, standardise) for part in (fitted, task.test))
     judge = _part(task, pack, held, standardise) if held else None
-    torch.manual_seed(training.seed(settings.seed, task.fold, 0))
+    torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
     model = build(task.recipe, train.clips.frames.shape[1], len(task.labels))
-    training.fit(
+    descent.fit(
         model, train.clips, train.labels[train.clips.owners], settings, task.folder,
         curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
-        report=lambda p: files.write_json(task.folder / "progress.json", vars(p)),
+        report=lambda p: atomic.write_json(task.folder / "progress.json", vars(p)),
         validate=(lambda _: judge.loss(model, task)) if judge else None,
     )  # fmt: skip
     temperature = judge.temperature(model, task) if judge else 1.0
@@ -139,9 +139,9 @@ class Part:
         )
 
     def _clip_logs(self, model: Any, task: Task) -> np.ndarray:  # -> (B, C)
-        from asc_cli.training import descent as training
+        from asc_cli.training import descent
 
-        return training.log_probabilities(model, self.clips, INFERENCE_CLIPS, task.device)
+        return descent.log_probabilities(model, self.clips, INFERENCE_CLIPS, task.device)
 
     def _aggregate(self, logs: np.ndarray, task: Task) -> np.ndarray:  # (B, C) -> (n, C)
         how = task.recipe.evaluation.aggregate
@@ -154,8 +154,8 @@ def _held_out(task: Task) -> tuple[Recordings, Recordings]:
     if asked is None:
         return task.train, ()
     seed = (task.recipe.training.seed, task.fold)
-    fitted, held = validation.cut([r for r, _ in task.train], asked.fraction, asked.by, seed)
-    files.write_json(
+    fitted, held = holdout.cut([r for r, _ in task.train], asked.fraction, asked.by, seed)
+    atomic.write_json(
         task.folder / "validation.json", {"files": [task.train[i][0].file for i in held]}
     )
     return tuple(task.train[i] for i in fitted), tuple(task.train[i] for i in held)
@@ -181,11 +181,11 @@ def _part(
 
 def build(recipe: Recipe, n_bands: int, n_scenes: int) -> Any:
     """The recipe's model, with fresh weights."""
-    return _model.build(recipe.model, n_bands, n_scenes)
+    return ensemble.build(recipe.model, n_bands, n_scenes)
 
 
 def clipping_of(recipe: Recipe, feature: store.Feature) -> clips.Clipping:
-    return _model.clipping_of(recipe.clips.model_dump(), feature)
+    return ensemble.clipping_of(recipe.clips.model_dump(), feature)
 
 
 def label_indices(
@@ -219,5 +219,5 @@ def save_member(
     tensors["standardisation.mean"] = torch.from_numpy(standardise.mean)
     tensors["standardisation.deviation"] = torch.from_numpy(standardise.deviation)
     tensors["calibration.temperature"] = torch.tensor([temperature], dtype=torch.float64)
-    with files.replacing(path) as temporary:
+    with atomic.replacing(path) as temporary:
         save_file(tensors, temporary)

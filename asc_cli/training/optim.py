@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 
 OPTIMISERS = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
 
@@ -44,7 +44,7 @@ def save_state(
     tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
-    with files.replacing(folder / "checkpoint.safetensors") as temporary:
+    with atomic.replacing(folder / "checkpoint.safetensors") as temporary:
         save_file(tensors, temporary, metadata=said)
 
 
@@ -73,7 +73,7 @@ def keep(folder: Path, model: nn.Module) -> None:
     """Put the weights by as the best so far, ahead of the checkpoint: a killed epoch is run again
     to the same bits, so the two agree."""
     tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
-    with files.replacing(folder / "best.safetensors") as temporary:
+    with atomic.replacing(folder / "best.safetensors") as temporary:
         save_file(tensors, temporary)
 
 

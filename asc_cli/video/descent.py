@@ -26,10 +26,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.models._mixture_of_experts import multi_label_loss
-from asc_cli.training import optim as fitting
+from asc_cli.training import optim
 
 REPORT_SECONDS = 0.5
 FIGURES = ("gap", "hit_at_1", "perr", "videos", "positives")  # of the validation part
@@ -112,7 +112,7 @@ def descend(
     appends to it. Raises AscError when the loss is no longer a number, or there is no video.
     """
     model.to(settings.device)
-    optimiser = fitting.optimiser(model, settings.optimiser, settings.learning_rate, settings.l2)
+    optimiser = optim.optimiser(model, settings.optimiser, settings.learning_rate, settings.l2)
     state = restore(folder, model, optimiser)
     faults[:] = state.faults
     state.faults = faults
@@ -132,11 +132,11 @@ def descend(
         state.history.append(row)
         state.position, state.total, state.in_epoch, state.seconds = None, 0.0, 0, 0.0
         if best(state.history) is row:
-            fitting.keep(folder, model)
+            optim.keep(folder, model)
         checkpoint(folder, model, optimiser, state)
         epoch_done(row)
     if settings.choose_epoch == "validation":
-        fitting.recall(folder, model)
+        optim.recall(folder, model)
     return state
 
 
@@ -207,7 +207,7 @@ def _step(
 ) -> float:
     for group in optimiser.param_groups:
         group["lr"] = rate(settings, state.examples)
-    torch.manual_seed(fitting.seed(settings.seed, state.epoch, state.examples))
+    torch.manual_seed(optim.seed(settings.seed, state.epoch, state.examples))
     targets = torch.from_numpy(batch.targets(n_labels)).to(settings.device)
     said = probabilities(model, batch, settings.precision, settings.device)
     loss = multi_label_loss(said, targets)
@@ -249,12 +249,12 @@ class _Teller:
 def checkpoint(
     folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, state: State
 ) -> None:
-    fitting.save_state(folder, model, optimiser, {"state": json.dumps(asdict(state))})
+    optim.save_state(folder, model, optimiser, {"state": json.dumps(asdict(state))})
     rows = [",".join(COLUMNS)]
     rows += [",".join(str(row[name]) for name in COLUMNS) for row in state.history]
-    files.write_text(folder / "history.csv", "\n".join(rows) + "\n")
+    atomic.write_text(folder / "history.csv", "\n".join(rows) + "\n")
 
 
 def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> State:
-    said = fitting.load_state(folder, model, optimiser)
+    said = optim.load_state(folder, model, optimiser)
     return State(**json.loads(said["state"])) if said else State()

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 
 if TYPE_CHECKING:
     from asc_cli.frontend.fill import Extraction, extract
@@ -78,6 +78,6 @@ __all__ = [
     "train",
 ]
 
-__getattr__ = catalog.lazy(
+__getattr__ = plugins.lazy(
     __name__, {n: f"asc_cli.{module}" for module, names in MODULES.items() for n in names}
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
 from asc_cli.recipe import load as recipe
@@ -30,7 +30,7 @@ def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
         raise AscError(f"compare: the runs have different headline metrics ({kinds})")
     _same_recordings(folders)
     first = predictions.read(folders[0] / "predictions.csv")
-    trained = files.read_json(folders[0] / "metrics.json")["trained_recordings"]
+    trained = atomic.read_json(folders[0] / "metrics.json")["trained_recordings"]
     for folder, row in zip(folders[1:], rows[1:], strict=True):
         other = predictions.read(folder / "predictions.csv")
         row["against_first"] = comparison.compare(
@@ -41,7 +41,7 @@ def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
 
 def _same_recordings(folders: Sequence[Path]) -> None:
     """Raise AscError unless all runs saw the same audio, labels and splits."""
-    first, *others = (files.read_json(folder / "environment.json") for folder in folders)
+    first, *others = (atomic.read_json(folder / "environment.json") for folder in folders)
     for folder, other in zip(folders[1:], others, strict=True):
         if other["dataset_fingerprint"] != first["dataset_fingerprint"]:
             raise AscError(

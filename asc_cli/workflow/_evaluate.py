@@ -8,18 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import atomic as files
-from asc_cli.core import paths as home
-from asc_cli.core import plugins as catalog
+from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions, scoring, submission
 from asc_cli.frontend import store
-from asc_cli.inference import ensemble as _model
+from asc_cli.inference import ensemble
 from asc_cli.inference.dataset import hear
-from asc_cli.protocol import audit as protocol
+from asc_cli.protocol import audit
 from asc_cli.protocol.source import Source, open_source, without
-from asc_cli.registry import models as registry
-from asc_cli.video import predict as _videos
+from asc_cli.registry import models
+from asc_cli.video import predict
 
 
 def evaluate(
@@ -51,16 +49,16 @@ def evaluate(
                 f"evaluate: of {dataset}, a stream of shards, a model's validation part is scored; "
                 "it has no folds and no subsets, and takes no file of predictions"
             )
-        return _videos.evaluate(str(what), dataset, data, jobs, progress)
+        return predict.evaluate(str(what), dataset, data, jobs, progress)
     _require_there(what)
     source = open_source(dataset or "table", data, subset)
-    protocol.require_sound(source.dataset, source.listing)
+    audit.require_sound(source.dataset, source.listing)
     said, about = (
         of_file(Path(what), source, folds)
         if Path(what).is_file()
         else of_model(str(what), source, folds, jobs, progress)
     )
-    seen = protocol.seen_devices(source.listing) if about.pop("by_protocol", True) else None
+    seen = audit.seen_devices(source.listing) if about.pop("by_protocol", True) else None
     metrics = scoring.score(said, source.dataset.headline, seen)
     metrics["remarks"] += about.pop("remarks", [])
     return {**about, "dataset": source.dataset.name, "scene_names": list(said.scenes), **metrics}
@@ -101,7 +99,7 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any
 def _recorded(folder: Path) -> dict[str, Any]:
     """What a finished run wrote; one of scenes has its predictions too."""
     path = folder / "metrics.json"
-    recorded = files.read_json(path) if path.exists() else {}
+    recorded = atomic.read_json(path) if path.exists() else {}
     if not recorded or not ("epochs" in recorded or (folder / "predictions.csv").exists()):
         raise AscError(
             f"run {folder.name}: not finished; the same asc train command goes on with it"
@@ -111,8 +109,8 @@ def _recorded(folder: Path) -> dict[str, Any]:
 
 def streamed(dataset: str) -> bool:
     """Whether a dataset is a stream of shards."""
-    catalog.require("datasets", dataset)
-    return bool(catalog.constant("datasets", dataset, "STREAMED", False))
+    plugins.require("datasets", dataset)
+    return bool(plugins.constant("datasets", dataset, "STREAMED", False))
 
 
 def of_file(
@@ -135,8 +133,8 @@ def of_model(
     On the dataset it was trained on, fold k's recordings are given to fold k's member alone. On
     another, all members answer, and their probabilities are averaged as in asc predict.
     """
-    model = registry.find(reference)
-    _model.require_scenes(model)
+    model = models.find(reference)
+    ensemble.require_scenes(model)
     labels = tuple(model.card["labels"])
     if strange := [label for label in source.listing.labels if label not in labels]:
         raise AscError(
@@ -180,28 +178,28 @@ def find_run(run: str | Path) -> Path:
         raise AscError(
             f"{run}: predictions need the protocol that they are of: --dataset NAME or --data PATH"
         )
-    known = [p.parent for p in home.runs().glob("*/recipe.yaml")]
+    known = [p.parent for p in paths.runs().glob("*/recipe.yaml")]
     named = [p for p in known if p.name == str(run) or p.name.rpartition("-")[0] == str(run)]
     if named:
         return max(named, key=lambda p: (p / "recipe.yaml").stat().st_mtime)
     _require_there(run)
-    if any(str(run).partition("@")[0] == model.card["name"] for model in registry.models()):
-        return _run_of(registry.find(str(run)))
+    if any(str(run).partition("@")[0] == model.card["name"] for model in models.models()):
+        return _run_of(models.find(str(run)))
     if not known:
-        raise AscError(f"run {run}: no runs in {home.runs()}; train one with asc train RECIPE")
+        raise AscError(f"run {run}: no runs in {paths.runs()}; train one with asc train RECIPE")
     recipes = {p.name.rpartition("-")[0] for p in known}
     raise AscError(
-        catalog.unknown("run", str(run), [*sorted(recipes), *sorted(p.name for p in known)])
+        plugins.unknown("run", str(run), [*sorted(recipes), *sorted(p.name for p in known)])
     )
 
 
-def _run_of(model: registry.Model) -> Path:
+def _run_of(model: models.Model) -> Path:
     """The run that made a model. Raises AscError if it is gone, or was made elsewhere."""
     name = model.card.get("run") or ""
-    if name and (home.runs() / name / "recipe.yaml").is_file():
-        return home.runs() / name
+    if name and (paths.runs() / name / "recipe.yaml").is_file():
+        return paths.runs() / name
     raise AscError(
-        f"{model.id} is a model, not a run, and its run {name} is not in {home.runs()}; say what "
+        f"{model.id} is a model, not a run, and its run {name} is not in {paths.runs()}; say what "
         f"to test it on: asc evaluate {model.id} --dataset NAME"
     )
 
@@ -214,10 +212,10 @@ def _require_there(what: str | Path) -> None:
 
 
 def _lists(source: Source) -> str:
-    return protocol.fingerprint(source.listing, {})
+    return audit.fingerprint(source.listing, {})
 
 
-def _as_trained(model: registry.Model, source: Source) -> Source:
+def _as_trained(model: models.Model, source: Source) -> Source:
     """The model's own dataset as its recipe takes it: the subset, less the excluded files."""
     settings = model.card["recipe"]
     if settings["subset"] is not None:
@@ -226,7 +224,7 @@ def _as_trained(model: registry.Model, source: Source) -> Source:
     return without(source, tuple(file for file in settings["exclude"] if file in files))
 
 
-def _strangers(model: registry.Model, source: Source, folds: Sequence[int] | None) -> list[str]:
+def _strangers(model: models.Model, source: Source, folds: Sequence[int] | None) -> list[str]:
     """What to say of a model on lists that it was not trained on.
 
     Raises AscError when its members have heard what they would be tested on, or may have.

@@ -13,9 +13,8 @@ from urllib.parse import quote
 import numpy as np
 import yaml
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import atomic as files
-from asc_cli.core import plugins as catalog
+from asc_cli.audio import decode
+from asc_cli.core import atomic, plugins
 from asc_cli.core.errors import FileFault
 from asc_cli.datasets import Dataset
 from asc_cli.evaluation import predictions
@@ -78,8 +77,8 @@ def gather(folder: Path, page_folder: Path) -> dict[str, Any]:
     """All that the page of one run shows."""
     metrics = of_run(folder)
     settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
-    environment = files.read_json(folder / "environment.json")
-    dataset = catalog.load("datasets", settings["dataset"]).DATASET
+    environment = atomic.read_json(folder / "environment.json")
+    dataset = plugins.load("datasets", settings["dataset"]).DATASET
     audio_root = environment.get("audio_root")
     folds = [fold["fold"] for fold in metrics["folds"]]
     return {
@@ -104,7 +103,7 @@ def _facts(
     subset = f", subset {settings['subset']} %" if settings.get("subset") else ""
     facts = {
         "run": folder.name,
-        "model": files.read_json(folder / "metrics.json")["model"],
+        "model": atomic.read_json(folder / "metrics.json")["model"],
         "dataset": f"{dataset.title}{subset}",
         "official metric": dataset.metric,
         "dataset fingerprint": environment["dataset_fingerprint"],
@@ -177,7 +176,7 @@ def _sound(path: Path | None, run: Path, page_folder: Path) -> dict[str, str]:
     if path is None:
         return {"link": "", "picture": "", "reason": "where the audio lies was not recorded"}
     try:
-        blocks = itertools.islice(audio.blocks(path, PICTURE_RATE), PICTURE_BLOCKS)
+        blocks = itertools.islice(decode.blocks(path, PICTURE_RATE), PICTURE_BLOCKS)
         samples = np.concatenate(list(blocks))[: PICTURE_RATE * PICTURE_SECONDS]
         if len(samples) < log_mel.framing(PICTURE_RATE).frame_samples:
             raise FileFault(path, "is shorter than one frame")
@@ -206,7 +205,7 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
                 "signature": folder.name.rpartition("-")[2],
                 "dataset": settings["dataset"],
                 "metrics": of_run(folder),
-                "fingerprint": files.read_json(folder / "environment.json")["dataset_fingerprint"],
+                "fingerprint": atomic.read_json(folder / "environment.json")["dataset_fingerprint"],
                 "flat": _flat(settings),
                 "report": _link(theirs.absolute(), folder, page_folder) if theirs.exists() else "",
             }

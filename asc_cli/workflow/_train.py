@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic as files
-from asc_cli.core import parallel
-from asc_cli.core import paths as home
+from asc_cli.core import atomic, parallel, paths
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions, scoring
 from asc_cli.frontend import store
 from asc_cli.frontend.fill import Extraction, fill
-from asc_cli.protocol import audit as protocol
+from asc_cli.protocol import audit
 from asc_cli.protocol.source import open_source, without
 from asc_cli.recipe.load import Recipe, resolved
 from asc_cli.registry import card as _run
-from asc_cli.registry import models as registry
+from asc_cli.registry import models
 from asc_cli.training import fold as _fold
 from asc_cli.workflow import _report
 
@@ -80,13 +78,13 @@ def train(
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
     source = without(open_source(recipe.dataset, data, recipe.subset), recipe.exclude)
-    protocol.require(source.dataset, source.listing)
+    audit.require(source.dataset, source.listing)
     chosen = _chosen(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
     _require_whole(extraction)
-    fingerprint = protocol.fingerprint(source.listing, extraction.digests)
+    fingerprint = audit.fingerprint(source.listing, extraction.digests)
     signature = recipe.signature(fingerprint, extraction.feature.key)
-    run = home.runs() / f"{recipe.name}-{signature}"
+    run = paths.runs() / f"{recipe.name}-{signature}"
     finished = _finished(run, chosen)
     if finished is None:
         _run.describe(run, recipe, source.audio_root, fingerprint, _fold.resolve_device(device))
@@ -130,10 +128,10 @@ def _finished(run: Path, chosen: list[int]) -> dict[str, Any] | None:
     path = run / "metrics.json"
     if not path.exists():
         return None
-    metrics = files.read_json(path)
+    metrics = atomic.read_json(path)
     if [fold["fold"] for fold in metrics["folds"]] != chosen:
         return None
-    mine = {model.id for model in registry.models() if model.card.get("run") == run.name}
+    mine = {model.id for model in models.models() if model.card.get("run") == run.name}
     return metrics if metrics["model"] in mine else None
 
 
@@ -166,7 +164,7 @@ def _progress(run: Path, chosen: list[int]) -> dict[int, dict[str, Any]]:
     found = {}
     for fold in chosen:
         with contextlib.suppress(FileNotFoundError):  # not begun, or finished a moment ago
-            found[fold] = files.read_json(fold_folder(run, fold) / "progress.json")
+            found[fold] = atomic.read_json(fold_folder(run, fold) / "progress.json")
         if (fold_folder(run, fold) / "predictions.csv").exists():
             found[fold] = {"fitted": True}
     return found
@@ -182,19 +180,19 @@ def _conclude(
     predictions.write(run / "predictions.csv", said)
     dataset = extraction.source.dataset
     headline = recipe.evaluation.headline
-    seen = protocol.seen_devices(extraction.source.listing)
+    seen = audit.seen_devices(extraction.source.listing)
     metrics = scoring.score(said, dataset.headline if headline == "dataset" else headline, seen)
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
-    lists = protocol.fingerprint(extraction.source.listing, {})
+    lists = audit.fingerprint(extraction.source.listing, {})
     card = _run.card(run, recipe, dataset, {"fingerprint": fingerprint, "lists": lists}, metrics)
     card["labels"] = list(extraction.source.listing.labels)
     card["feature"] = extraction.feature.description()
     members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     heard = set(extraction.digests.values())
-    metrics["model"] = registry.register(recipe.name, card, members, heard).id
+    metrics["model"] = models.register(recipe.name, card, members, heard).id
     metrics["published"] = _report.published(recipe, dataset, metrics)
-    files.write_json(run / "metrics.json", metrics)
+    atomic.write_json(run / "metrics.json", metrics)
     _report.report([run])
     return metrics

@@ -8,11 +8,11 @@ def untrained(name: str, *overrides: str) -> str:
     import numpy as np
     import torch
 
-    from asc_cli.core import paths as home
+    from asc_cli.core import paths
     from asc_cli.frontend import clips, store
     from asc_cli.recipe import load as recipe
-    from asc_cli.registry import models as registry
-    from asc_cli.training import fold as _fold
+    from asc_cli.registry import models
+    from asc_cli.training import fold
 
     labels = [f"scene{i}" for i in range(15)]
     chosen = recipe.load(
@@ -21,11 +21,11 @@ def untrained(name: str, *overrides: str) -> str:
     feature = store.resolve("log_mel", 22_050, {})
     torch.manual_seed(0)
     spread = clips.Standardisation(np.full(64, -9, np.float32), np.full(64, 3, np.float32))
-    path = home.home() / "weights.safetensors"
+    path = paths.home() / "weights.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    _fold.save_member(path, _fold.build(chosen, 64, len(labels)), spread)
+    fold.save_member(path, fold.build(chosen, 64, len(labels)), spread)
     card = {
         "created": "2026-01-01", "labels": labels, "feature": feature.description(),
         "recipe": chosen.settings, "metrics": {}, "dataset": {"name": "toy"},
     }  # fmt: skip
-    return registry.register(name, card, {1: path}).id
+    return models.register(name, card, {1: path}).id

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.report.console.output import console, printable, write
 
@@ -62,7 +62,7 @@ class Predictions:
         if embedding is not None:
             self.embeddings.append((row, embedding))
         if self.audacity_file and "error" not in row:
-            files.write_text(self.audacity_file, "".join(labels(row)))
+            atomic.write_text(self.audacity_file, "".join(labels(row)))
         if self.as_json:
             print(json.dumps(row, ensure_ascii=False), flush=True)
         elif "error" not in row:
@@ -172,7 +172,7 @@ def _writing(option: str, path: Path) -> Iterator[None]:
 
 def _opened(path: Path) -> IO[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("w", newline="", encoding="utf-8", errors=files.UNWRITABLE)
+    return path.open("w", newline="", encoding="utf-8", errors=atomic.UNWRITABLE)
 
 
 def _write_embeddings(path: Path, embeddings: list[tuple[dict[str, Any], Any]]) -> None:
@@ -180,5 +180,5 @@ def _write_embeddings(path: Path, embeddings: list[tuple[dict[str, Any], Any]]) 
 
     names = np.array([row["file"] for row, _ in embeddings], dtype=np.str_)
     model, stacked = np.array(embeddings[0][0]["model"]), np.stack([v for _, v in embeddings])
-    with files.replacing(path) as temporary, temporary.open("wb") as out:
+    with atomic.replacing(path) as temporary, temporary.open("wb") as out:
         np.savez(out, files=names, embeddings=stacked, model=model)
