@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asc_cli.audio import decode
+from asc_cli.audio import decode, hashing
 from asc_cli.core.errors import FileFault
 from tests.conftest import tone, write
 
@@ -135,11 +135,11 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, name: str, reason: str, kep
     noise = np.random.default_rng(0).normal(0, 0.1, 5 * 44_100)
     path = write(tmp_path / name, noise, 44_100)
     assert len(decode.read(path, 44_100)) == len(noise) and decode.inspect(path).seconds == 5
-    decode.excerpt(path)
+    hashing.excerpt(path)
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
     assert re.match(reason, fault(path))
     if name != "a.flac":
-        for quick in (decode.inspect, decode.excerpt):
+        for quick in (decode.inspect, hashing.excerpt):
             with pytest.raises(FileFault, match="is cut short: .*; fetch it again"):
                 quick(path)
 

@@ -18,7 +18,11 @@ from asc_cli.core.errors import AscError
 
 STDIN = "-"
 EXAMPLES = {"--csv": ".csv", "--audacity": ".txt", "--embeddings": ".npz", "--explain": ".png"}
-KNOWN = {*decode.SUFFIXES, *decode.FOREIGN, decode.SHARD}  # foreign ones too, each with its remedy
+KNOWN = {
+    *decode.SUFFIXES,
+    *decode.UNSUPPORTED_SUFFIXES,
+    decode.SHARD,
+}  # foreign ones too, each with its remedy
 
 
 def find(named: Sequence[str]) -> list[Path]:

@@ -53,7 +53,7 @@ def audio_root(path: Path) -> Path:
 def _folder(root: Path) -> Listing:
     """Scenes are sub-folders; only audio files in them count, so a stray README is no scene."""
     inside = sorted(p for p in root.rglob("*") if p.name[0] != "." and p.parent != root)
-    if foreign := [path for path in inside if path.suffix.lower() in decode.FOREIGN]:
+    if foreign := [path for path in inside if path.suffix.lower() in decode.UNSUPPORTED_SUFFIXES]:
         raise AscError(
             f"{foreign[0]}: {len(foreign)} recording(s) here are in a format that cannot be read "
             f"(asc reads {decode.READS}); convert or move them: ffmpeg -i IN OUT.flac"

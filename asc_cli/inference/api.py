@@ -48,7 +48,7 @@ class Model:
         size = int(decode.BLOCK_SECONDS * sample_rate)
         blocks = (whole[start : start + size] for start in range(0, len(whole), size))
         request = _predict.timed(self._request, timeline_s, threshold)
-        heard = decode.converted(blocks, sample_rate, self._loaded.feature.sample_rate)
+        heard = decode.resample_stream(blocks, sample_rate, self._loaded.feature.sample_rate)
         with parallel.one_thread():
             [outcome] = engine.score_streams(self._loaded, request, [(Path(SAMPLES), heard)])
         if isinstance(outcome, FileFault):

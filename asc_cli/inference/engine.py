@@ -20,7 +20,7 @@ import numpy as np
 from asc_cli.audio import decode
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.evaluation import scoring
+from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
 from asc_cli.frontend import clips
 from asc_cli.inference import ensemble
@@ -75,7 +75,7 @@ def score_streams(
                 logs, v = ensemble.log_probabilities_and_embeddings(model, batch, lengths)
             else:
                 logs, v = ensemble.log_probabilities(model, batch, lengths), None
-            added = scoring.contributions(logs, model.aggregate)
+            added = aggregate.summands(logs, model.aggregate)
             for owner in np.unique(owners):
                 mine = owners == owner
                 tallies[owner].add(added[mine], None if v is None else v[mine])
@@ -198,9 +198,9 @@ class _Tally:
         return Scored(
             self.path,
             seconds,
-            scoring.conclude(sums.sum(axis=0)[None], counts.sum()[None], how)[0],
+            aggregate.normalise(sums.sum(axis=0)[None], counts.sum()[None], how)[0],
             ends[heard],
-            scoring.conclude(sums[heard], counts[heard], how),
+            aggregate.normalise(sums[heard], counts[heard], how),
             np.float32(self.embedding / self.clips) if self.request.embeddings else None,
         )
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from asc_cli.core import parallel, plugins
 from asc_cli.core.errors import AscError
-from asc_cli.evaluation import calibration, scoring
+from asc_cli.evaluation import aggregate, calibration
 from asc_cli.frontend import clips, store
 from asc_cli.inference import ensemble
 from asc_cli.registry import models
@@ -142,8 +142,8 @@ def _clip_logs(loaded: ensemble.Loaded, member: ensemble.Member, frames: np.ndar
 
 
 def _recording(loaded: ensemble.Loaded, logs: np.ndarray) -> np.ndarray:  # (B, C) -> (C,)
-    total = scoring.contributions(logs, loaded.aggregate).sum(axis=0)
-    return scoring.conclude(total[None], np.array([len(logs)]), loaded.aggregate)[0]
+    total = aggregate.summands(logs, loaded.aggregate).sum(axis=0)
+    return aggregate.normalise(total[None], np.array([len(logs)]), loaded.aggregate)[0]
 
 
 def _traced(

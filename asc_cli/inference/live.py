@@ -11,7 +11,7 @@ import numpy as np
 from asc_cli.audio import decode
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.evaluation import scoring
+from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
 from asc_cli.frontend import clips
 from asc_cli.inference import ensemble
@@ -46,7 +46,7 @@ def listen(
             f"listen: a window of {window_s} s every {every_s} s; at least {clip_s:.2f} s, the "
             "length of the model's clips, every more than 0 s was expected"
         )
-    heard = decode.converted(blocks, sample_rate, rate)
+    heard = decode.resample_stream(blocks, sample_rate, rate)
     frames = _named(stream(module, heard, rate, loaded.feature.parameters))
     held: collections.deque[np.ndarray] = collections.deque(
         maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
@@ -54,7 +54,7 @@ def listen(
     told_s = 0.0
     for k, (batch, lengths) in enumerate(clips.streamed(frames, loaded.clipping, 1)):
         held.append(
-            scoring.contributions(
+            aggregate.summands(
                 ensemble.log_probabilities(loaded, batch, lengths), loaded.aggregate
             )[0]
         )
@@ -62,7 +62,7 @@ def listen(
         if time_s < told_s + every_s and told_s:
             continue
         told_s = time_s
-        scores = scoring.conclude(np.sum(held, axis=0)[None], np.array([len(held)]),
+        scores = aggregate.normalise(np.sum(held, axis=0)[None], np.array([len(held)]),
                                   loaded.aggregate)[0]  # fmt: skip
         scenes = dict(zip(loaded.labels, scores.tolist(), strict=True))
         yield {

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from asc_cli.core import atomic
-from asc_cli.core.errors import AscError
+from asc_cli.core.device import resolve_device
 from asc_cli.datasets import Recording
-from asc_cli.evaluation import calibration, metrics, predictions, scoring
+from asc_cli.evaluation import aggregate, calibration, metrics, predictions
 from asc_cli.frontend import clips, store
 from asc_cli.frontend.fill import Extraction
 from asc_cli.frontend.pack import Pack
@@ -62,21 +62,6 @@ def tasks(
             recipe, extraction.feature, pack, listing.labels, train, test, split.fold, folder,
             resolved,
         )  # fmt: skip
-
-
-def resolve_device(device: str) -> str:
-    """auto → cuda where there is one. Raises AscError for cuda where there is none."""
-    if device == "cpu":
-        return device
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device != "cuda":
-        raise AscError(f"--device {device}: auto, cpu or cuda was expected")
-    if not torch.cuda.is_available():
-        raise AscError("--device cuda: torch sees no GPU here; use --device cpu")
-    return device
 
 
 def fit(task: Task) -> int:
@@ -145,7 +130,7 @@ class Part:
 
     def _aggregate(self, logs: np.ndarray, task: Task) -> np.ndarray:  # (B, C) -> (n, C)
         how = task.recipe.evaluation.aggregate
-        return scoring.recording_scores(logs, self.clips.owners, len(self.labels), how)
+        return aggregate.recording_scores(logs, self.clips.owners, len(self.labels), how)
 
 
 def _held_out(task: Task) -> tuple[Recordings, Recordings]:

@@ -32,7 +32,7 @@ def label(
     with parallel.readers(jobs) as pool:
         for path in paths:
             faults: list[Fault] = []
-            if path.suffix.lower() in (*decode.SUFFIXES, *decode.FOREIGN):
+            if path.suffix.lower() in (*decode.SUFFIXES, *decode.UNSUPPORTED_SUFFIXES):
                 reason = (
                     f"model {found.id} takes shards of videos' features (.tfrecord), not "
                     "recordings; name a model of scenes with --model"

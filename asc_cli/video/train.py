@@ -13,12 +13,12 @@ from types import ModuleType
 from typing import Any
 
 from asc_cli.core import atomic, parallel, paths, plugins
+from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import card as _run
 from asc_cli.registry import models
-from asc_cli.training import fold
 from asc_cli.video import predict
 
 ONE_THREAD_VIDEOS = 32  # a batch that one thread's cache holds: more threads would only wait
@@ -54,7 +54,7 @@ def train(
     finished = _finished(run)
     if finished is not None:
         return run, finished
-    device = fold.resolve_device(device)
+    device = resolve_device(device)
     _run.describe(run, recipe, its.root, fingerprint, device)
     with parallel.readers(jobs) as pool:
         epochs, failed = _fit(recipe, its, run, device, pool, fitting, epoch_done)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asc_cli.core import atomic, parallel, paths
+from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions, scoring
 from asc_cli.frontend import store
@@ -87,7 +88,7 @@ def train(
     run = paths.runs() / f"{recipe.name}-{signature}"
     finished = _finished(run, chosen)
     if finished is None:
-        _run.describe(run, recipe, source.audio_root, fingerprint, _fold.resolve_device(device))
+        _run.describe(run, recipe, source.audio_root, fingerprint, resolve_device(device))
         digests = list(dict.fromkeys(extraction.digests.values()))
         pack = store.pack(extraction.feature, digests, source.dataset.name, packing)
         tasks = [(t,) for t in _fold.tasks(recipe, extraction, pack, run, chosen, device)]
