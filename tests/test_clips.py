@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from asc_cli.core.errors import AscError
-from asc_cli.frontend import clips
+from asc_cli.frontend import clips, standardise
+from asc_cli.frontend.standardise import Standardisation
 
 PAPER_LITIS = clips.clipping(1.0, 0.5, 22_050, 1024, 220)
 PAPER_DCASE = clips.clipping(1.0, 0.5, 44_100, 1024, 220)
@@ -35,7 +36,7 @@ def test_no_clip_reaches_past_the_end():
 
 def test_a_short_recording_is_one_masked_clip():
     frames = np.ones((10, 3), np.float32)
-    same = clips.Standardisation(np.zeros(3, np.float32), np.ones(3, np.float32))
+    same = Standardisation(np.zeros(3, np.float32), np.ones(3, np.float32))
     made = clips.cut([frames], clips.Clipping(16, 8.0), same)
     batch, mask = made.batch(np.array([0]))
     assert batch.shape == (1, 16, 3) and mask is not None
@@ -44,7 +45,7 @@ def test_a_short_recording_is_one_masked_clip():
 
 def test_whole_clips_need_no_mask_and_know_their_owner():
     a, b = (np.random.default_rng(i).normal(size=(200, 2)).astype(np.float32) for i in (0, 1))
-    st = clips.standardisation([a, b])
+    st = standardise.fit_standardisation([a, b])
     made = clips.cut([a, b], clips.Clipping(96, 50.1), st)
     assert made.owners.tolist() == [0, 0, 0, 1, 1, 1]
     batch, mask = made.batch(np.array([4, 0]))
@@ -55,14 +56,14 @@ def test_whole_clips_need_no_mask_and_know_their_owner():
 
 def test_standardised_training_frames_have_mean_0_and_deviation_1():
     parts = [np.random.default_rng(i).normal(3 + i, 2, (50 + i, 4)) for i in range(3)]
-    st = clips.standardisation(parts)
+    st = standardise.fit_standardisation(parts)
     whole = st(np.concatenate(parts))
     np.testing.assert_allclose(whole.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(whole.std(axis=0), 1, atol=1e-5)
 
 
 def test_a_band_that_never_changes_is_centred():
-    st = clips.standardisation([np.full((10, 2), 7.0)])
+    st = standardise.fit_standardisation([np.full((10, 2), 7.0)])
     np.testing.assert_array_equal(st(np.full((3, 2), 7.0, np.float32)), 0)
 
 
@@ -70,7 +71,7 @@ def test_a_band_that_never_changes_is_centred():
 @pytest.mark.parametrize("part", [1, 7, 100, 5000])
 def test_streamed_clips_are_the_clips_of_the_whole(n_frames: int, part: int):
     frames = np.random.default_rng(0).normal(size=(n_frames, 2)).astype(np.float32)
-    same = clips.Standardisation(np.zeros(2, np.float32), np.ones(2, np.float32))
+    same = Standardisation(np.zeros(2, np.float32), np.ones(2, np.float32))
     whole = clips.cut([frames], PAPER_LITIS, same)
     expected, mask = whole.batch(np.arange(len(whole)))
     parts = (frames[start : start + part] for start in range(0, n_frames, part))
@@ -106,5 +107,5 @@ def test_clips_of_so_many_frames():
 
 
 def test_features_as_they_are():
-    plain = clips.unstandardised(2)
+    plain = standardise.no_standardisation(2)
     assert plain(np.full((1, 2), 7, np.float32)).tolist() == [[7, 7]]

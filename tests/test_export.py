@@ -17,8 +17,11 @@ from asc_cli.core.errors import AscError
 from asc_cli.export import frontends
 from asc_cli.export import model as whole
 from asc_cli.export.frontends import log_mel
-from asc_cli.frontend import clips, store
+from asc_cli.frontend import store
+from asc_cli.frontend.feature import resolve
+from asc_cli.frontend.standardise import Standardisation
 from asc_cli.inference import engine, ensemble
+from asc_cli.inference.types import Scored
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
 from asc_cli.training import fold as _fold
@@ -43,7 +46,7 @@ def registered(
 ) -> str:
     """A model of two members with weights that nobody trained."""
     chosen = recipe.load("toy_lstm", [*SMALL, *overrides])
-    described = store.resolve(feature, RATE, {})
+    described = resolve(feature, RATE, {})
     F = plugins.load("features", feature).extract(np.zeros(4_096, "f4"), RATE).shape[1]
     folder = store.home.home() / "weights"
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +57,7 @@ def registered(
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.mul_(2)  # far from chance, where any export would do; with 3, chaos
-        spread = clips.Standardisation(np.full(F, -9, "f4"), np.full(F, 3, "f4"))
+        spread = Standardisation(np.full(F, -9, "f4"), np.full(F, 3, "f4"))
         members[fold] = folder / f"{name}{fold}.safetensors"
         _fold.save_member(members[fold], network, spread, temperature)
     card = {
@@ -124,7 +127,7 @@ def test_a_clip_may_be_surer_than_a_probability_can_say(tmp_path: Path):
     samples = np.concatenate([samples, np.zeros(RATE, "f4")])
     request = engine.Request(models.find(name))
     [said] = engine.score_streams(model, request, [(tmp_path, [samples])])
-    assert isinstance(said, engine.Scored)
+    assert isinstance(said, Scored)
     made = whole.build(model, log_mel.onnx(RATE, **model.feature.parameters))
     session = onnxruntime.InferenceSession(made.SerializeToString())
     [heard] = session.run(None, {"samples": samples[None]})

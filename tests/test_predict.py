@@ -11,7 +11,7 @@ import pytest
 from asc_cli import report, workflow
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipe
-from asc_cli.registry import models
+from asc_cli.registry import archive
 from tests.conftest import SMALL, Asc, tone, write
 
 
@@ -172,9 +172,9 @@ def test_models_and_folds_that_are_not_there(trained: Path, tmp_path: Path):
 
 def test_damaged_weights_say_so(trained: Path, tmp_path: Path, monkeypatch):
     path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
-    models.export("toy_lstm", tmp_path / "m.zip")
+    archive.export("toy_lstm", tmp_path / "m.zip")
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "other"))
-    model = models.import_file(tmp_path / "m.zip")
+    model = archive.import_file(tmp_path / "m.zip")
     model.member(1).write_bytes(b"damaged")
     with pytest.raises(AscError, match="model weights .*fold01.safetensors: cannot be used"):
         list(workflow.predict([path]))

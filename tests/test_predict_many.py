@@ -19,8 +19,9 @@ import soundfile
 from asc_cli import workflow
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
-from asc_cli.inference import engine, predict
+from asc_cli.inference import engine, types
 from asc_cli.inference.journal import Journal, stamp
+from asc_cli.inference.types import Segment
 from tests.conftest import ROOT, Asc, command, write
 from tests.test_export import registered
 
@@ -180,10 +181,10 @@ def test_a_stretch_without_a_clip_belongs_to_the_next(tmp_path: Path):
 
 
 def test_stretches_of_one_scene_are_merged():
-    def part(start: float, end: float, scene: str, p: float) -> predict.Stretch:
-        return predict.Stretch(start, end, scene, p, {"bus": p, "park": 1 - p})
+    def part(start: float, end: float, scene: str, p: float) -> Segment:
+        return Segment(start, end, scene, p, {"bus": p, "park": 1 - p})
 
-    merged = predict.merged(
+    merged = types.merge_segments(
         [part(0, 10, "bus", 0.6), part(10, 15, "bus", 0.9), part(15, 20, "park", 0.2)]
     )
     assert [(m.start_s, m.end_s, m.scene) for m in merged] == [(0, 15, "bus"), (15, 20, "park")]

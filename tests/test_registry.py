@@ -9,7 +9,8 @@ import pytest
 
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
-from asc_cli.registry import models
+from asc_cli.registry import archive, models
+from asc_cli.registry.archive import export, import_file
 
 
 def card(created: str = "2026-01-01T00:00:00+00:00") -> dict:
@@ -96,11 +97,11 @@ def test_the_readme_is_for_a_person(weights):
 
 def test_a_model_goes_elsewhere_and_comes_back(weights, tmp_path: Path, monkeypatch):
     made = models.register("a", card(), weights)
-    models.export("a", tmp_path / "a.zip")
+    export("a", tmp_path / "a.zip")
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "elsewhere"))
-    back = models.import_file(tmp_path / "a.zip")
+    back = import_file(tmp_path / "a.zip")
     assert back.card == made.card and back.member(1).read_bytes() == b"weights"
-    assert models.import_file(tmp_path / "a.zip").id == "a@2"
+    assert import_file(tmp_path / "a.zip").id == "a@2"
 
 
 def hostile(path: Path, *members: tuple[str, str]) -> Path:
@@ -114,17 +115,17 @@ def hostile(path: Path, *members: tuple[str, str]) -> Path:
 def test_an_import_takes_nothing_but_a_model_s_files(tmp_path: Path, name: str):
     path = hostile(tmp_path / "x.zip", (name, "evil"))
     with pytest.raises(AscError, match="holds .*, which no model holds; refused"):
-        models.import_file(path)
+        import_file(path)
     assert not list(paths.models().glob("*")) and not (tmp_path / "evil").exists()
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(models, "LARGEST_IMPORT", 1 << 30)
+    monkeypatch.setattr(archive, "MAX_UNPACKED_BYTES", 1 << 30)
     path = hostile(tmp_path / "x.zip", ("card.yaml", "a"))
     contents = path.read_bytes().replace((1).to_bytes(4, "little") * 2, b"\xff\xff\xff\x7f" * 2)
     path.write_bytes(contents)
     with pytest.raises(AscError, match="unpacks to more than 1 GiB; refused"):
-        models.import_file(path)
+        import_file(path)
 
 
 CARD = (
@@ -145,14 +146,14 @@ CARD = (
 )
 def test_a_card_that_is_none_is_refused(tmp_path: Path, text: str, message: str):
     with pytest.raises(AscError, match=message):
-        models.import_file(hostile(tmp_path / "x.zip", ("card.yaml", text)))
+        import_file(hostile(tmp_path / "x.zip", ("card.yaml", text)))
 
 
 def test_a_name_cannot_leave_the_registry(tmp_path: Path):
     text = CARD.format(format=1, name="../../evil")
     path = hostile(tmp_path / "x.zip", ("card.yaml", text), ("fold01.safetensors", "w"))
     with pytest.raises(AscError, match=r"model name '../../evil': letters, digits"):
-        models.import_file(path)
+        import_file(path)
 
 
 def test_what_is_not_there(weights, tmp_path: Path):
@@ -164,7 +165,7 @@ def test_what_is_not_there(weights, tmp_path: Path):
     with pytest.raises(AscError, match="model toy_lstm has no version '7'; it has 1"):
         models.find("toy_lstm@7")
     with pytest.raises(AscError, match="none.zip: there is no such file"):
-        models.import_file(tmp_path / "none.zip")
+        import_file(tmp_path / "none.zip")
     (tmp_path / "text.zip").write_text("no zip")
     with pytest.raises(AscError, match="not a model that asc models export wrote"):
-        models.import_file(tmp_path / "text.zip")
+        import_file(tmp_path / "text.zip")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from asc_cli.core.errors import AscError
-from asc_cli.frontend import clips
+from asc_cli.frontend import clips, standardise
 from asc_cli.training import descent
 
 
@@ -31,7 +31,7 @@ def data() -> tuple[clips.ClipSet, np.ndarray]:
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 2
     recordings = [rng.normal(label, 1, (12, 4)).astype(np.float32) for label in labels]
-    st = clips.standardisation(recordings)
+    st = standardise.fit_standardisation(recordings)
     made = clips.cut(recordings, clips.Clipping(8, 4.0), st)
     return made, labels[made.owners]
 

@@ -10,6 +10,7 @@ import typer
 from asc_cli.cli import _completion
 from asc_cli.cli._options import Json
 from asc_cli.core.errors import AscError
+from asc_cli.registry import archive
 
 NONE_YET = "no models yet; asc train RECIPE, asc models import FILE or asc demo makes one"
 Reference = Annotated[
@@ -93,9 +94,8 @@ def export(
 
     Example: **asc models export toy_lstm toy.zip**
     """
-    from asc_cli.registry import models
 
-    _say({**_row(models.export(model, file)), "file": str(file)}, as_json)
+    _say({**_row(archive.export(model, file)), "file": str(file)}, as_json)
 
 
 def import_(
@@ -106,9 +106,8 @@ def import_(
 
     Example: **asc models import toy.zip**
     """
-    from asc_cli.registry import models
 
-    _say(_row(models.import_file(file)), as_json)
+    _say(_row(archive.import_file(file)), as_json)
 
 
 def _row(model: Any) -> dict[str, Any]:

@@ -16,14 +16,10 @@ renamed: any number of processes may fill one store, and a killed one leaves not
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -33,40 +29,10 @@ from asc_cli.core import paths as home
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.features import stream
 from asc_cli.frontend import pack as packs
+from asc_cli.frontend.feature import Feature
 from asc_cli.frontend.index import Entry, stamp
 
 SHORT_BYTES = 65_536  # of features; less than that, and a recording shares a pack with others
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A feature with every parameter resolved."""
-
-    name: str
-    sample_rate: int  # Hz
-    parameters: dict[str, Any]
-    version: int
-    root: Path  # the store's folder: workers elsewhere need not know $ASC_HOME
-
-    @functools.cached_property
-    def key(self) -> str:
-        whole = json.dumps(self.description(), sort_keys=True)
-        return hashlib.sha256(whole.encode()).hexdigest()[:16]
-
-    def description(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "version": self.version,
-            "parameters": self.parameters,
-            "audio": {"sample_rate": self.sample_rate, "decoding": decode.DECODING},
-        }
-
-    @functools.cached_property
-    def folder(self) -> Path:
-        return self.root / f"{self.name}-{self.key}"
-
-    def object(self, digest: str) -> Path:
-        return self.folder / digest[:2] / f"{digest[2:]}.npy"
 
 
 class Stored:
@@ -108,32 +74,6 @@ class Stored:
         row = self._opened.row_of[digest]
         self._opened.require_sound([row])
         return self._opened.recording(row)
-
-
-def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> Feature:
-    """A feature with its defaults filled in from its `extract`."""
-    defaults = {p.name: p.default for p in plugins.parameters("features", name)}
-    version = plugins.version(name)
-    return Feature(name, sample_rate, {**defaults, **given}, version, home.features())
-
-
-def probe(feature: Feature) -> None:
-    """Raise AscError if these parameters give no frames, whatever the audio."""
-    module = plugins.load("features", feature.name)
-    try:
-        framing = module.framing(feature.sample_rate, **feature.parameters)
-        silence = np.zeros(framing.frame_samples, np.float32)
-        frames = module.extract(silence, feature.sample_rate, **feature.parameters)
-    except (ValueError, TypeError, ArithmeticError) as fault:
-        raise AscError(
-            f"features: {feature.name} cannot be computed with {feature.parameters} at "
-            f"{feature.sample_rate} Hz ({fault})"
-        ) from fault
-    if frames.ndim != 2 or 0 in frames.shape or not np.isfinite(frames).all():
-        raise AscError(
-            f"features: {feature.name} gives no bands with {feature.parameters} at "
-            f"{feature.sample_rate} Hz"
-        )
 
 
 def ensure(

@@ -10,8 +10,9 @@ import numpy as np
 from asc_cli.audio import decode
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.inference import engine, ensemble
+from asc_cli.inference import engine, ensemble, journal
 from asc_cli.inference import predict as _predict
+from asc_cli.inference.types import Prediction
 from asc_cli.registry import models
 
 SAMPLES = "samples"  # what predictions of arrays have in place of a file's name
@@ -38,7 +39,7 @@ class Model:
         *,
         timeline_s: float | None = None,
         threshold: float = 0.0,
-    ) -> _predict.Prediction:
+    ) -> Prediction:
         """The scene of a recording in memory, as `asc predict` would say of its file.
 
         samples: floats, full scale from −1 to 1, as soundfile.read gives them. Raises AscError
@@ -53,8 +54,8 @@ class Model:
             [outcome] = engine.score_streams(self._loaded, request, [(Path(SAMPLES), heard)])
         if isinstance(outcome, FileFault):
             raise AscError(f"{SAMPLES}: {outcome.reason}")
-        said = _predict.said(outcome)
-        return _predict.prediction(Path(SAMPLES), said, request, self.labels, threshold)
+        said = journal.to_record(outcome)
+        return journal.from_record(Path(SAMPLES), said, request, self.labels, threshold)
 
 
 def load_model(name: str | None = None, *, fold: int | None = None) -> Model:

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import queue
-import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from asc_cli.audio import decode
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError, FileFault
+from asc_cli.core.prefetch import prefetch, rebatch
 from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
 from asc_cli.frontend import clips
 from asc_cli.inference import ensemble
+from asc_cli.inference.types import Scored
 from asc_cli.registry import models
 
 BATCH_CLIPS = 64
-AHEAD = 2  # batches made before they are asked for
-_END = object()
 
 
 @dataclass(frozen=True)
@@ -39,18 +36,6 @@ class Request:
     fold: int | None = None  # a member alone; None: the average of all
     timeline_s: float | None = None  # length of a stretch; None: the whole recording
     embeddings: bool = False
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What a model said of one file."""
-
-    path: Path
-    duration_s: float
-    whole: np.ndarray  # (C,) probabilities of the recording
-    ends_s: np.ndarray  # (W,) where each stretch ends; the next one starts there
-    stretches: np.ndarray  # (W, C)
-    embedding: np.ndarray | None  # (D,) mean over clips
 
 
 def score_files(request: Request, paths: Sequence[Path]) -> list[Scored | FileFault]:
@@ -69,7 +54,7 @@ def score_streams(
     """
     tallies = [_Tally(path, model, request) for path, _ in sources]
     streams = (blocks for _, blocks in sources)
-    with contextlib.closing(_ahead(_packed(_clips(model, tallies, streams)))) as batches:
+    with contextlib.closing(_batches(model, tallies, streams)) as batches:
         for batch, lengths, owners in batches:
             if request.embeddings:
                 logs, v = ensemble.log_probabilities_and_embeddings(model, batch, lengths)
@@ -105,38 +90,6 @@ def _no_garbage() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _ahead(items: Iterable[Any]) -> Generator[Any, None, None]:
-    """The items, made by another thread, at most AHEAD of them before they are asked for."""
-    made: queue.Queue[Any] = queue.Queue(AHEAD)
-    gone = threading.Event()
-
-    def put(value: Any) -> None:
-        while not gone.is_set():
-            with contextlib.suppress(queue.Full):
-                return made.put(value, timeout=0.1)
-
-    def make() -> None:
-        try:
-            for item in items:
-                put(item)
-                if gone.is_set():
-                    return
-            put(_END)
-        except BaseException as fault:
-            put(fault)
-
-    thread = threading.Thread(target=make, daemon=True)
-    thread.start()
-    try:
-        while (item := made.get()) is not _END:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        gone.set()
-        thread.join()
 
 
 def _decode(model: ensemble.Loaded, path: Path) -> Iterator[np.ndarray]:
@@ -205,6 +158,13 @@ class _Tally:
         )
 
 
+def _batches(
+    model: ensemble.Loaded, tallies: Sequence[_Tally], streams: Iterable[Iterable[np.ndarray]]
+) -> Generator[tuple[np.ndarray, ...], None, None]:
+    """Batches of clips, made by another thread; a batch may hold clips of several files."""
+    return prefetch(rebatch(_clips(model, tallies, streams), BATCH_CLIPS))
+
+
 def _clips(
     model: ensemble.Loaded, tallies: Sequence[_Tally], streams: Iterable[Iterable[np.ndarray]]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:  # (b, T, F), (b,), (b,)
@@ -220,24 +180,3 @@ def _clips(
             tally.fault = fault
         except AscError as fault:
             tally.fault = FileFault(tally.path, str(fault))
-
-
-def _packed(
-    parts: Iterable[tuple[np.ndarray, ...]],
-) -> Iterator[tuple[np.ndarray, ...]]:
-    """Parts that share their first axis, put together into batches of BATCH_CLIPS."""
-    waiting: list[tuple[np.ndarray, ...]] = []
-    n = 0
-    for part in parts:
-        waiting.append(part)
-        n += len(part[0])
-        if n >= BATCH_CLIPS:
-            whole = _joined(waiting)
-            yield tuple(array[:BATCH_CLIPS] for array in whole)
-            waiting, n = [tuple(array[BATCH_CLIPS:] for array in whole)], n - BATCH_CLIPS
-    if n:
-        yield _joined(waiting)
-
-
-def _joined(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))

@@ -13,7 +13,9 @@ from asc_cli.audio import decode
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import calibration
-from asc_cli.frontend import clips, store
+from asc_cli.frontend import clips
+from asc_cli.frontend.feature import Feature, resolve
+from asc_cli.frontend.standardise import Standardisation
 from asc_cli.registry import models
 
 
@@ -22,7 +24,7 @@ class Member:
     """One fold's network, ready to use."""
 
     network: Any
-    standardise: clips.Standardisation
+    standardise: Standardisation
     temperature: float = 1.0
 
 
@@ -33,7 +35,7 @@ class Loaded:
     id: str
     labels: tuple[str, ...]
     aggregate: str  # how clips' probabilities become a recording's: scoring.contributions
-    feature: store.Feature
+    feature: Feature
     clipping: clips.Clipping
     members: tuple[Member, ...]
 
@@ -44,9 +46,7 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
     card = model.card
     folds = card["folds"] if fold is None else [require_fold(model, fold)]
     described, settings = card["feature"], card["recipe"]
-    feature = store.resolve(
-        described["name"], described["audio"]["sample_rate"], described["parameters"]
-    )
+    feature = resolve(described["name"], described["audio"]["sample_rate"], described["parameters"])
     if feature.description() != described:
         raise AscError(
             f"model {model.id} was trained on {described['name']} version {described['version']} "
@@ -82,7 +82,7 @@ def require_fold(model: models.Model, fold: int) -> int:
     return fold
 
 
-def clipping_of(settings: dict[str, Any], feature: store.Feature) -> clips.Clipping:
+def clipping_of(settings: dict[str, Any], feature: Feature) -> clips.Clipping:
     """How recordings are cut, from a recipe's `clips` section."""
     if settings.get("length_frames") is not None:
         return clips.clipping_in_frames(settings["length_frames"], settings["overlap"])
@@ -120,7 +120,7 @@ def _member(settings: dict[str, Any], path: Path, n_scenes: int) -> Member:
 
     try:
         arrays = load_file(path)
-        standardise = clips.Standardisation(
+        standardise = Standardisation(
             arrays.pop("standardisation.mean"), arrays.pop("standardisation.deviation")
         )
         temperature = float(arrays.pop("calibration.temperature", np.ones(1))[0])

@@ -15,7 +15,7 @@ from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
 from asc_cli.frontend import clips
 from asc_cli.inference import ensemble
-from asc_cli.inference.predict import best
+from asc_cli.inference.types import likeliest_scene as best
 from asc_cli.registry import models
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from asc_cli.core import atomic
+from asc_cli.core.archives import unpack
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Archive
-from asc_cli.protocol.archives import unpack
 
 PIECE = 1 << 14  # bytes read at a time: at most so many are lost when a connection breaks
 PATIENCE_S = 30  # without a byte

@@ -16,10 +16,9 @@ import contextlib
 import os
 import re
 import shutil
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -31,7 +30,6 @@ from asc_cli.registry import readme
 FORMAT = 1
 REQUIRED = ("format", "name", "version", "created", "labels", "feature", "recipe", "folds")
 SAFE_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times as fast, as safe
-LARGEST_IMPORT = 4 << 30  # bytes after unpacking
 HEARD = "heard.txt"
 CARDS = "[!.]*/[0-9]*/card.yaml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -76,7 +74,7 @@ def register(
         for fold, path in members.items():
             shutil.copyfile(path, building / member_file(fold))
         atomic.write_text(building / HEARD, "".join(f"{digest}\n" for digest in sorted(heard)))
-        return _move_in(building, name, {**card, "folds": sorted(members)})
+        return add_version(building, name, {**card, "folds": sorted(members)})
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -86,7 +84,7 @@ def models() -> list[Model]:
     found = []
     for path in paths.models().glob(CARDS):
         with contextlib.suppress(AscError):
-            found.append(_read(path.parent))
+            found.append(read_card(path.parent))
     return sorted(found, key=lambda m: (m.card["created"], m.card["name"], m.card["version"]))
 
 
@@ -95,7 +93,7 @@ def damaged() -> list[str]:
     faults = []
     for path in sorted(paths.models().glob(CARDS)):
         try:
-            _read(path.parent)
+            read_card(path.parent)
         except AscError as fault:
             faults.append(str(fault))
     return faults
@@ -119,7 +117,7 @@ def find(reference: str | None = None) -> Model:
     name, _, version = reference.partition("@")
     named = [model for model in known if model.card["name"] == name]
     if version and (paths.models() / name / version / "card.yaml").is_file():
-        _read(paths.models() / name / version)  # raises where its card is damaged
+        read_card(paths.models() / name / version)  # raises where its card is damaged
     if not named:
         raise AscError(
             plugins.unknown("model", name, sorted({model.card["name"] for model in known}))
@@ -155,31 +153,7 @@ def remove(reference: str) -> Model:
     return model
 
 
-def export(reference: str | None, path: Path) -> Model:
-    """Write a model as one zip file, for `import_file` elsewhere."""
-    model = find(reference)
-    with atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for file in sorted(model.folder.iterdir()):
-            archive.write(file, file.name)
-    return model
-
-
-def import_file(path: Path) -> Model:
-    """Register a model from a zip that `export` wrote. Raises AscError for anything else."""
-    building = paths.models() / f".tmp-import-{os.urandom(4).hex()}"
-    building.mkdir(parents=True)
-    try:
-        _unpack(path, building)
-        card = _read(building).card
-        missing = [f for f in card["folds"] if not (building / member_file(f)).is_file()]
-        if missing:
-            raise AscError(f"{path}: the weights of fold(s) {missing} are not in it")
-        return _move_in(building, card["name"], card)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-
-
-def _move_in(building: Path, name: str, card: dict[str, Any]) -> Model:
+def add_version(building: Path, name: str, card: dict[str, Any]) -> Model:
     """Give a finished folder the next version and put it in its place in one step."""
     if not NAME.fullmatch(name):
         raise AscError(f"model name {name!r}: letters, digits, '.', '_', '+' and '-' were expected")
@@ -201,7 +175,7 @@ def _move_in(building: Path, name: str, card: dict[str, Any]) -> Model:
         return Model(whole, under / str(version))
 
 
-def _read(folder: Path) -> Model:
+def read_card(folder: Path) -> Model:
     path = folder / "card.yaml"
     try:
         card = yaml.load(path.read_text(encoding="utf-8"), Loader=SAFE_YAML)
@@ -252,23 +226,3 @@ def _chosen() -> str | None:
 
 def _default_file() -> Path:
     return paths.models() / "default.json"
-
-
-def _unpack(path: Path, building: Path) -> None:
-    """Only plain files at the top level, named as a model's files are named."""
-    try:
-        archive = zipfile.ZipFile(path)
-    except FileNotFoundError:
-        raise AscError(f"{path}: there is no such file") from None
-    except (zipfile.BadZipFile, OSError) as fault:
-        raise AscError(f"{path}: not a model that asc models export wrote ({fault})") from fault
-    with archive:
-        if sum(member.file_size for member in archive.infolist()) > LARGEST_IMPORT:
-            raise AscError(f"{path}: unpacks to more than {LARGEST_IMPORT >> 30} GiB; refused")
-        for member in archive.infolist():
-            name = member.filename
-            known = re.fullmatch(r"card\.yaml|README\.md|heard\.txt|fold\d+\.safetensors", name)
-            if not known or PurePosixPath(name).name != name:
-                raise AscError(f"{path}: holds {name!r}, which no model holds; refused")
-            with archive.open(member) as source, (building / name).open("wb") as target:
-                shutil.copyfileobj(source, target)

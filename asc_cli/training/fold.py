@@ -14,10 +14,12 @@ from asc_cli.core import atomic
 from asc_cli.core.device import resolve_device
 from asc_cli.datasets import Recording
 from asc_cli.evaluation import aggregate, calibration, metrics, predictions
-from asc_cli.frontend import clips, store
+from asc_cli.frontend import clips
+from asc_cli.frontend.feature import Feature
 from asc_cli.frontend.fill import Extraction
 from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
+from asc_cli.frontend.standardise import Standardisation, fit_standardisation, no_standardisation
 from asc_cli.inference import ensemble
 from asc_cli.protocol import holdout
 from asc_cli.recipe.load import Recipe
@@ -33,7 +35,7 @@ class Task:
     """All that a worker needs to fit a fold; small enough to send anywhere."""
 
     recipe: Recipe
-    feature: store.Feature
+    feature: Feature
     pack: Path  # the features of all recordings
     labels: tuple[str, ...]
     train: Recordings
@@ -146,17 +148,15 @@ def _held_out(task: Task) -> tuple[Recordings, Recordings]:
     return tuple(task.train[i] for i in fitted), tuple(task.train[i] for i in held)
 
 
-def _standardisation(task: Task, pack: Pack, fitted: Recordings) -> clips.Standardisation:
+def _standardisation(task: Task, pack: Pack, fitted: Recordings) -> Standardisation:
     """From the frames of the fold's training recordings alone, in the fold's order."""
     if not task.recipe.clips.standardise:
-        return clips.unstandardised(pack.frames.shape[1])
+        return no_standardisation(pack.frames.shape[1])
     rows = pack.rows([digest for _, digest in fitted])
-    return clips.standardisation(pack.recording(row) for row in rows)
+    return fit_standardisation(pack.recording(row) for row in rows)
 
 
-def _part(
-    task: Task, pack: Pack, recordings: Recordings, standardise: clips.Standardisation
-) -> Part:
+def _part(task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation) -> Part:
     rows = pack.rows([digest for _, digest in recordings])
     pack.require_sound(rows)
     table, where = pack.table[rows], clipping_of(task.recipe, task.feature)
@@ -169,7 +169,7 @@ def build(recipe: Recipe, n_bands: int, n_scenes: int) -> Any:
     return ensemble.build(recipe.model, n_bands, n_scenes)
 
 
-def clipping_of(recipe: Recipe, feature: store.Feature) -> clips.Clipping:
+def clipping_of(recipe: Recipe, feature: Feature) -> clips.Clipping:
     return ensemble.clipping_of(recipe.clips.model_dump(), feature)
 
 
@@ -194,7 +194,7 @@ def said(task: Task, truth: np.ndarray, scores: np.ndarray) -> predictions.Predi
 
 
 def save_member(
-    path: Path, model: Any, standardise: clips.Standardisation, temperature: float = 1.0
+    path: Path, model: Any, standardise: Standardisation, temperature: float = 1.0
 ) -> None:
     """Weights, standardisation and temperature in one safetensors file: what the registry keeps."""
     import torch

@@ -18,7 +18,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import card as _run
-from asc_cli.registry import models
+from asc_cli.registry import models, runs
 from asc_cli.video import predict
 
 ONE_THREAD_VIDEOS = 32  # a batch that one thread's cache holds: more threads would only wait
@@ -55,7 +55,7 @@ def train(
     if finished is not None:
         return run, finished
     device = resolve_device(device)
-    _run.describe(run, recipe, its.root, fingerprint, device)
+    runs.describe(run, recipe, its.root, fingerprint, device)
     with parallel.readers(jobs) as pool:
         epochs, failed = _fit(recipe, its, run, device, pool, fitting, epoch_done)
     # by now, another process may have concluded the same run

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from asc_cli.inference.ensemble import takes_shards
     from asc_cli.inference.explain import Explanation, explain
     from asc_cli.inference.live import listen
-    from asc_cli.inference.predict import Prediction, predict
+    from asc_cli.inference.predict import predict
+    from asc_cli.inference.types import Prediction
     from asc_cli.protocol.source import Source, audit, open_source
     from asc_cli.registry.runs import result
     from asc_cli.video.predict import label

@@ -11,7 +11,8 @@ from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
 from asc_cli.recipe import load as recipe
-from asc_cli.workflow._evaluate import find_run, of_run
+from asc_cli.registry.runs import find_run
+from asc_cli.workflow._evaluate import of_run
 
 
 def compare(runs: Sequence[str | Path]) -> dict[str, Any]:

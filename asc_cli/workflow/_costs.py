@@ -6,7 +6,7 @@ from typing import Any
 
 from asc_cli.core import plugins
 from asc_cli.evaluation import complexity
-from asc_cli.frontend import store
+from asc_cli.frontend.feature import Feature
 from asc_cli.inference import ensemble
 from asc_cli.registry import models
 from asc_cli.video import predict
@@ -29,7 +29,7 @@ def _of_scenes(model: models.Model) -> dict[str, Any]:
     return complexity.measure(member.network, where.n_frames, n_bands, seconds)
 
 
-def _hop_seconds(feature: store.Feature) -> float:
+def _hop_seconds(feature: Feature) -> float:
     module = plugins.load("features", feature.name)
     framing = module.framing(feature.sample_rate, **feature.parameters)
     return framing.hop_samples / feature.sample_rate

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import atomic, paths, plugins
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions, scoring, submission
-from asc_cli.frontend import store
 from asc_cli.inference import ensemble
 from asc_cli.inference.dataset import hear
+from asc_cli.inference.leakage import as_trained, lists_fingerprint, require_unseen_recordings
 from asc_cli.protocol import audit
-from asc_cli.protocol.source import Source, open_source, without
+from asc_cli.protocol.source import Source, open_source
 from asc_cli.registry import models
+from asc_cli.registry.runs import find_run, recorded_metrics, require_file
 from asc_cli.video import predict
 
 
@@ -50,7 +51,7 @@ def evaluate(
                 "it has no folds and no subsets, and takes no file of predictions"
             )
         return predict.evaluate(str(what), dataset, data, jobs, progress)
-    _require_there(what)
+    require_file(what)
     source = open_source(dataset or "table", data, subset)
     audit.require_sound(source.dataset, source.listing)
     said, about = (
@@ -67,7 +68,7 @@ def evaluate(
 def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any]:
     """Of a run of videos: what was recorded, epoch by epoch; it keeps no predictions."""
     folder = find_run(run)
-    recorded = _recorded(folder)
+    recorded = recorded_metrics(folder)
     if "epochs" not in recorded:
         return of_run(folder, folds)
     if folds is not None:
@@ -78,7 +79,7 @@ def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str,
 def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any]:
     """Computed from predictions.csv, not read from metrics.json; of some folds alone, if given."""
     folder = find_run(run)
-    known = _recorded(folder)
+    known = recorded_metrics(folder)
     if "epochs" in known:
         raise AscError(
             f"run {folder.name}: of videos with many labels, not of scenes; asc evaluate "
@@ -94,17 +95,6 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any
     metrics = scoring.score(said, known["headline"], seen)
     metrics["published"] = known.get("published", [])
     return {"run": str(folder), "scene_names": list(metrics["scenes"]), **metrics}
-
-
-def _recorded(folder: Path) -> dict[str, Any]:
-    """What a finished run wrote; one of scenes has its predictions too."""
-    path = folder / "metrics.json"
-    recorded = atomic.read_json(path) if path.exists() else {}
-    if not recorded or not ("epochs" in recorded or (folder / "predictions.csv").exists()):
-        raise AscError(
-            f"run {folder.name}: not finished; the same asc train command goes on with it"
-        )
-    return recorded
 
 
 def streamed(dataset: str) -> bool:
@@ -142,11 +132,11 @@ def of_model(
             f"it knows {', '.join(labels)}"
         )
     if its_own := model.card["dataset"]["name"] == source.dataset.name:
-        source = _as_trained(model, source)
-    if its_own := its_own and model.card["dataset"]["lists"] == _lists(source):
+        source = as_trained(model, source)
+    if its_own := its_own and model.card["dataset"]["lists"] == lists_fingerprint(source):
         remarks = ["fold k's recordings were given to fold k's member, which never heard them"]
     else:
-        remarks = _strangers(model, source, folds)
+        remarks = require_unseen_recordings(model, source, folds)
     trained = model.card["folds"]
     if its_own and folds is None:
         folds = trained
@@ -167,94 +157,3 @@ def of_model(
         scores,
     )
     return said, {"model": model.id, "remarks": remarks, "by_protocol": its_own}
-
-
-def find_run(run: str | Path) -> Path:
-    """The folder of a run. Raises AscError naming those there are."""
-    given = Path(run)
-    if (given / "recipe.yaml").is_file():
-        return given
-    if given.is_file():
-        raise AscError(
-            f"{run}: predictions need the protocol that they are of: --dataset NAME or --data PATH"
-        )
-    known = [p.parent for p in paths.runs().glob("*/recipe.yaml")]
-    named = [p for p in known if p.name == str(run) or p.name.rpartition("-")[0] == str(run)]
-    if named:
-        return max(named, key=lambda p: (p / "recipe.yaml").stat().st_mtime)
-    _require_there(run)
-    if any(str(run).partition("@")[0] == model.card["name"] for model in models.models()):
-        return _run_of(models.find(str(run)))
-    if not known:
-        raise AscError(f"run {run}: no runs in {paths.runs()}; train one with asc train RECIPE")
-    recipes = {p.name.rpartition("-")[0] for p in known}
-    raise AscError(
-        plugins.unknown("run", str(run), [*sorted(recipes), *sorted(p.name for p in known)])
-    )
-
-
-def _run_of(model: models.Model) -> Path:
-    """The run that made a model. Raises AscError if it is gone, or was made elsewhere."""
-    name = model.card.get("run") or ""
-    if name and (paths.runs() / name / "recipe.yaml").is_file():
-        return paths.runs() / name
-    raise AscError(
-        f"{model.id} is a model, not a run, and its run {name} is not in {paths.runs()}; say what "
-        f"to test it on: asc evaluate {model.id} --dataset NAME"
-    )
-
-
-def _require_there(what: str | Path) -> None:
-    """Raise AscError for what looks like a file and is none, rather than for an unknown name."""
-    path = Path(what)
-    if not path.exists() and (path.suffix.lower() == ".csv" or len(path.parts) > 1):
-        raise AscError(f"{what}: there is no such file")
-
-
-def _lists(source: Source) -> str:
-    return audit.fingerprint(source.listing, {})
-
-
-def _as_trained(model: models.Model, source: Source) -> Source:
-    """The model's own dataset as its recipe takes it: the subset, less the excluded files."""
-    settings = model.card["recipe"]
-    if settings["subset"] is not None:
-        source = open_source(source.dataset.name, source.root, settings["subset"])
-    files = source.listing.by_file()
-    return without(source, tuple(file for file in settings["exclude"] if file in files))
-
-
-def _strangers(model: models.Model, source: Source, folds: Sequence[int] | None) -> list[str]:
-    """What to say of a model on lists that it was not trained on.
-
-    Raises AscError when its members have heard what they would be tested on, or may have.
-    """
-    trained, tested = model.card["dataset"]["name"], source.dataset.name
-    if trained == tested != "table":
-        raise AscError(
-            f"model {model.id} was trained on other lists of {tested} than those at "
-            f"{source.root}: its members may have heard what they would be tested on; evaluate it "
-            "on the copy that it was trained on, or train on this one"
-        )
-    if trained in source.dataset.shares_with:
-        raise AscError(
-            f"model {model.id} was trained on {trained}, which has recordings in common with "
-            f"{tested}: it would be tested on what it has heard; train on {tested}"
-        )
-    names = list(dict.fromkeys(file for _, file in submission.tested(source.listing, folds)))
-    heard = model.heard()
-    if known := [name for name in names if store.digest(source.path(name)) in heard]:
-        raise AscError(
-            f"model {model.id} was made from {len(known)} of these {len(names)} recordings, "
-            f"{known[0]} among them: what it has heard is no test; leave them out of the list"
-        )
-    told = (
-        "no file is one that it was made from; the same sound in another file cannot be told"
-        if heard
-        else "it does not say which files it was made from, so some may be among these"
-    )
-    on = tested if tested != trained else "another table"
-    return [
-        f"all {len(model.card['folds'])} members were averaged; none is tested by its own fold: "
-        f"trained on {trained}, tested on {on}; {told}"
-    ]

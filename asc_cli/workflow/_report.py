@@ -20,9 +20,10 @@ from asc_cli.datasets import Dataset
 from asc_cli.evaluation import predictions
 from asc_cli.features import log_mel
 from asc_cli.recipe.load import Recipe
+from asc_cli.registry.runs import find_run
 from asc_cli.report.console.table import NAMES, figure, percent
 from asc_cli.report.html import page
-from asc_cli.workflow._evaluate import find_run, of_run
+from asc_cli.workflow._evaluate import of_run
 
 WRONG = 12  # recordings shown as confidently wrong
 PICTURE_RATE = 22_050  # Hz, of the spectrograms in the page

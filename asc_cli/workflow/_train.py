@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,12 @@ from asc_cli.protocol import audit
 from asc_cli.protocol.source import open_source, without
 from asc_cli.recipe.load import Recipe, resolved
 from asc_cli.registry import card as _run
-from asc_cli.registry import models
+from asc_cli.registry import models, runs
+from asc_cli.registry.runs import fold_folder
 from asc_cli.training import fold as _fold
+from asc_cli.training.watch import watching
 from asc_cli.workflow import _report
 
-WATCH_SECONDS = 0.5
 SCENES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss",
           "headline", "aggregation", "error", "intervals", "published")  # fmt: skip
 VIDEOS = ("epochs", "epoch", "gap", "hit_at_1", "perr", "videos", "positives", "examples",
@@ -88,20 +87,16 @@ def train(
     run = paths.runs() / f"{recipe.name}-{signature}"
     finished = _finished(run, chosen)
     if finished is None:
-        _run.describe(run, recipe, source.audio_root, fingerprint, resolve_device(device))
+        runs.describe(run, recipe, source.audio_root, fingerprint, resolve_device(device))
         digests = list(dict.fromkeys(extraction.digests.values()))
         pack = store.pack(extraction.feature, digests, source.dataset.name, packing)
         tasks = [(t,) for t in _fold.tasks(recipe, extraction, pack, run, chosen, device)]
-        with _watching(run, chosen, fitting):
+        with watching(run, chosen, fitting):
             for _ in parallel.each(_fold.fit, tasks, jobs):
                 pass
         # by now, another process may have concluded the same run
         finished = _finished(run, chosen) or _conclude(run, recipe, extraction, chosen, fingerprint)
     return Training(run, finished["model"], finished, time.monotonic() - started)
-
-
-def fold_folder(run: Path, fold: int) -> Path:
-    return run / f"fold{fold:02d}"
 
 
 def _chosen(folds: Sequence[int] | None, known: list[int]) -> list[int]:
@@ -134,41 +129,6 @@ def _finished(run: Path, chosen: list[int]) -> dict[str, Any] | None:
         return None
     mine = {model.id for model in models.models() if model.card.get("run") == run.name}
     return metrics if metrics["model"] in mine else None
-
-
-@contextlib.contextmanager
-def _watching(
-    run: Path, chosen: list[int], tell: Callable[[dict[int, dict[str, Any]]], None] | None
-) -> Iterator[None]:
-    """Tell about the folds' progress files at once, and now and then while the folds run."""
-    if tell is None:
-        yield
-        return
-    done = threading.Event()
-
-    def watch() -> None:
-        tell(_progress(run, chosen))
-        while not done.wait(WATCH_SECONDS):
-            tell(_progress(run, chosen))
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        tell(_progress(run, chosen))
-
-
-def _progress(run: Path, chosen: list[int]) -> dict[int, dict[str, Any]]:
-    found = {}
-    for fold in chosen:
-        with contextlib.suppress(FileNotFoundError):  # not begun, or finished a moment ago
-            found[fold] = atomic.read_json(fold_folder(run, fold) / "progress.json")
-        if (fold_folder(run, fold) / "predictions.csv").exists():
-            found[fold] = {"fitted": True}
-    return found
 
 
 def _conclude(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from asc_cli.frontend.feature import resolve
+from asc_cli.frontend.standardise import Standardisation
+
 
 def untrained(name: str, *overrides: str) -> str:
     """The paper's front end and LSTM (H = 128) at 22 050 Hz, one member; its id."""
@@ -9,7 +12,6 @@ def untrained(name: str, *overrides: str) -> str:
     import torch
 
     from asc_cli.core import paths
-    from asc_cli.frontend import clips, store
     from asc_cli.recipe import load as recipe
     from asc_cli.registry import models
     from asc_cli.training import fold
@@ -18,9 +20,9 @@ def untrained(name: str, *overrides: str) -> str:
     chosen = recipe.load(
         "toy_lstm", ["model.n_hidden=128", "model.classifier_hidden=128", *overrides]
     )
-    feature = store.resolve("log_mel", 22_050, {})
+    feature = resolve("log_mel", 22_050, {})
     torch.manual_seed(0)
-    spread = clips.Standardisation(np.full(64, -9, np.float32), np.full(64, 3, np.float32))
+    spread = Standardisation(np.full(64, -9, np.float32), np.full(64, 3, np.float32))
     path = paths.home() / "weights.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     fold.save_member(path, fold.build(chosen, 64, len(labels)), spread)

@@ -9,7 +9,7 @@ import pytest
 
 from asc_cli.core import plugins
 from asc_cli.export import frontends, network
-from asc_cli.frontend import store
+from asc_cli.frontend.feature import resolve
 from tests.conftest import tone
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
@@ -19,7 +19,7 @@ RATE = 22_050
 
 def session(feature: str, rate: int, **parameters: Any) -> Any:
     front_end = frontends.find(plugins.load("features", feature))
-    nodes, constants = front_end(rate, **store.resolve(feature, rate, parameters).parameters)
+    nodes, constants = front_end(rate, **resolve(feature, rate, parameters).parameters)
     graph = network.parsed(
         "float[R, N] samples", "float[R, T, F] frames", nodes,
         {**network.CONSTANTS, **constants}, "f",

@@ -8,7 +8,7 @@ import torch
 
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
-from asc_cli.frontend import clips
+from asc_cli.frontend import clips, standardise
 from asc_cli.models import Estimator
 from asc_cli.training import descent
 
@@ -52,7 +52,7 @@ def scenes(n_recordings: int = 24, n_frames: int = 25) -> tuple[clips.ClipSet, n
     recordings = [rng.gamma(4, means[label] / 4, (n_frames, F)).astype("f4") for label in labels]
     recordings[5] = recordings[5][:6]
     made = clips.cut(
-        recordings, clips.Clipping(T, 5.0), clips.unstandardised(recordings[0].shape[1])
+        recordings, clips.Clipping(T, 5.0), standardise.no_standardisation(recordings[0].shape[1])
     )
     return made, labels[made.owners]
 
