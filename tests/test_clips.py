@@ -9,8 +9,8 @@ from asc_cli.core.errors import AscError
 from asc_cli.frontend import clips, standardise
 from asc_cli.frontend.standardise import Standardisation
 
-PAPER_LITIS = clips.clipping(1.0, 0.5, 22_050, 1024, 220)
-PAPER_DCASE = clips.clipping(1.0, 0.5, 44_100, 1024, 220)
+PAPER_LITIS = clips.clip_grid_from_seconds(1.0, 0.5, 22_050, 1024, 220)
+PAPER_DCASE = clips.clip_grid_from_seconds(1.0, 0.5, 44_100, 1024, 220)
 
 
 def test_thirty_seconds_give_59_clips_of_96_or_196_frames():
@@ -21,10 +21,12 @@ def test_thirty_seconds_give_59_clips_of_96_or_196_frames():
 
 
 def test_frames_of_a_length_that_no_float_is_are_counted_exactly():
-    assert clips.clipping(2.01, 0.5, 8_000, 400, 160).n_frames == 99
+    assert clips.clip_grid_from_seconds(2.01, 0.5, 8_000, 400, 160).n_frames == 99
     for hundredths in range(10, 500):
         exact = 1 + (hundredths * 80 - 400) // 160
-        assert clips.clipping(hundredths / 100, 0.0, 8_000, 400, 160).n_frames == exact
+        assert (
+            clips.clip_grid_from_seconds(hundredths / 100, 0.0, 8_000, 400, 160).n_frames == exact
+        )
 
 
 def test_no_clip_reaches_past_the_end():
@@ -37,7 +39,7 @@ def test_no_clip_reaches_past_the_end():
 def test_a_short_recording_is_one_masked_clip():
     frames = np.ones((10, 3), np.float32)
     same = Standardisation(np.zeros(3, np.float32), np.ones(3, np.float32))
-    made = clips.cut([frames], clips.Clipping(16, 8.0), same)
+    made = clips.cut([frames], clips.ClipGrid(16, 8.0), same)
     batch, mask = made.batch(np.array([0]))
     assert batch.shape == (1, 16, 3) and mask is not None
     assert mask.sum() == 10 and batch[0, :10].all() and not batch[0, 10:].any()
@@ -46,7 +48,7 @@ def test_a_short_recording_is_one_masked_clip():
 def test_whole_clips_need_no_mask_and_know_their_owner():
     a, b = (np.random.default_rng(i).normal(size=(200, 2)).astype(np.float32) for i in (0, 1))
     st = standardise.fit_standardisation([a, b])
-    made = clips.cut([a, b], clips.Clipping(96, 50.1), st)
+    made = clips.cut([a, b], clips.ClipGrid(96, 50.1), st)
     assert made.owners.tolist() == [0, 0, 0, 1, 1, 1]
     batch, mask = made.batch(np.array([4, 0]))
     assert mask is None
@@ -86,24 +88,24 @@ def test_a_clip_shorter_than_a_frame_is_refused():
     with pytest.raises(
         AscError, match=r"clips.length_s = 0.01: shorter than one frame \(1024 samp"
     ):
-        clips.clipping(0.01, 0.5, 22_050, 1024, 220)
+        clips.clip_grid_from_seconds(0.01, 0.5, 22_050, 1024, 220)
 
 
 def test_an_overlap_that_does_not_move_is_refused():
     with pytest.raises(
         AscError, match=r"clips.overlap = 0.999: the step between clips is 0.10 fra"
     ):
-        clips.clipping(1.0, 0.999, 22_050, 1024, 220)
+        clips.clip_grid_from_seconds(1.0, 0.999, 22_050, 1024, 220)
 
 
 def test_clips_of_so_many_frames():
-    where = clips.clipping_in_frames(10, 0.5)
+    where = clips.clip_grid_from_frames(10, 0.5)
     assert (where.n_frames, where.starts(31).tolist()) == (10, [0, 5, 10, 15, 20])
-    assert clips.clipping_in_frames(1, 0).starts(3).tolist() == [0, 1, 2]
+    assert clips.clip_grid_from_frames(1, 0).starts(3).tolist() == [0, 1, 2]
     with pytest.raises(
         AscError, match=r"overlap = 0.5: the step between clips of 1 frames is 0.50"
     ):
-        clips.clipping_in_frames(1, 0.5)
+        clips.clip_grid_from_frames(1, 0.5)
 
 
 def test_features_as_they_are():

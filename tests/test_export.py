@@ -22,9 +22,10 @@ from asc_cli.frontend.feature import resolve
 from asc_cli.frontend.standardise import Standardisation
 from asc_cli.inference import engine, ensemble
 from asc_cli.inference.types import Scored
+from asc_cli.models import build
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
-from asc_cli.training import fold as _fold
+from asc_cli.registry.members import Arrays, save
 from tests.conftest import SMALL, tone, write
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
@@ -53,13 +54,14 @@ def registered(
     members = {}
     for fold in (1, 2):
         torch.manual_seed(fold)
-        network = _fold.build(chosen, F, len(SCENES))
+        network = build(chosen.model, F, len(SCENES))
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.mul_(2)  # far from chance, where any export would do; with 3, chaos
         spread = Standardisation(np.full(F, -9, "f4"), np.full(F, 3, "f4"))
         members[fold] = folder / f"{name}{fold}.safetensors"
-        _fold.save_member(members[fold], network, spread, temperature)
+        arrays = Arrays(spread.mean, spread.deviation, temperature)
+        save(members[fold], network, arrays)
     card = {
         "created": "2026-01-01", "labels": list(SCENES), "feature": described.description(),
         "recipe": chosen.settings, "metrics": {}, "dataset": {"name": "toy"},

@@ -72,7 +72,7 @@ def fit(folder: Path, part=Part, gaps=GAPS, **more: Any):
     def evaluate(_: torch.nn.Module) -> dict[str, float]:
         return {"gap": next(seen), "hit_at_1": 0.5, "perr": 0.5, "videos": 1, "positives": 1}
 
-    state = descent.descend(
+    state = descent.fit_network(
         model, part, evaluate, settings(**more), C, folder, faults=[]
     )  # fmt: skip
     return model, state

@@ -47,14 +47,12 @@ def command(
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
-    from asc_cli.core import plugins
     from asc_cli.recipe import load as recipes
+    from asc_cli.recipe.kind import VIDEOS, kind_of_dataset
 
     if recipe is None and dataset is None and data is None:
         raise AscError("features: --dataset NAME, --data PATH or --recipe RECIPE was expected")
-    if dataset is not None:
-        plugins.require("datasets", dataset)
-    if dataset is not None and plugins.constant("datasets", dataset, "STREAMED", False):
+    if dataset is not None and kind_of_dataset(dataset) == VIDEOS:
         raise AscError(f"features: the shards of {dataset} hold features already; train on them")
     overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
     if recipe is None:

@@ -43,6 +43,7 @@ def command(
     from asc_cli.cli import _progress
     from asc_cli.cli._options import numbers
     from asc_cli.recipe import load as recipes
+    from asc_cli.recipe.kind import VIDEOS, kind_of
     from asc_cli.video import report as videos
 
     chosen = recipes.load(
@@ -54,7 +55,7 @@ def command(
             extracting=extracting, packing=packing, fitting=fitting,
             epoch_done=lambda row: _progress.note(videos.epoch(row)),
         )  # fmt: skip
-    streamed = chosen.stream is not None
+    streamed = kind_of(chosen.settings) == VIDEOS
     report.show(done.json(), videos.training if streamed else report.training, as_json)
     if streamed and done.metrics["failed"]:
         raise typer.Exit(3)

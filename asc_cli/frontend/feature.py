@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from asc_cli.audio import decode
 from asc_cli.core import paths as home
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
+from asc_cli.features import Framing
+from asc_cli.frontend.clips import ClipGrid, clip_grid_from_frames, clip_grid_from_seconds
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,28 @@ class Feature:
     def folder(self) -> Path:
         return self.root / f"{self.name}-{self.key}"
 
+    @functools.cached_property
+    def framing(self) -> Framing:
+        """How its frames lie over samples."""
+        module = plugins.load("features", self.name)
+        return module.framing(self.sample_rate, **self.parameters)
+
+    @property
+    def hop_seconds(self) -> float:
+        return self.framing.hop_samples / self.sample_rate
+
+    def clip_grid(self, settings: Mapping[str, Any]) -> ClipGrid:
+        """Where clips lie on its frames, from a recipe's `clips` section. Raises AscError."""
+        if settings.get("length_frames") is not None:
+            return clip_grid_from_frames(settings["length_frames"], settings["overlap"])
+        return clip_grid_from_seconds(
+            settings["length_s"],
+            settings["overlap"],
+            self.sample_rate,
+            self.framing.frame_samples,
+            self.framing.hop_samples,
+        )
+
     def object(self, digest: str) -> Path:
         return self.folder / digest[:2] / f"{digest[2:]}.npy"
 
@@ -59,8 +84,7 @@ def probe(feature: Feature) -> None:
     """Raise AscError if these parameters give no frames, whatever the audio."""
     module = plugins.load("features", feature.name)
     try:
-        framing = module.framing(feature.sample_rate, **feature.parameters)
-        silence = np.zeros(framing.frame_samples, np.float32)
+        silence = np.zeros(feature.framing.frame_samples, np.float32)
         frames = module.extract(silence, feature.sample_rate, **feature.parameters)
     except (ValueError, TypeError, ArithmeticError) as fault:
         raise AscError(

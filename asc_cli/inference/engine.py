@@ -133,12 +133,9 @@ class _Tally:
     def stretch_of(self, numbers: np.ndarray) -> np.ndarray:  # (b,) -> (b,)
         if self.request.timeline_s is None:
             return np.zeros(len(numbers), np.int64)
-        where, feature = self.model.clipping, self.model.feature
-        framing = plugins.load("features", feature.name).framing(
-            feature.sample_rate, **feature.parameters
-        )
+        where, feature = self.model.clip_grid, self.model.feature
         middles = numbers * where.step_frames + where.n_frames / 2
-        seconds = middles * framing.hop_samples / feature.sample_rate
+        seconds = middles * feature.framing.hop_samples / feature.sample_rate
         return np.floor(seconds / self.request.timeline_s).astype(np.int64)
 
     def conclude(self) -> Scored:
@@ -174,7 +171,7 @@ def _clips(
     for owner, (tally, blocks) in enumerate(zip(tallies, streams, strict=True)):
         frames = stream(module, tally.counted(blocks), feature.sample_rate, feature.parameters)
         try:
-            for batch, lengths in clips.streamed(frames, model.clipping, BATCH_CLIPS):
+            for batch, lengths in clips.streamed(frames, model.clip_grid, BATCH_CLIPS):
                 yield batch, lengths, np.full(len(batch), owner)
         except FileFault as fault:
             tally.fault = fault

@@ -68,7 +68,7 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
         )
     with parallel.one_thread():
         frames = store.compute(loaded.feature, path)
-        hop_s = _framing(loaded).hop_samples / loaded.feature.sample_rate
+        hop_s = loaded.feature.hop_seconds
         if len(frames) * hop_s > LONGEST_S:
             raise AscError(
                 f"--explain: {path} is {len(frames) * hop_s:.0f} s long; at most {LONGEST_S:.0f} s "
@@ -76,7 +76,7 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
             )
         chosen, scores, together = _choose(loaded, frames)
         member = loaded.members[chosen]
-        cut = clips.cut([frames], loaded.clipping, member.standardise)
+        cut = clips.cut([frames], loaded.clip_grid, member.standardise)
         attention, codewords = _traced(member.network, cut, len(frames))
     if attention is None and codewords is None:
         raise AscError(f"--explain: model {loaded.id} is a plain LSTM; it attends to nothing")
@@ -130,7 +130,7 @@ def _clip_logs(loaded: ensemble.Loaded, member: ensemble.Member, frames: np.ndar
     """The log probabilities (B, C) that one member gives the recording's clips."""
     import torch
 
-    cut = clips.cut([frames], loaded.clipping, member.standardise)
+    cut = clips.cut([frames], loaded.clip_grid, member.standardise)
     found = []
     for start in range(0, len(cut), BATCH_CLIPS):
         batch, mask = cut.batch(np.arange(start, min(start + BATCH_CLIPS, len(cut))))
@@ -188,11 +188,6 @@ class _Spread:
             return None
         covered = int(np.flatnonzero(self.n)[-1]) + 1
         return self.total[:covered] / np.maximum(self.n[:covered], 1)[:, None]
-
-
-def _framing(loaded: ensemble.Loaded) -> Any:
-    module = plugins.load("features", loaded.feature.name)
-    return module.framing(loaded.feature.sample_rate, **loaded.feature.parameters)
 
 
 def _bands_hz(loaded: ensemble.Loaded) -> np.ndarray | None:

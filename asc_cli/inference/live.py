@@ -37,9 +37,9 @@ def listen(
     loaded = ensemble.load(models.find(model), fold)
     rate = loaded.feature.sample_rate
     module = plugins.load("features", loaded.feature.name)
-    hop = module.framing(rate, **loaded.feature.parameters).hop_samples
+    hop = loaded.feature.framing.hop_samples
     clip_s, step_s = (
-        frames * hop / rate for frames in (loaded.clipping.n_frames, loaded.clipping.step_frames)
+        frames * hop / rate for frames in (loaded.clip_grid.n_frames, loaded.clip_grid.step_frames)
     )
     if not window_s >= clip_s or not every_s > 0:
         raise AscError(
@@ -52,7 +52,7 @@ def listen(
         maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
     )
     told_s = 0.0
-    for k, (batch, lengths) in enumerate(clips.streamed(frames, loaded.clipping, 1)):
+    for k, (batch, lengths) in enumerate(clips.streamed(frames, loaded.clip_grid, 1)):
         held.append(
             aggregate.summands(
                 ensemble.log_probabilities(loaded, batch, lengths), loaded.aggregate

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from asc_cli.core import plugins
+from asc_cli.recipe.kind import VIDEOS, kind_of_dataset
 from asc_cli.recipe.schema import Base
 from asc_cli.recipe.source import Fault, Tree
 
@@ -21,7 +22,7 @@ UNSTREAMED = {  # what a stream of shards has no use for, and what it has instea
 
 def streaming(whole: Base, tree: Tree) -> list[Fault]:
     """A dataset of shards has a stream and a model of many labels; one of recordings has not."""
-    if plugins.constant("datasets", whole.dataset, "STREAMED", False):
+    if kind_of_dataset(whole.dataset) == VIDEOS:
         return list(_streamed(whole, tree))
     return [*_recorded(whole, tree), *features_missing(tree)]
 

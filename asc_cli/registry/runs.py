@@ -9,6 +9,7 @@ from typing import Any
 from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipes
+from asc_cli.recipe.kind import VIDEOS, kind_of_run
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import models
 from asc_cli.registry.card import packages
@@ -64,7 +65,8 @@ def recorded_metrics(folder: Path) -> dict[str, Any]:
     """What a finished run wrote; one of scenes has its predictions too."""
     path = folder / "metrics.json"
     recorded = atomic.read_json(path) if path.exists() else {}
-    if not recorded or not ("epochs" in recorded or (folder / "predictions.csv").exists()):
+    has_all = kind_of_run(folder) == VIDEOS or (folder / "predictions.csv").exists()
+    if not recorded or not has_all:
         raise AscError(
             f"run {folder.name}: not finished; the same asc train command goes on with it"
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from asc_cli import models
 from asc_cli.core import atomic
 from asc_cli.core.device import resolve_device
 from asc_cli.datasets import Recording
@@ -20,9 +21,10 @@ from asc_cli.frontend.fill import Extraction
 from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
 from asc_cli.frontend.standardise import Standardisation, fit_standardisation, no_standardisation
-from asc_cli.inference import ensemble
 from asc_cli.protocol import holdout
 from asc_cli.recipe.load import Recipe
+from asc_cli.registry import members
+from asc_cli.registry.runs import fold_folder
 
 INFERENCE_CLIPS = 256  # clips in a batch when nothing is learned
 
@@ -53,7 +55,7 @@ def tasks(
     recordings = listing.by_file()
     resolved = resolve_device(device)
     for split in listing.splits:
-        folder = run / f"fold{split.fold:02d}"
+        folder = fold_folder(run, split.fold)
         if split.fold not in chosen or (folder / "predictions.csv").exists():
             continue
         train, test = (
@@ -87,7 +89,7 @@ def fit(task: Task) -> int:
     train, test = (_part(task, pack, part, standardise) for part in (fitted, task.test))
     judge = _part(task, pack, held, standardise) if held else None
     torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
-    model = build(task.recipe, train.clips.frames.shape[1], len(task.labels))
+    model = models.build(task.recipe.model, train.clips.frames.shape[1], len(task.labels))
     descent.fit(
         model, train.clips, train.labels[train.clips.owners], settings, task.folder,
         curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
@@ -95,9 +97,10 @@ def fit(task: Task) -> int:
         validate=(lambda _: judge.loss(model, task)) if judge else None,
     )  # fmt: skip
     temperature = judge.temperature(model, task) if judge else 1.0
-    save_member(task.folder / "model.safetensors", model, standardise, temperature)
+    arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)
+    members.save(task.folder / "model.safetensors", model, arrays)
     scores = test.scores(model, task, temperature)
-    predictions.write(task.folder / "predictions.csv", said(task, test.labels, scores))
+    predictions.write(task.folder / "predictions.csv", as_predictions(task, test.labels, scores))
     (task.folder / "progress.json").unlink(missing_ok=True)
     return task.fold
 
@@ -159,18 +162,9 @@ def _standardisation(task: Task, pack: Pack, fitted: Recordings) -> Standardisat
 def _part(task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation) -> Part:
     rows = pack.rows([digest for _, digest in recordings])
     pack.require_sound(rows)
-    table, where = pack.table[rows], clipping_of(task.recipe, task.feature)
+    table, where = pack.table[rows], task.feature.clip_grid(task.recipe.clips.model_dump())
     laid = clips.lay(pack.frames, table["first"], table["n_frames"], where, standardise)
     return Part(laid, label_indices(recordings, task.labels))
-
-
-def build(recipe: Recipe, n_bands: int, n_scenes: int) -> Any:
-    """The recipe's model, with fresh weights."""
-    return ensemble.build(recipe.model, n_bands, n_scenes)
-
-
-def clipping_of(recipe: Recipe, feature: Feature) -> clips.Clipping:
-    return ensemble.clipping_of(recipe.clips.model_dump(), feature)
 
 
 def label_indices(
@@ -179,7 +173,7 @@ def label_indices(
     return np.array([labels.index(recording.label) for recording, _ in recordings])
 
 
-def said(task: Task, truth: np.ndarray, scores: np.ndarray) -> predictions.Predictions:
+def as_predictions(task: Task, truth: np.ndarray, scores: np.ndarray) -> predictions.Predictions:
     """The fold's predictions as rows of predictions.csv."""
     recordings = [recording for recording, _ in task.test]
     return predictions.Predictions(
@@ -191,18 +185,3 @@ def said(task: Task, truth: np.ndarray, scores: np.ndarray) -> predictions.Predi
         tuple(r.device for r in recordings),
         scores,
     )
-
-
-def save_member(
-    path: Path, model: Any, standardise: Standardisation, temperature: float = 1.0
-) -> None:
-    """Weights, standardisation and temperature in one safetensors file: what the registry keeps."""
-    import torch
-    from safetensors.torch import save_file
-
-    tensors = {f"model.{k}": v.cpu().contiguous() for k, v in model.state_dict().items()}
-    tensors["standardisation.mean"] = torch.from_numpy(standardise.mean)
-    tensors["standardisation.deviation"] = torch.from_numpy(standardise.deviation)
-    tensors["calibration.temperature"] = torch.tensor([temperature], dtype=torch.float64)
-    with atomic.replacing(path) as temporary:
-        save_file(tensors, temporary)

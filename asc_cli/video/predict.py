@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from asc_cli import models as model_files
 from asc_cli.audio import decode
-from asc_cli.core import atomic, parallel, plugins
+from asc_cli.core import parallel, plugins
 from asc_cli.core import paths as home
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Fault, Layout, Order, Stream, Video, batches
 from asc_cli.evaluation import complexity
 from asc_cli.inference.ensemble import of_videos
-from asc_cli.registry import models
+from asc_cli.registry import members, models
 from asc_cli.video import metrics
 
 TOO_MANY = 1000  # damaged records
@@ -152,39 +153,20 @@ def described(layout: Layout) -> dict[str, Any]:
 
 def build(recipe: dict[str, Any]) -> Any:
     """A recipe's network, with fresh weights."""
-    layout, settings = layout_of(recipe["stream"]), recipe["model"]
-    parameters = {key: value for key, value in settings.items() if key != "name"}
-    module = plugins.load("models", settings["name"])
-    return module.build(layout.F, layout.n_labels, **parameters)
-
-
-def save(path: Path, model: Any) -> None:
-    from safetensors.torch import save_file
-
-    tensors = {f"model.{k}": v.cpu().contiguous() for k, v in model.state_dict().items()}
-    with atomic.replacing(path) as temporary:
-        save_file(tensors, temporary)
+    layout = layout_of(recipe["stream"])
+    return model_files.build(recipe["model"], layout.F, layout.n_labels)
 
 
 def load(model: models.Model) -> tuple[Any, Layout, dict[str, Any]]:
     """A registered network, what it takes, and its recipe. Raises AscError."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     recipe = model.card["recipe"]
     if not of_videos(model):
         raise AscError(
-            f"model {model.id} hears recordings, not shards of videos' features; name one that "
+            f"model {model.id} takes recordings, not shards of videos' features; name one that "
             "a recipe such as yt8m_ta_sa made"
         )
-    path = model.member(1)
-    try:
-        network = build(recipe)
-        weights = load_file(path)
-        network.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
-    except (OSError, SafetensorError, KeyError, RuntimeError) as fault:
-        raise AscError(f"model weights {path}: cannot be used ({fault})") from fault
-    return network.eval(), layout_of(recipe["stream"]), recipe
+    network, _ = members.load(model.member(1), lambda arrays: build(recipe))
+    return network, layout_of(recipe["stream"]), recipe
 
 
 def costs(model: models.Model) -> dict[str, Any]:

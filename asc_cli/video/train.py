@@ -18,7 +18,8 @@ from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import card as _run
-from asc_cli.registry import models, runs
+from asc_cli.registry import members, models, runs
+from asc_cli.registry.runs import fold_folder
 from asc_cli.video import predict
 
 ONE_THREAD_VIDEOS = 32  # a batch that one thread's cache holds: more threads would only wait
@@ -124,15 +125,15 @@ def _fit(
         stream = Stream(its.train, its.layout, order, position, pool, faults.add)
         return _Part(stream, recipe.training.batch_size)
 
-    folder = run / "fold01"
-    state = descent.descend(
+    folder = fold_folder(run, 1)
+    state = descent.fit_network(
         model, part,
         lambda it: predict.score(it, its.validation, recipe.settings, device, pool, faults.add),
         settings, its.layout.n_labels, folder, faults=faults.rows,
         report=lambda progress: fitting({1: progress}) if fitting else None,
         epoch_done=epoch_done or (lambda row: None),
     )  # fmt: skip
-    predict.save(folder / "model.safetensors", model)
+    members.save(folder / "model.safetensors", model)
     return state.history, faults.json()
 
 
@@ -185,8 +186,8 @@ def _conclude(
     card["feature"] = predict.described(its.layout)
     metrics["failed"] = failed
     metrics["published"] = _published(recipe)
-    members = {1: run / "fold01" / "model.safetensors"}
-    metrics["model"] = models.register(recipe.name, card, members).id
+    weights = {1: fold_folder(run, 1) / "model.safetensors"}
+    metrics["model"] = models.register(recipe.name, card, weights).id
     atomic.write_json(run / "metrics.json", metrics)
     return metrics
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
 from asc_cli.recipe import load as recipe
 from asc_cli.registry.runs import find_run
+from asc_cli.training import history
 from asc_cli.workflow._evaluate import of_run
 
 
@@ -65,28 +65,5 @@ def _row(folder: Path) -> dict[str, Any]:
         "error": metrics["error"],
         "paper_error": settings["paper"]["error"] if settings["paper"] else None,
         "intervals": metrics["intervals"],
-        "curve": curve(folder),
+        "curve": history.curve(folder),
     }
-
-
-def curve(folder: Path) -> list[dict[str, Any]]:
-    """The folds' histories averaged: per epoch the training loss and the test fold's accuracy."""
-    folds = [_history(path) for path in sorted(folder.glob("fold*/history.csv"))]
-    return [
-        {
-            "epoch": int(rows[0]["epoch"]),
-            "train_loss": _mean([row["train_loss"] for row in rows]),
-            "test_accuracy": _mean([row["test_accuracy"] for row in rows]),
-        }
-        for rows in zip(*folds, strict=False)
-    ]
-
-
-def _history(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as source:
-        return list(csv.DictReader(source))
-
-
-def _mean(values: Sequence[str]) -> float | None:
-    numbers = [float(value) for value in values if value]
-    return sum(numbers) / len(numbers) if numbers else None

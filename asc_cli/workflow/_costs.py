@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from asc_cli.core import plugins
 from asc_cli.evaluation import complexity
-from asc_cli.frontend.feature import Feature
 from asc_cli.inference import ensemble
 from asc_cli.registry import models
 from asc_cli.video import predict
@@ -23,13 +21,7 @@ def costs(model: models.Model, limit: str | None = None) -> dict[str, Any]:
 
 def _of_scenes(model: models.Model) -> dict[str, Any]:
     loaded = ensemble.load(model, model.card["folds"][0])
-    member, where = loaded.members[0], loaded.clipping
-    seconds = where.step_frames * _hop_seconds(loaded.feature)
+    member, where = loaded.members[0], loaded.clip_grid
+    seconds = where.step_frames * loaded.feature.hop_seconds
     n_bands = len(member.standardise.mean)
     return complexity.measure(member.network, where.n_frames, n_bands, seconds)
-
-
-def _hop_seconds(feature: Feature) -> float:
-    module = plugins.load("features", feature.name)
-    framing = module.framing(feature.sample_rate, **feature.parameters)
-    return framing.hop_samples / feature.sample_rate

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions, scoring, submission
 from asc_cli.inference import ensemble
@@ -16,6 +15,7 @@ from asc_cli.inference.dataset import hear
 from asc_cli.inference.leakage import as_trained, lists_fingerprint, require_unseen_recordings
 from asc_cli.protocol import audit
 from asc_cli.protocol.source import Source, open_source
+from asc_cli.recipe.kind import VIDEOS, kind_of_dataset, kind_of_run
 from asc_cli.registry import models
 from asc_cli.registry.runs import find_run, recorded_metrics, require_file
 from asc_cli.video import predict
@@ -44,7 +44,7 @@ def evaluate(
         if subset is not None or jobs is not None:
             raise AscError("--subset and --jobs: go with --dataset; a run is scored as it was made")
         return of_any_run(what, folds)
-    if dataset is not None and streamed(dataset):
+    if dataset is not None and kind_of_dataset(dataset) == VIDEOS:
         if folds is not None or subset is not None or Path(what).is_file():
             raise AscError(
                 f"evaluate: of {dataset}, a stream of shards, a model's validation part is scored; "
@@ -69,7 +69,7 @@ def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str,
     """Of a run of videos: what was recorded, epoch by epoch; it keeps no predictions."""
     folder = find_run(run)
     recorded = recorded_metrics(folder)
-    if "epochs" not in recorded:
+    if kind_of_run(folder) != VIDEOS:
         return of_run(folder, folds)
     if folds is not None:
         raise AscError(f"--folds: run {folder.name} is of a stream of shards, without folds")
@@ -80,7 +80,7 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any
     """Computed from predictions.csv, not read from metrics.json; of some folds alone, if given."""
     folder = find_run(run)
     known = recorded_metrics(folder)
-    if "epochs" in known:
+    if kind_of_run(folder) == VIDEOS:
         raise AscError(
             f"run {folder.name}: of videos with many labels, not of scenes; asc evaluate "
             f"{folder.name} shows its figures"
@@ -95,12 +95,6 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any
     metrics = scoring.score(said, known["headline"], seen)
     metrics["published"] = known.get("published", [])
     return {"run": str(folder), "scene_names": list(metrics["scenes"]), **metrics}
-
-
-def streamed(dataset: str) -> bool:
-    """Whether a dataset is a stream of shards."""
-    plugins.require("datasets", dataset)
-    return bool(plugins.constant("datasets", dataset, "STREAMED", False))
 
 
 def of_file(

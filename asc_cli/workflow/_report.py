@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import os
 from collections.abc import Sequence
@@ -20,9 +19,10 @@ from asc_cli.datasets import Dataset
 from asc_cli.evaluation import predictions
 from asc_cli.features import log_mel
 from asc_cli.recipe.load import Recipe
-from asc_cli.registry.runs import find_run
+from asc_cli.registry.runs import find_run, fold_folder
 from asc_cli.report.console.table import NAMES, figure, percent
 from asc_cli.report.html import page
+from asc_cli.training import history
 from asc_cli.workflow._evaluate import of_run
 
 WRONG = 12  # recordings shown as confidently wrong
@@ -87,7 +87,7 @@ def gather(folder: Path, page_folder: Path) -> dict[str, Any]:
         "description": settings.get("description", ""),
         "dataset_title": dataset.title,
         "metrics": metrics,
-        "histories": {k: rows for k in folds if (rows := _history(folder / f"fold{k:02d}"))},
+        "histories": {k: rows for k in folds if (rows := history.read(fold_folder(folder, k)))},
         "chosen": _chosen(settings),
         "calibration": _calibration(settings),
         "wrong": _wrong(folder, Path(audio_root) if audio_root else None, page_folder),
@@ -128,25 +128,6 @@ def _calibration(settings: dict[str, Any]) -> str:
     if settings["evaluation"].get("calibrate") == "temperature":
         return "Probabilities were scaled by a temperature fitted on validation recordings."
     return "Probabilities are the model's own; no calibration was asked for."
-
-
-def _history(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "history.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as source:
-        return [
-            {
-                "epoch": int(row["epoch"]),
-                "train_loss": _number(row["train_loss"]),
-                "test_accuracy": _number(row["test_accuracy"]),
-            }
-            for row in csv.DictReader(source)
-        ]
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text else None
 
 
 def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from asc_cli.frontend import store
 from asc_cli.frontend.fill import Extraction, fill
 from asc_cli.protocol import audit
 from asc_cli.protocol.source import open_source, without
+from asc_cli.recipe.kind import VIDEOS, kind_of
 from asc_cli.recipe.load import Recipe, resolved
 from asc_cli.registry import card as _run
 from asc_cli.registry import models, runs
@@ -24,10 +25,14 @@ from asc_cli.training import fold as _fold
 from asc_cli.training.watch import watching
 from asc_cli.workflow import _report
 
-SCENES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss",
-          "headline", "aggregation", "error", "intervals", "published")  # fmt: skip
-VIDEOS = ("epochs", "epoch", "gap", "hit_at_1", "perr", "videos", "positives", "examples",
-          "headline", "error", "failed", "published", "remarks")  # fmt: skip
+OF_RECORDINGS = (
+    "folds accuracy macro_accuracy fold_class_accuracy macro_f1 log_loss headline aggregation "
+    "error intervals published"
+).split()
+OF_VIDEOS = (
+    "epochs epoch gap hit_at_1 perr videos positives examples headline error failed published "
+    "remarks"
+).split()
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Training:
     wall_seconds: float  # of this call: near 0 when the run was finished already
 
     def json(self) -> dict[str, Any]:
-        wanted = SCENES if "folds" in self.metrics else VIDEOS
+        wanted = OF_RECORDINGS if "folds" in self.metrics else OF_VIDEOS
         figures = {key: self.metrics[key] for key in wanted}
         wall = round(self.wall_seconds, 3)
         return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
@@ -72,7 +77,7 @@ def train(
     """
     started = time.monotonic()
     recipe = resolved(recipe)
-    if recipe.stream is not None:
+    if kind_of(recipe.settings) == VIDEOS:
         from asc_cli.video import train as _stream
 
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)

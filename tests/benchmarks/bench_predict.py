@@ -39,8 +39,8 @@ def floor(model: object, paths: list[Path]) -> float:
     started = time.perf_counter()
     for path in paths:
         frames = module.extract(decode.read(path, model.feature.sample_rate), 22_050)
-        starts = model.clipping.starts(len(frames))
-        batch = frames[starts[:, None] + np.arange(model.clipping.n_frames)]
+        starts = model.clip_grid.starts(len(frames))
+        batch = frames[starts[:, None] + np.arange(model.clip_grid.n_frames)]
         with torch.inference_mode():
             torch.softmax(member.network(torch.from_numpy(member.standardise(batch)), None), 1)
     return time.perf_counter() - started

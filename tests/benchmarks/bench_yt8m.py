@@ -195,8 +195,10 @@ def step(name: str, read: float) -> None:
     mask = np.ones((BATCH, FRAMES), bool)
     batch = Batch(("",) * BATCH, frames, mask, ((1, 2, 3),) * BATCH)
     settings = descent.Settings(
-        1, 1e-3, 1e-8, 0, "adam", "last", 1.0, 0.95, 4_000_000, 10**9, "float32", "cpu"
-    )
+        epochs=1, learning_rate=1e-3, l2=1e-8, seed=0, optimiser="adam", choose_epoch="last",
+        clip_norm=1.0, decay=0.95, decay_every=4_000_000, checkpoint_every=10**9,
+        precision="float32", device="cpu",
+    )  # fmt: skip
     for _ in range(2):
         started, used = time.perf_counter(), time.process_time()
         descent._step(model, optimiser, batch, settings, 4716, descent.State())

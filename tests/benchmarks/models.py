@@ -12,9 +12,9 @@ def untrained(name: str, *overrides: str) -> str:
     import torch
 
     from asc_cli.core import paths
+    from asc_cli.models import build
     from asc_cli.recipe import load as recipe
-    from asc_cli.registry import models
-    from asc_cli.training import fold
+    from asc_cli.registry import members, models
 
     labels = [f"scene{i}" for i in range(15)]
     chosen = recipe.load(
@@ -25,7 +25,8 @@ def untrained(name: str, *overrides: str) -> str:
     spread = Standardisation(np.full(64, -9, np.float32), np.full(64, 3, np.float32))
     path = paths.home() / "weights.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    fold.save_member(path, fold.build(chosen, 64, len(labels)), spread)
+    network = build(chosen.model, 64, len(labels))
+    members.save(path, network, members.Arrays(spread.mean, spread.deviation, 1.0))
     card = {
         "created": "2026-01-01", "labels": labels, "feature": feature.description(),
         "recipe": chosen.settings, "metrics": {}, "dataset": {"name": "toy"},

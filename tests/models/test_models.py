@@ -52,7 +52,7 @@ def scenes(n_recordings: int = 24, n_frames: int = 25) -> tuple[clips.ClipSet, n
     recordings = [rng.gamma(4, means[label] / 4, (n_frames, F)).astype("f4") for label in labels]
     recordings[5] = recordings[5][:6]
     made = clips.cut(
-        recordings, clips.Clipping(T, 5.0), standardise.no_standardisation(recordings[0].shape[1])
+        recordings, clips.ClipGrid(T, 5.0), standardise.no_standardisation(recordings[0].shape[1])
     )
     return made, labels[made.owners]
 
@@ -62,7 +62,9 @@ def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     name = request.param
     made, labels = scenes()
     model = build(name)
-    settings = descent.Settings(20, 16, 0.01, 0.0, 0, 1, 0)
+    settings = descent.Settings(
+        epochs=20, batch_size=16, learning_rate=0.01, l2=0.0, seed=0, fold=1, curve_every=0
+    )
     folder = tmp_path_factory.mktemp(name)
     descent.fit(model, made, labels, settings, folder, lambda m: 0.0, lambda p: None)
     return name, model, made, labels
@@ -112,7 +114,9 @@ def test_every_weight_of_a_network_has_a_gradient(name: str):
 @pytest.mark.parametrize("name", ["gmm", "sparse_nmf", "gru", "cnn_1max"])
 def test_the_same_seed_gives_the_same_bits_and_no_data_is_said(name: str, tmp_path):
     made, labels = scenes(9)
-    settings = descent.Settings(2, 16, 0.01, 0.0, 0, 1, 0)
+    settings = descent.Settings(
+        epochs=2, batch_size=16, learning_rate=0.01, l2=0.0, seed=0, fold=1, curve_every=0
+    )
     twins = []
     for folder in ("a", "b"):
         twins.append(build(name))
