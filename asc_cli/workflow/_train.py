@@ -25,14 +25,34 @@ from asc_cli.training import fold as _fold
 from asc_cli.training.watch import watching
 from asc_cli.workflow import _report
 
-OF_RECORDINGS = (
-    "folds accuracy macro_accuracy fold_class_accuracy macro_f1 log_loss headline aggregation "
-    "error intervals published"
-).split()
-OF_VIDEOS = (
-    "epochs epoch gap hit_at_1 perr videos positives examples headline error failed published "
-    "remarks"
-).split()
+OF_RECORDINGS = [
+    "folds",
+    "accuracy",
+    "macro_accuracy",
+    "fold_class_accuracy",
+    "macro_f1",
+    "log_loss",
+    "headline",
+    "aggregation",
+    "error",
+    "intervals",
+    "published",
+]
+OF_VIDEOS = [
+    "epochs",
+    "epoch",
+    "gap",
+    "hit_at_1",
+    "perr",
+    "videos",
+    "positives",
+    "examples",
+    "headline",
+    "error",
+    "failed",
+    "published",
+    "remarks",
+]
 
 
 @dataclass(frozen=True)
