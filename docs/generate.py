@@ -16,7 +16,7 @@ from typing import Any
 import typer
 
 from asc_cli.cli import application
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.recipe import load as recipe
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -160,10 +160,10 @@ def documented(definition: str) -> tuple[str, dict[str, str]]:
     room, _, name = definition.partition("_")
     if not name:
         return "", {}
-    tree = ast.parse((catalog.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((plugins.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8"))
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    entry = ast.get_docstring(functions[catalog.ENTRY[room]]) or ""
-    names = [parameter.name for parameter in catalog.parameters(room, name)]
+    entry = ast.get_docstring(functions[plugins.ENTRY[room]]) or ""
+    names = [parameter.name for parameter in plugins.parameters(room, name)]
     text = f"```text\n{(ast.get_docstring(tree) or '').strip()}\n```"
     return text, {**meanings(entry, names), "name": f"Which {room.removesuffix('s')} it is."}
 
@@ -227,7 +227,7 @@ def limits(value: dict[str, Any]) -> str:
 
 def shipped() -> str:
     rows = []
-    for name in catalog.recipe_names():
+    for name in plugins.recipe_names():
         loaded = recipe.load(name)
         rows.append(row(f"`{name}`", loaded.dataset, escaped(loaded.settings["description"])))
     return "\n## Recipes that ship with asc\n\n" + table(["recipe", "dataset", "what it is"], rows)
@@ -238,8 +238,8 @@ def shipped() -> str:
 
 def datasets_page() -> str:
     text = WRITTEN_BY + DATASETS
-    for name in catalog.names("datasets"):
-        published = catalog.load("datasets", name).DATASET
+    for name in plugins.names("datasets"):
+        published = plugins.load("datasets", name).DATASET
         text += f"\n## {name}\n\n" + table(["title", escaped(published.title)], facts(published))
     return text
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asc_cli.audio import decode as audio
+from asc_cli.audio import decode, hashing
 from asc_cli.core.errors import FileFault
 from tests.conftest import tone, write
 
@@ -17,7 +17,7 @@ from tests.conftest import tone, write
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000])
 def test_any_rate_becomes_the_wanted_one_and_a_tone_stays_that_tone(tmp_path: Path, rate: int):
     path = write(tmp_path / "a.wav", tone(440, 1.0, rate), rate)
-    samples = audio.read(path, 22_050)
+    samples = decode.read(path, 22_050)
     assert samples.dtype == np.float32 and abs(len(samples) - 22_050) <= 1
     spectrum = np.abs(np.fft.rfft(samples[2000:18_384] * np.hanning(16_384)))
     assert abs(np.argmax(spectrum) * 22_050 / 16_384 - 440) < 2
@@ -44,7 +44,7 @@ def test_any_rate_becomes_the_wanted_one_and_a_tone_stays_that_tone(tmp_path: Pa
 def test_every_format_is_read(tmp_path: Path, name: str, subtype: str):
     sound = tone(440, 0.5, 22_050)
     path = write(tmp_path / name, sound, 22_050, subtype=subtype)
-    samples = audio.read(path, 22_050)
+    samples = decode.read(path, 22_050)
     n = min(len(samples), len(sound))
     assert n > 10_000
     assert np.corrcoef(samples[:n], sound[:n])[0, 1] > 0.98
@@ -53,28 +53,28 @@ def test_every_format_is_read(tmp_path: Path, name: str, subtype: str):
 def test_mono_is_the_mean_of_the_channels(tmp_path: Path):
     channels = np.stack([tone(440, 0.1, 22_050), np.zeros(2205, "f4"), tone(440, 0.1, 22_050)])
     path = write(tmp_path / "a.wav", channels.T, subtype="FLOAT")
-    np.testing.assert_allclose(audio.read(path, 22_050), channels.mean(0), atol=1e-7)
+    np.testing.assert_allclose(decode.read(path, 22_050), channels.mean(0), atol=1e-7)
 
 
 def test_blocks_joined_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     noise = np.random.default_rng(0).normal(0, 0.1, 44_100).astype("f4")
     path = write(tmp_path / "a.wav", noise, 44_100, subtype="FLOAT")
-    whole = audio.read(path, 22_050)
-    monkeypatch.setattr(audio, "BLOCK_SECONDS", 0.05)
-    np.testing.assert_allclose(audio.read(path, 22_050), whole, atol=1e-6)
-    assert len(list(audio.blocks(path, 44_100))) == 20
+    whole = decode.read(path, 22_050)
+    monkeypatch.setattr(decode, "BLOCK_SECONDS", 0.05)
+    np.testing.assert_allclose(decode.read(path, 22_050), whole, atol=1e-6)
+    assert len(list(decode.blocks(path, 44_100))) == 20
 
 
 def test_inspect_reads_the_header(tmp_path: Path):
     path = write(tmp_path / "a.wav", np.zeros((4410, 2)), 44_100, subtype="PCM_24")
-    info = audio.inspect(path)
-    assert info == audio.Info(44_100, 2, 4410, "WAV PCM_24")
+    info = decode.inspect(path)
+    assert info == decode.Info(44_100, 2, 4410, "WAV PCM_24")
     assert info.seconds == pytest.approx(0.1)
 
 
 def fault(path: Path) -> str:
     with pytest.raises(FileFault) as caught:
-        audio.read(path, 22_050)
+        decode.read(path, 22_050)
     assert str(caught.value) == f"{path}: {caught.value.reason}"
     return caught.value.reason
 
@@ -85,9 +85,9 @@ def test_each_kind_of_bad_file_says_what_it_is(tmp_path: Path):
     assert fault(empty) == "is empty (0 bytes)"
     text = tmp_path / "text.wav"
     text.write_text("hello, this is no audio")
-    assert "is not audio that can be read" in fault(text) and audio.READS in fault(text)
+    assert "is not audio that can be read" in fault(text) and decode.READS in fault(text)
     assert fault(tmp_path / "none.wav") == "there is no such file"
-    assert f"is a folder; a file was expected, or a folder that holds {audio.READS}" == fault(
+    assert f"is a folder; a file was expected, or a folder that holds {decode.READS}" == fault(
         tmp_path
     )
     header = write(tmp_path / "header.wav", np.zeros(0))
@@ -98,7 +98,7 @@ def test_a_foreign_container_says_how_to_convert_it(tmp_path: Path):
     path = tmp_path / "clip.m4a"
     path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
     assert fault(path) == (
-        f"m4a is not read; asc reads {audio.READS}. Convert it: ffmpeg -i 'clip.m4a' 'clip.wav'"
+        f"m4a is not read; asc reads {decode.READS}. Convert it: ffmpeg -i 'clip.m4a' 'clip.wav'"
     )
 
 
@@ -134,12 +134,12 @@ def test_nan_and_inf_are_refused(tmp_path: Path, value: float, kind: str):
 def test_a_file_cut_short_is_refused(tmp_path: Path, name: str, reason: str, kept: float):
     noise = np.random.default_rng(0).normal(0, 0.1, 5 * 44_100)
     path = write(tmp_path / name, noise, 44_100)
-    assert len(audio.read(path, 44_100)) == len(noise) and audio.inspect(path).seconds == 5
-    audio.excerpt(path)
+    assert len(decode.read(path, 44_100)) == len(noise) and decode.inspect(path).seconds == 5
+    hashing.excerpt(path)
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
     assert re.match(reason, fault(path))
     if name != "a.flac":
-        for quick in (audio.inspect, audio.excerpt):
+        for quick in (decode.inspect, hashing.excerpt):
             with pytest.raises(FileFault, match="is cut short: .*; fetch it again"):
                 quick(path)
 
@@ -159,13 +159,13 @@ def test_a_wav_from_a_pipe_does_not_know_its_size(tmp_path: Path, riff: int, dat
     known = path.read_bytes()
     path.write_bytes(known[:4] + riff.to_bytes(4, "little") + known[8:40]
                      + data.to_bytes(4, "little") + known[44:])  # fmt: skip
-    assert len(audio.read(path, 22_050)) == 22_050
+    assert len(decode.read(path, 22_050)) == 22_050
 
 
 def test_a_header_that_is_a_little_off_is_no_cut(tmp_path: Path):
     path = write(tmp_path / "a.wav", tone(440, 1, 22_050))
     path.write_bytes(path.read_bytes()[:-100])
-    assert len(audio.read(path, 22_050)) == 22_000
+    assert len(decode.read(path, 22_050)) == 22_000
 
 
 def test_a_path_that_cannot_be_opened_says_why(tmp_path: Path):
@@ -182,4 +182,4 @@ def test_faults_survive_the_way_from_a_worker_process():
 
 def test_decoding_is_soundfile_s(tmp_path: Path):
     path = write(tmp_path / "a.wav", tone(440, 1, 22_050), subtype="PCM_16")
-    np.testing.assert_array_equal(audio.read(path, 22_050), soundfile.read(path, dtype="f4")[0])
+    np.testing.assert_array_equal(decode.read(path, 22_050), soundfile.read(path, dtype="f4")[0])

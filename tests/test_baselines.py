@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from asc_cli import workflow
 from asc_cli.evaluation import predictions
 from asc_cli.recipe import load as recipe
-from asc_cli.registry import models as registry
+from asc_cli.registry import models
 
 SEVEN = ("mfcc_gmm", "dnn_mel", "cnn_mel", "dnn_cqt", "sparse_nmf", "rnn_gam", "cnn_gam")
 
@@ -33,7 +33,7 @@ def test_toy_goes_the_whole_road(system: str, toy_root: Path):
 
 def test_members_hold_arrays_only(toy_root: Path):
     workflow.train(recipe.load("toy_rnn_gam"), data=toy_root, folds=[1], jobs=1)
-    model = registry.find("toy_rnn_gam")
+    model = models.find("toy_rnn_gam")
     arrays = load_file(model.member(1))
     assert {"model.tree.forests.threshold", "model.machine.alpha"} <= set(arrays)
     assert {p.suffix for p in model.folder.iterdir()} == {".safetensors", ".yaml", ".md", ".txt"}
@@ -44,21 +44,21 @@ def test_a_staged_model_cut_short_ends_with_the_same_bits(
     system: str, toy_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     """Killed after an epoch of its network: the tree is grown again, the network goes on."""
-    from asc_cli.training import descent as training
+    from asc_cli.training import descent
 
     chosen = recipe.load(f"toy_{system}")
     whole = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "other"))
-    checkpoint = training.checkpoint
+    checkpoint = descent.checkpoint
 
     def then_die(*arguments: object) -> None:
         checkpoint(*arguments)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "checkpoint", then_die)
+    monkeypatch.setattr(descent, "checkpoint", then_die)
     with pytest.raises(KeyboardInterrupt):
         workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
-    monkeypatch.setattr(training, "checkpoint", checkpoint)
+    monkeypatch.setattr(descent, "checkpoint", checkpoint)
     resumed = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
     first, second = (run / "fold01" / "model.safetensors" for run in (whole.run, resumed.run))
     assert whole.run != resumed.run and first.read_bytes() == second.read_bytes()

@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import pytest
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 
 
 def test_files_are_names():
-    assert {"esc10", "litis", "table", "toy", "tut2016"} <= set(catalog.names("datasets"))
-    assert "log_mel" in catalog.names("features") and "lstm" in catalog.names("models")
-    assert not any(name.startswith("_") for name in catalog.names("datasets"))
+    assert {"esc10", "litis", "table", "toy", "tut2016"} <= set(plugins.names("datasets"))
+    assert "log_mel" in plugins.names("features") and "lstm" in plugins.names("models")
+    assert not any(name.startswith("_") for name in plugins.names("datasets"))
 
 
 def test_an_unknown_name_is_met_with_the_nearest():
     with pytest.raises(AscError, match="unknown dataset 'litiss'; did you mean litis\\? Known: "):
-        catalog.load("datasets", "litiss")
+        plugins.load("datasets", "litiss")
     with pytest.raises(AscError, match="unknown model 'xyzzy'. Known: "):
-        catalog.load("models", "xyzzy")
+        plugins.load("models", "xyzzy")
 
 
 def test_parameters_are_those_of_the_code():
     import inspect
 
     for room, entry in (("features", "extract"), ("models", "build")):
-        for name in catalog.names(room):
-            signature = inspect.signature(getattr(catalog.load(room, name), entry))
+        for name in plugins.names(room):
+            signature = inspect.signature(getattr(plugins.load(room, name), entry))
             real = {
                 p.name: p.default
                 for p in signature.parameters.values()
                 if p.kind is inspect.Parameter.KEYWORD_ONLY
             }
-            read = {p.name: p.default for p in catalog.parameters(room, name)}
+            read = {p.name: p.default for p in plugins.parameters(room, name)}
             assert read == real
 
 
 def test_a_feature_without_a_version_says_so(tmp_path, monkeypatch):
     (tmp_path / "features").mkdir()
     (tmp_path / "features/loud.py").write_text("def extract(samples, sample_rate): ...")
-    monkeypatch.setattr(catalog, "PACKAGE", tmp_path)
+    monkeypatch.setattr(plugins, "PACKAGE", tmp_path)
     with pytest.raises(AscError, match="feature loud: features/loud.py defines no VERSION"):
-        catalog.version("loud")
+        plugins.version("loud")

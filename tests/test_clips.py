@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from asc_cli.core.errors import AscError
-from asc_cli.frontend import clips
+from asc_cli.frontend import clips, standardise
+from asc_cli.frontend.standardise import Standardisation
 
-PAPER_LITIS = clips.clipping(1.0, 0.5, 22_050, 1024, 220)
-PAPER_DCASE = clips.clipping(1.0, 0.5, 44_100, 1024, 220)
+PAPER_LITIS = clips.clip_grid_from_seconds(1.0, 0.5, 22_050, 1024, 220)
+PAPER_DCASE = clips.clip_grid_from_seconds(1.0, 0.5, 44_100, 1024, 220)
 
 
 def test_thirty_seconds_give_59_clips_of_96_or_196_frames():
@@ -20,10 +21,12 @@ def test_thirty_seconds_give_59_clips_of_96_or_196_frames():
 
 
 def test_frames_of_a_length_that_no_float_is_are_counted_exactly():
-    assert clips.clipping(2.01, 0.5, 8_000, 400, 160).n_frames == 99
+    assert clips.clip_grid_from_seconds(2.01, 0.5, 8_000, 400, 160).n_frames == 99
     for hundredths in range(10, 500):
         exact = 1 + (hundredths * 80 - 400) // 160
-        assert clips.clipping(hundredths / 100, 0.0, 8_000, 400, 160).n_frames == exact
+        assert (
+            clips.clip_grid_from_seconds(hundredths / 100, 0.0, 8_000, 400, 160).n_frames == exact
+        )
 
 
 def test_no_clip_reaches_past_the_end():
@@ -35,8 +38,8 @@ def test_no_clip_reaches_past_the_end():
 
 def test_a_short_recording_is_one_masked_clip():
     frames = np.ones((10, 3), np.float32)
-    same = clips.Standardisation(np.zeros(3, np.float32), np.ones(3, np.float32))
-    made = clips.cut([frames], clips.Clipping(16, 8.0), same)
+    same = Standardisation(np.zeros(3, np.float32), np.ones(3, np.float32))
+    made = clips.cut([frames], clips.ClipGrid(16, 8.0), same)
     batch, mask = made.batch(np.array([0]))
     assert batch.shape == (1, 16, 3) and mask is not None
     assert mask.sum() == 10 and batch[0, :10].all() and not batch[0, 10:].any()
@@ -44,8 +47,8 @@ def test_a_short_recording_is_one_masked_clip():
 
 def test_whole_clips_need_no_mask_and_know_their_owner():
     a, b = (np.random.default_rng(i).normal(size=(200, 2)).astype(np.float32) for i in (0, 1))
-    st = clips.standardisation([a, b])
-    made = clips.cut([a, b], clips.Clipping(96, 50.1), st)
+    st = standardise.fit_standardisation([a, b])
+    made = clips.cut([a, b], clips.ClipGrid(96, 50.1), st)
     assert made.owners.tolist() == [0, 0, 0, 1, 1, 1]
     batch, mask = made.batch(np.array([4, 0]))
     assert mask is None
@@ -55,14 +58,14 @@ def test_whole_clips_need_no_mask_and_know_their_owner():
 
 def test_standardised_training_frames_have_mean_0_and_deviation_1():
     parts = [np.random.default_rng(i).normal(3 + i, 2, (50 + i, 4)) for i in range(3)]
-    st = clips.standardisation(parts)
+    st = standardise.fit_standardisation(parts)
     whole = st(np.concatenate(parts))
     np.testing.assert_allclose(whole.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(whole.std(axis=0), 1, atol=1e-5)
 
 
 def test_a_band_that_never_changes_is_centred():
-    st = clips.standardisation([np.full((10, 2), 7.0)])
+    st = standardise.fit_standardisation([np.full((10, 2), 7.0)])
     np.testing.assert_array_equal(st(np.full((3, 2), 7.0, np.float32)), 0)
 
 
@@ -70,7 +73,7 @@ def test_a_band_that_never_changes_is_centred():
 @pytest.mark.parametrize("part", [1, 7, 100, 5000])
 def test_streamed_clips_are_the_clips_of_the_whole(n_frames: int, part: int):
     frames = np.random.default_rng(0).normal(size=(n_frames, 2)).astype(np.float32)
-    same = clips.Standardisation(np.zeros(2, np.float32), np.ones(2, np.float32))
+    same = Standardisation(np.zeros(2, np.float32), np.ones(2, np.float32))
     whole = clips.cut([frames], PAPER_LITIS, same)
     expected, mask = whole.batch(np.arange(len(whole)))
     parts = (frames[start : start + part] for start in range(0, n_frames, part))
@@ -85,26 +88,26 @@ def test_a_clip_shorter_than_a_frame_is_refused():
     with pytest.raises(
         AscError, match=r"clips.length_s = 0.01: shorter than one frame \(1024 samp"
     ):
-        clips.clipping(0.01, 0.5, 22_050, 1024, 220)
+        clips.clip_grid_from_seconds(0.01, 0.5, 22_050, 1024, 220)
 
 
 def test_an_overlap_that_does_not_move_is_refused():
     with pytest.raises(
         AscError, match=r"clips.overlap = 0.999: the step between clips is 0.10 fra"
     ):
-        clips.clipping(1.0, 0.999, 22_050, 1024, 220)
+        clips.clip_grid_from_seconds(1.0, 0.999, 22_050, 1024, 220)
 
 
 def test_clips_of_so_many_frames():
-    where = clips.clipping_in_frames(10, 0.5)
+    where = clips.clip_grid_from_frames(10, 0.5)
     assert (where.n_frames, where.starts(31).tolist()) == (10, [0, 5, 10, 15, 20])
-    assert clips.clipping_in_frames(1, 0).starts(3).tolist() == [0, 1, 2]
+    assert clips.clip_grid_from_frames(1, 0).starts(3).tolist() == [0, 1, 2]
     with pytest.raises(
         AscError, match=r"overlap = 0.5: the step between clips of 1 frames is 0.50"
     ):
-        clips.clipping_in_frames(1, 0.5)
+        clips.clip_grid_from_frames(1, 0.5)
 
 
 def test_features_as_they_are():
-    plain = clips.unstandardised(2)
+    plain = standardise.no_standardisation(2)
     assert plain(np.full((1, 2), 7, np.float32)).tolist() == [[7, 7]]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from asc_cli import workflow
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipe
-from asc_cli.registry import models as registry
+from asc_cli.registry import models
 from tests.conftest import SMALL
 
 
@@ -57,7 +57,7 @@ def test_a_model_of_a_set_with_common_recordings_is_refused(trained, toy_root: P
     monkeypatch.setattr(_evaluate, "open_source", lambda *given: kin)
     with pytest.raises(AscError, match="trained on toy, which has recordings in common with other"):
         workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
-    (registry.find(trained.model).folder / "heard.txt").unlink()
+    (models.find(trained.model).folder / "heard.txt").unlink()
     strange = replace(kin, dataset=replace(kin.dataset, shares_with=()))
     monkeypatch.setattr(_evaluate, "open_source", lambda *given: strange)
     scored = workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
@@ -67,9 +67,9 @@ def test_a_model_of_a_set_with_common_recordings_is_refused(trained, toy_root: P
 
 
 def test_common_recordings_are_common_to_both():
-    for name in catalog.names("datasets"):
-        for other in catalog.load("datasets", name).DATASET.shares_with:
-            assert name in catalog.load("datasets", other).DATASET.shares_with
+    for name in plugins.names("datasets"):
+        for other in plugins.load("datasets", name).DATASET.shares_with:
+            assert name in plugins.load("datasets", other).DATASET.shares_with
 
 
 def test_a_file_left_out_of_training_is_not_asked_for(copy: Path):
@@ -160,4 +160,4 @@ def test_a_run_that_another_process_concluded_is_registered_once(toy_root: Path,
     answers = iter([None])  # at the start, the other process was not done yet
     monkeypatch.setattr(_train, "_finished", lambda *given: next(answers, finished(*given)))
     second = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
-    assert second.model == first.model and len(registry.models()) == 1
+    assert second.model == first.model and len(models.models()) == 1

@@ -11,7 +11,7 @@ import pytest
 
 from asc_cli import workflow
 from asc_cli.core.errors import AscError
-from asc_cli.inference import explain as _explain
+from asc_cli.inference import explain
 from asc_cli.recipe import load as recipe
 from asc_cli.report.figures.canvas import legible
 from asc_cli.report.figures.explanation import MOST_BOXES, _title, boxes, draw
@@ -89,17 +89,17 @@ def test_signs_that_the_font_lacks_are_boxes():
 def test_stretches_are_where_attention_is():
     attention = np.full(400, 0.5)
     attention[100:120] = 6.0
-    [stretch] = _explain.stretches(attention, 0.01)
+    [stretch] = explain.stretches(attention, 0.01)
     assert stretch["start_s"] == pytest.approx(1.0, abs=0.06)
     assert stretch["end_s"] == pytest.approx(1.2, abs=0.06)
     assert stretch["attention"] > 4
-    assert _explain.stretches(np.ones(400), 0.01) == []
+    assert explain.stretches(np.ones(400), 0.01) == []
 
 
 def test_two_peaks_close_together_are_one_stretch():
     attention = np.full(1000, 0.1)
     attention[100:120] = attention[130:150] = attention[700:730] = 10.0
-    assert len(_explain.stretches(attention, 0.01)) == 2
+    assert len(explain.stretches(attention, 0.01)) == 2
 
 
 @pytest.mark.parametrize("model", ["toy_ta", "toy_sa", "toy_ta_sa"])
@@ -124,7 +124,7 @@ def test_the_command_draws_and_tells_the_seconds(trained, clip: Path, asc: Asc, 
 def test_what_cannot_be_explained(trained, clip: Path, tmp_path: Path, monkeypatch):
     with pytest.raises(AscError, match="model toy_lstm@1 is a plain LSTM; it attends to nothing"):
         workflow.explain(clip, model="toy_lstm")
-    monkeypatch.setattr(_explain, "LONGEST_S", 1.0)
+    monkeypatch.setattr(explain, "LONGEST_S", 1.0)
     with pytest.raises(AscError, match="is 2 s long; at most 1 s can be drawn. Cut out the part"):
         workflow.explain(clip, model="toy_ta")
 

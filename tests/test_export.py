@@ -11,18 +11,21 @@ import pytest
 import torch
 
 from asc_cli import workflow
-from asc_cli.audio import decode as audio
-from asc_cli.core import plugins as catalog
+from asc_cli.audio import decode
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.export import frontends
 from asc_cli.export import model as whole
 from asc_cli.export.frontends import log_mel
-from asc_cli.frontend import clips, store
-from asc_cli.inference import engine as _windows
-from asc_cli.inference import ensemble as _model
+from asc_cli.frontend import store
+from asc_cli.frontend.feature import resolve
+from asc_cli.frontend.standardise import Standardisation
+from asc_cli.inference import engine, ensemble
+from asc_cli.inference.types import Scored
+from asc_cli.models import build
 from asc_cli.recipe import load as recipe
-from asc_cli.registry import models as registry
-from asc_cli.training import fold as _fold
+from asc_cli.registry import models
+from asc_cli.registry.members import Arrays, save
 from tests.conftest import SMALL, tone, write
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
@@ -44,25 +47,26 @@ def registered(
 ) -> str:
     """A model of two members with weights that nobody trained."""
     chosen = recipe.load("toy_lstm", [*SMALL, *overrides])
-    described = store.resolve(feature, RATE, {})
-    F = catalog.load("features", feature).extract(np.zeros(4_096, "f4"), RATE).shape[1]
+    described = resolve(feature, RATE, {})
+    F = plugins.load("features", feature).extract(np.zeros(4_096, "f4"), RATE).shape[1]
     folder = store.home.home() / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     members = {}
     for fold in (1, 2):
         torch.manual_seed(fold)
-        network = _fold.build(chosen, F, len(SCENES))
+        network = build(chosen.model, F, len(SCENES))
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.mul_(2)  # far from chance, where any export would do; with 3, chaos
-        spread = clips.Standardisation(np.full(F, -9, "f4"), np.full(F, 3, "f4"))
+        spread = Standardisation(np.full(F, -9, "f4"), np.full(F, 3, "f4"))
         members[fold] = folder / f"{name}{fold}.safetensors"
-        _fold.save_member(members[fold], network, spread, temperature)
+        arrays = Arrays(spread.mean, spread.deviation, temperature)
+        save(members[fold], network, arrays)
     card = {
         "created": "2026-01-01", "labels": list(SCENES), "feature": described.description(),
         "recipe": chosen.settings, "metrics": {}, "dataset": {"name": "toy"},
     }  # fmt: skip
-    return registry.register(name, card, members).id
+    return models.register(name, card, members).id
 
 
 @pytest.fixture
@@ -102,7 +106,7 @@ def test_a_temperature_goes_with_the_model(aggregate: str, recordings: list[Path
         session = onnxruntime.InferenceSession(
             tmp_path / f"{name}.onnx", providers=["CPUExecutionProvider"]
         )
-        samples = audio.read(recordings[-1], RATE)[None]
+        samples = decode.read(recordings[-1], RATE)[None]
         said[name] = session.run(None, {"samples": samples})[0][0]
     assert said["cool"].max() < said["plain"].max() - 0.01  # less sure
 
@@ -118,14 +122,14 @@ class Sure(torch.nn.Module):
 def test_a_clip_may_be_surer_than_a_probability_can_say(tmp_path: Path):
     """e^−708 is the smallest: two clips that say park by 1000 nats lose to one of 4000 for bus."""
     name = registered("m", "evaluation.aggregate=log_sum", "clips.overlap=0")
-    loaded = _model.load(registry.find(name))
+    loaded = ensemble.load(models.find(name))
     surely = tuple(replace(member, network=Sure()) for member in loaded.members)
     model = replace(loaded, members=surely)
     samples = tone(440, 2.2, RATE) + np.random.default_rng(0).normal(0, 0.1, 48510).astype("f4")
     samples = np.concatenate([samples, np.zeros(RATE, "f4")])
-    request = _windows.Request(registry.find(name))
-    [said] = _windows.score_streams(model, request, [(tmp_path, [samples])])
-    assert isinstance(said, _windows.Scored)
+    request = engine.Request(models.find(name))
+    [said] = engine.score_streams(model, request, [(tmp_path, [samples])])
+    assert isinstance(said, Scored)
     made = whole.build(model, log_mel.onnx(RATE, **model.feature.parameters))
     session = onnxruntime.InferenceSession(made.SerializeToString())
     [heard] = session.run(None, {"samples": samples[None]})
@@ -136,7 +140,7 @@ def test_a_clip_may_be_surer_than_a_probability_can_say(tmp_path: Path):
 def test_many_recordings_at_once_and_what_the_metadata_say(recordings: list[Path], tmp_path: Path):
     workflow.export(registered("m"), "onnx", tmp_path / "m.onnx", check=recordings[:1])
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
-    samples = audio.read(recordings[-1], RATE)
+    samples = decode.read(recordings[-1], RATE)
     pair = np.stack([samples, samples[::-1]])
     [together] = session.run(None, {"samples": pair})
     alone = [session.run(None, {"samples": one[None]})[0][0] for one in pair]
@@ -147,7 +151,7 @@ def test_many_recordings_at_once_and_what_the_metadata_say(recordings: list[Path
     assert (about["sample_rate"], about["model"]) == (str(RATE), "m@1")
 
 
-@pytest.mark.parametrize("feature", catalog.names("features"))
+@pytest.mark.parametrize("feature", plugins.names("features"))
 def test_every_feature_has_a_front_end(feature: str, recordings: list[Path], tmp_path: Path):
     name = registered("m", "clips.overlap=0", feature=feature)
     made = workflow.export(name, "onnx", tmp_path / "m.onnx", check=recordings[1:])
@@ -244,7 +248,7 @@ def test_what_cannot_be_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_feature_s_own_front_end_comes_first(monkeypatch: pytest.MonkeyPatch):
-    feature = catalog.load("features", "log_mel")
+    feature = plugins.load("features", "log_mel")
     assert frontends.find(feature) is log_mel.onnx
     monkeypatch.setattr(feature, "onnx", lambda sample_rate: ("", {}), raising=False)
     assert frontends.find(feature) is feature.onnx

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from asc_cli import workflow
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.recipe import load as recipe
 from tests.conftest import write
 from tests.markdown import ROOT
@@ -38,9 +38,9 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def test_the_page_names_every_model_and_feature():
-    of_scenes = set(catalog.names("models")) - {"lstm_video"}  # which the page names below
+    of_scenes = set(plugins.names("models")) - {"lstm_video"}  # which the page names below
     assert {model for _, model, _ in rows()} == of_scenes == set(QUICK)
-    assert {feature for _, _, feature in rows()} == set(catalog.names("features"))
+    assert {feature for _, _, feature in rows()} == set(plugins.names("features"))
 
 
 @pytest.mark.parametrize(

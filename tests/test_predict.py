@@ -11,7 +11,7 @@ import pytest
 
 from asc_cli import report, workflow
 from asc_cli.core.errors import AscError
-from asc_cli.registry import models as registry
+from asc_cli.registry import archive
 from tests.conftest import Asc, tone, write
 
 
@@ -162,18 +162,18 @@ def test_models_and_folds_that_are_not_there(trained: Path, tmp_path: Path):
 
 def test_damaged_weights_say_so(trained: Path, tmp_path: Path, monkeypatch):
     path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
-    registry.export("toy_lstm", tmp_path / "m.zip")
+    archive.export("toy_lstm", tmp_path / "m.zip")
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "other"))
-    model = registry.import_file(tmp_path / "m.zip")
+    model = archive.import_file(tmp_path / "m.zip")
     model.member(1).write_bytes(b"damaged")
     with pytest.raises(AscError, match="model weights .*fold01.safetensors: cannot be used"):
         list(workflow.predict([path]))
 
 
 def test_a_model_of_other_feature_code_is_refused(trained: Path, tmp_path: Path, monkeypatch):
-    from asc_cli.core import plugins as catalog
+    from asc_cli.core import plugins
 
     path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
-    monkeypatch.setattr(catalog, "version", lambda name: 99)
+    monkeypatch.setattr(plugins, "version", lambda name: 99)
     with pytest.raises(AscError, match="was trained on log_mel version . .* computes version 99"):
         list(workflow.predict([path]))

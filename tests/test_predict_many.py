@@ -17,11 +17,11 @@ import pytest
 import soundfile
 
 from asc_cli import workflow
-from asc_cli.core import paths as home
+from asc_cli.core import paths
 from asc_cli.core.errors import AscError
-from asc_cli.inference import engine as _windows
-from asc_cli.inference import predict as _predict
+from asc_cli.inference import engine, types
 from asc_cli.inference.journal import Journal, stamp
+from asc_cli.inference.types import Segment
 from tests.conftest import ROOT, Asc, Program, command, write
 from tests.test_export import registered
 
@@ -69,7 +69,7 @@ def test_killed_and_started_again_it_has_every_line_once(folder: Path, asc: Asc,
     with (tmp_path / "all.csv").open(newline="") as source:
         table = list(csv.DictReader(source))
     assert sorted(row["file"] for row in table) == sorted(rows)
-    assert not list((home.home() / "predictions").glob("*")), "a finished run leaves no journal"
+    assert not list((paths.home() / "predictions").glob("*")), "a finished run leaves no journal"
 
 
 def test_one_answer_alone_in_a_batch_in_any_number_of_processes(folder: Path, tmp_path: Path):
@@ -172,7 +172,7 @@ def test_stretches_are_as_long_as_clips_of_frames(tmp_path: Path, n_frames: int,
 def test_a_stretch_without_a_clip_belongs_to_the_next(tmp_path: Path):
     model = SimpleNamespace(aggregate="mean", feature=SimpleNamespace(sample_rate=10))
     counts, sums = [1, 0, 2], [np.array(p) for p in ([0.8, 0.2], [0.0, 0.0], [0.5, 1.5])]
-    tally = _windows._Tally(tmp_path, model, SimpleNamespace(timeline_s=2.0, embeddings=False),
+    tally = engine._Tally(tmp_path, model, SimpleNamespace(timeline_s=2.0, embeddings=False),
                             samples=65, clips=3, sums=sums, counts=counts)  # fmt: skip
     done = tally.conclude()
     assert done.ends_s.tolist() == [2.0, 6.5]
@@ -180,10 +180,10 @@ def test_a_stretch_without_a_clip_belongs_to_the_next(tmp_path: Path):
 
 
 def test_stretches_of_one_scene_are_merged():
-    def part(start: float, end: float, scene: str, p: float) -> _predict.Stretch:
-        return _predict.Stretch(start, end, scene, p, {"bus": p, "park": 1 - p})
+    def part(start: float, end: float, scene: str, p: float) -> Segment:
+        return Segment(start, end, scene, p, {"bus": p, "park": 1 - p})
 
-    merged = _predict.merged(
+    merged = types.merge_segments(
         [part(0, 10, "bus", 0.6), part(10, 15, "bus", 0.9), part(15, 20, "park", 0.2)]
     )
     assert [(m.start_s, m.end_s, m.scene) for m in merged] == [(0, 15, "bus"), (15, 20, "park")]

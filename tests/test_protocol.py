@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import esc10 as esc10_dataset
 from asc_cli.datasets import table, tut2016
@@ -167,7 +167,7 @@ def test_the_fingerprint_follows_contents_not_order(root: Path):
 
 
 def test_esc10_keeps_its_promises(esc10: Path):
-    module = catalog.load("datasets", "esc10")
+    module = plugins.load("datasets", "esc10")
     listing = module.read(esc10)
     assert protocol.audit(module.DATASET, listing, esc10) == []
 

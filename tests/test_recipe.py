@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipe
 
-SHIPPED = catalog.recipe_names()
+SHIPPED = plugins.recipe_names()
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -167,7 +167,7 @@ def test_the_schema_knows_every_section_and_parameter():
     schema = recipe.schema()
     assert {"dataset", "features", "model", "training", "extends"} <= set(schema["properties"])
     text = str(schema)
-    for parameter in catalog.parameters("features", "log_mel"):
+    for parameter in plugins.parameters("features", "log_mel"):
         assert f"'{parameter.name}'" in text
 
 

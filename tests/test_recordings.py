@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli.audio import inputs as recordings
+from asc_cli.audio import inputs
 from asc_cli.core.errors import AscError
 
 
@@ -21,47 +21,47 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_gives_all_below_it_sorted_and_foreign_formats_too(folder: Path):
-    found = [path.relative_to(folder).as_posix() for path in recordings.find([str(folder)])]
+    found = [path.relative_to(folder).as_posix() for path in inputs.find([str(folder)])]
     assert found == ["a.FLAC", "b.wav", "deep/er/c.mp3", "song.m4a"]
 
 
 def test_the_same_file_named_thrice_is_heard_once(folder: Path):
     named = [str(folder / "b.wav"), str(folder), str(folder / "*.wav")]
-    assert recordings.find(named)[0] == folder / "b.wav"
-    assert len(recordings.find(named)) == len(set(recordings.find(named))) == 4
+    assert inputs.find(named)[0] == folder / "b.wav"
+    assert len(inputs.find(named)) == len(set(inputs.find(named))) == 4
 
 
 def test_patterns(folder: Path):
-    assert recordings.find([str(folder / "**/*.mp3")]) == [folder / "deep/er/c.mp3"]
+    assert inputs.find([str(folder / "**/*.mp3")]) == [folder / "deep/er/c.mp3"]
     with pytest.raises(AscError, match=r"\*.ogg: this pattern matches nothing"):
-        recordings.find([str(folder / "*.ogg")])
+        inputs.find([str(folder / "*.ogg")])
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path):
     (tmp_path / "a[1].wav").touch()
-    assert recordings.find([str(tmp_path / "a[1].wav")]) == [tmp_path / "a[1].wav"]
+    assert inputs.find([str(tmp_path / "a[1].wav")]) == [tmp_path / "a[1].wav"]
 
 
 def test_what_is_not_there_is_kept_for_whoever_reads_it(tmp_path: Path):
     (tmp_path / "empty").mkdir()
     for name in ("none.wav", "empty"):
-        assert recordings.find([str(tmp_path / name)]) == [tmp_path / name]
+        assert inputs.find([str(tmp_path / name)]) == [tmp_path / name]
 
 
 def test_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "list").write_bytes("\ufeffä.wav\r\n\r\nb c.wav\n".encode())
-    assert recordings.listed(str(tmp_path / "list")) == ["ä.wav", "b c.wav"]
+    assert inputs.listed(str(tmp_path / "list")) == ["ä.wav", "b c.wav"]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x.wav\n")))
-    assert recordings.listed("-") == ["x.wav"]
+    assert inputs.listed("-") == ["x.wav"]
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(AscError, match="--files-from .*bytes: is UTF-16; a file a line, in UTF-8"):
-        recordings.listed(str(tmp_path / "bytes"))
+        inputs.listed(str(tmp_path / "bytes"))
     with pytest.raises(AscError, match="--files-from .*none: cannot be read"):
-        recordings.listed(str(tmp_path / "none"))
+        inputs.listed(str(tmp_path / "none"))
 
 
 def test_stdin_becomes_a_file_that_goes_again():
-    with recordings.spooled(io.BytesIO(b"sound")) as path:
+    with inputs.spooled(io.BytesIO(b"sound")) as path:
         assert path.read_bytes() == b"sound"
     assert not path.exists()
 
@@ -72,10 +72,10 @@ def test_no_output_is_written_over_sound(tmp_path: Path, name: str):
     with pytest.raises(
         AscError, match=r"--csv .*: a recording would be written over; .*scenes.csv"
     ):
-        recordings.spare(outputs, [tmp_path / "notes", tmp_path / "heard.wav"])
-    recordings.spare({"--csv": tmp_path / "scenes.csv"}, [tmp_path / name])
+        inputs.spare(outputs, [tmp_path / "notes", tmp_path / "heard.wav"])
+    inputs.spare({"--csv": tmp_path / "scenes.csv"}, [tmp_path / name])
 
 
 def test_lists_with_nul_and_names_that_are_no_text(tmp_path: Path):
     (tmp_path / "list").write_bytes(b"a\nb.wav\0c\xff.wav\0")
-    assert recordings.listed(str(tmp_path / "list")) == ["a\nb.wav", "c\udcff.wav"]
+    assert inputs.listed(str(tmp_path / "list")) == ["a\nb.wav", "c\udcff.wav"]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli.core import paths as places
+from asc_cli.core import paths
 from asc_cli.core.errors import AscError
-from asc_cli.registry import models as registry
+from asc_cli.registry import archive, models
+from asc_cli.registry.archive import export, import_file
 
 
 def card(created: str = "2026-01-01T00:00:00+00:00") -> dict:
@@ -31,76 +32,76 @@ def weights(tmp_path: Path) -> dict[int, Path]:
 
 
 def test_versions_count_up_and_the_newest_is_the_default(weights):
-    first = registry.register("a", card("2026-01-01T00:00:00+00:00"), weights)
-    second = registry.register("a", card("2026-01-02T00:00:00+00:00"), weights)
-    other = registry.register("b", card("2026-01-03T00:00:00+00:00"), weights)
+    first = models.register("a", card("2026-01-01T00:00:00+00:00"), weights)
+    second = models.register("a", card("2026-01-02T00:00:00+00:00"), weights)
+    other = models.register("b", card("2026-01-03T00:00:00+00:00"), weights)
     assert [first.id, second.id, other.id] == ["a@1", "a@2", "b@1"]
-    assert registry.find("a").id == "a@2" and registry.find("a@1").id == "a@1"
-    assert registry.find().id == "b@1"
-    assert registry.find("a").member(2).read_bytes() == b"weights"
-    assert registry.find("a").card["folds"] == [1, 2]
+    assert models.find("a").id == "a@2" and models.find("a@1").id == "a@1"
+    assert models.find().id == "b@1"
+    assert models.find("a").member(2).read_bytes() == b"weights"
+    assert models.find("a").card["folds"] == [1, 2]
 
 
 def test_use_holds_until_the_model_is_removed(weights):
-    registry.register("a", card(), weights)
-    registry.use("a@1")
-    registry.register("b", card("2026-01-03T00:00:00+00:00"), weights)
-    assert registry.find().id == "a@1"
-    registry.remove("a@1")
-    assert registry.find().id == "b@1"
-    assert not (places.models() / "a" / "1").exists()
+    models.register("a", card(), weights)
+    models.use("a@1")
+    models.register("b", card("2026-01-03T00:00:00+00:00"), weights)
+    assert models.find().id == "a@1"
+    models.remove("a@1")
+    assert models.find().id == "b@1"
+    assert not (paths.models() / "a" / "1").exists()
 
 
 def test_a_version_number_is_never_given_twice(weights):
-    registry.register("a", card(), weights)
-    registry.register("a", card(), weights)
-    registry.remove("a@2")
-    assert registry.register("a", card(), weights).id == "a@3"
+    models.register("a", card(), weights)
+    models.register("a", card(), weights)
+    models.remove("a@2")
+    assert models.register("a", card(), weights).id == "a@3"
     for version in (1, 3):
-        registry.remove(f"a@{version}")
-    assert registry.register("a", card(), weights).id == "a@4"
+        models.remove(f"a@{version}")
+    assert models.register("a", card(), weights).id == "a@4"
 
 
 def test_of_models_made_in_one_second_the_tenth_is_newer_than_the_ninth(weights):
     for _ in range(10):
-        registry.register("a", card(), weights)
-    assert registry.find().id == "a@10"
+        models.register("a", card(), weights)
+    assert models.find().id == "a@10"
 
 
 def test_one_damaged_card_stops_no_other_model(weights):
-    bad = registry.register("bad", card(), weights)
+    bad = models.register("bad", card(), weights)
     (bad.folder / "card.yaml").write_text("")
     with pytest.raises(AscError, match="bad/1/card.yaml: lacks format"):
-        registry.find()
-    registry.register("a", card(), weights)
-    assert registry.find().id == "a@1" and [m.id for m in registry.models()] == ["a@1"]
-    assert len(registry.damaged()) == 1
+        models.find()
+    models.register("a", card(), weights)
+    assert models.find().id == "a@1" and [m.id for m in models.models()] == ["a@1"]
+    assert len(models.damaged()) == 1
     with pytest.raises(AscError, match="bad/1/card.yaml: lacks format"):
-        registry.find("bad@1")
+        models.find("bad@1")
 
 
 def test_a_choice_that_is_none_is_said(weights):
-    registry.register("a", card(), weights)
-    (places.models() / "default.json").write_text("")
+    models.register("a", card(), weights)
+    (paths.models() / "default.json").write_text("")
     with pytest.raises(AscError, match="default.json: not the choice that asc models use writes"):
-        registry.find()
-    registry.use("a@1")
-    assert registry.find().id == "a@1"
+        models.find()
+    models.use("a@1")
+    assert models.find().id == "a@1"
 
 
 def test_the_readme_is_for_a_person(weights):
-    text = (registry.register("a", card(), weights).folder / "README.md").read_text()
+    text = (models.register("a", card(), weights).folder / "README.md").read_text()
     assert "# a@1" in text and "- park" in text and "| accuracy | 0.7500 |" in text
     assert "asc predict --model a@1" in text and "22050 Hz" in text
 
 
 def test_a_model_goes_elsewhere_and_comes_back(weights, tmp_path: Path, monkeypatch):
-    made = registry.register("a", card(), weights)
-    registry.export("a", tmp_path / "a.zip")
+    made = models.register("a", card(), weights)
+    export("a", tmp_path / "a.zip")
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "elsewhere"))
-    back = registry.import_file(tmp_path / "a.zip")
+    back = import_file(tmp_path / "a.zip")
     assert back.card == made.card and back.member(1).read_bytes() == b"weights"
-    assert registry.import_file(tmp_path / "a.zip").id == "a@2"
+    assert import_file(tmp_path / "a.zip").id == "a@2"
 
 
 def hostile(path: Path, *members: tuple[str, str]) -> Path:
@@ -114,17 +115,17 @@ def hostile(path: Path, *members: tuple[str, str]) -> Path:
 def test_an_import_takes_nothing_but_a_model_s_files(tmp_path: Path, name: str):
     path = hostile(tmp_path / "x.zip", (name, "evil"))
     with pytest.raises(AscError, match="holds .*, which no model holds; refused"):
-        registry.import_file(path)
-    assert not list(places.models().glob("*")) and not (tmp_path / "evil").exists()
+        import_file(path)
+    assert not list(paths.models().glob("*")) and not (tmp_path / "evil").exists()
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(registry, "LARGEST_IMPORT", 1 << 30)
+    monkeypatch.setattr(archive, "MAX_UNPACKED_BYTES", 1 << 30)
     path = hostile(tmp_path / "x.zip", ("card.yaml", "a"))
     contents = path.read_bytes().replace((1).to_bytes(4, "little") * 2, b"\xff\xff\xff\x7f" * 2)
     path.write_bytes(contents)
     with pytest.raises(AscError, match="unpacks to more than 1 GiB; refused"):
-        registry.import_file(path)
+        import_file(path)
 
 
 CARD = (
@@ -145,26 +146,26 @@ CARD = (
 )
 def test_a_card_that_is_none_is_refused(tmp_path: Path, text: str, message: str):
     with pytest.raises(AscError, match=message):
-        registry.import_file(hostile(tmp_path / "x.zip", ("card.yaml", text)))
+        import_file(hostile(tmp_path / "x.zip", ("card.yaml", text)))
 
 
 def test_a_name_cannot_leave_the_registry(tmp_path: Path):
     text = CARD.format(format=1, name="../../evil")
     path = hostile(tmp_path / "x.zip", ("card.yaml", text), ("fold01.safetensors", "w"))
     with pytest.raises(AscError, match=r"model name '../../evil': letters, digits"):
-        registry.import_file(path)
+        import_file(path)
 
 
 def test_what_is_not_there(weights, tmp_path: Path):
     with pytest.raises(AscError, match=r"no models in .*; train one \(asc train toy_lstm\)"):
-        registry.find()
-    registry.register("toy_lstm", card(), weights)
+        models.find()
+    models.register("toy_lstm", card(), weights)
     with pytest.raises(AscError, match="unknown model 'toy_lstn'; did you mean toy_lstm\\?"):
-        registry.find("toy_lstn")
+        models.find("toy_lstn")
     with pytest.raises(AscError, match="model toy_lstm has no version '7'; it has 1"):
-        registry.find("toy_lstm@7")
+        models.find("toy_lstm@7")
     with pytest.raises(AscError, match="none.zip: there is no such file"):
-        registry.import_file(tmp_path / "none.zip")
+        import_file(tmp_path / "none.zip")
     (tmp_path / "text.zip").write_text("no zip")
     with pytest.raises(AscError, match="not a model that asc models export wrote"):
-        registry.import_file(tmp_path / "text.zip")
+        import_file(tmp_path / "text.zip")

@@ -7,11 +7,11 @@ import re
 import pytest
 from rich.console import Console
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.recipe import load as recipe
-from asc_cli.report.console import recipes as tables
+from asc_cli.report.console import recipes
 
-SOURCED = [n for n in catalog.recipe_names() if recipe.load(n).settings["source"]]
+SOURCED = [n for n in plugins.recipe_names() if recipe.load(n).settings["source"]]
 BASELINES = [n for n in SOURCED if recipe.load(n).stream is None]
 VIDEOS = [n for n in SOURCED if n not in BASELINES]
 
@@ -29,11 +29,11 @@ def row(name: str, **more: object) -> dict:
 
 def test_table_1_has_every_system_with_both_figures():
     made = text(
-        tables.table_1([row("litis_dnn_cqt", paper_error=3.4, our_error=0.0512), row("esc10_ta")])
+        recipes.table_1([row("litis_dnn_cqt", paper_error=3.4, our_error=0.0512), row("esc10_ta")])
     )
     line = next(line for line in made.splitlines() if line.startswith("DNN-CQT"))
     assert line.split() == ["DNN-CQT", "…_dnn_cqt", "3.40", "%", "5.12", "%", "–", "–", "–"]
-    assert sum(f"…_{system}" in made for system in tables.SYSTEMS) == 11
+    assert sum(f"…_{system}" in made for system in recipes.SYSTEMS) == 11
 
 
 def test_table_1_prints_the_papers_figures():
@@ -46,7 +46,7 @@ def test_table_1_prints_the_papers_figures():
 
 
 def test_all_seven_have_their_recipes_and_twins():
-    seven = [system for system in tables.SYSTEMS if "_" in system and system != "ta_sa"]
+    seven = [system for system in recipes.SYSTEMS if "_" in system and system != "ta_sa"]
     assert len(seven) == 7
     for system in seven:
         assert {f"esc10_{system}", f"toy_{system}"} <= set(BASELINES)
@@ -65,29 +65,29 @@ def test_every_setting_of_a_baseline_is_the_sources_or_ours(name: str):
     if settings["clips"]["length_frames"]:
         idle.add("length_s")
     section = ""
-    for line in tables.recipe(settings).splitlines():
+    for line in recipes.recipe(settings).splitlines():
         section = line.partition(":")[0] if line[0] not in " -" else section
         key = re.match(r"  (\w+):", line)
-        if key and section in tables.MARKED and key[1] not in idle:
+        if key and section in recipes.MARKED and key[1] not in idle:
             assert line.endswith(("# source", "# ours", "# this recipe's")), line
 
 
 def test_a_key_goes_before_its_section():
     settings = recipe.load("esc10_rnn_gam").settings
-    shown = tables.recipe(settings)
+    shown = recipes.recipe(settings)
     assert re.search(r"  n_hidden: 128 +# ours\n", shown)
     assert re.search(r"  n_layers: 2 +# source\n", shown)
 
 
 def test_a_recipe_without_a_source_is_plain():
-    assert "#" not in tables.recipe(recipe.load("toy_lstm").settings)
+    assert "#" not in recipes.recipe(recipe.load("toy_lstm").settings)
 
 
 def test_every_setting_of_the_video_experiment_is_the_papers_or_ours():
     assert len(VIDEOS) == 4
     for name in VIDEOS:
         section, marks = "", {}
-        for line in tables.recipe(recipe.load(name).settings).splitlines():
+        for line in recipes.recipe(recipe.load(name).settings).splitlines():
             section = line.partition(":")[0] if line[0] not in " -" else section
             key = re.match(r"  (\w+):", line)
             if key and section in ("training", "stream", "model"):
@@ -98,7 +98,7 @@ def test_every_setting_of_the_video_experiment_is_the_papers_or_ours():
 
 
 def test_table_2_has_the_papers_gap_and_ours():
-    made = text(tables.table_2([
+    made = text(recipes.table_2([
         row("yt8m_ta_sa", paper_gap=0.8172, our_error=0.25, feature="shards"),
         row("yt8m_lstm", paper_gap=0.808, feature="shards"), row("esc10_ta"),
     ]))  # fmt: skip

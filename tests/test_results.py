@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from asc_cli import workflow
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.recipe import load as recipe
 
 
 def finished(home: Path, name: str, text: str, n_folds: int, error: float) -> None:
     folder = home / "runs" / f"esc10_lstm-{name}"
-    files.write_text(folder / "recipe.yaml", text)
-    files.write_json(folder / "metrics.json", {"folds": [{}] * n_folds, "error": error})
+    atomic.write_text(folder / "recipe.yaml", text)
+    atomic.write_json(folder / "metrics.json", {"folds": [{}] * n_folds, "error": error})
 
 
 def test_no_runs_are_no_result():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from asc_cli.evaluation import intervals, scoring
+from asc_cli.evaluation import aggregate, intervals, scoring
 from asc_cli.evaluation.predictions import Predictions
 
 
@@ -178,22 +178,22 @@ OWNERS = np.array([0, 0, 0, 1])
 
 
 def test_the_mean_of_probabilities():
-    out = scoring.recording_scores(CLIPS, OWNERS, 2, "mean")
+    out = aggregate.recording_scores(CLIPS, OWNERS, 2, "mean")
     np.testing.assert_allclose(out, [[1.25 / 3, 1.75 / 3], [0.3, 0.7]])
 
 
 def test_a_vote_is_a_vote():
-    out = scoring.recording_scores(CLIPS, OWNERS, 2, "vote")
+    out = aggregate.recording_scores(CLIPS, OWNERS, 2, "vote")
     np.testing.assert_allclose(out, [[2 / 3, 1 / 3], [0, 1]])
 
 
 def test_summed_logs_are_the_normalised_product():
-    out = scoring.recording_scores(CLIPS, OWNERS, 2, "log_sum")
+    out = aggregate.recording_scores(CLIPS, OWNERS, 2, "log_sum")
     a, b = 0.6 * 0.6 * 0.05, 0.4 * 0.4 * 0.95
     np.testing.assert_allclose(out, [[a / (a + b), b / (a + b)], [0.3, 0.7]])
 
 
 def test_summed_logs_tell_apart_what_probabilities_cannot():
     logs = np.array([[-2000.0, 0.0], [0.0, -1999.0]])
-    out = scoring.recording_scores(logs, np.zeros(2, int), 1, "log_sum")
+    out = aggregate.recording_scores(logs, np.zeros(2, int), 1, "log_sum")
     np.testing.assert_allclose(out, [[1 / (1 + np.e), np.e / (1 + np.e)]])

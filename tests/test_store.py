@@ -11,9 +11,10 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from asc_cli import workflow
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.frontend import index, store
+from asc_cli.frontend.feature import Feature, resolve
 from asc_cli.recipe import load as recipe
 from tests.conftest import tone, write
 
@@ -70,7 +71,7 @@ def counts(done: workflow.Extraction) -> tuple[int, int, int]:
     return done.computed, done.reused, len(done.failed)
 
 
-def computed(feature: store.Feature, path: Path) -> np.ndarray:
+def computed(feature: Feature, path: Path) -> np.ndarray:
     """What the store should hold: tasks run on one thread; on two, some BLAS adds otherwise."""
     with threadpool_limits(1):
         return store.compute(feature, path)
@@ -124,17 +125,17 @@ def test_another_rate_is_another_array(folder: Path):
 
 def test_newer_code_is_another_array(folder: Path, monkeypatch: pytest.MonkeyPatch):
     extract(folder)
-    monkeypatch.setattr(catalog, "version", lambda name: 99)
+    monkeypatch.setattr(plugins, "version", lambda name: 99)
     assert counts(extract(folder)) == (N, 0, 0)
 
 
 def test_a_changed_default_is_another_array(folder: Path, monkeypatch: pytest.MonkeyPatch):
     """The key holds every parameter, not only those a recipe gives."""
-    feature = store.resolve("log_mel", 22_050, {})
+    feature = resolve("log_mel", 22_050, {})
     parameters = {**feature.parameters, "f_min_hz": 20.0}
-    changed = store.Feature("log_mel", 22_050, parameters, 1, feature.root)
+    changed = Feature("log_mel", 22_050, parameters, 1, feature.root)
     assert changed.key != feature.key
-    assert store.resolve("log_mel", 22_050, {"f_min_hz": 0.0}).key == feature.key
+    assert resolve("log_mel", 22_050, {"f_min_hz": 0.0}).key == feature.key
 
 
 def test_equal_bytes_are_stored_once(folder: Path):
@@ -215,11 +216,11 @@ def test_a_file_changed_a_moment_ago_is_not_trusted(folder: Path, monkeypatch):
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(folder: Path, monkeypatch):
-    feature = store.resolve("log_mel", 22_050, {})
+    feature = resolve("log_mel", 22_050, {})
     path = folder / "park/0.wav"
     real = store._compute
 
-    def meddled(feature: store.Feature, path: Path) -> tuple[np.ndarray, float]:
+    def meddled(feature: Feature, path: Path) -> tuple[np.ndarray, float]:
         computed = real(feature, path)
         write(path, tone(50, 0.5, 22_050))
         return computed

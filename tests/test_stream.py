@@ -16,14 +16,14 @@ import pytest
 from safetensors import safe_open
 
 from asc_cli import workflow
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core import paths as homes
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import yt8m, yt8m_toy
-from asc_cli.datasets._yt8m import records as _yt8m_records
+from asc_cli.datasets._yt8m import records
 from asc_cli.recipe import load as recipe
-from asc_cli.registry import models as registry
-from asc_cli.video import metrics as video_metrics
+from asc_cli.registry import models
+from asc_cli.video import metrics
 from tests.conftest import ROOT, Asc, command, write
 from tests.test_export import registered
 
@@ -64,7 +64,7 @@ def by_frequency(root: Path) -> float:
     counts = np.zeros((1, yt8m_toy.N_LABELS))
     for labels in parts["train"]:
         counts[0, list(labels)] += 1 / len(parts["train"])
-    scores = video_metrics.Streaming()
+    scores = metrics.Streaming()
     for labels in parts["validate"]:
         scores.add(counts, [labels])
     return scores.result()["gap"]
@@ -179,7 +179,7 @@ def test_labels_are_those_of_the_evaluation(shards: Path, trained: workflow.Trai
     paths = yt8m.shards(shards, "validate")
     layout = yt8m.Layout(rgb=24, audio=8, n_labels=yt8m_toy.N_LABELS, max_frames=FRAMES)
     truth = {v.id: v.labels for v in yt8m.Stream(paths, layout, yt8m.Order())}
-    scores = video_metrics.Streaming()
+    scores = metrics.Streaming()
     for row in workflow.label(paths):
         pairs = np.array(row["labels"])
         scores.add_best(pairs[None, :, 0].astype(int), pairs[None, :, 1], [truth[row["video"]]])
@@ -190,14 +190,14 @@ def test_a_model_of_videos_in_the_registry(trained: workflow.Training, asc: Asc)
     assert "yt8m_toy_lstm@1" in asc("models", "list").stdout
     shown = json.loads(asc("models", "show", "yt8m_toy_lstm", "--json").stdout)
     assert shown["complexity"]["parameters"] > 1000 and len(shown["labels"]) == 20
-    card = (registry.find("yt8m_toy_lstm").folder / "README.md").read_text()
+    card = (models.find("yt8m_toy_lstm").folder / "README.md").read_text()
     assert "asc predict --model yt8m_toy_lstm@1 shard.tfrecord" in card and "0 to 19" in card
     listed = asc("recipes", "list", "--json")
     assert listed.returncode == 0 and "yt8m_ta_sa" in listed.stdout
 
 
 def test_damaged_weights_are_said(trained: workflow.Training, shards: Path):
-    path = registry.find("yt8m_toy_lstm").member(1)
+    path = models.find("yt8m_toy_lstm").member(1)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(AscError, match=r"model weights .*fold01.safetensors: cannot be used"):
         list(workflow.label([shards / "validate00.tfrecord"]))
@@ -257,7 +257,7 @@ def test_damaged_records_are_named_counted_and_exit_3(shards: Path, tmp_path: Pa
     shutil.copytree(shards, root)
     hurt = {}
     for name in ("train01.tfrecord", "validate00.tfrecord"):
-        offsets = [record.offset for record in _yt8m_records.records(root / name)]
+        offsets = [record.offset for record in records.records(root / name)]
         hurt[root / name] = offsets[3]
         whole = bytearray((root / name).read_bytes())
         whole[offsets[3] + 50] ^= 1
@@ -282,9 +282,9 @@ def test_damaged_records_are_named_counted_and_exit_3(shards: Path, tmp_path: Pa
 def test_shards_that_are_not_the_recipe_s_are_said(shards: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(AscError, match=r"not one whole video .* has an rgb frame of 24 bytes; 23"):
         workflow.train(small("yt8m_toy_lstm", "stream.rgb=23"), data=tiny(shards))
-    from asc_cli.video import predict as _videos
+    from asc_cli.video import predict
 
-    monkeypatch.setattr(_videos, "TOO_MANY", 5)
+    monkeypatch.setattr(predict, "TOO_MANY", 5)
     with pytest.raises(AscError, match=r"5 damaged records; are these .* The first: .* at byte 0"):
         workflow.train(small("yt8m_toy_lstm", "stream.rgb=23"), data=shards)
 
@@ -314,7 +314,7 @@ def test_other_shards_are_another_run(shards: Path, trained: workflow.Training, 
     yt8m_toy.make(other, videos=40, frames=FRAMES, seed=1)
     again = workflow.train(small("yt8m_toy_lstm", "training.epochs=1"), data=other)
     assert again.run != trained.run and again.model == "yt8m_toy_lstm@2"
-    assert files.read_json(again.run / "environment.json")["audio_root"] == str(other)
+    assert atomic.read_json(again.run / "environment.json")["audio_root"] == str(other)
 
 
 def test_video_level_shards_train_too(tmp_path: Path):

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch
 from asc_cli.models import lstm_video
-from asc_cli.video import descent as stream_training
+from asc_cli.video import descent
 
 C, F, T, B = 4, 6, 5, 8
 
@@ -52,13 +52,13 @@ class Part:
         return self.done / 80
 
 
-def settings(**more: Any) -> stream_training.Settings:
+def settings(**more: Any) -> descent.Settings:
     plain = dict(
         epochs=3, learning_rate=0.03, l2=0.0, seed=0, optimiser="adam", choose_epoch="last",
         clip_norm=None, decay=1.0, decay_every=1, checkpoint_every=24, precision="float32",
         device="cpu",
     )  # fmt: skip
-    return stream_training.Settings(**{**plain, **more})
+    return descent.Settings(**{**plain, **more})
 
 
 GAPS = {1: 0.2, 2: 0.7, 3: 0.5}
@@ -72,7 +72,7 @@ def fit(folder: Path, part=Part, gaps=GAPS, **more: Any):
     def evaluate(_: torch.nn.Module) -> dict[str, float]:
         return {"gap": next(seen), "hit_at_1": 0.5, "perr": 0.5, "videos": 1, "positives": 1}
 
-    state = stream_training.descend(
+    state = descent.fit_network(
         model, part, evaluate, settings(**more), C, folder, faults=[]
     )  # fmt: skip
     return model, state
@@ -120,9 +120,9 @@ def test_stopped_after_any_batch_it_ends_with_the_same_bits(tmp_path: Path, stop
 
 def test_a_checkpoint_is_written_every_so_many_examples(tmp_path: Path, monkeypatch):
     at: list[int] = []
-    write = stream_training.checkpoint
+    write = descent.checkpoint
     monkeypatch.setattr(
-        stream_training, "checkpoint",
+        descent, "checkpoint",
         lambda folder, m, o, state: (at.append(state.examples), write(folder, m, o, state)),
     )  # fmt: skip
     fit(tmp_path, epochs=1)
@@ -134,7 +134,7 @@ def test_the_best_epoch_s_weights_stay_where_the_recipe_says_so(tmp_path: Path):
     second, _ = fit(tmp_path / "two", epochs=2)
     best, state = fit(tmp_path / "best", choose_epoch="validation")
     assert same(best, second) and not same(best, last)
-    assert stream_training.best(state.history)["epoch"] == 2
+    assert descent.best(state.history)["epoch"] == 2
     again, _ = fit(tmp_path / "best", choose_epoch="validation")  # finished: from its files
     assert same(again, best)
 
@@ -152,7 +152,7 @@ def test_history(tmp_path: Path):
 def test_the_learning_rate_falls_by_examples_seen():
     falling = settings(learning_rate=1e-3, decay=0.95, decay_every=4_000_000)
     seen = (0, 3_999_999, 4_000_000, 7_999_999, 8_000_000)
-    rates = [stream_training.rate(falling, examples) for examples in seen]
+    rates = [descent.rate(falling, examples) for examples in seen]
     assert rates == pytest.approx([1e-3, 1e-3, 0.95e-3, 0.95e-3, 0.9025e-3])
 
 
@@ -190,7 +190,7 @@ def test_bfloat16_is_near_and_its_weights_stay_float32(tmp_path: Path):
     plain, _ = fit(tmp_path / "a", epochs=1)
     with torch.inference_mode():
         whole, half = (
-            stream_training.probabilities(plain, batch, precision, "cpu")
+            descent.probabilities(plain, batch, precision, "cpu")
             for precision in ("float32", "bfloat16")
         )
     assert half.dtype == torch.float32 and not torch.equal(whole, half)

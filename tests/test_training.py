@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ import torch
 from torch import nn
 
 from asc_cli.core.errors import AscError
-from asc_cli.frontend import clips
-from asc_cli.training import descent as training
+from asc_cli.frontend import clips, standardise
+from asc_cli.training import descent, loop, optim, progress
 
 
 class Net(nn.Module):
@@ -31,8 +32,8 @@ def data() -> tuple[clips.ClipSet, np.ndarray]:
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 2
     recordings = [rng.normal(label, 1, (12, 4)).astype(np.float32) for label in labels]
-    st = clips.standardisation(recordings)
-    made = clips.cut(recordings, clips.Clipping(8, 4.0), st)
+    st = standardise.fit_standardisation(recordings)
+    made = clips.cut(recordings, clips.ClipGrid(8, 4.0), st)
     return made, labels[made.owners]
 
 
@@ -40,19 +41,15 @@ def fit(data, folder: Path, epochs: int, report=lambda p: None, **more) -> tuple
     made, labels = data
     torch.manual_seed(0)
     model = Net()
-    settings = training.Settings(
-        **{
-            "epochs": epochs, "batch_size": 16, "learning_rate": 0.02, "l2": 1e-4, "seed": 0,
-            "fold": 1, "curve_every": 2, **more,
-        }
-    )  # fmt: skip
+    plain: dict[str, Any] = dict(
+        epochs=epochs, batch_size=16, learning_rate=0.02, l2=1e-4, seed=0, fold=1, curve_every=2
+    )
+    settings = descent.Settings(**{**plain, **more})
 
     def accuracy(model: nn.Module) -> float:
-        return float(
-            (training.log_probabilities(model, made, 32, "cpu").argmax(1) == labels).mean()
-        )
+        return float((descent.log_probabilities(model, made, 32, "cpu").argmax(1) == labels).mean())
 
-    return model, training.descend(model, made, labels, settings, folder, accuracy, report)
+    return model, descent.fit_network(model, made, labels, settings, folder, accuracy, report)
 
 
 def test_it_learns_and_writes_its_history(data, tmp_path: Path):
@@ -80,9 +77,11 @@ def test_resumed_is_uninterrupted(data, tmp_path: Path):
 
     made, labels = data
     torch.manual_seed(0)
-    settings = training.Settings(6, 16, 0.02, 1e-4, 0, 1, 2)
+    settings = descent.Settings(
+        epochs=6, batch_size=16, learning_rate=0.02, l2=1e-4, seed=0, fold=1, curve_every=2
+    )
     with pytest.raises(Killed):  # in epoch 2, after its last step and before its checkpoint
-        training.descend(Net(), made, labels, settings, tmp_path / "b", stop, lambda p: None)
+        descent.fit_network(Net(), made, labels, settings, tmp_path / "b", stop, lambda p: None)
     torch.manual_seed(99)  # whatever else went on
     again, resumed = fit(data, tmp_path / "b", 6)
     assert same(whole, again)
@@ -103,8 +102,10 @@ def test_another_seed_or_fold_is_another_order(data, tmp_path: Path):
 
 
 def test_the_penalty_is_on_weights_not_biases():
-    settings = training.Settings(1, 1, 1e-3, 0.5, 0, 1, 0)
-    decayed, free = training.optimiser_for(Net(), settings).param_groups
+    settings = descent.Settings(
+        epochs=1, batch_size=1, learning_rate=1e-3, l2=0.5, seed=0, fold=1, curve_every=0
+    )
+    decayed, free = loop.optimiser_for(Net(), settings).param_groups
     assert {p.ndim for p in decayed["params"]} == {2} and decayed["weight_decay"] == 0.5
     assert {p.ndim for p in free["params"]} == {1} and free["weight_decay"] == 0.0
 
@@ -117,8 +118,10 @@ def test_one_step_is_adam_on_the_loss_with_the_penalty(data, tmp_path: Path):
     theirs = nn.Sequential(nn.Flatten(), nn.Linear(32, 2))
     theirs.load_state_dict(ours.state_dict())
     wrapped = _Masked(ours)
-    settings = training.Settings(1, len(made), 0.01, 0.3, 0, 1, 0)
-    training.descend(wrapped, made, labels, settings, tmp_path, lambda m: 0.0, lambda p: None)
+    settings = descent.Settings(
+        epochs=1, batch_size=len(made), learning_rate=0.01, l2=0.3, seed=0, fold=1, curve_every=0
+    )
+    descent.fit_network(wrapped, made, labels, settings, tmp_path, lambda m: 0.0, lambda p: None)
     order = np.random.default_rng([0, 1, 1]).permutation(len(made))
     x = torch.from_numpy(made.batch(order)[0])
     optimiser = torch.optim.Adam(theirs.parameters(), lr=0.01)
@@ -174,12 +177,21 @@ def self_made(data, folder: Path, epochs: int) -> SelfMade:
     torch.manual_seed(0)
     model = SelfMade()
     model.layers = Stage(*model.layers)
-    settings = training.Settings(epochs, 16, 0.02, 1e-4, 0, 1, 1, optimiser="rmsprop")
+    settings = descent.Settings(
+        epochs=epochs,
+        batch_size=16,
+        learning_rate=0.02,
+        l2=1e-4,
+        seed=0,
+        fold=1,
+        curve_every=1,
+        optimiser="rmsprop",
+    )
 
     def no_curve(model: nn.Module) -> float:
         raise AssertionError("a stage has no curve of the whole")
 
-    training.fit(model, made, labels, settings, folder, no_curve, lambda p: None)
+    descent.fit(model, made, labels, settings, folder, no_curve, lambda p: None)
     return model
 
 
@@ -208,8 +220,8 @@ def test_a_loss_that_is_no_number_stops_with_a_remedy(data, tmp_path: Path):
 
 
 def test_progress_says_how_far_and_how_fast(data, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(training, "REPORT_SECONDS", 0.0)
-    seen: list[training.Progress] = []
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0.0)
+    seen: list[progress.Progress] = []
     fit(data, tmp_path, 3, report=seen.append)
     shares = [p.share for p in seen]
     assert shares == sorted(shares) and shares[-1] == 1.0
@@ -217,5 +229,5 @@ def test_progress_says_how_far_and_how_fast(data, tmp_path: Path, monkeypatch):
 
 
 def test_seeds_of_neighbours_are_far_apart():
-    seeds = {training.seed(0, fold, epoch) for fold in range(20) for epoch in range(100)}
+    seeds = {optim.seed(0, fold, epoch) for fold in range(20) for epoch in range(100)}
     assert len(seeds) == 2000

@@ -22,7 +22,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions
 from asc_cli.frontend import pack
 from asc_cli.recipe import load as recipe
-from asc_cli.registry import models as registry
+from asc_cli.registry import models
 from tests.conftest import ROOT, SMALL, Asc, Program, command, settings, tone, write
 
 KILLS, ALL_KILLS = 4, 40  # of a round in the campaign, and of a whole one
@@ -64,7 +64,7 @@ def test_the_road(toy_root: Path, reference: dict[str, bytes]):
     scored = workflow.evaluate(done.run)
     assert scored["accuracy"] == done.metrics["accuracy"]
     assert workflow.evaluate("toy_lstm")["run"] == str(done.run)
-    model = registry.find()
+    model = models.find()
     assert model.id == done.model == "toy_lstm@1"
     assert model.card["recipe"] == small().settings
 
@@ -73,7 +73,7 @@ def test_the_same_recipe_again_answers_at_once(toy_root: Path):
     first = workflow.train(small(), data=toy_root, folds=[1])
     again = workflow.train(small(), data=toy_root, folds=[1])
     assert (again.run, again.model) == (first.run, first.model)
-    assert len(registry.models()) == 1
+    assert len(models.models()) == 1
     assert workflow.train(small("training.seed=1"), data=toy_root, folds=[1]).run != first.run
 
 

@@ -7,7 +7,6 @@ a block at a time, so that a day of audio needs no more memory than a minute.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -17,18 +16,26 @@ from typing import Any
 
 import numpy as np
 
+from asc_cli.audio.container import RETRY_HINT, cut_short, require_complete
 from asc_cli.core.errors import FileFault
 
 DECODING = "libsndfile float32, mean of channels, soxr HQ"  # part of every feature's key
 BLOCK_SECONDS = 20.0
-FOREIGN = {".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mov", ".amr", ".3gp", ".avi"}
+UNSUPPORTED_SUFFIXES = {
+    ".m4a",
+    ".mp4",
+    ".aac",
+    ".wma",
+    ".webm",
+    ".mkv",
+    ".mov",
+    ".amr",
+    ".3gp",
+    ".avi",
+}
 SHARD = ".tfrecord"  # no audio either: what models of videos take
 READS = "wav, flac, ogg, opus, mp3, aiff, au, caf and w64"
-AGAIN = "fetch it again, or write what is left anew, as with ffmpeg -i"
-SLOPPY_BYTES = 4096  # that sizes in headers may be off by
-SLOPPY_SECONDS = 0.25  # and lengths
-STREAMED_BYTES = 0x7FFFF000  # from here on, what programs write that do not know the size yet
-OGG_PAGE_BYTES = 65_307  # at most
+LENGTH_SLACK_SECONDS = 0.25  # that lengths in headers may be off by
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 
 
@@ -48,8 +55,8 @@ class Info:
 
 def inspect(path: Path) -> Info:
     """Read the header only. Raises FileFault if that cannot be done, or the file is cut short."""
-    with _open(path) as sound:
-        _require_end(sound, path)
+    with open_sound(path) as sound:
+        require_end(sound, path)
         return _info(sound)
 
 
@@ -72,7 +79,7 @@ def decode(path: Path, sample_rate: int) -> tuple[Info, Iterator[np.ndarray]]:
 
     Raises FileFault at once if the file cannot be opened, and while the blocks are read.
     """
-    sound = _open(path)
+    sound = open_sound(path)
     return _info(sound), _blocks(sound, path, sample_rate)
 
 
@@ -82,44 +89,19 @@ def _blocks(sound: Any, path: Path, sample_rate: int) -> Iterator[np.ndarray]:
             raise FileFault(path, "holds no samples: a header without audio")
         resample = _resampler(sound.samplerate, sample_rate)
         position, size = 0, int(BLOCK_SECONDS * sound.samplerate)
-        following = _decode(sound, size, path)
+        following = read_frames(sound, size, path)
         while len(block := following):
-            following = _decode(sound, size, path)
+            following = read_frames(sound, size, path)
             _require_finite(block, path, position / sound.samplerate)
             position += len(block)
             yield resample(_mono(block), len(following) == 0)
         if position == 0:
             raise FileFault(path, "holds no samples that can be decoded; is the file cut short?")
         if sound.format == "MP3" and position < _end(sound):
-            raise _cut(path, position / sound.samplerate, sound.frames / sound.samplerate, "s")
+            raise cut_short(path, position / sound.samplerate, sound.frames / sound.samplerate, "s")
 
 
-def excerpt(path: Path) -> tuple[int, int, int, str]:
-    """Length, rate, channels and a hash of a second from the middle: quick to tell files apart.
-
-    Raises FileFault for a file that cannot be read.
-    """
-    with _open(path) as sound:
-        _require_end(sound, path)
-        sound.seek(max(0, (sound.frames - sound.samplerate) // 2))
-        samples = _decode(sound, sound.samplerate, path)
-        digest = hashlib.sha256(samples.tobytes()).hexdigest()
-        return sound.frames, sound.samplerate, sound.channels, digest
-
-
-def content(path: Path) -> str:
-    """Hash of all samples as decoded, at the file's own rate; tags and container do not count.
-
-    Raises FileFault for a file that cannot be read.
-    """
-    digest = hashlib.sha256()
-    with _open(path) as sound:
-        while len(block := _decode(sound, int(BLOCK_SECONDS * sound.samplerate), path)):
-            digest.update(block.tobytes())
-    return digest.hexdigest()
-
-
-def converted(
+def resample_stream(
     blocks: Iterable[np.ndarray], source_rate: int, target_rate: int
 ) -> Iterator[np.ndarray]:  # each (n,) or (n, channels) -> each (m,)
     """Samples that come from elsewhere, made what `blocks` gives for a file that holds them."""
@@ -150,7 +132,7 @@ def _resampler(source_rate: int, target_rate: int) -> Callable[[np.ndarray, bool
     return lambda block, last: stream.resample_chunk(block, last=last)
 
 
-def _decode(sound: Any, size: int, path: Path) -> np.ndarray:  # -> (n, channels)
+def read_frames(sound: Any, size: int, path: Path) -> np.ndarray:  # -> (n, channels)
     import soundfile
 
     try:
@@ -172,7 +154,7 @@ def _require_finite(block: np.ndarray, path: Path, start_s: float) -> None:
     )  # fmt: skip
 
 
-def _open(path: Path) -> Any:
+def open_sound(path: Path) -> Any:
     """A soundfile.SoundFile. Raises FileFault that says what stands in the way."""
     import soundfile
 
@@ -190,7 +172,7 @@ def _open(path: Path) -> Any:
             reason = (
                 "is a shard of videos' features, not audio; name a model of videos with --model"
             )
-        elif path.suffix.lower() in FOREIGN:
+        elif path.suffix.lower() in UNSUPPORTED_SUFFIXES:
             converted = path.with_suffix(".wav").name
             reason = (
                 f"{path.suffix[1:]} is not read; asc reads {READS}. "
@@ -215,63 +197,21 @@ def _require_file(path: Path) -> None:
             head = file.read(24)
             if not head:
                 raise FileFault(path, "is empty (0 bytes)")
-            _require_whole(path, file, head)
+            require_complete(path, file, head)
     except FileNotFoundError:
         raise FileFault(path, "there is no such file") from None
     except OSError as fault:
         raise FileFault(path, f"cannot be opened ({fault.strerror})") from fault
 
 
-def _require_whole(path: Path, file: Any, head: bytes) -> None:
-    """Raise FileFault where a file's own sizes say that it goes on beyond its end.
-
-    libsndfile reads what is there, without a word. Sizes of 0 or about 2 or 4 GiB are those of
-    a stream, whose writer could not know them.
-    """
-    there = file.seek(0, os.SEEK_END)
-    if head.startswith(b"OggS"):
-        file.seek(max(0, there - OGG_PAGE_BYTES))
-        if not _ends_with_a_last_page(file.read()):
-            raise FileFault(path, f"is cut short: its last page is not there; {AGAIN}")
-    promised = _promised_bytes(head)
-    if there + SLOPPY_BYTES < promised and not STREAMED_BYTES <= promised < 2**32 + SLOPPY_BYTES:
-        raise _cut(path, there, promised, "bytes")
-
-
-def _promised_bytes(head: bytes) -> int:
-    """How long a wav, aiff, au or w64 says that it is; 0 for others."""
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        return 8 + int.from_bytes(head[4:8], "little")
-    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
-        return 8 + int.from_bytes(head[4:8], "big")
-    if head[:4] == b".snd":
-        return int.from_bytes(head[4:8], "big") + int.from_bytes(head[8:12], "big")
-    return int.from_bytes(head[16:24], "little") if head[:4] == b"riff" else 0
-
-
-def _ends_with_a_last_page(tail: bytes) -> bool:
-    """Whether an ogg's last page is marked as that, and all there."""
-    page = tail[max(0, tail.rfind(b"OggS")) :]
-    n_segments = page[26] if len(page) > 26 else 0
-    end = 27 + n_segments + sum(page[27 : 27 + n_segments])
-    return len(page) >= end and bool(page[5] & 4)
-
-
-def _require_end(sound: Any, path: Path) -> None:
+def require_end(sound: Any, path: Path) -> None:
     """An mp3's header says how long it was, however much of it is there."""
     if sound.format == "MP3":
         sound.seek(max(0, _end(sound)))
-        if not len(_decode(sound, 1, path)):
-            raise FileFault(path, f"is cut short: its end cannot be decoded; {AGAIN}")
+        if not len(read_frames(sound, 1, path)):
+            raise FileFault(path, f"is cut short: its end cannot be decoded; {RETRY_HINT}")
 
 
 def _end(sound: Any) -> int:
     """The sample up to which a file must go to be whole."""
-    return sound.frames - int(SLOPPY_SECONDS * sound.samplerate)
-
-
-def _cut(path: Path, there: float, promised: float, unit: str) -> FileFault:
-    return FileFault(
-        path, f"is cut short: {there:.10g} of the {promised:.10g} {unit} that its header "
-        f"promises are there; {AGAIN}"
-    )  # fmt: skip
+    return sound.frames - int(LENGTH_SLACK_SECONDS * sound.samplerate)

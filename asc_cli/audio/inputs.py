@@ -13,12 +13,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from asc_cli.audio import decode as audio
+from asc_cli.audio import decode
 from asc_cli.core.errors import AscError
 
 STDIN = "-"
 EXAMPLES = {"--csv": ".csv", "--audacity": ".txt", "--embeddings": ".npz", "--explain": ".png"}
-KNOWN = {*audio.SUFFIXES, *audio.FOREIGN, audio.SHARD}  # foreign ones too, each with its remedy
+KNOWN = {
+    *decode.SUFFIXES,
+    *decode.UNSUPPORTED_SUFFIXES,
+    decode.SHARD,
+}  # foreign ones too, each with its remedy
 
 
 def find(named: Sequence[str]) -> list[Path]:

@@ -18,8 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from asc_cli import __version__
-from asc_cli.core import installation
-from asc_cli.core import plugins as catalog
+from asc_cli.core import installation, plugins
 from asc_cli.core.errors import AscError
 
 ORDER = (
@@ -53,7 +52,7 @@ def application() -> typer.Typer:
     """The whole command line, put together from the files of this room."""
     app = _group("Acoustic scene classification: recordings in, scene labels out.")
     app.callback(invoke_without_command=True)(_root)
-    known = catalog.names("cli")
+    known = plugins.names("cli")
     for name in [*(n for n in ORDER if n in known), *(n for n in known if n not in ORDER)]:
         module = importlib.import_module(f"asc_cli.cli.{name}")
         if hasattr(module, "COMMANDS"):

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 
 def recipes(incomplete: str) -> list[str]:
-    from asc_cli.core import plugins as catalog
+    from asc_cli.core import plugins
 
-    return [name for name in catalog.recipe_names() if name.startswith(incomplete)]
+    return [name for name in plugins.recipe_names() if name.startswith(incomplete)]
 
 
 def datasets(incomplete: str) -> list[str]:
-    from asc_cli.core import plugins as catalog
+    from asc_cli.core import plugins
 
-    return [name for name in catalog.names("datasets") if name.startswith(incomplete)]
+    return [name for name in plugins.names("datasets") if name.startswith(incomplete)]
 
 
 def models(incomplete: str) -> list[str]:
     """Every NAME, and NAME@VERSION once the name is there."""
-    from asc_cli.core import paths as home
+    from asc_cli.core import paths
 
-    known = sorted(home.models().glob("[!.]*/[0-9]*/card.yaml"))
+    known = sorted(paths.models().glob("[!.]*/[0-9]*/card.yaml"))
     names = dict.fromkeys(card.parent.parent.name for card in known)
     versions = [f"{card.parent.parent.name}@{card.parent.name}" for card in known]
     found = [*names, *versions] if "@" in incomplete or incomplete in names else [*names]
@@ -28,9 +28,9 @@ def models(incomplete: str) -> list[str]:
 
 def runs(incomplete: str) -> list[str]:
     """Runs, and recipes for their newest run."""
-    from asc_cli.core import paths as home
+    from asc_cli.core import paths
 
-    known = sorted(path.parent.name for path in home.runs().glob("*/recipe.yaml"))
+    known = sorted(path.parent.name for path in paths.runs().glob("*/recipe.yaml"))
     names = dict.fromkeys([*(name.rpartition("-")[0] for name in known), *known])
     return [name for name in names if name.startswith(incomplete)]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.core.errors import AscError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program.")]
@@ -45,7 +45,7 @@ Model = Annotated[
         "--model",
         "-m",
         help="NAME or NAME@VERSION; the default model unless given.",
-        autocompletion=_complete.models,
+        autocompletion=_completion.models,
     ),
 ]
 Fold = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Json
 
 
@@ -16,7 +16,7 @@ def command(
         list[str],
         typer.Argument(
             help="Runs: folders, names, or recipes for their newest runs.",
-            autocompletion=_complete.runs,
+            autocompletion=_completion.runs,
         ),
     ],
     curves: Annotated[

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Data, Json, Subset
 from asc_cli.core.errors import AscError
 
 Name = Annotated[
     str,
     typer.Argument(
-        help="A dataset's name, see `asc datasets list`.", autocompletion=_complete.datasets
+        help="A dataset's name, see `asc datasets list`.", autocompletion=_completion.datasets
     ),
 ]
 
@@ -25,12 +25,11 @@ def list_(as_json: Json = False) -> None:
     Example: **asc datasets list**
     """
     from asc_cli import report
-    from asc_cli.core import paths as home
-    from asc_cli.core import plugins as catalog
+    from asc_cli.core import paths, plugins
 
     rows = []
-    for name in catalog.names("datasets"):
-        dataset = catalog.load("datasets", name).DATASET
+    for name in plugins.names("datasets"):
+        dataset = plugins.load("datasets", name).DATASET
         rows.append(
             {
                 "name": name,
@@ -38,7 +37,7 @@ def list_(as_json: Json = False) -> None:
                 "scenes": len(dataset.labels),
                 "recordings": dataset.recordings,
                 "folds": len(dataset.fold_sizes),
-                "here": (home.data() / name).exists(),
+                "here": (paths.data() / name).exists(),
             }
         )
     report.show(rows, report.datasets, as_json)
@@ -52,11 +51,10 @@ def show(name: Name, as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from asc_cli import report
-    from asc_cli.core import paths as home
-    from asc_cli.core import plugins as catalog
+    from asc_cli.core import paths, plugins
 
-    dataset = asdict(catalog.load("datasets", name).DATASET)
-    report.show({**dataset, "looked_for_in": str(home.data() / name)}, report.dataset, as_json)
+    dataset = asdict(plugins.load("datasets", name).DATASET)
+    report.show({**dataset, "looked_for_in": str(paths.data() / name)}, report.dataset, as_json)
 
 
 def check(name: Name, data: Data = None, subset: Subset = None, as_json: Json = False) -> None:
@@ -71,9 +69,9 @@ def check(name: Name, data: Data = None, subset: Subset = None, as_json: Json = 
     Example: **asc datasets check table --data recordings.csv**
     """
     from asc_cli import report, workflow
-    from asc_cli.cli import _progress as _screen
+    from asc_cli.cli import _progress
 
-    with _screen.counting("recordings") as progress:
+    with _progress.counting("recordings") as progress:
         source, findings = workflow.audit(name, data, subset, progress)
     found = {
         "dataset": name,
@@ -107,23 +105,22 @@ def download(
     Example: **asc datasets download tut2016 --output /data/tut2016**
     """  # fmt: skip
     from asc_cli import report, workflow
-    from asc_cli.cli import _progress as _screen
-    from asc_cli.core import paths as home
-    from asc_cli.core import plugins as catalog
+    from asc_cli.cli import _progress
+    from asc_cli.core import paths, plugins
     from asc_cli.protocol import download
 
-    dataset = catalog.load("datasets", name).DATASET
+    dataset = plugins.load("datasets", name).DATASET
     if not dataset.archives:
         raise AscError(f"{name} is not downloaded by a program. {dataset.obtain}")
-    root = (output or home.data() / name).expanduser()
+    root = (output or paths.data() / name).expanduser()
     got = []
     was_complete = workflow.complete(name, root)
-    with _screen.fetching() as progress:
+    with _progress.fetching() as progress:
         for archive in () if was_complete else dataset.archives:
             if download.fetch(archive, root, progress):
                 got.append(archive.file)
             if archive.md5 is None:
-                _screen.note(f"{archive.file}: no checksum is published; not checked")
+                _progress.note(f"{archive.file}: no checksum is published; not checked")
     download.finish(root)
     words = f"{root}: is complete, nothing was downloaded" if was_complete else str(root)
     check = f"asc datasets check {name}" + (f" --data {root}" if output else "")
@@ -164,8 +161,8 @@ def make(
 
     Example: **asc datasets make yt8m-toy**
     """
-    from asc_cli.cli import _progress as _screen
-    from asc_cli.core import paths as home
+    from asc_cli.cli import _progress
+    from asc_cli.core import paths
     from asc_cli.datasets import toy, yt8m_toy
 
     which = name.replace("-", "_")
@@ -173,9 +170,9 @@ def make(
         raise AscError(f"datasets make: only toy and yt8m-toy can be made up, not {name!r}")
     if which == "yt8m_toy" and lists:
         raise AscError("--lists: of TUT 2016, for toy scenes; yt8m-toy has none")
-    root = (output or home.data() / which).expanduser()
+    root = (output or paths.data() / which).expanduser()
     given = {"recordings": recordings, "seconds": seconds}
-    with _screen.counting("recordings") as progress:
+    with _progress.counting("recordings") as progress:
         if which == "toy":
             wanted = {"recordings": 180, "seconds": 5.0} | _given(given)
             toy.make(root, **wanted, seed=seed, lists=lists, progress=progress)

@@ -31,7 +31,7 @@ def command(
     import os
 
     from asc_cli import report, workflow
-    from asc_cli.cli import _progress as _screen
+    from asc_cli.cli import _progress
     from asc_cli.core.paths import data
     from asc_cli.datasets import toy
     from asc_cli.recipe import load as recipes
@@ -43,14 +43,14 @@ def command(
     recipe = recipes.load(RECIPE)
 
     _step(1, f"{RECORDINGS} made-up recordings of {SECONDS:.0f} s in 15 scenes")
-    with _screen.counting("recordings") as progress:
+    with _progress.counting("recordings") as progress:
         toy.make(root, recordings=RECORDINGS, seconds=SECONDS, progress=progress)
     _step(2, "features: log-mel spectrograms into the store", f"asc features --recipe {RECIPE}")
-    with _screen.counting("features") as progress:
+    with _progress.counting("features") as progress:
         extracted = workflow.extract(recipe, progress=progress)
     report.show(extracted.json(), report.extraction)
     _step(3, "train: an LSTM on each of 4 location-disjoint folds", f"asc train {RECIPE}")
-    with _screen.fitting() as fitting:
+    with _progress.fitting() as fitting:
         trained = workflow.train(recipe, fitting=fitting)
     report.show(trained.json(), report.training)
     _step(4, "evaluate: which scenes it knows", f"asc evaluate {RECIPE}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Data, Folds, Jobs, Json, Subset
 
 
@@ -17,14 +17,14 @@ def command(
             help="A run's folder or name, or a recipe's for its newest run. With --dataset or "
             "--data: a model NAME or NAME@VERSION, or a CSV of predictions.",
             metavar="RUN|MODEL|FILE.csv",
-            autocompletion=_complete.runs_and_models,
+            autocompletion=_completion.runs_and_models,
         ),
     ],
     dataset: Annotated[
         str | None,
         typer.Option(
             help="The dataset that a model or predictions are tested on.",
-            autocompletion=_complete.datasets,
+            autocompletion=_completion.datasets,
         ),
     ] = None,
     data: Data = None,
@@ -50,11 +50,11 @@ def command(
     Example: **asc evaluate theirs.csv --dataset tut2016 --json**
     """
     from asc_cli import report, workflow
-    from asc_cli.cli import _progress as _screen
+    from asc_cli.cli import _progress
     from asc_cli.cli._options import numbers
     from asc_cli.video import report as videos
 
-    with _screen.counting("recordings") as progress:
+    with _progress.counting("recordings") as progress:
         result = workflow.evaluate(
             what, dataset=dataset, data=data, subset=subset, folds=numbers(folds), jobs=jobs,
             progress=progress,

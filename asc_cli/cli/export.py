@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Json
 
 
 def command(
     model: Annotated[
-        str, typer.Argument(help="NAME or NAME@VERSION.", autocompletion=_complete.models)
+        str, typer.Argument(help="NAME or NAME@VERSION.", autocompletion=_completion.models)
     ],
     format: Annotated[
         str, typer.Option(help="onnx: a file that hears samples. hub: a folder to publish.")
@@ -47,9 +47,9 @@ def command(
     Example: **asc export toy_lstm --format hub --output to-upload**
     """
     from asc_cli import report, workflow
-    from asc_cli.audio import inputs as recordings
+    from asc_cli.audio import inputs
 
     made = workflow.export(
-        model, format, output, int8=int8, check=recordings.find(check or [])
+        model, format, output, int8=int8, check=inputs.find(check or [])
     )  # fmt: skip
     report.show(made, report.exported, as_json)

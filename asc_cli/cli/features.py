@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Data, Jobs, Json, Set, Subset
 from asc_cli.core.errors import AscError
 
@@ -20,7 +20,7 @@ def command(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="A dataset's name, see `asc datasets list`.", autocompletion=_complete.datasets
+            help="A dataset's name, see `asc datasets list`.", autocompletion=_completion.datasets
         ),
     ] = None,
     data: Data = None,
@@ -28,7 +28,7 @@ def command(
         str | None,
         typer.Option(
             help="Compute what this recipe needs, and no more.",
-            autocompletion=_complete.recipes,
+            autocompletion=_completion.recipes,
         ),
     ] = None,
     set: Set = None,
@@ -54,19 +54,17 @@ def command(
     Example: **asc features --dataset esc10 --data ~/ESC-10 --set features.n_mels=128**
     """
     from asc_cli import report, workflow
-    from asc_cli.cli import _progress as _screen
-    from asc_cli.core import plugins as catalog
+    from asc_cli.cli import _progress
+    from asc_cli.recipe.kind import VIDEOS, kind_of_dataset
 
     if recipe is None and dataset is None and data is None:
         raise AscError("features: --dataset NAME, --data PATH or --recipe RECIPE was expected")
-    if dataset is not None:
-        catalog.require("datasets", dataset)
-    if dataset is not None and catalog.constant("datasets", dataset, "STREAMED", False):
+    if dataset is not None and kind_of_dataset(dataset) == VIDEOS:
         raise AscError(f"features: the shards of {dataset} hold features already; train on them")
     overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
     rows = []
     for chosen, names in _wanted(recipe, dataset, overrides):
-        with _screen.counting(chosen.features["name"]) as progress:
+        with _progress.counting(chosen.features["name"]) as progress:
             done = workflow.extract(chosen, data=data, jobs=jobs, verify=verify, progress=progress)
         rows.append({**done.json(), "recipes": names})
     result = _together(rows)

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Json
 from asc_cli.core.errors import AscError
+from asc_cli.registry import archive
 
 NONE_YET = "no models yet; asc train RECIPE, asc models import FILE or asc demo makes one"
 Reference = Annotated[
-    str, typer.Argument(help="NAME or NAME@VERSION.", autocompletion=_complete.models)
+    str, typer.Argument(help="NAME or NAME@VERSION.", autocompletion=_completion.models)
 ]
 
 
@@ -23,15 +24,15 @@ def list_(as_json: Json = False) -> None:
     Example: **asc models list**
     """
     from asc_cli import report
-    from asc_cli.cli import _progress as _screen
-    from asc_cli.registry import models as registry
+    from asc_cli.cli import _progress
+    from asc_cli.registry import models
 
-    known = registry.models()
-    default = registry.find().id if known else None
+    known = models.models()
+    default = models.find().id if known else None
     rows = [{**_row(model), "default": model.id == default} for model in known]
     report.show(rows, report.models if rows else lambda _: NONE_YET, as_json)
-    for fault in registry.damaged():
-        _screen.note(fault)
+    for fault in models.damaged():
+        _progress.note(fault)
 
 
 def show(
@@ -51,9 +52,9 @@ def show(
     Example: **asc models show toy_lstm --limit dcase2024**
     """
     from asc_cli import report, workflow
-    from asc_cli.registry import models as registry
+    from asc_cli.registry import models
 
-    found = registry.find(model)
+    found = models.find(model)
     costs = workflow.costs(found, limit)
     card = {"id": found.id, "folder": str(found.folder), **found.card, "complexity": costs}
     report.show(card, report.model, as_json)
@@ -66,9 +67,9 @@ def use(model: Reference, as_json: Json = False) -> None:
 
     Example: **asc models use toy_lstm@1**
     """
-    from asc_cli.registry import models as registry
+    from asc_cli.registry import models
 
-    _say(_row(registry.use(model)), as_json)
+    _say(_row(models.use(model)), as_json)
 
 
 def remove(model: Reference, as_json: Json = False) -> None:
@@ -76,12 +77,12 @@ def remove(model: Reference, as_json: Json = False) -> None:
 
     Example: **asc models remove toy_lstm@1**
     """
-    from asc_cli.registry import models as registry
+    from asc_cli.registry import models
 
-    versions = [known.id for known in registry.models() if known.card["name"] == model]
+    versions = [known.id for known in models.models() if known.card["name"] == model]
     if len(versions) > 1:
         raise AscError(f"remove {model}: which of {', '.join(versions)}? Name one")
-    _say(_row(registry.remove(model)), as_json, "removed ")
+    _say(_row(models.remove(model)), as_json, "removed ")
 
 
 def export(
@@ -93,9 +94,8 @@ def export(
 
     Example: **asc models export toy_lstm toy.zip**
     """
-    from asc_cli.registry import models as registry
 
-    _say({**_row(registry.export(model, file)), "file": str(file)}, as_json)
+    _say({**_row(archive.export(model, file)), "file": str(file)}, as_json)
 
 
 def import_(
@@ -106,9 +106,8 @@ def import_(
 
     Example: **asc models import toy.zip**
     """
-    from asc_cli.registry import models as registry
 
-    _say(_row(registry.import_file(file)), as_json)
+    _say(_row(archive.import_file(file)), as_json)
 
 
 def _row(model: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asc_cli.cli import _progress as _screen
+from asc_cli.cli import _progress
 from asc_cli.cli._options import Fold, Jobs, Model, Threshold
 from asc_cli.core.errors import AscError
 
@@ -91,11 +91,11 @@ def command(
     Example: **asc predict --model yt8m_ta_sa test00.tfrecord --csv labels.csv**
     """
     from asc_cli import report, workflow
-    from asc_cli.audio import inputs as recordings
+    from asc_cli.audio import inputs
 
-    if recordings.STDIN in map(str, (csv, audacity, embeddings, explain)):
+    if inputs.STDIN in map(str, (csv, audacity, embeddings, explain)):
         raise AscError("predict: output goes into files, not into -; for stdout there is --json")
-    named = [*(paths or []), *(recordings.listed(files_from) if files_from else [])]
+    named = [*(paths or []), *(inputs.listed(files_from) if files_from else [])]
     if not named:
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
     if workflow.takes_shards(model):
@@ -106,7 +106,7 @@ def command(
         _label(named, model, top or LABELS, csv, jobs, as_json, unused)
         return
     with _found(named) as (found, shown):
-        recordings.spare(
+        inputs.spare(
             {
                 "--csv": csv,
                 "--audacity": audacity,
@@ -122,13 +122,13 @@ def command(
         settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
         with (
             report.Predictions(top or SCENES, as_json, csv, audacity, embeddings, settings) as out,
-            _screen.counting("recordings") as progress,
+            _progress.counting("recordings") as progress,
         ):
             said = workflow.predict(
                 found, model=model, fold=fold, timeline_s=timeline, threshold=threshold,
                 embeddings=embeddings is not None, jobs=jobs,
                 journal=len(found) > 1 and not shown,
-                resumed=lambda n: _screen.note(f"{n} of {len(found)} were known from before"),
+                resumed=lambda n: _progress.note(f"{n} of {len(found)} were known from before"),
             )  # fmt: skip
             for done, prediction in enumerate(said, start=1):
                 row = prediction.json()
@@ -151,15 +151,15 @@ def _label(
 ) -> None:
     """The labels of videos in shards."""
     from asc_cli import workflow
-    from asc_cli.audio import inputs as recordings
+    from asc_cli.audio import inputs
     from asc_cli.video import report as videos
 
     if given := [option for option, value in unused.items() if value is not None]:
         raise AscError(f"{given[0]}: of scenes in recordings; this model labels whole videos")
-    if recordings.STDIN in named:
+    if inputs.STDIN in named:
         raise AscError("predict -: this model takes shards of videos, which are not read on stdin")
-    failed, found = 0, recordings.find(named)
-    recordings.spare({"--csv": csv}, found)
+    failed, found = 0, inputs.find(named)
+    inputs.spare({"--csv": csv}, found)
     with videos.predictions(csv, as_json) as add:
         for row in workflow.label(found, model=model, top=top, jobs=jobs):
             failed += "error" in row
@@ -181,13 +181,13 @@ def _explained(path: Path, model: str | None, fold: int | None, picture: Path) -
 @contextlib.contextmanager
 def _found(named: list[str]) -> Iterator[tuple[list[Path], dict[str, str]]]:
     """The files to hear, and the names of those that are called something else."""
-    from asc_cli.audio import inputs as recordings
+    from asc_cli.audio import inputs
 
     piped = Path("/dev/stdin")
-    named = [recordings.STDIN if Path(n) == piped and piped.is_fifo() else n for n in named]
-    files = recordings.find([name for name in named if name != recordings.STDIN])
-    if recordings.STDIN not in named:
+    named = [inputs.STDIN if Path(n) == piped and piped.is_fifo() else n for n in named]
+    files = inputs.find([name for name in named if name != inputs.STDIN])
+    if inputs.STDIN not in named:
         yield files, {}
         return
-    with recordings.spooled(sys.stdin.buffer) as path:
-        yield [*files, path], {str(path): recordings.STDIN}
+    with inputs.spooled(sys.stdin.buffer) as path:
+        yield [*files, path], {str(path): inputs.STDIN}

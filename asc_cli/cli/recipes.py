@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Json, Set
 
 NONE = "no recipe that ships with asc is for this dataset; write one that extends another"
@@ -16,7 +16,7 @@ NONE = "no recipe that ships with asc is for this dataset; write one that extend
 def list_(
     dataset: Annotated[
         str | None,
-        typer.Option(help="Only recipes of this dataset.", autocompletion=_complete.datasets),
+        typer.Option(help="Only recipes of this dataset.", autocompletion=_completion.datasets),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -30,13 +30,13 @@ def list_(
     Example: **asc recipes list --dataset esc10**
     """
     from asc_cli import report, workflow
-    from asc_cli.core import plugins as catalog
+    from asc_cli.core import plugins
     from asc_cli.recipe import load as recipes
 
     if dataset is not None:
-        catalog.require("datasets", dataset)
+        plugins.require("datasets", dataset)
     rows = []
-    for name in catalog.recipe_names():
+    for name in plugins.recipe_names():
         recipe = recipes.load(name)
         if dataset not in (None, recipe.dataset):
             continue
@@ -60,7 +60,7 @@ def list_(
 
 def show(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe's name or file.", autocompletion=_complete.recipes)
+        str, typer.Argument(help="A recipe's name or file.", autocompletion=_completion.recipes)
     ],
     set: Set = None,
     as_json: Json = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Json
 
 
@@ -17,7 +17,7 @@ def command(
         typer.Argument(
             help="Runs: folders or names, or a recipe's name for its newest.",
             metavar="RUN…",
-            autocompletion=_complete.runs,
+            autocompletion=_completion.runs,
         ),
     ],
     output: Annotated[

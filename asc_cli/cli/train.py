@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Data, Folds, Jobs, Json, Set, Subset
 
 
@@ -15,7 +15,7 @@ def command(
         str,
         typer.Argument(
             help="A recipe's name or file, see `asc recipes list`.",
-            autocompletion=_complete.recipes,
+            autocompletion=_completion.recipes,
         ),
     ],
     data: Data = None,
@@ -40,21 +40,22 @@ def command(
     Example: **asc train recipes/yt8m_ta_sa.yaml --data ~/yt8m --jobs 4**
     """
     from asc_cli import report, workflow
-    from asc_cli.cli import _progress as _screen
+    from asc_cli.cli import _progress
     from asc_cli.cli._options import numbers
     from asc_cli.recipe import load as recipes
+    from asc_cli.recipe.kind import VIDEOS, kind_of
     from asc_cli.video import report as videos
 
     chosen = recipes.load(
         recipe, [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
     )
-    with _screen.training() as (extracting, packing, fitting):
+    with _progress.training() as (extracting, packing, fitting):
         done = workflow.train(
             chosen, data=data, folds=numbers(folds), device=device, jobs=jobs,
             extracting=extracting, packing=packing, fitting=fitting,
-            epoch_done=lambda row: _screen.note(videos.epoch(row)),
+            epoch_done=lambda row: _progress.note(videos.epoch(row)),
         )  # fmt: skip
-    streamed = chosen.stream is not None
+    streamed = kind_of(chosen.settings) == VIDEOS
     report.show(done.json(), videos.training if streamed else report.training, as_json)
     if streamed and done.metrics["failed"]:
         raise typer.Exit(3)

@@ -11,7 +11,7 @@ from pathlib import Path
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Archive, Baseline, Dataset, Listing, Recording
 from asc_cli.datasets._formats import folds as _folds
-from asc_cli.datasets._formats import lists as _lists
+from asc_cli.datasets._formats import lists
 
 DATASET = Dataset(
     name="esc50",
@@ -59,8 +59,8 @@ def read(root: Path) -> Listing:
     """meta/esc50.csv. The group of a clip is the recording it was cut from."""
     path = root / "meta" / "esc50.csv"
     recordings, folds = [], []
-    for row in _lists.records(path, ("filename", "fold", "category", "src_file"), ","):
-        file = "audio/" + _lists.slashes(row["filename"])
+    for row in lists.records(path, ("filename", "fold", "category", "src_file"), ","):
+        file = "audio/" + lists.slashes(row["filename"])
         if not row["fold"].isdigit():
             raise AscError(f"{path}: {file} has fold {row['fold']!r}, not a number")
         recordings.append(Recording(file, row["category"], group=row["src_file"]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Baseline, Dataset, Listing, Recording, Split
-from asc_cli.datasets._formats import lists as _lists
+from asc_cli.datasets._formats import lists
 
 SIZES = {
     "avion": 23,
@@ -66,7 +66,7 @@ DATASET = Dataset(
 
 def read(root: Path) -> Listing:
     """The list of recordings and the 20 splits; where each was recorded is not published."""
-    listed = [_relation(root, line) for line in _lists.lines(root / "relation_wav_examples.txt")]
+    listed = [_relation(root, line) for line in lists.lines(root / "relation_wav_examples.txt")]
     recordings = tuple(Recording(file, scene(file)) for file, _ in listed)
     files = {number: file for file, number in listed}
     train, test = _matrices(root)
@@ -85,7 +85,7 @@ def scene(file: str) -> str:
 def _relation(root: Path, line: str) -> tuple[str, int]:
     name, _, number = line.rpartition("\t") if "\t" in line else line.rpartition(" ")
     try:
-        return "data_rouen/" + Path(_lists.slashes(name.strip())).name, int(float(number))
+        return "data_rouen/" + Path(lists.slashes(name.strip())).name, int(float(number))
     except ValueError:
         raise AscError(
             f"{root / 'relation_wav_examples.txt'}: {line!r} is not '<file name> <id>'"
@@ -118,6 +118,6 @@ def _matrices(root: Path) -> tuple[list[list[int]], list[list[int]]]:
 
 def _text(path: Path) -> list[list[int]]:
     try:
-        return [[int(float(number)) for number in line.split()] for line in _lists.lines(path)]
+        return [[int(float(number)) for number in line.split()] for line in lists.lines(path)]
     except ValueError as fault:
         raise AscError(f"{path}: ids were expected, separated by white space ({fault})") from None

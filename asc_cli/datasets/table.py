@@ -6,11 +6,11 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from asc_cli.audio import decode as audio
+from asc_cli.audio import decode
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Dataset, Listing, Recording, Split
 from asc_cli.datasets._formats import folds as _folds
-from asc_cli.datasets._formats import lists as _lists
+from asc_cli.datasets._formats import lists
 
 DATASET = Dataset(
     name="table",
@@ -53,14 +53,14 @@ def audio_root(path: Path) -> Path:
 def _folder(root: Path) -> Listing:
     """Scenes are sub-folders; only audio files in them count, so a stray README is no scene."""
     inside = sorted(p for p in root.rglob("*") if p.name[0] != "." and p.parent != root)
-    if foreign := [path for path in inside if path.suffix.lower() in audio.FOREIGN]:
+    if foreign := [path for path in inside if path.suffix.lower() in decode.UNSUPPORTED_SUFFIXES]:
         raise AscError(
             f"{foreign[0]}: {len(foreign)} recording(s) here are in a format that cannot be read "
-            f"(asc reads {audio.READS}); convert or move them: ffmpeg -i IN OUT.flac"
+            f"(asc reads {decode.READS}); convert or move them: ffmpeg -i IN OUT.flac"
         )
-    files = [path for path in inside if path.suffix.lower() in audio.SUFFIXES]
+    files = [path for path in inside if path.suffix.lower() in decode.SUFFIXES]
     if not files:
-        raise AscError(f"{root}: no sub-folder here holds audio ({audio.READS})")
+        raise AscError(f"{root}: no sub-folder here holds audio ({decode.READS})")
     recordings = tuple(
         Recording(relative.as_posix(), relative.parts[0])
         for relative in (path.relative_to(root) for path in files)
@@ -74,7 +74,7 @@ def _csv(path: Path) -> Listing:
     for number, row in enumerate(rows, start=2):
         if not row.get("filename") or not row.get("label"):
             raise AscError(f"{path}:{number}: filename or label is empty")
-        file = _lists.slashes(row["filename"])
+        file = lists.slashes(row["filename"])
         recordings.append(
             Recording(file, row["label"], row.get("group", ""), row.get("device", ""))
         )
@@ -87,12 +87,12 @@ def _csv(path: Path) -> Listing:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     """The CSV's rows by our names of the columns."""
-    text = _lists.lines(path)
+    text = lists.lines(path)
     if len(text) < 2:
         raise AscError(f"{path}: a header and at least one row were expected")
     delimiter = next((mark for mark in "\t,;" if mark in text[0]), ",")
     reader = csv.DictReader(
-        _lists.lines(path, delimiter), delimiter=delimiter, skipinitialspace=True
+        lists.lines(path, delimiter), delimiter=delimiter, skipinitialspace=True
     )
     given = [(name or "").strip() for name in reader.fieldnames or ()]
     reader.fieldnames = [_ours(name, given) for name in given]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from asc_cli.datasets import Baseline, Dataset
-from asc_cli.datasets._formats import tau as _tau
-from asc_cli.datasets._formats import zenodo as _zenodo
+from asc_cli.datasets._formats import tau, zenodo
 
 DATASET = Dataset(
     name="tau2019",
     title="TAU Urban Acoustic Scenes 2019, development set (DCASE 2019 Task 1A)",
-    labels=_tau.LABELS,
+    labels=tau.LABELS,
     sample_rate=48_000,
     homepage="https://zenodo.org/records/2589280",
-    licence=_tau.LICENCE,
+    licence=tau.LICENCE,
     citation=(
         "A. Mesaros, T. Heittola, T. Virtanen: A multi-device dataset for urban acoustic scene "
         "classification. DCASE Workshop 2018, 9-13."
@@ -27,7 +26,7 @@ DATASET = Dataset(
     shares_with=("tau2020_mobile", "tau2022_mobile"),
     fold_sizes=((9185, 4185),),
     scene_sizes=(1440,) * 10,
-    archives=_zenodo.archives(
+    archives=zenodo.archives(
         2589280,
         "TAU-urban-acoustic-scenes-2019-development",
         {
@@ -60,4 +59,4 @@ DATASET = Dataset(
         Baseline("macro_accuracy", 0.625, "DCASE 2019 Task 1A baseline (log mel, CNN), its README"),
     ),
 )
-read = _tau.read
+read = tau.read

@@ -6,16 +6,15 @@ Devices a, b, c, s1, s2, s3 are trained and tested on; s4, s5, s6 are tested on 
 from __future__ import annotations
 
 from asc_cli.datasets import Baseline, Dataset
-from asc_cli.datasets._formats import tau as _tau
-from asc_cli.datasets._formats import zenodo as _zenodo
+from asc_cli.datasets._formats import tau, zenodo
 
 DATASET = Dataset(
     name="tau2020_mobile",
     title="TAU Urban Acoustic Scenes 2020 Mobile, development set (DCASE 2020 Task 1A)",
-    labels=_tau.LABELS,
+    labels=tau.LABELS,
     sample_rate=44_100,
     homepage="https://zenodo.org/records/3819968",
-    licence=_tau.LICENCE,
+    licence=tau.LICENCE,
     citation=(
         "T. Heittola, A. Mesaros, T. Virtanen: Acoustic scene classification in DCASE 2020 "
         "Challenge: generalization across devices and low complexity solutions. "
@@ -30,7 +29,7 @@ DATASET = Dataset(
     recordings=23_040,
     shares_with=("tau2019", "tau2022_mobile"),
     fold_sizes=((13_965, 2970),),
-    archives=_zenodo.archives(
+    archives=zenodo.archives(
         3819968,
         "TAU-urban-acoustic-scenes-2020-mobile-development",
         {
@@ -59,4 +58,4 @@ DATASET = Dataset(
         Baseline("log_loss", 1.365, "DCASE 2020 Task 1A baseline (OpenL3, MLP), its README"),
     ),
 )
-read = _tau.read
+read = tau.read

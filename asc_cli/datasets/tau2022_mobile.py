@@ -11,8 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asc_cli.datasets import Archive, Baseline, Dataset, Listing
-from asc_cli.datasets._formats import tau as _tau
-from asc_cli.datasets._formats import zenodo as _zenodo
+from asc_cli.datasets._formats import tau, zenodo
 
 SPLITS = "https://github.com/CPJKU/dcase2024_task1_baseline/releases/download/files"
 SUBSETS = ((5, 6980), (10, 13_960), (25, 34_900), (50, 69_800), (100, None))  # 100 is about 139 620
@@ -20,10 +19,10 @@ SUBSETS = ((5, 6980), (10, 13_960), (25, 34_900), (50, 69_800), (100, None))  # 
 DATASET = Dataset(
     name="tau2022_mobile",
     title="TAU Urban Acoustic Scenes 2022 Mobile, development set (DCASE 2022-2025 Task 1)",
-    labels=_tau.LABELS,
+    labels=tau.LABELS,
     sample_rate=44_100,
     homepage="https://zenodo.org/records/6337421",
-    licence=_tau.LICENCE,
+    licence=tau.LICENCE,
     citation=(
         "I. Martín-Morató, F. Paissan, A. Ancilotto, T. Heittola, A. Mesaros, E. Farella, "
         "A. Brutti, T. Virtanen: Low-complexity acoustic scene classification in DCASE 2022 "
@@ -44,7 +43,7 @@ DATASET = Dataset(
     fold_sizes=((None, 29_680),),
     subsets=SUBSETS,
     archives=(
-        *_zenodo.archives(
+        *zenodo.archives(
             6337421,
             "TAU-urban-acoustic-scenes-2022-mobile-development",
             {
@@ -90,8 +89,8 @@ DATASET = Dataset(
 def read(root: Path, subset: int = 100) -> Listing:
     """Fold 1, or one of the subsets. The full training list is in evaluation_setup/."""
     if subset == 100:
-        return _tau.read(root)
+        return tau.read(root)
     name = f"split{subset}.csv"
     places = [root / "split_setup" / name, root / "evaluation_setup" / name, root / name]
     found = next((path for path in places if path.exists()), places[0])
-    return _tau.read(root, train=found, only_listed=True)
+    return tau.read(root, train=found, only_listed=True)

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import tut2016
 from asc_cli.datasets._formats import lists as _lists
@@ -88,7 +88,7 @@ def make(
         if progress:
             progress(done, len(clips))
     for name, text in texts.items():
-        with files.replacing(root / name) as temporary:
+        with atomic.replacing(root / name) as temporary:
             temporary.write_bytes(text)
 
 
@@ -207,7 +207,7 @@ def _claim(root: Path, arguments: dict[str, float]) -> None:
     elif any((root / name).exists() for name in ("audio", "meta.txt", "evaluation_setup")):
         raise AscError(f"{root} holds another data set (it has no toy.json); give an empty folder")
     else:
-        files.write_text(mark, _json(arguments))
+        atomic.write_text(mark, _json(arguments))
 
 
 def _json(arguments: dict[str, float]) -> str:
@@ -220,7 +220,7 @@ def _make_audio(path: Path, clip: Clip, n: int, seed: int) -> None:
     if path.is_file() and _length(path) == n:
         return
     samples = record(clip.scene, clip.location, path.stem, n, seed)
-    with files.replacing(path) as temporary:
+    with atomic.replacing(path) as temporary:
         soundfile.write(temporary, samples, SAMPLE_RATE, subtype="PCM_24", format="WAV")
 
 

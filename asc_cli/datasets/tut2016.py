@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asc_cli.datasets import Baseline, Dataset, Listing, Recording, Split
-from asc_cli.datasets._formats import lists as _lists
-from asc_cli.datasets._formats import zenodo as _zenodo
+from asc_cli.datasets._formats import lists, zenodo
 
 DATASET = Dataset(
     name="tut2016",
@@ -45,7 +44,7 @@ DATASET = Dataset(
     shares_with=("tut2017",),
     fold_sizes=((880, 290), (880, 290), (872, 298), (878, 292)),
     scene_sizes=(78,) * 15,
-    archives=_zenodo.archives(
+    archives=zenodo.archives(
         45739,
         "TUT-acoustic-scenes-2016-development",
         {
@@ -79,8 +78,8 @@ def read(root: Path) -> Listing:
     TUT 2017 has the same lists; its third column repeats the location.
     """
     recordings = tuple(
-        Recording(file := _lists.slashes(row[0]), row[1], group=location(file))
-        for row in _lists.rows(root / "meta.txt", columns=2)
+        Recording(file := lists.slashes(row[0]), row[1], group=location(file))
+        for row in lists.rows(root / "meta.txt", columns=2)
     )
     labels = {recording.file: recording.label for recording in recordings}
     conflicts: list[tuple[str, str]] = []
@@ -101,13 +100,13 @@ def _split(
     train = _files(setup / f"fold{fold}_train.txt", labels, conflicts)
     if evaluate.exists():
         return Split(fold, train, _files(evaluate, labels, conflicts))
-    test = _lists.rows(setup / f"fold{fold}_test.txt", columns=1)
-    return Split(fold, train, tuple(_lists.slashes(row[0]) for row in test))
+    test = lists.rows(setup / f"fold{fold}_test.txt", columns=1)
+    return Split(fold, train, tuple(lists.slashes(row[0]) for row in test))
 
 
 def _files(path: Path, labels: dict[str, str], conflicts: list[tuple[str, str]]) -> tuple[str, ...]:
     """Files of one fold's list; labels that differ from meta.txt's go into `conflicts`."""
-    listed = [(_lists.slashes(row[0]), row[1]) for row in _lists.rows(path, columns=2)]
+    listed = [(lists.slashes(row[0]), row[1]) for row in lists.rows(path, columns=2)]
     for file, label in listed:
         if labels.get(file, label) != label:
             conflicts.append((file, f"{path.name} says {label}, meta.txt {labels[file]}"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from asc_cli.datasets import Baseline, tut2016
-from asc_cli.datasets._formats import zenodo as _zenodo
+from asc_cli.datasets._formats import zenodo
 
 DATASET = replace(
     tut2016.DATASET,
@@ -32,7 +32,7 @@ DATASET = replace(
     shares_with=("tut2016",),
     fold_sizes=((3510, 1170), (3507, 1173), (3507, 1173), (3510, 1170)),
     scene_sizes=(312,) * 15,
-    archives=_zenodo.archives(
+    archives=zenodo.archives(
         400515,
         "TUT-acoustic-scenes-2017-development",
         {

@@ -11,7 +11,7 @@ from pathlib import Path
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Archive, Baseline, Dataset, Listing, Recording
 from asc_cli.datasets._formats import folds as _folds
-from asc_cli.datasets._formats import lists as _lists
+from asc_cli.datasets._formats import lists
 
 SIZES = {  # in the order of the set's own class numbers
     "air_conditioner": 1000,
@@ -63,7 +63,7 @@ def read(root: Path) -> Listing:
     """metadata/UrbanSound8K.csv. The group of a slice is the recording (fsID) it was cut from."""
     path = root / "metadata" / "UrbanSound8K.csv"
     recordings, folds = [], []
-    for row in _lists.records(path, ("slice_file_name", "fsID", "fold", "class"), ","):
+    for row in lists.records(path, ("slice_file_name", "fsID", "fold", "class"), ","):
         if not row["fold"].isdigit():
             raise AscError(f"{path}: {row['slice_file_name']} has fold {row['fold']!r}, no number")
         file = f"audio/fold{row['fold']}/{row['slice_file_name']}"

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import yt8m
 from asc_cli.datasets._yt8m.videos import protocol_buffers
@@ -93,7 +93,7 @@ def _claim(root: Path, arguments: dict[str, int]) -> None:
     """Mark the folder as made up before anything else; never write among other data."""
     mark = root / "yt8m_toy.json"
     if mark.is_file():
-        if (found := files.read_json(mark)) != arguments:
+        if (found := atomic.read_json(mark)) != arguments:
             raise AscError(
                 f"{root} holds made-up videos of {json.dumps(found)}, not {json.dumps(arguments)}; "
                 "give another folder, or delete that one"
@@ -101,7 +101,7 @@ def _claim(root: Path, arguments: dict[str, int]) -> None:
     elif strange := sorted(root.glob("*.tfrecord")):
         raise AscError(f"{root} holds {strange[0].name}, not made up here; give an empty folder")
     else:
-        files.write_text(mark, json.dumps(arguments) + "\n")
+        atomic.write_text(mark, json.dumps(arguments) + "\n")
 
 
 def _write_shard(path: Path, n: int, arguments: dict[str, Any]) -> None:
@@ -112,7 +112,7 @@ def _write_shard(path: Path, n: int, arguments: dict[str, Any]) -> None:
     key = "id" if path.name.startswith("train") else "video_id"
     random = np.random.default_rng([arguments["seed"], *path.stem.encode()])
     looks = _looks(arguments)
-    with files.replacing(path) as temporary:
+    with atomic.replacing(path) as temporary:
         writer = TFRecordWriter(str(temporary))
         for index in range(n):
             labels, q = _video(random, looks, arguments["frames"])

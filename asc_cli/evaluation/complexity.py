@@ -17,7 +17,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 
 BYTES = {"float32": 4, "float16": 2, "int8": 1}
@@ -56,7 +56,7 @@ def judge(costs: dict[str, Any], limit: str, members: int) -> dict[str, Any]:
     Raises AscError for a limit that is not known.
     """
     if limit not in LIMITS:
-        raise AscError("--limit: " + catalog.unknown("limit", limit, LIMITS))
+        raise AscError("--limit: " + plugins.unknown("limit", limit, LIMITS))
     allowed = LIMITS[limit]
     macs = costs["macs_per_second"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 
 COLUMNS = ("file", "fold", "label", "group", "device")
@@ -74,7 +74,7 @@ def join(parts: Sequence[Predictions]) -> Predictions:
 def write(path: Path, predictions: Predictions) -> None:
     p = predictions
     with (
-        files.replacing(path) as temporary,
+        atomic.replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out,
     ):
         table = csv.writer(out, lineterminator="\n")

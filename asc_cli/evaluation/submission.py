@@ -14,38 +14,28 @@ given awards 100 % to those who hand in only what they got right.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from asc_cli.core import plugins as catalog
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Listing, Recording
 from asc_cli.evaluation.predictions import COLUMNS, Predictions
+from asc_cli.evaluation.submission_csv import (
+    FILE,
+    GUESS,
+    SHOWN,
+    Key,
+    Table,
+    column_faults,
+    normalised_path,
+    read_table,
+    some_of,
+)
 
-FILE = ("file", "filename", "path", "slice_file_name")
-GUESS = ("label", "scene_label", "scene", "prediction", "predicted")
-IGNORED = ("group", "device", "probability", "duration_s", "model", "start", "end", "settings")
 SUM_TOLERANCE = 0.01  # probabilities rounded to three digits sum to 1 within this
-SHOWN = 5  # files named of each fault
-
-
-@dataclass(frozen=True)
-class Table:
-    """The CSV as text: rows by column, and where each began."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[int, dict[str, str]], ...]  # (line, {column: text})
-
-    def column(self, names: Sequence[str]) -> str | None:
-        return next((name for name in names if name in self.columns), None)
-
-
-Key = tuple[int, str]  # fold, file
 
 
 def tested(listing: Listing, folds: Sequence[int] | None = None) -> dict[Key, Recording]:
@@ -72,8 +62,8 @@ def read(path: Path, scenes: tuple[str, ...], expected: dict[Key, Recording]) ->
     Raises AscError that names every kind of fault, with the files: missing, predicted twice, not
     tested, no number, probabilities that do not sum to 1, a label that is none.
     """
-    table = _table(path, expected)
-    if faults := _column_faults(table, scenes) or _failures(table, scenes):
+    table = read_table(path, expected)
+    if faults := column_faults(table, scenes) or _failures(table, scenes):
         raise _refused(path, faults)
     keys = _keys(path, table, expected)
     faults = [*_membership(keys, table, expected), *_truth_faults(table, keys, expected)]
@@ -97,60 +87,6 @@ def read(path: Path, scenes: tuple[str, ...], expected: dict[Key, Recording]) ->
     )
 
 
-def _table(path: Path, expected: dict[Key, Recording]) -> Table:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as fault:
-        raise AscError(f"predictions {path}: cannot be read ({fault})") from fault
-    rows = list(_rows(path, lines, max("\t;,", key="".join(lines[:1]).count)))
-    if not rows:
-        raise AscError(f"predictions {path}: the file is empty")
-    files = {file for _, file in expected}
-    headless = len(rows[0][1]) == 2 and _file(rows[0][1][0]) in files
-    columns = ["file", "label"] if headless else rows[0][1]
-    body = rows if headless else rows[1:]
-    if not body:
-        raise AscError(
-            f"predictions {path}: a header without a row; a row a recording was expected"
-        )
-    for line, row in body:
-        if len(row) != len(columns):
-            raise AscError(
-                f"predictions {path}:{line}: {len(row)} fields where {len(columns)} are expected"
-            )
-    return Table(
-        tuple(columns), tuple((line, dict(zip(columns, row, strict=True))) for line, row in body)
-    )
-
-
-def _rows(path: Path, lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of the rows that hold anything."""
-    reader = csv.reader(lines, delimiter=delimiter)
-    try:
-        for line, row in enumerate(reader, start=1):
-            if any(cell.strip() for cell in row):
-                yield line, [cell.strip() for cell in row]
-    except csv.Error as fault:
-        raise AscError(f"predictions {path}:{reader.line_num}: cannot be read ({fault})") from fault
-
-
-def _column_faults(table: Table, scenes: tuple[str, ...]) -> list[str]:
-    if twice := [name for name, n in Counter(table.columns).items() if n > 1]:
-        return [f"column {twice[0]!r} stands twice"]
-    if table.column(FILE) is None:
-        return [f"no column 'file' in its header ({', '.join(table.columns)[:80]})"]
-    missing = [scene for scene in scenes if scene not in table.columns]
-    if len(missing) == len(scenes):
-        if table.column(GUESS) is None:
-            return [f"neither a column 'label' nor a column per scene ({', '.join(scenes)})"]
-        return []
-    faults = [f"no column for {_some(missing)}"] if missing else []
-    known = {*FILE, *GUESS, *IGNORED, "fold", "error", *scenes}
-    if strange := [name for name in table.columns if name not in known]:
-        faults.append(f"column {catalog.unknown('scene', strange[0], scenes)}")
-    return faults
-
-
 def _failures(table: Table, scenes: tuple[str, ...]) -> list[str]:
     """Rows that say why there is no prediction, as `asc predict --csv` does of a bad file."""
     if "error" in scenes or "error" not in table.columns:
@@ -166,7 +102,7 @@ def _keys(path: Path, table: Table, expected: dict[Key, Recording]) -> list[Key]
     """(fold, file) of each row; the fold may be left out where each file is tested once."""
     name = table.column(FILE)
     assert name is not None
-    files = [_file(row[name]) for _, row in table.rows]
+    files = [normalised_path(row[name]) for _, row in table.rows]
     if "fold" in table.columns:
         try:
             return [(int(row["fold"]), f) for (_, row), f in zip(table.rows, files, strict=True)]
@@ -188,9 +124,11 @@ def _membership(keys: list[Key], table: Table, expected: dict[Key, Recording]) -
     times = Counter(keys)
     faults = []
     if missing := [file for key in expected if key not in times for file in [key[1]]]:
-        faults.append(f"{len(missing)} tested recording(s) have no prediction: {_some(missing)}")
+        faults.append(f"{len(missing)} tested recording(s) have no prediction: {some_of(missing)}")
     if doubled := [file for (_, file), n in times.items() if n > 1]:
-        faults.append(f"{len(doubled)} recording(s) are predicted more than once: {_some(doubled)}")
+        faults.append(
+            f"{len(doubled)} recording(s) are predicted more than once: {some_of(doubled)}"
+        )
     if unknown := [
         f"{key[1]} (line {line})"
         for key, (line, _) in zip(keys, table.rows, strict=True)
@@ -198,7 +136,7 @@ def _membership(keys: list[Key], table: Table, expected: dict[Key, Recording]) -
     ]:
         faults.append(
             f"{len(unknown)} prediction(s) are of no recording that this protocol tests: "
-            f"{_some(unknown)}"
+            f"{some_of(unknown)}"
         )
     return faults
 
@@ -212,7 +150,7 @@ def _truth_faults(table: Table, keys: list[Key], expected: dict[Key, Recording])
         for key, (line, row) in zip(keys, table.rows, strict=True)
         if key in expected and row["label"] != expected[key].label
     ]
-    return [f"{len(wrong)} true label(s) are not the protocol's: {_some(wrong)}"] if wrong else []
+    return [f"{len(wrong)} true label(s) are not the protocol's: {some_of(wrong)}"] if wrong else []
 
 
 def _labels(table: Table, scenes: tuple[str, ...]) -> tuple[np.ndarray, list[str]]:
@@ -224,7 +162,7 @@ def _labels(table: Table, scenes: tuple[str, ...]) -> tuple[np.ndarray, list[str
     if strange:
         known = ", ".join(scenes)
         return np.zeros((0, len(scenes))), [
-            f"{len(strange)} label(s) are no scene: {_some(strange)}. Scenes: {known}"
+            f"{len(strange)} label(s) are no scene: {some_of(strange)}. Scenes: {known}"
         ]
     return np.eye(len(scenes))[[scenes.index(label) for _, label in guesses]], []
 
@@ -283,17 +221,8 @@ def _refused(path: Path, faults: list[str]) -> AscError:
     return AscError(f"predictions {path}: refused for {len(faults)} reasons\n{listed}")
 
 
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
 def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
         return float("nan")
-
-
-def _file(text: str) -> str:
-    return text.replace("\\", "/").removeprefix("./")

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 
 KEYS = ("format", "name", "version", "created", "labels", "feature", "recipe", "folds",
@@ -30,9 +30,9 @@ def write(card: dict[str, Any], source: Path, target: Path) -> list[Path]:
             if path.suffix == ".safetensors" or path.name == "card.yaml":
                 shutil.copyfile(path, building / path.name)
         config = {key: card[key] for key in KEYS if key in card}
-        files.write_json(building / "config.json", config)
+        atomic.write_json(building / "config.json", config)
         said = (source / "README.md").read_text(encoding="utf-8")
-        files.write_text(building / "README.md", front_matter(card) + said)
+        atomic.write_text(building / "README.md", front_matter(card) + said)
         if target.exists():
             target.rmdir()
         building.rename(target)

@@ -95,7 +95,7 @@ def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
     """An onnx.ModelProto of a loaded model (workflow's Loaded)."""
     import onnx
 
-    where, n_bands = model.clipping, len(model.members[0].standardise.mean)
+    where, n_bands = model.clip_grid, len(model.members[0].standardise.mean)
     nodes, constants = front_end
     constants = {**network.CONSTANTS, **constants, **_clip_constants(where, n_bands)}
     constants |= {

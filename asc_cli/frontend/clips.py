@@ -21,12 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from asc_cli.core.errors import AscError
-
-SMALLEST_DEVIATION = 1e-5  # a band that never changes is centred, not divided by zero
+from asc_cli.frontend.standardise import Standardisation
 
 
 @dataclass(frozen=True)
-class Clipping:
+class ClipGrid:
     """Where clips lie on a recording's frames."""
 
     n_frames: int
@@ -41,9 +40,9 @@ class Clipping:
         return starts[starts + self.n_frames <= n_frames]
 
 
-def clipping(
+def clip_grid_from_seconds(
     length_s: float, overlap: float, sample_rate: int, frame_samples: int, hop_samples: int
-) -> Clipping:
+) -> ClipGrid:
     """Raises AscError when not even one frame fits in a clip."""
     n_samples = round(length_s * sample_rate, 6)  # 2.01 · 8000 is 16079.999999999998
     n_frames = 1 + math.floor((n_samples - frame_samples) / hop_samples)
@@ -58,10 +57,10 @@ def clipping(
             f"clips.overlap = {overlap}: the step between clips is {step:.2f} frames; "
             f"at most {1 - hop_samples / (length_s * sample_rate):.4f} leaves a whole one"
         )
-    return Clipping(n_frames, step)
+    return ClipGrid(n_frames, step)
 
 
-def clipping_in_frames(n_frames: int, overlap: float) -> Clipping:
+def clip_grid_from_frames(n_frames: int, overlap: float) -> ClipGrid:
     """Clips of a given number of frames. Raises AscError when the next begins where one does."""
     step = n_frames * (1 - overlap)
     if step < 1:
@@ -69,39 +68,7 @@ def clipping_in_frames(n_frames: int, overlap: float) -> Clipping:
             f"clips.overlap = {overlap}: the step between clips of {n_frames} frames is "
             f"{step:.2f} frames; at most {1 - 1 / n_frames:.4f} leaves a whole one"
         )
-    return Clipping(n_frames, step)
-
-
-@dataclass(frozen=True)
-class Standardisation:
-    """Per band: x → (x − mean) / deviation, with the training fold's figures."""
-
-    mean: np.ndarray  # (F,) float32
-    deviation: np.ndarray  # (F,) float32
-
-    def __call__(self, frames: np.ndarray) -> np.ndarray:  # (..., F) -> (..., F)
-        return (frames - self.mean) / self.deviation
-
-
-def unstandardised(n_bands: int) -> Standardisation:
-    """Mean 0 and deviation 1: for models that need features as they are."""
-    return Standardisation(np.zeros(n_bands, np.float32), np.ones(n_bands, np.float32))
-
-
-def standardisation(recordings: Iterable[np.ndarray]) -> Standardisation:  # each (T, F)
-    """Mean and deviation of each band over all frames, summed in float64, in this order."""
-    n, total, squares = 0, np.float64(0), np.float64(0)
-    for frames in recordings:
-        wide = frames.astype(np.float64)
-        n += len(wide)
-        total = total + wide.sum(axis=0)
-        squares = squares + np.square(wide).sum(axis=0)
-    mean = total / n
-    deviation = np.sqrt(np.maximum(squares / n - mean**2, 0))
-    return Standardisation(
-        mean.astype(np.float32),
-        np.maximum(deviation, SMALLEST_DEVIATION).astype(np.float32),
-    )
+    return ClipGrid(n_frames, step)
 
 
 @dataclass(frozen=True)
@@ -144,7 +111,7 @@ def lay(
     frames: np.ndarray,  # (N, F)
     firsts: np.ndarray,  # (n,) where each recording begins in `frames`
     counts: np.ndarray,  # (n,) how many frames it has
-    where: Clipping,
+    where: ClipGrid,
     standardise: Standardisation,
 ) -> ClipSet:
     """The clips of n recordings that lie in one array."""
@@ -162,7 +129,7 @@ def lay(
 
 def cut(
     recordings: Sequence[np.ndarray],  # each (T, F)
-    where: Clipping,
+    where: ClipGrid,
     standardise: Standardisation,
 ) -> ClipSet:
     """The clips of recordings that are arrays of their own."""
@@ -172,7 +139,7 @@ def cut(
 
 
 def streamed(
-    parts: Iterable[np.ndarray], where: Clipping, batch_clips: int
+    parts: Iterable[np.ndarray], where: ClipGrid, batch_clips: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # each (t, F) -> (b, T, F), (b,)
     """Clips of a recording whose frames come in parts, and the frames of each that count.
 

@@ -26,8 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic as files
-from asc_cli.core import paths as home
+from asc_cli.core import atomic, paths
 
 RACY_NS = 2_000_000_000  # a file changed less than this before it was hashed may change unseen
 OUTDATED_ROWS = 1000  # rows that no name needs, from which on a file is written anew
@@ -115,14 +114,14 @@ def read(folder: Path) -> dict[str, Entry]:
     entries = {row[0]: Entry(*row[1:]) for row in rows if len(row) == 8}
     if len(rows) > 2 * len(entries) + OUTDATED_ROWS:
         text = "\n".join([_row(["folder", os.fspath(folder)]), *_rows(entries), ""])
-        files.write_text(index_file(folder), text)
+        atomic.write_text(index_file(folder), text)
     return entries
 
 
 def folders() -> dict[Path, dict[str, Entry]]:
     """Every folder of audio that the index knows, with its entries."""
     known: dict[Path, dict[str, Entry]] = {}
-    root = home.features() / "index"
+    root = paths.features() / "index"
     for path in sorted([*root.glob("*.rows"), *root.glob("*.json")]):
         if path.suffix == ".json":
             folder = _json(path).get("folder")
@@ -136,7 +135,7 @@ def folders() -> dict[Path, dict[str, Entry]]:
 
 
 def index_file(folder: Path) -> Path:
-    return home.features() / "index" / f"{_name(folder)}.rows"
+    return paths.features() / "index" / f"{_name(folder)}.rows"
 
 
 def _name(folder: Path) -> str:
@@ -166,7 +165,7 @@ def _sound_rows(contents: bytes) -> list[Any]:
 
 
 def _json_file(folder: Path) -> Path:
-    return home.features() / "index" / f"{_name(folder)}.json"
+    return paths.features() / "index" / f"{_name(folder)}.json"
 
 
 def _read_json(folder: Path) -> dict[str, Entry]:
@@ -182,7 +181,7 @@ def _read_json(folder: Path) -> dict[str, Entry]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        whole = files.read_json(path)
+        whole = atomic.read_json(path)
     except (FileNotFoundError, ValueError):
         return {}
     return whole if isinstance(whole, dict) else {}

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 
 ROW = np.dtype([("digest", "S64"), ("first", "<i8"), ("n_frames", "<i8"), ("crc32", "<u4")])
@@ -87,7 +87,7 @@ def load_table(folder: Path) -> np.ndarray:  # -> (n,) of ROW
     """The table of a pack alone. Raises AscError when it is not whole."""
     try:
         table = read_array(folder / "table.npy")
-        expected = files.read_json(folder / "pack.json")["table_sha256"]
+        expected = atomic.read_json(folder / "pack.json")["table_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise _unusable(folder, str(fault)) from fault
     if hashlib.sha256(table.tobytes()).hexdigest() != expected:
@@ -162,7 +162,7 @@ def _write(
     np.save(folder / "table.npy", table)
     checksum = hashlib.sha256(table.tobytes()).hexdigest()
     counts = {"recordings": len(rows), "frames": position}
-    files.write_json(folder / "pack.json", {**about, **counts, "table_sha256": checksum})
+    atomic.write_json(folder / "pack.json", {**about, **counts, "table_sha256": checksum})
 
 
 def _header(out: BinaryIO, n_frames: int, n_bands: int) -> None:

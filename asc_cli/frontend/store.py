@@ -16,58 +16,23 @@ renamed: any number of processes may fill one store, and a killed one leaves not
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import atomic as files
+from asc_cli.audio import decode
+from asc_cli.core import atomic, plugins
 from asc_cli.core import paths as home
-from asc_cli.core import plugins as catalog
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.features import stream
 from asc_cli.frontend import pack as packs
+from asc_cli.frontend.feature import Feature
 from asc_cli.frontend.index import Entry, stamp
 
 SHORT_BYTES = 65_536  # of features; less than that, and a recording shares a pack with others
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A feature with every parameter resolved."""
-
-    name: str
-    sample_rate: int  # Hz
-    parameters: dict[str, Any]
-    version: int
-    root: Path  # the store's folder: workers elsewhere need not know $ASC_HOME
-
-    @functools.cached_property
-    def key(self) -> str:
-        whole = json.dumps(self.description(), sort_keys=True)
-        return hashlib.sha256(whole.encode()).hexdigest()[:16]
-
-    def description(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "version": self.version,
-            "parameters": self.parameters,
-            "audio": {"sample_rate": self.sample_rate, "decoding": audio.DECODING},
-        }
-
-    @functools.cached_property
-    def folder(self) -> Path:
-        return self.root / f"{self.name}-{self.key}"
-
-    def object(self, digest: str) -> Path:
-        return self.folder / digest[:2] / f"{digest[2:]}.npy"
 
 
 class Stored:
@@ -111,32 +76,6 @@ class Stored:
         return self._opened.recording(row)
 
 
-def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> Feature:
-    """A feature with its defaults filled in from its `extract`."""
-    defaults = {p.name: p.default for p in catalog.parameters("features", name)}
-    version = catalog.version(name)
-    return Feature(name, sample_rate, {**defaults, **given}, version, home.features())
-
-
-def probe(feature: Feature) -> None:
-    """Raise AscError if these parameters give no frames, whatever the audio."""
-    module = catalog.load("features", feature.name)
-    try:
-        framing = module.framing(feature.sample_rate, **feature.parameters)
-        silence = np.zeros(framing.frame_samples, np.float32)
-        frames = module.extract(silence, feature.sample_rate, **feature.parameters)
-    except (ValueError, TypeError, ArithmeticError) as fault:
-        raise AscError(
-            f"features: {feature.name} cannot be computed with {feature.parameters} at "
-            f"{feature.sample_rate} Hz ({fault})"
-        ) from fault
-    if frames.ndim != 2 or 0 in frames.shape or not np.isfinite(frames).all():
-        raise AscError(
-            f"features: {feature.name} gives no bands with {feature.parameters} at "
-            f"{feature.sample_rate} Hz"
-        )
-
-
 def ensure(
     stored: Stored, paths: Iterable[Path], verify: bool = False
 ) -> list[tuple[Entry, bool] | FileFault]:
@@ -176,11 +115,11 @@ def describe(feature: Feature, dataset: str, audio_root: Path) -> None:
     """Write down what the key stands for, and for which dataset it was computed."""
     whole = feature.folder / "feature.json"
     if not whole.exists():
-        files.write_json(whole, feature.description())
+        atomic.write_json(whole, feature.description())
     name = hashlib.sha256(os.fsencode(f"{dataset}\n{audio_root}")).hexdigest()[:16]
     used_by = feature.folder / "datasets" / f"{name}.json"
     if not used_by.exists():
-        files.write_json(used_by, {"dataset": dataset, "audio_root": str(audio_root)})
+        atomic.write_json(used_by, {"dataset": dataset, "audio_root": str(audio_root)})
 
 
 def pack(
@@ -222,10 +161,10 @@ def _ensure(
     try:
         digest, before = _digest(path)
     except OSError:
-        audio.inspect(path)  # says what stands in the way
+        decode.inspect(path)  # says what stands in the way
         raise
     if digest in short or (digest in stored and not (verify and _damaged(stored, digest))):
-        return Entry(*stamp(before), digest, audio.inspect(path).seconds), False
+        return Entry(*stamp(before), digest, decode.inspect(path).seconds), False
     frames, seconds = _compute(feature, path)
     entry = Entry(*stamp(before), digest, seconds)
     if not entry.describes(path):
@@ -233,15 +172,15 @@ def _ensure(
     if frames.nbytes < SHORT_BYTES:
         short[digest] = frames
     else:
-        with files.replacing(feature.object(digest)) as temporary:
+        with atomic.replacing(feature.object(digest)) as temporary:
             np.save(temporary, frames)
     return entry, True
 
 
 def _compute(feature: Feature, path: Path) -> tuple[np.ndarray, float]:  # (T, F), seconds
-    module = catalog.load("features", feature.name)
+    module = plugins.load("features", feature.name)
     try:
-        info, blocks = audio.decode(path, feature.sample_rate)
+        info, blocks = decode.decode(path, feature.sample_rate)
         parts = stream(module, blocks, feature.sample_rate, feature.parameters)
         return np.concatenate(list(parts)), info.seconds
     except FileFault:

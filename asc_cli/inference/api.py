@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
+from asc_cli.audio import decode
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.inference import engine as _windows
-from asc_cli.inference import ensemble as _model
+from asc_cli.inference import engine, ensemble, journal
 from asc_cli.inference import predict as _predict
-from asc_cli.registry import models as registry
+from asc_cli.inference.types import Prediction
+from asc_cli.registry import models
 
 SAMPLES = "samples"  # what predictions of arrays have in place of a file's name
 
@@ -29,8 +29,8 @@ class Model:
     id: str
     labels: tuple[str, ...]
     sample_rate: int
-    _request: _windows.Request
-    _loaded: _model.Loaded
+    _request: engine.Request
+    _loaded: ensemble.Loaded
 
     def predict(
         self,
@@ -39,23 +39,23 @@ class Model:
         *,
         timeline_s: float | None = None,
         threshold: float = 0.0,
-    ) -> _predict.Prediction:
+    ) -> Prediction:
         """The scene of a recording in memory, as `asc predict` would say of its file.
 
         samples: floats, full scale from −1 to 1, as soundfile.read gives them. Raises AscError
         for anything else, and for less than one frame of audio.
         """
         whole = _checked(samples, sample_rate)
-        size = int(audio.BLOCK_SECONDS * sample_rate)
+        size = int(decode.BLOCK_SECONDS * sample_rate)
         blocks = (whole[start : start + size] for start in range(0, len(whole), size))
         request = _predict.timed(self._request, timeline_s, threshold)
-        heard = audio.converted(blocks, sample_rate, self._loaded.feature.sample_rate)
+        heard = decode.resample_stream(blocks, sample_rate, self._loaded.feature.sample_rate)
         with parallel.one_thread():
-            [outcome] = _windows.score_streams(self._loaded, request, [(Path(SAMPLES), heard)])
+            [outcome] = engine.score_streams(self._loaded, request, [(Path(SAMPLES), heard)])
         if isinstance(outcome, FileFault):
             raise AscError(f"{SAMPLES}: {outcome.reason}")
-        said = _predict.said(outcome)
-        return _predict.prediction(Path(SAMPLES), said, request, self.labels, threshold)
+        said = journal.to_record(outcome)
+        return journal.from_record(Path(SAMPLES), said, request, self.labels, threshold)
 
 
 def load_model(name: str | None = None, *, fold: int | None = None) -> Model:
@@ -64,9 +64,9 @@ def load_model(name: str | None = None, *, fold: int | None = None) -> Model:
     fold: that member alone; the average of all members' probabilities when None. Raises AscError
     with the nearest name if there is none.
     """
-    found = registry.find(name)
-    loaded = _model.load(found, fold)
-    request = _windows.Request(found, fold)
+    found = models.find(name)
+    loaded = ensemble.load(found, fold)
+    request = engine.Request(found, fold)
     return Model(loaded.id, loaded.labels, loaded.feature.sample_rate, request, loaded)
 
 

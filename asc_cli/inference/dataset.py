@@ -8,9 +8,9 @@ import numpy as np
 
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.inference import engine as _windows
+from asc_cli.inference import engine
 from asc_cli.protocol.source import Source
-from asc_cli.registry import models as registry
+from asc_cli.registry import models
 
 CHUNK = 16  # recordings that a worker predicts at a time
 
@@ -50,11 +50,11 @@ def _answers(
 ) -> list[tuple[tuple[int | None, str], np.ndarray | FileFault]]:
     """In a worker process: a chunk of recordings."""
     answers: list[tuple[tuple[int | None, str], np.ndarray | FileFault]] = []
-    found = registry.find(model)
+    found = models.find(model)
     for fold in dict.fromkeys(fold for fold, _ in asked):
         named = [file for k, file in asked if k == fold]
-        request = _windows.Request(found, fold)
-        outcomes = _windows.score_files(request, [source.path(file) for file in named])
+        request = engine.Request(found, fold)
+        outcomes = engine.score_files(request, [source.path(file) for file in named])
         for file, outcome in zip(named, outcomes, strict=True):
             if isinstance(outcome, FileFault):
                 answers.append(((fold, file), FileFault(file, outcome.reason)))

@@ -8,49 +8,34 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import queue
-import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import plugins as catalog
+from asc_cli.audio import decode
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.evaluation import scoring
+from asc_cli.core.prefetch import prefetch, rebatch
+from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
 from asc_cli.frontend import clips
-from asc_cli.inference import ensemble as _model
-from asc_cli.registry import models as registry
+from asc_cli.inference import ensemble
+from asc_cli.inference.types import Scored
+from asc_cli.registry import models
 
 BATCH_CLIPS = 64
-AHEAD = 2  # batches made before they are asked for
-_END = object()
 
 
 @dataclass(frozen=True)
 class Request:
     """What is wanted of each file; small enough to send to a worker."""
 
-    model: registry.Model
+    model: models.Model
     fold: int | None = None  # a member alone; None: the average of all
     timeline_s: float | None = None  # length of a stretch; None: the whole recording
     embeddings: bool = False
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What a model said of one file."""
-
-    path: Path
-    duration_s: float
-    whole: np.ndarray  # (C,) probabilities of the recording
-    ends_s: np.ndarray  # (W,) where each stretch ends; the next one starts there
-    stretches: np.ndarray  # (W, C)
-    embedding: np.ndarray | None  # (D,) mean over clips
 
 
 def score_files(request: Request, paths: Sequence[Path]) -> list[Scored | FileFault]:
@@ -60,7 +45,7 @@ def score_files(request: Request, paths: Sequence[Path]) -> list[Scored | FileFa
 
 
 def score_streams(
-    model: _model.Loaded, request: Request, sources: Sequence[tuple[Path, Iterable[np.ndarray]]]
+    model: ensemble.Loaded, request: Request, sources: Sequence[tuple[Path, Iterable[np.ndarray]]]
 ) -> list[Scored | FileFault]:
     """The same for sources of samples at the model's rate, each in blocks.
 
@@ -69,29 +54,29 @@ def score_streams(
     """
     tallies = [_Tally(path, model, request) for path, _ in sources]
     streams = (blocks for _, blocks in sources)
-    with contextlib.closing(_ahead(_packed(_clips(model, tallies, streams)))) as batches:
+    with contextlib.closing(_batches(model, tallies, streams)) as batches:
         for batch, lengths, owners in batches:
             if request.embeddings:
-                logs, v = _model.log_probabilities_and_embeddings(model, batch, lengths)
+                logs, v = ensemble.log_probabilities_and_embeddings(model, batch, lengths)
             else:
-                logs, v = _model.log_probabilities(model, batch, lengths), None
-            added = scoring.contributions(logs, model.aggregate)
+                logs, v = ensemble.log_probabilities(model, batch, lengths), None
+            added = aggregate.summands(logs, model.aggregate)
             for owner in np.unique(owners):
                 mine = owners == owner
                 tallies[owner].add(added[mine], None if v is None else v[mine])
     return [tally.fault or tally.conclude() for tally in tallies]
 
 
-_kept: dict[tuple[str, int | None], _model.Loaded] = {}
+_kept: dict[tuple[str, int | None], ensemble.Loaded] = {}
 
 
-def loaded(model: registry.Model, fold: int | None) -> _model.Loaded:
+def loaded(model: models.Model, fold: int | None) -> ensemble.Loaded:
     """The model in this process's memory: a worker loads it once."""
     key = (f"{model.folder} {model.card['created']}", fold)
     if key not in _kept:
         _kept.clear()
         with _no_garbage():
-            _kept[key] = _model.load(model, fold)
+            _kept[key] = ensemble.load(model, fold)
     return _kept[key]
 
 
@@ -107,40 +92,8 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def _ahead(items: Iterable[Any]) -> Generator[Any, None, None]:
-    """The items, made by another thread, at most AHEAD of them before they are asked for."""
-    made: queue.Queue[Any] = queue.Queue(AHEAD)
-    gone = threading.Event()
-
-    def put(value: Any) -> None:
-        while not gone.is_set():
-            with contextlib.suppress(queue.Full):
-                return made.put(value, timeout=0.1)
-
-    def make() -> None:
-        try:
-            for item in items:
-                put(item)
-                if gone.is_set():
-                    return
-            put(_END)
-        except BaseException as fault:
-            put(fault)
-
-    thread = threading.Thread(target=make, daemon=True)
-    thread.start()
-    try:
-        while (item := made.get()) is not _END:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        gone.set()
-        thread.join()
-
-
-def _decode(model: _model.Loaded, path: Path) -> Iterator[np.ndarray]:
-    return audio.blocks(path, model.feature.sample_rate)
+def _decode(model: ensemble.Loaded, path: Path) -> Iterator[np.ndarray]:
+    return decode.blocks(path, model.feature.sample_rate)
 
 
 @dataclass
@@ -148,7 +101,7 @@ class _Tally:
     """Sums over the clips of one file, stretch by stretch."""
 
     path: Path
-    model: _model.Loaded
+    model: ensemble.Loaded
     request: Request
     samples: int = 0
     clips: int = 0
@@ -180,12 +133,9 @@ class _Tally:
     def stretch_of(self, numbers: np.ndarray) -> np.ndarray:  # (b,) -> (b,)
         if self.request.timeline_s is None:
             return np.zeros(len(numbers), np.int64)
-        where, feature = self.model.clipping, self.model.feature
-        framing = catalog.load("features", feature.name).framing(
-            feature.sample_rate, **feature.parameters
-        )
+        where, feature = self.model.clip_grid, self.model.feature
         middles = numbers * where.step_frames + where.n_frames / 2
-        seconds = middles * framing.hop_samples / feature.sample_rate
+        seconds = middles * feature.framing.hop_samples / feature.sample_rate
         return np.floor(seconds / self.request.timeline_s).astype(np.int64)
 
     def conclude(self) -> Scored:
@@ -198,46 +148,32 @@ class _Tally:
         return Scored(
             self.path,
             seconds,
-            scoring.conclude(sums.sum(axis=0)[None], counts.sum()[None], how)[0],
+            aggregate.normalise(sums.sum(axis=0)[None], counts.sum()[None], how)[0],
             ends[heard],
-            scoring.conclude(sums[heard], counts[heard], how),
+            aggregate.normalise(sums[heard], counts[heard], how),
             np.float32(self.embedding / self.clips) if self.request.embeddings else None,
         )
 
 
+def _batches(
+    model: ensemble.Loaded, tallies: Sequence[_Tally], streams: Iterable[Iterable[np.ndarray]]
+) -> Generator[tuple[np.ndarray, ...], None, None]:
+    """Batches of clips, made by another thread; a batch may hold clips of several files."""
+    return prefetch(rebatch(_clips(model, tallies, streams), BATCH_CLIPS))
+
+
 def _clips(
-    model: _model.Loaded, tallies: Sequence[_Tally], streams: Iterable[Iterable[np.ndarray]]
+    model: ensemble.Loaded, tallies: Sequence[_Tally], streams: Iterable[Iterable[np.ndarray]]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:  # (b, T, F), (b,), (b,)
     """Clips of the files one after another, their lengths and owners; faults go to the tallies."""
     feature = model.feature
-    module = catalog.load("features", feature.name)
+    module = plugins.load("features", feature.name)
     for owner, (tally, blocks) in enumerate(zip(tallies, streams, strict=True)):
         frames = stream(module, tally.counted(blocks), feature.sample_rate, feature.parameters)
         try:
-            for batch, lengths in clips.streamed(frames, model.clipping, BATCH_CLIPS):
+            for batch, lengths in clips.streamed(frames, model.clip_grid, BATCH_CLIPS):
                 yield batch, lengths, np.full(len(batch), owner)
         except FileFault as fault:
             tally.fault = fault
         except AscError as fault:
             tally.fault = FileFault(tally.path, str(fault))
-
-
-def _packed(
-    parts: Iterable[tuple[np.ndarray, ...]],
-) -> Iterator[tuple[np.ndarray, ...]]:
-    """Parts that share their first axis, put together into batches of BATCH_CLIPS."""
-    waiting: list[tuple[np.ndarray, ...]] = []
-    n = 0
-    for part in parts:
-        waiting.append(part)
-        n += len(part[0])
-        if n >= BATCH_CLIPS:
-            whole = _joined(waiting)
-            yield tuple(array[:BATCH_CLIPS] for array in whole)
-            waiting, n = [tuple(array[BATCH_CLIPS:] for array in whole)], n - BATCH_CLIPS
-    if n:
-        yield _joined(waiting)
-
-
-def _joined(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))

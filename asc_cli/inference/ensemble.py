@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import plugins as catalog
+from asc_cli import models as model_files
+from asc_cli.audio import decode
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import calibration
-from asc_cli.frontend import clips, store
-from asc_cli.registry import models as registry
+from asc_cli.frontend.clips import ClipGrid
+from asc_cli.frontend.feature import Feature, resolve
+from asc_cli.frontend.standardise import Standardisation
+from asc_cli.recipe.kind import VIDEOS, kind_of
+from asc_cli.registry import members, models
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Member:
     """One fold's network, ready to use."""
 
     network: Any
-    standardise: clips.Standardisation
+    standardise: Standardisation
     temperature: float = 1.0
 
 
@@ -33,42 +36,45 @@ class Loaded:
     id: str
     labels: tuple[str, ...]
     aggregate: str  # how clips' probabilities become a recording's: scoring.contributions
-    feature: store.Feature
-    clipping: clips.Clipping
+    feature: Feature
+    clip_grid: ClipGrid
     members: tuple[Member, ...]
 
 
-def load(model: registry.Model, fold: int | None = None) -> Loaded:
+def load(model: models.Model, fold: int | None = None) -> Loaded:
     """A model's networks with their weights. Raises AscError if a file of it is damaged."""
     require_scenes(model)
     card = model.card
     folds = card["folds"] if fold is None else [require_fold(model, fold)]
     described, settings = card["feature"], card["recipe"]
-    feature = store.resolve(
-        described["name"], described["audio"]["sample_rate"], described["parameters"]
-    )
+    feature = resolve(described["name"], described["audio"]["sample_rate"], described["parameters"])
     if feature.description() != described:
         raise AscError(
             f"model {model.id} was trained on {described['name']} version {described['version']} "
             f"({described['audio']['decoding']}); this asc computes version {feature.version} "
-            f"({audio.DECODING}). Train it again, or use the asc that made it"
+            f"({decode.DECODING}). Train it again, or use the asc that made it"
         )
     labels = tuple(card["labels"])
-    members = tuple(_member(settings["model"], model.member(k), len(labels)) for k in folds)
-    clipping = clipping_of(settings["clips"], feature)
-    return Loaded(model.id, labels, settings["evaluation"]["aggregate"], feature, clipping, members)
+    return Loaded(
+        model.id,
+        labels,
+        settings["evaluation"]["aggregate"],
+        feature,
+        feature.clip_grid(settings["clips"]),
+        tuple(_member(settings["model"], model.member(k), len(labels)) for k in folds),
+    )
 
 
 def takes_shards(model: str | None) -> bool:
     """Whether a model, the default one when None, takes shards of videos, not recordings."""
-    return of_videos(registry.find(model))
+    return of_videos(models.find(model))
 
 
-def of_videos(model: registry.Model) -> bool:
-    return bool(model.card["recipe"].get("stream"))
+def of_videos(model: models.Model) -> bool:
+    return kind_of(model.card["recipe"]) == VIDEOS
 
 
-def require_scenes(model: registry.Model) -> None:
+def require_scenes(model: models.Model) -> None:
     if of_videos(model):
         raise AscError(
             f"model {model.id} labels videos: it takes shards of their features, as in asc predict "
@@ -76,62 +82,37 @@ def require_scenes(model: registry.Model) -> None:
         )
 
 
-def require_fold(model: registry.Model, fold: int) -> int:
+def require_fold(model: models.Model, fold: int) -> int:
     if fold not in model.card["folds"]:
         raise AscError(f"model {model.id} has no fold {fold}; it has {model.card['folds']}")
     return fold
 
 
-def clipping_of(settings: dict[str, Any], feature: store.Feature) -> clips.Clipping:
-    """How recordings are cut, from a recipe's `clips` section."""
-    if settings.get("length_frames") is not None:
-        return clips.clipping_in_frames(settings["length_frames"], settings["overlap"])
-    module = catalog.load("features", feature.name)
-    framing = module.framing(feature.sample_rate, **feature.parameters)
-    return clips.clipping(
-        settings["length_s"],
-        settings["overlap"],
-        feature.sample_rate,
-        framing.frame_samples,
-        framing.hop_samples,
-    )
-
-
-def clip_seconds(model: registry.Model) -> float:
-    """Length of the clips that a model hears; of frames' hops, up to a whole millisecond."""
-    settings, described = model.card["recipe"]["clips"], model.card["feature"]
+def clip_seconds(model: models.Model) -> float:
+    """Length of the clips that a model takes; of frames' hops, up to a whole millisecond."""
+    settings = model.card["recipe"]["clips"]
     if settings.get("length_frames") is None:
         return settings["length_s"]
-    rate = described["audio"]["sample_rate"]
-    framing = catalog.load("features", described["name"]).framing(rate, **described["parameters"])
-    return math.ceil(1000 * settings["length_frames"] * framing.hop_samples / rate) / 1000
+    hop_s = feature_of(model.card).hop_seconds
+    return math.ceil(1000 * settings["length_frames"] * hop_s) / 1000
 
 
-def build(settings: dict[str, Any], n_bands: int, n_scenes: int) -> Any:
-    """A network with fresh weights, from a recipe's `model` section."""
-    module = catalog.load("models", settings["name"])
-    return module.build(n_bands, n_scenes, **{k: v for k, v in settings.items() if k != "name"})
+def feature_of(card: dict[str, Any]) -> Feature:
+    """The feature that a model's card describes, as this asc computes it."""
+    described = card["feature"]
+    return resolve(described["name"], described["audio"]["sample_rate"], described["parameters"])
 
 
 def _member(settings: dict[str, Any], path: Path, n_scenes: int) -> Member:
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    def build(arrays: members.Arrays) -> Any:
+        if arrays.mean is None or arrays.deviation is None:
+            raise KeyError("standardisation.mean")
+        return model_files.build(settings, len(arrays.mean), n_scenes)
 
-    try:
-        arrays = load_file(path)
-        standardise = clips.Standardisation(
-            arrays.pop("standardisation.mean"), arrays.pop("standardisation.deviation")
-        )
-        temperature = float(arrays.pop("calibration.temperature", np.ones(1))[0])
-        network = build(settings, len(standardise.mean), n_scenes)
-        weights = {
-            name.removeprefix("model."): torch.from_numpy(a.copy()) for name, a in arrays.items()
-        }
-        network.load_state_dict(weights)
-    except (OSError, SafetensorError, KeyError, RuntimeError) as fault:
-        raise AscError(f"model weights {path}: cannot be used ({fault})") from fault
-    return Member(network.eval(), standardise, temperature)
+    network, arrays = members.load(path, build)
+    assert arrays.mean is not None and arrays.deviation is not None
+    standardise = Standardisation(arrays.mean, arrays.deviation)
+    return Member(network, standardise, arrays.temperature or 1.0)
 
 
 def log_probabilities(
@@ -168,21 +149,21 @@ def _each(
         for member in model.members:
             frames = member.standardise(batch)
             x = torch.from_numpy(frames if mask is None else frames * valid[:, :, None])
-            heard: list[Any] = []
-            hook = _listen_in(member.network, heard) if embed else None
+            into: list[Any] = []
+            hook = _capture_penultimate(member.network, into) if embed else None
             logs = torch.log_softmax(member.network(x, mask).double(), dim=1).numpy()
             if hook is not None:
                 hook.remove()
             logs = calibration.tempered(logs, member.temperature)
-            found.append((logs, heard[-1].numpy() if heard else logs[:, :0]))
+            found.append((logs, into[-1].numpy() if into else logs[:, :0]))
     return found
 
 
-def _listen_in(network: Any, heard: list[Any]) -> Any:
-    """Append what goes into the network's last linear layer to `heard`."""
+def _capture_penultimate(network: Any, into: list[Any]) -> Any:
+    """Append what goes into the network's last linear layer to `into`."""
     from torch import nn
 
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
     if not layers:
         raise AscError("--embeddings: this model has no linear layer to take them from")
-    return layers[-1].register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+    return layers[-1].register_forward_pre_hook(lambda _, inputs: into.append(inputs[0]))

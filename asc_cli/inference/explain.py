@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import parallel
-from asc_cli.core import plugins as catalog
+from asc_cli.core import parallel, plugins
 from asc_cli.core.errors import AscError
-from asc_cli.evaluation import calibration, scoring
+from asc_cli.evaluation import aggregate, calibration
 from asc_cli.frontend import clips, store
-from asc_cli.inference import ensemble as _model
-from asc_cli.registry import models as registry
+from asc_cli.inference import ensemble
+from asc_cli.registry import models
 
 LONGEST_S = 600.0  # more cannot be read in one picture
 SMOOTHED_S = 0.1  # salient stretches are found in attention averaged over this
@@ -59,8 +58,8 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
     Raises FileFault, and AscError for a model without attention and for a recording of more than
     LONGEST_S.
     """
-    registered = registry.find(model)
-    loaded = _model.load(registered, fold)
+    registered = models.find(model)
+    loaded = ensemble.load(registered, fold)
     folds = registered.card["folds"] if fold is None else [fold]
     if not hasattr(loaded.members[0].network, "explain"):
         raise AscError(
@@ -69,7 +68,7 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
         )
     with parallel.one_thread():
         frames = store.compute(loaded.feature, path)
-        hop_s = _framing(loaded).hop_samples / loaded.feature.sample_rate
+        hop_s = loaded.feature.hop_seconds
         if len(frames) * hop_s > LONGEST_S:
             raise AscError(
                 f"--explain: {path} is {len(frames) * hop_s:.0f} s long; at most {LONGEST_S:.0f} s "
@@ -77,7 +76,7 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
             )
         chosen, scores, together = _choose(loaded, frames)
         member = loaded.members[chosen]
-        cut = clips.cut([frames], loaded.clipping, member.standardise)
+        cut = clips.cut([frames], loaded.clip_grid, member.standardise)
         attention, codewords = _traced(member.network, cut, len(frames))
     if attention is None and codewords is None:
         raise AscError(f"--explain: model {loaded.id} is a plain LSTM; it attends to nothing")
@@ -112,7 +111,7 @@ def stretches(attention: np.ndarray, frame_s: float) -> list[dict[str, float]]:
 
 
 def _choose(
-    loaded: _model.Loaded, frames: np.ndarray
+    loaded: ensemble.Loaded, frames: np.ndarray
 ) -> tuple[int, np.ndarray, tuple[str, float, int] | None]:
     """Which member explains, its scene probabilities (C,), and what all members say together."""
     logs = np.stack([_clip_logs(loaded, member, frames) for member in loaded.members])  # (M, B, C)
@@ -127,11 +126,11 @@ def _choose(
     return chosen, single[chosen], (loaded.labels[best], float(mean[best]), len(logs))
 
 
-def _clip_logs(loaded: _model.Loaded, member: _model.Member, frames: np.ndarray) -> np.ndarray:
+def _clip_logs(loaded: ensemble.Loaded, member: ensemble.Member, frames: np.ndarray) -> np.ndarray:
     """The log probabilities (B, C) that one member gives the recording's clips."""
     import torch
 
-    cut = clips.cut([frames], loaded.clipping, member.standardise)
+    cut = clips.cut([frames], loaded.clip_grid, member.standardise)
     found = []
     for start in range(0, len(cut), BATCH_CLIPS):
         batch, mask = cut.batch(np.arange(start, min(start + BATCH_CLIPS, len(cut))))
@@ -142,9 +141,9 @@ def _clip_logs(loaded: _model.Loaded, member: _model.Member, frames: np.ndarray)
     return calibration.tempered(np.concatenate(found), member.temperature)
 
 
-def _recording(loaded: _model.Loaded, logs: np.ndarray) -> np.ndarray:  # (B, C) -> (C,)
-    total = scoring.contributions(logs, loaded.aggregate).sum(axis=0)
-    return scoring.conclude(total[None], np.array([len(logs)]), loaded.aggregate)[0]
+def _recording(loaded: ensemble.Loaded, logs: np.ndarray) -> np.ndarray:  # (B, C) -> (C,)
+    total = aggregate.summands(logs, loaded.aggregate).sum(axis=0)
+    return aggregate.normalise(total[None], np.array([len(logs)]), loaded.aggregate)[0]
 
 
 def _traced(
@@ -191,13 +190,8 @@ class _Spread:
         return self.total[:covered] / np.maximum(self.n[:covered], 1)[:, None]
 
 
-def _framing(loaded: _model.Loaded) -> Any:
-    module = catalog.load("features", loaded.feature.name)
-    return module.framing(loaded.feature.sample_rate, **loaded.feature.parameters)
-
-
-def _bands_hz(loaded: _model.Loaded) -> np.ndarray | None:
-    module = catalog.load("features", loaded.feature.name)
+def _bands_hz(loaded: ensemble.Loaded) -> np.ndarray | None:
+    module = plugins.load("features", loaded.feature.name)
     if not hasattr(module, "centres_hz"):
         return None
     return module.centres_hz(loaded.feature.sample_rate, **loaded.feature.parameters)

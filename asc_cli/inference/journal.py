@@ -1,4 +1,4 @@
-"""The journal of a long prediction: what was said of each file, so that a crash costs little.
+"""The journal of a long prediction: the scores of each file, so that a crash costs little.
 
     $ASC_HOME/predictions/<hash of model, settings and command>.jsonl
 
@@ -9,17 +9,23 @@ skipped. The journal goes when the command has finished, or 30 days after it was
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import paths as home
-from asc_cli.core.errors import AscError
+import numpy as np
+
+from asc_cli.core import paths
+from asc_cli.core.errors import AscError, FileFault
+from asc_cli.inference import engine
+from asc_cli.inference.types import Prediction, Scored, Segment, likeliest_scene
 
 KEPT_SECONDS = 30 * 24 * 3600.0
 
@@ -38,10 +44,10 @@ class Journal:
 
     def __init__(self, *key: Any):
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-        self.file = home.home() / "predictions" / f"{digest}.jsonl"
+        self.file = paths.home() / "predictions" / f"{digest}.jsonl"
 
     def read(self) -> dict[Path, tuple[list[int], dict[str, Any]]]:
-        """path → (stamp, what was said). Journals that nobody came back for are dropped."""
+        """path → (stamp, record). Journals that nobody came back for are dropped."""
         for old in self.file.parent.glob("*.jsonl"):
             with contextlib.suppress(FileNotFoundError):  # another process was quicker
                 if time.time() - old.stat().st_mtime > KEPT_SECONDS:
@@ -55,15 +61,15 @@ class Journal:
             try:
                 row = json.loads(line)
                 found[Path(row["path"])] = row["stamp"], row["said"]
-            except (ValueError, KeyError, TypeError):  # cut short by a crash: said again
+            except (ValueError, KeyError, TypeError):  # cut short by a crash: predicted again
                 continue
         return found
 
     def add(self, rows: Iterable[tuple[Path, list[int] | None, dict[str, Any]]]) -> None:
-        """Append (path, stamp, what was said) lines, in one write."""
+        """Append (path, stamp, record) lines, in one write."""
         lines = "".join(
-            json.dumps({"path": str(path), "stamp": stamped, "said": said}) + "\n"
-            for path, stamped, said in rows
+            json.dumps({"path": str(path), "stamp": stamped, "said": record}) + "\n"
+            for path, stamped, record in rows
             if stamped is not None
         )
         try:
@@ -83,3 +89,51 @@ class Journal:
                 return file.read(1) == b"\n"
         except OSError:  # not there, or empty
             return True
+
+
+def to_record(outcome: Scored | FileFault) -> dict[str, Any]:
+    """A score as plain values that a journal can hold."""
+    if isinstance(outcome, FileFault):
+        return {"error": outcome.reason}
+    packed = None
+    if outcome.embedding is not None:
+        packed = base64.b64encode(outcome.embedding.astype("<f4").tobytes()).decode()
+    return {
+        "duration_s": outcome.duration_s,
+        "whole": outcome.whole.tolist(),
+        "ends_s": outcome.ends_s.tolist(),
+        "stretches": outcome.stretches.tolist(),
+        "embedding": packed,
+    }
+
+
+def from_record(
+    path: Path,
+    record: dict[str, Any],
+    request: engine.Request,
+    labels: tuple[str, ...],
+    threshold: float,
+) -> Prediction:
+    """The prediction that a record holds."""
+    if "error" in record:
+        return Prediction(str(path), request.model.id, {}, 0.0, record["error"])
+    made = Prediction(
+        str(path), request.model.id, dict(zip(labels, record["whole"], strict=True)),
+        record["duration_s"], threshold=threshold,
+    )  # fmt: skip
+    if request.timeline_s is not None:
+        made = replace(made, timeline=tuple(_timeline(record, labels, threshold)))
+    if record["embedding"] is not None:
+        packed = base64.b64decode(record["embedding"])
+        made = replace(made, embedding=np.frombuffer(packed, "<f4"))
+    return made
+
+
+def _timeline(
+    record: dict[str, Any], labels: tuple[str, ...], threshold: float
+) -> Iterator[Segment]:
+    start_s = 0.0
+    for end_s, row in zip(record["ends_s"], record["stretches"], strict=True):
+        scenes = dict(zip(labels, row, strict=True))
+        yield Segment(start_s, end_s, likeliest_scene(scenes, threshold), max(row), scenes)
+        start_s = end_s

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import plugins as catalog
+from asc_cli.audio import decode
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.evaluation import scoring
+from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
 from asc_cli.frontend import clips
-from asc_cli.inference import ensemble as _model
-from asc_cli.inference.predict import best
-from asc_cli.registry import models as registry
+from asc_cli.inference import ensemble
+from asc_cli.inference.types import likeliest_scene as best
+from asc_cli.registry import models
 
 
 def listen(
@@ -34,35 +34,35 @@ def listen(
     The scene of the last `window_s` seconds; of all there is at first. time_s: how much was
     heard. Raises AscError if there is no such model.
     """
-    loaded = _model.load(registry.find(model), fold)
+    loaded = ensemble.load(models.find(model), fold)
     rate = loaded.feature.sample_rate
-    module = catalog.load("features", loaded.feature.name)
-    hop = module.framing(rate, **loaded.feature.parameters).hop_samples
+    module = plugins.load("features", loaded.feature.name)
+    hop = loaded.feature.framing.hop_samples
     clip_s, step_s = (
-        frames * hop / rate for frames in (loaded.clipping.n_frames, loaded.clipping.step_frames)
+        frames * hop / rate for frames in (loaded.clip_grid.n_frames, loaded.clip_grid.step_frames)
     )
     if not window_s >= clip_s or not every_s > 0:
         raise AscError(
             f"listen: a window of {window_s} s every {every_s} s; at least {clip_s:.2f} s, the "
             "length of the model's clips, every more than 0 s was expected"
         )
-    heard = audio.converted(blocks, sample_rate, rate)
+    heard = decode.resample_stream(blocks, sample_rate, rate)
     frames = _named(stream(module, heard, rate, loaded.feature.parameters))
     held: collections.deque[np.ndarray] = collections.deque(
         maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
     )
     told_s = 0.0
-    for k, (batch, lengths) in enumerate(clips.streamed(frames, loaded.clipping, 1)):
+    for k, (batch, lengths) in enumerate(clips.streamed(frames, loaded.clip_grid, 1)):
         held.append(
-            scoring.contributions(
-                _model.log_probabilities(loaded, batch, lengths), loaded.aggregate
+            aggregate.summands(
+                ensemble.log_probabilities(loaded, batch, lengths), loaded.aggregate
             )[0]
         )
         time_s = k * step_s + clip_s
         if time_s < told_s + every_s and told_s:
             continue
         told_s = time_s
-        scores = scoring.conclude(np.sum(held, axis=0)[None], np.array([len(held)]),
+        scores = aggregate.normalise(np.sum(held, axis=0)[None], np.array([len(held)]),
                                   loaded.aggregate)[0]  # fmt: skip
         scenes = dict(zip(loaded.labels, scores.tolist(), strict=True))
         yield {

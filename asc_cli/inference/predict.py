@@ -2,106 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from asc_cli.core import parallel
-from asc_cli.core.errors import AscError, FileFault
-from asc_cli.inference import engine as _windows
+from asc_cli.core.errors import AscError
+from asc_cli.inference import engine
 from asc_cli.inference.ensemble import clip_seconds, require_fold, require_scenes
-from asc_cli.inference.journal import Journal, stamp
-from asc_cli.registry import models as registry
+from asc_cli.inference.journal import Journal, from_record, stamp, to_record
+from asc_cli.inference.types import Prediction
+from asc_cli.registry import models
 
 CHUNK_FILES = 16  # files that share batches, and that a crash may cost each worker
 CHUNK_BYTES = 64 << 20
 ALONE_BYTES = 24 << 20  # less audio than this is heard here, sooner than a worker starts
 ALONE_FILES = 24
-UNSURE = "unsure"
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """The scene of a part of a recording."""
-
-    start_s: float
-    end_s: float
-    scene: str
-    probability: float
-    scenes: dict[str, float]  # probability of each, in the model's order
-
-    def json(self) -> dict[str, Any]:
-        return vars(self)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The scene of one recording, or what is wrong with its file."""
-
-    file: str
-    model: str
-    scenes: dict[str, float]  # probability of each, in the model's order; {} on failure
-    duration_s: float
-    error: str | None = None
-    threshold: float = 0.0
-    timeline: tuple[Stretch, ...] | None = None  # None unless it was asked for
-    embedding: np.ndarray | None = None  # (D,) likewise
-
-    @property
-    def scene(self) -> str:
-        """The most probable scene; "unsure" when that is below the threshold."""
-        return best(self.scenes, self.threshold)
-
-    @property
-    def probability(self) -> float:
-        return max(self.scenes.values())
-
-    def json(self) -> dict[str, Any]:
-        if self.error is not None:
-            return {"file": self.file, "error": self.error}
-        row: dict[str, Any] = {
-            "file": self.file,
-            "scene": self.scene,
-            "probability": self.probability,
-            "scenes": self.scenes,
-            "duration_s": round(self.duration_s, 3),
-            "model": self.model,
-        }
-        if self.timeline is not None:
-            row["timeline"] = [part.json() for part in self.timeline]
-            row["stretches"] = [part.json() for part in merged(self.timeline)]
-        return row
-
-
-def best(scenes: dict[str, float], threshold: float) -> str:
-    scene = max(scenes, key=scenes.__getitem__)
-    return scene if scenes[scene] >= threshold else UNSURE
-
-
-def merged(timeline: Sequence[Stretch]) -> list[Stretch]:
-    """Neighbours of one scene made one; their probabilities are averaged over time."""
-    runs: list[list[Stretch]] = []
-    for part in timeline:
-        if runs and runs[-1][0].scene == part.scene:
-            runs[-1].append(part)
-        else:
-            runs.append([part])
-    return [_joined(run) for run in runs]
-
-
-def _joined(run: Sequence[Stretch]) -> Stretch:
-    weights = np.array([part.end_s - part.start_s for part in run])
-    scenes = {
-        scene: float(np.average([part.scenes[scene] for part in run], weights=weights))
-        for scene in run[0].scenes
-    }
-    probability = float(np.average([part.probability for part in run], weights=weights))
-    return Stretch(run[0].start_s, run[-1].end_s, run[0].scene, probability, scenes)
 
 
 def predict(
@@ -127,26 +45,26 @@ def predict(
     `error`. Memory does not grow with a recording's length. Raises AscError if there is no such
     model.
     """
-    chosen = registry.find(model)
+    chosen = models.find(model)
     require_scenes(chosen)
-    request = timed(_windows.Request(chosen, fold, None, embeddings), timeline_s, threshold)
+    request = timed(engine.Request(chosen, fold, None, embeddings), timeline_s, threshold)
     wanted = list(dict.fromkeys(Path(path) for path in paths))
     kept = Journal(_key(request), os.getcwd(), *map(str, wanted)) if journal else None
     labels = tuple(chosen.card["labels"])
     known = _answered(kept, wanted) if kept else {}
     if resumed and known:
         resumed(len(known))
-    for path, words in known.items():
-        yield prediction(path, words, request, labels, threshold)
-    for path, words in _heard(request, [path for path in wanted if path not in known], jobs, kept):
-        yield prediction(path, words, request, labels, threshold)
+    for path, record in known.items():
+        yield from_record(path, record, request, labels, threshold)
+    for path, record in _scored(
+        request, [path for path in wanted if path not in known], jobs, kept
+    ):
+        yield from_record(path, record, request, labels, threshold)
     if kept:
         kept.finish()
 
 
-def timed(
-    request: _windows.Request, timeline_s: float | None, threshold: float
-) -> _windows.Request:
+def timed(request: engine.Request, timeline_s: float | None, threshold: float) -> engine.Request:
     """The request with a timeline. Raises AscError for settings that cannot be."""
     if request.fold is not None:
         require_fold(request.model, request.fold)
@@ -161,30 +79,30 @@ def timed(
     return replace(request, timeline_s=timeline_s)
 
 
-def _key(request: _windows.Request) -> list[Any]:
+def _key(request: engine.Request) -> list[Any]:
     card = request.model.card
     return [request.model.id, card["created"], card["feature"], request.fold,
             request.timeline_s, request.embeddings]  # fmt: skip
 
 
 def _answered(journal: Journal, paths: Sequence[Path]) -> dict[Path, dict[str, Any]]:
-    """What the journal knows of files that are as they were."""
+    """What the journal knows of files that have not changed."""
     rows = journal.read()
     return {path: rows[path][1] for path in paths if path in rows and rows[path][0] == stamp(path)}
 
 
-def _heard(
-    request: _windows.Request, paths: Sequence[Path], jobs: int | None, journal: Journal | None
+def _scored(
+    request: engine.Request, paths: Sequence[Path], jobs: int | None, journal: Journal | None
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """What is said of each file, chunk by chunk, written into the journal first."""
+    """The record of each file, chunk by chunk, written into the journal first."""
     sizes = {path: (stamp(path) or [0])[0] for path in paths}
     few = len(paths) < ALONE_FILES and sum(sizes.values()) < ALONE_BYTES
     n = parallel.workers(1 if few and jobs is None else jobs)
     tasks = [(request, chunk) for chunk in _chunks(paths, sizes, n)]
-    for rows in parallel.each(_said_of, tasks, n):
+    for rows in parallel.each(_score_chunk, tasks, n):
         if journal:
             journal.add(rows)
-        yield from ((path, said) for path, _, said in rows)
+        yield from ((path, record) for path, _, record in rows)
 
 
 def _chunks(
@@ -204,59 +122,13 @@ def _chunks(
         yield tuple(chunk)
 
 
-def _said_of(
-    request: _windows.Request, paths: Sequence[Path]
+def _score_chunk(
+    request: engine.Request, paths: Sequence[Path]
 ) -> list[tuple[Path, list[int] | None, dict[str, Any]]]:
-    """In a worker: (path, its stamp before it was read, what is said of it) of each file."""
+    """In a worker: (path, its stamp before it was read, its record) of each file."""
     stamps = [stamp(path) for path in paths]
-    outcomes = _windows.score_files(request, paths)
+    outcomes = engine.score_files(request, paths)
     return [
-        (path, stamped, said(outcome))
+        (path, stamped, to_record(outcome))
         for path, stamped, outcome in zip(paths, stamps, outcomes, strict=True)
     ]
-
-
-def said(outcome: _windows.Scored | FileFault) -> dict[str, Any]:
-    """A score as plain values that a journal can hold."""
-    if isinstance(outcome, FileFault):
-        return {"error": outcome.reason}
-    packed = None
-    if outcome.embedding is not None:
-        packed = base64.b64encode(outcome.embedding.astype("<f4").tobytes()).decode()
-    return {
-        "duration_s": outcome.duration_s,
-        "whole": outcome.whole.tolist(),
-        "ends_s": outcome.ends_s.tolist(),
-        "stretches": outcome.stretches.tolist(),
-        "embedding": packed,
-    }
-
-
-def prediction(
-    path: Path,
-    said: dict[str, Any],
-    request: _windows.Request,
-    labels: tuple[str, ...],
-    threshold: float,
-) -> Prediction:
-    """What was said of a file, for people to use."""
-    if "error" in said:
-        return Prediction(str(path), request.model.id, {}, 0.0, said["error"])
-    made = Prediction(
-        str(path), request.model.id, dict(zip(labels, said["whole"], strict=True)),
-        said["duration_s"], threshold=threshold,
-    )  # fmt: skip
-    if request.timeline_s is not None:
-        made = replace(made, timeline=tuple(_timeline(said, labels, threshold)))
-    if said["embedding"] is not None:
-        packed = base64.b64decode(said["embedding"])
-        made = replace(made, embedding=np.frombuffer(packed, "<f4"))
-    return made
-
-
-def _timeline(said: dict[str, Any], labels: tuple[str, ...], threshold: float) -> Iterator[Stretch]:
-    start_s = 0.0
-    for end_s, row in zip(said["ends_s"], said["stretches"], strict=True):
-        scenes = dict(zip(labels, row, strict=True))
-        yield Stretch(start_s, end_s, best(scenes, threshold), max(row), scenes)
-        start_s = end_s

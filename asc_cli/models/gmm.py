@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asc_cli.models import Descend, OwnedClips
+from asc_cli.models import FitNetwork, OwnedClips
 from asc_cli.models._sklearn import frames_of, require_enough, tensor, unconverged
 
 
@@ -55,7 +55,9 @@ class Mixtures(nn.Module):
         log_gauss = -0.5 * (distance + spread)
         return torch.logsumexp(log_gauss.unflatten(1, (C, -1)) + self.weights.log(), dim=2)
 
-    def estimate(self, clips: OwnedClips, labels: np.ndarray, descend: Descend, seed: int) -> None:
+    def estimate(
+        self, clips: OwnedClips, labels: np.ndarray, fit_network: FitNetwork, seed: int
+    ) -> None:
         """Each scene's mixture from its own frames alone."""
         C, K, _ = self.means.shape
         for c in range(C):

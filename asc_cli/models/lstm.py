@@ -36,7 +36,7 @@ import torch
 from torch import Tensor, nn
 
 from asc_cli.core.errors import AscError
-from asc_cli.models._recurrence import scan as recurrence
+from asc_cli.models._recurrence import scan
 from asc_cli.models._recurrence.reference import Trace, Weights
 
 ATTENTIONS = ("temporal", "semantic")
@@ -133,13 +133,13 @@ class AttentionLSTM(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, T, F) -> (B, H)
         """mask is True where a frame is valid; a clip without any gets zeros."""
         self._check_shapes(x, mask)
-        return recurrence.scan(x, mask, self.weights())
+        return scan.scan(x, mask, self.weights())
 
     def explain(self, x: Tensor, mask: Tensor | None = None) -> Trace:
         """Representation (B, H), and what each attention did, None where there is none:
         α (B, T), the gates i_t and f_t (B, T, 2), the codewords' weights a (B, T, K)."""
         self._check_shapes(x, mask)
-        return recurrence.explain(x, mask, self.weights())
+        return scan.explain(x, mask, self.weights())
 
     def _check_shapes(self, x: Tensor, mask: Tensor | None) -> None:
         F = self.W.shape[1]

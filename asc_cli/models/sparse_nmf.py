@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from asc_cli.core.errors import AscError
-from asc_cli.models import Clips, Descend, OwnedClips
+from asc_cli.models import Clips, FitNetwork, OwnedClips
 from asc_cli.models._sklearn import frames_of, frozen_linear, require_enough, tensor, unconverged
 
 BATCH_CLIPS = 64
@@ -73,7 +73,9 @@ class SparseParts(nn.Module):
             h, momentum = ahead, following
         return h
 
-    def estimate(self, clips: OwnedClips, labels: np.ndarray, descend: Descend, seed: int) -> None:
+    def estimate(
+        self, clips: OwnedClips, labels: np.ndarray, fit_network: FitNetwork, seed: int
+    ) -> None:
         n_scenes = self.linear.out_features
         for scene, count in enumerate(np.bincount(labels, minlength=n_scenes)):
             require_enough(count, scene, n_scenes, 2, "clips")

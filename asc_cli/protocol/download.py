@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
+from asc_cli.core.archives import unpack
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Archive
-from asc_cli.protocol.archives import unpack
 
 PIECE = 1 << 14  # bytes read at a time: at most so many are lost when a connection breaks
 PATIENCE_S = 30  # without a byte
@@ -45,7 +45,7 @@ def fetch(archive: Archive, root: Path, progress: Progress | None = None) -> boo
     else:
         (root / archive.into).mkdir(parents=True, exist_ok=True)
         path.replace(root / archive.into / archive.file)
-    files.write_text(done, f"{archive.url}\n{archive.md5 or 'no checksum published'}\n")
+    atomic.write_text(done, f"{archive.url}\n{archive.md5 or 'no checksum published'}\n")
     return True
 
 

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from asc_cli.audio import decode as audio
+from asc_cli.audio import hashing
 from asc_cli.core.errors import FileFault
 from asc_cli.datasets import Listing
 from asc_cli.protocol.audit import Finding
@@ -39,7 +39,7 @@ def same_audio(
     for done, file in enumerate(names, start=1):
         try:
             if (audio_root / file).is_file():
-                alike[audio.excerpt(audio_root / file)].append(file)
+                alike[hashing.excerpt(audio_root / file)].append(file)
         except FileFault as fault:
             findings.append(Finding("unreadable file", file, fault.reason))
         if progress:
@@ -84,7 +84,7 @@ def _equal(candidates: list[str], audio_root: Path, findings: list[Finding]) -> 
     whole: dict[str, list[str]] = defaultdict(list)
     for file in candidates:
         try:
-            whole[audio.content(audio_root / file)].append(file)
+            whole[hashing.content(audio_root / file)].append(file)
         except FileFault as fault:
             findings.append(Finding("unreadable file", file, fault.reason))
     yield from (group for group in whole.values() if len(group) > 1)

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from asc_cli.core import paths as home
-from asc_cli.core import plugins as catalog
+from asc_cli.core import paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Dataset, Listing
 from asc_cli.protocol import audit as protocol
@@ -32,9 +31,9 @@ def open_source(dataset: str, data: Path | None = None, subset: int | None = Non
 
     Raises AscError when it, or a list of it, is not there, or there is no such subset.
     """
-    module = catalog.load("datasets", dataset)
+    module = plugins.load("datasets", dataset)
     published = module.DATASET if subset is None else _subset(module.DATASET, subset)
-    root = home.dataset_root(dataset, data)
+    root = paths.dataset_root(dataset, data)
     if not root.exists():
         published = module.DATASET
         raise AscError(
@@ -94,7 +93,7 @@ def without(source: Source, excluded: tuple[str, ...]) -> Source:
     files = source.listing.by_file()
     for file in excluded:
         if file not in files:
-            raise AscError("exclude: " + catalog.unknown("file", file, [*files][:5]))
+            raise AscError("exclude: " + plugins.unknown("file", file, [*files][:5]))
     gone = set(excluded)
     listing = replace(
         source.listing,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
+from asc_cli.recipe.kind import VIDEOS, kind_of_dataset
 from asc_cli.recipe.schema import Base
 from asc_cli.recipe.source import Fault, Tree
 
@@ -21,7 +22,7 @@ UNSTREAMED = {  # what a stream of shards has no use for, and what it has instea
 
 def streaming(whole: Base, tree: Tree) -> list[Fault]:
     """A dataset of shards has a stream and a model of many labels; one of recordings has not."""
-    if catalog.constant("datasets", whole.dataset, "STREAMED", False):
+    if kind_of_dataset(whole.dataset) == VIDEOS:
         return list(_streamed(whole, tree))
     return [*_recorded(whole, tree), *features_missing(tree)]
 
@@ -66,7 +67,7 @@ def _recorded(whole: Base, tree: Tree) -> Iterator[Fault]:
 
 
 def _many_labels(settings: dict[str, Any]) -> bool:
-    return catalog.constant("models", settings["model"]["name"], "MANY_LABELS", False)
+    return plugins.constant("models", settings["model"]["name"], "MANY_LABELS", False)
 
 
 def _default(key: str) -> Any:
@@ -89,7 +90,7 @@ def unknown_sources(whole: Base, tree: Tree) -> list[Fault]:
         known += [section, *(f"{section}.{key}" for key in settings[section])]
     given = [(k, key) for k in ("stated", "ours") for key in (settings["source"] or {}).get(k, ())]
     return [
-        Fault(tree.place("source", part), catalog.unknown("key", key, known))
+        Fault(tree.place("source", part), plugins.unknown("key", key, known))
         for part, key in given
         if key not in known
     ]

@@ -18,10 +18,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
-from asc_cli.recipe import checks as recipe_checks
-from asc_cli.recipe import words as recipe_words
+from asc_cli.recipe import checks, words
 from asc_cli.recipe.schema import (
     Base,
     Clips,
@@ -104,14 +103,14 @@ def find(recipe: str | Path) -> Path:
     for suffix in (".yaml", ".yml"):
         if (beside := Path(f"{given}{suffix}")).is_file():
             raise AscError(f"unknown recipe {str(recipe)!r}; did you mean {beside}?")
-    shipped = catalog.recipes_folder() / f"{given.stem}.yaml"
+    shipped = plugins.recipes_folder() / f"{given.stem}.yaml"
     if shipped.is_file() and str(recipe) in (given.stem, f"recipes/{given.stem}.yaml"):
         return shipped
     if given.suffix in (".yaml", ".yml") or len(given.parts) > 1:
-        hint = catalog.nearest(given.stem, catalog.recipe_names())
+        hint = plugins.nearest(given.stem, plugins.recipe_names())
         meant = f"; the shipped recipe {hint} is spelt most like it" if hint else ""
         raise AscError(f"recipe {recipe}: there is no such file{meant}")
-    raise AscError(catalog.unknown("recipe", str(recipe), catalog.recipe_names()))
+    raise AscError(plugins.unknown("recipe", str(recipe), plugins.recipe_names()))
 
 
 def schema() -> dict[str, Any]:
@@ -134,9 +133,9 @@ def _whole() -> type[Base]:
     rate: Any = Field(None, ge=1000, description="Hz; none: the dataset's own rate.")
     features = [
         _section("features", name, sample_rate=(int | None, rate))
-        for name in catalog.names("features")
+        for name in plugins.names("features")
     ]
-    models = [_section("models", name) for name in catalog.names("models")]
+    models = [_section("models", name) for name in plugins.names("models")]
     return create_model(
         "Recipe",
         __base__=Base,
@@ -151,12 +150,12 @@ def _whole() -> type[Base]:
 def _section(room: str, name: str, **extra: Any) -> type[Section]:
     """A section whose keys are the keyword arguments of a feature or a model."""
     fields: dict[str, Any] = {"name": (Literal[name], ...), **extra}
-    for parameter in catalog.parameters(room, name):
+    for parameter in plugins.parameters(room, name):
         kind = eval(parameter.annotation, {"Sequence": Sequence, "Literal": Literal})
-        default = ... if parameter.default is catalog.REQUIRED else parameter.default
+        default = ... if parameter.default is plugins.REQUIRED else parameter.default
         fields[parameter.name] = (kind, default)
     return create_model(
-        f"{room}_{name}", __base__=Section, __doc__=catalog.summary(room, name), **fields
+        f"{room}_{name}", __base__=Section, __doc__=plugins.summary(room, name), **fields
     )
 
 
@@ -189,17 +188,17 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
         whole = _whole().model_validate(tree.values)
     except ValidationError as refused:
         faults = faults + [_fault(error, tree) for error in refused.errors()]
-        faults += recipe_checks.features_missing(tree)
+        faults += checks.features_missing(tree)
     else:
-        if whole.dataset not in catalog.names("datasets"):
-            what = catalog.unknown("dataset", whole.dataset, catalog.names("datasets"))
-            if hint := catalog.own_recordings(whole.dataset):
+        if whole.dataset not in plugins.names("datasets"):
+            what = plugins.unknown("dataset", whole.dataset, plugins.names("datasets"))
+            if hint := plugins.own_recordings(whole.dataset):
                 what = f"dataset = {whole.dataset}: {hint}: dataset: table, data: {whole.dataset}"
             faults = [*faults, Fault(tree.place("dataset"), what)]
         else:
-            faults = [*faults, *recipe_checks.streaming(whole, tree)]
-        faults = [*faults, *recipe_checks.unknown_sources(whole, tree)]
-        faults = [*faults, *recipe_checks.selection(whole, tree)]
+            faults = [*faults, *checks.streaming(whole, tree)]
+        faults = [*faults, *checks.unknown_sources(whole, tree)]
+        faults = [*faults, *checks.selection(whole, tree)]
     if faults:
         lines = "\n".join(f"  {fault.place}: {fault.what}" for fault in faults)
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
@@ -232,12 +231,12 @@ def _fault(error: Any, tree: Tree) -> Fault:
         if (meant := _synonym(key, location[:-1], tree)) is not None:
             return Fault(place, f"unknown key {dotted!r}; did you mean {meant}?")
         within = f"key in {'.'.join(location[:-1])}" if location[:-1] else "key"
-        return Fault(place, catalog.unknown(within, key, _known_keys(tree, location[:-1])))
+        return Fault(place, plugins.unknown(within, key, _known_keys(tree, location[:-1])))
     if error["type"] == "missing":
         return Fault(tree.place(*location[:-1]), f"{dotted} is missing")
     if error["type"] == "union_tag_invalid":
-        known = catalog.names(ROOMS[location[0]])
-        what = catalog.unknown(location[0], _name_of(tree, location[0]), known)
+        known = plugins.names(ROOMS[location[0]])
+        what = plugins.unknown(location[0], _name_of(tree, location[0]), known)
         return Fault(tree.place(location[0], "name"), what)
     if error["type"] == "union_tag_not_found":
         return Fault(place, f"{dotted}.name is missing")
@@ -256,14 +255,14 @@ def _sections_with(key: str, tree: Tree) -> list[str]:
 
 
 def _sections(tree: Tree) -> list[str]:
-    named = [s for s in ("features", "model") if _name_of(tree, s) in catalog.names(ROOMS[s])]
+    named = [s for s in ("features", "model") if _name_of(tree, s) in plugins.names(ROOMS[s])]
     return ["training", "clips", "validation", "evaluation", *named]
 
 
 def _synonym(key: str, section: list[str], tree: Tree) -> str | None:
     """What other tools' word for a key is called here: in its own section, or in another."""
     for place in (section, [], *([s] for s in _sections(tree))):
-        if meant := recipe_words.synonym(key, _known_keys(tree, place)):
+        if meant := words.synonym(key, _known_keys(tree, place)):
             return ".".join([*place, meant])
     return None
 
@@ -274,7 +273,7 @@ def _known_keys(tree: Tree, section: list[str]) -> list[str]:
         return [*_whole().model_fields, "extends"]
     if section[0] in ("features", "model"):
         room = ROOMS[section[0]]
-        taken = [p.name for p in catalog.parameters(room, _name_of(tree, section[0]))]
+        taken = [p.name for p in plugins.parameters(room, _name_of(tree, section[0]))]
         return ["name", *(["sample_rate"] if room == "features" else []), *taken]
     field = Base.model_fields[section[0]].annotation
     sections = (Clips, Training, Validation, Evaluation, Paper, Source, Stream)

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import platform
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from asc_cli import __version__
-from asc_cli.core import atomic as files
 from asc_cli.core.installation import DISTRIBUTION
 from asc_cli.datasets import Dataset
 from asc_cli.recipe.load import Recipe
 
 PACKAGES = ("torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "soxr")
-
-
-def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: str) -> None:
-    """recipe.yaml and environment.json."""
-    files.write_text(run / "recipe.yaml", recipe.yaml())
-    files.write_json(
-        run / "environment.json",
-        {
-            "packages": packages(),
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "processor": platform.machine(),
-            "device": device,
-            "dataset_fingerprint": fingerprint,
-            "audio_root": str(root.absolute()),
-        },
-    )
 
 
 def card(

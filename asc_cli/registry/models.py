@@ -16,24 +16,20 @@ import contextlib
 import os
 import re
 import shutil
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from asc_cli.core import atomic as files
-from asc_cli.core import paths as home
-from asc_cli.core import plugins as catalog
+from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.errors import AscError
-from asc_cli.registry import readme as model_readme
+from asc_cli.registry import readme
 
 FORMAT = 1
 REQUIRED = ("format", "name", "version", "created", "labels", "feature", "recipe", "folds")
 SAFE_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times as fast, as safe
-LARGEST_IMPORT = 4 << 30  # bytes after unpacking
 HEARD = "heard.txt"
 CARDS = "[!.]*/[0-9]*/card.yaml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -70,15 +66,15 @@ def register(
 
     heard: hashes of all recordings that some member was trained or tested on.
     """
-    under = home.models() / name
+    under = paths.models() / name
     under.mkdir(parents=True, exist_ok=True)
     building = under / f".tmp-{os.getpid()}-{os.urandom(4).hex()}"
     building.mkdir()
     try:
         for fold, path in members.items():
             shutil.copyfile(path, building / member_file(fold))
-        files.write_text(building / HEARD, "".join(f"{digest}\n" for digest in sorted(heard)))
-        return _move_in(building, name, {**card, "folds": sorted(members)})
+        atomic.write_text(building / HEARD, "".join(f"{digest}\n" for digest in sorted(heard)))
+        return add_version(building, name, {**card, "folds": sorted(members)})
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -86,18 +82,18 @@ def register(
 def models() -> list[Model]:
     """Every registered model whose card can be read, oldest first; `damaged` has the others."""
     found = []
-    for path in home.models().glob(CARDS):
+    for path in paths.models().glob(CARDS):
         with contextlib.suppress(AscError):
-            found.append(_read(path.parent))
+            found.append(read_card(path.parent))
     return sorted(found, key=lambda m: (m.card["created"], m.card["name"], m.card["version"]))
 
 
 def damaged() -> list[str]:
     """What is wrong with each registered model's card that cannot be read."""
     faults = []
-    for path in sorted(home.models().glob(CARDS)):
+    for path in sorted(paths.models().glob(CARDS)):
         try:
-            _read(path.parent)
+            read_card(path.parent)
         except AscError as fault:
             faults.append(str(fault))
     return faults
@@ -113,18 +109,18 @@ def find(reference: str | None = None) -> Model:
         raise AscError(faults[0])
     if not known:
         raise AscError(
-            f"no models in {home.models()}; train one (asc train toy_lstm), "
+            f"no models in {paths.models()}; train one (asc train toy_lstm), "
             "import one (asc models import FILE), or try asc demo"
         )
     if reference is None:
         return _default(known)
     name, _, version = reference.partition("@")
     named = [model for model in known if model.card["name"] == name]
-    if version and (home.models() / name / version / "card.yaml").is_file():
-        _read(home.models() / name / version)  # raises where its card is damaged
+    if version and (paths.models() / name / version / "card.yaml").is_file():
+        read_card(paths.models() / name / version)  # raises where its card is damaged
     if not named:
         raise AscError(
-            catalog.unknown("model", name, sorted({model.card["name"] for model in known}))
+            plugins.unknown("model", name, sorted({model.card["name"] for model in known}))
         )
     named.sort(key=lambda model: model.card["version"])
     if not version:
@@ -139,7 +135,7 @@ def find(reference: str | None = None) -> Model:
 def use(reference: str) -> Model:
     """Make a model the default."""
     model = find(reference)
-    files.write_json(_default_file(), {"model": model.id})
+    atomic.write_json(_default_file(), {"model": model.id})
     return model
 
 
@@ -150,50 +146,26 @@ def remove(reference: str) -> Model:
     if _chosen() == model.id:
         _default_file().unlink()
     under = model.folder.parent
-    files.write_text(_newest_file(under), str(_newest(under)))
+    atomic.write_text(_newest_file(under), str(_newest(under)))
     doomed = model.folder.with_name(f".tmp-removed-{os.urandom(4).hex()}")
     model.folder.rename(doomed)  # gone for readers at once, whole or not at all
     shutil.rmtree(doomed)
     return model
 
 
-def export(reference: str | None, path: Path) -> Model:
-    """Write a model as one zip file, for `import_file` elsewhere."""
-    model = find(reference)
-    with files.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for file in sorted(model.folder.iterdir()):
-            archive.write(file, file.name)
-    return model
-
-
-def import_file(path: Path) -> Model:
-    """Register a model from a zip that `export` wrote. Raises AscError for anything else."""
-    building = home.models() / f".tmp-import-{os.urandom(4).hex()}"
-    building.mkdir(parents=True)
-    try:
-        _unpack(path, building)
-        card = _read(building).card
-        missing = [f for f in card["folds"] if not (building / member_file(f)).is_file()]
-        if missing:
-            raise AscError(f"{path}: the weights of fold(s) {missing} are not in it")
-        return _move_in(building, card["name"], card)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-
-
-def _move_in(building: Path, name: str, card: dict[str, Any]) -> Model:
+def add_version(building: Path, name: str, card: dict[str, Any]) -> Model:
     """Give a finished folder the next version and put it in its place in one step."""
     if not NAME.fullmatch(name):
         raise AscError(f"model name {name!r}: letters, digits, '.', '_', '+' and '-' were expected")
-    under = home.models() / name
+    under = paths.models() / name
     under.mkdir(parents=True, exist_ok=True)
     while True:
         version = 1 + _newest(under)
         whole = {**card, "format": FORMAT, "name": name, "version": version}
-        files.write_text(
+        atomic.write_text(
             building / "card.yaml", yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
         )
-        files.write_text(building / "README.md", model_readme.text(whole))
+        atomic.write_text(building / "README.md", readme.text(whole))
         try:
             os.rename(building, under / str(version))  # fails if another process took the number
         except OSError:
@@ -203,7 +175,7 @@ def _move_in(building: Path, name: str, card: dict[str, Any]) -> Model:
         return Model(whole, under / str(version))
 
 
-def _read(folder: Path) -> Model:
+def read_card(folder: Path) -> Model:
     path = folder / "card.yaml"
     try:
         card = yaml.load(path.read_text(encoding="utf-8"), Loader=SAFE_YAML)
@@ -244,7 +216,7 @@ def _chosen() -> str | None:
     if not path.exists():
         return None
     try:
-        return str(files.read_json(path)["model"])
+        return str(atomic.read_json(path)["model"])
     except (ValueError, KeyError, TypeError) as fault:
         raise AscError(
             f"{path}: not the choice that asc models use writes ({fault}); delete it, or choose "
@@ -253,24 +225,4 @@ def _chosen() -> str | None:
 
 
 def _default_file() -> Path:
-    return home.models() / "default.json"
-
-
-def _unpack(path: Path, building: Path) -> None:
-    """Only plain files at the top level, named as a model's files are named."""
-    try:
-        archive = zipfile.ZipFile(path)
-    except FileNotFoundError:
-        raise AscError(f"{path}: there is no such file") from None
-    except (zipfile.BadZipFile, OSError) as fault:
-        raise AscError(f"{path}: not a model that asc models export wrote ({fault})") from fault
-    with archive:
-        if sum(member.file_size for member in archive.infolist()) > LARGEST_IMPORT:
-            raise AscError(f"{path}: unpacks to more than {LARGEST_IMPORT >> 30} GiB; refused")
-        for member in archive.infolist():
-            name = member.filename
-            known = re.fullmatch(r"card\.yaml|README\.md|heard\.txt|fold\d+\.safetensors", name)
-            if not known or PurePosixPath(name).name != name:
-                raise AscError(f"{path}: holds {name!r}, which no model holds; refused")
-            with archive.open(member) as source, (building / name).open("wb") as target:
-                shutil.copyfileobj(source, target)
+    return paths.models() / "default.json"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from asc_cli.recipe.kind import VIDEOS, kind_of
+
 
 def text(card: dict[str, Any]) -> str:
     """The model card for a person."""
@@ -14,7 +16,8 @@ def text(card: dict[str, Any]) -> str:
     data = card.get("dataset", {})
     licence = card["recipe"].get("licence", "not stated")
     reference = f"{card['name']}@{card['version']}"
-    if feature["name"] == "shards":  # of videos, see video/predict.py
+    videos = kind_of(card["recipe"]) == VIDEOS
+    if videos:
         kind = f"Labels of videos: {len(card['labels'])} labels, many a video"
         takes = f"asc predict --model {reference} shard.tfrecord"
         heard = f"shards of videos' features in YouTube-8M's format, level {feature['level']}, "
@@ -33,7 +36,7 @@ def text(card: dict[str, Any]) -> str:
         f"    {takes}\n\n"
         f"Input: {heard}.\n\n"
         f"{listed}\n\n"
-        f"## {'Validated' if feature['name'] == 'shards' else 'Cross-validated'} on "
+        f"## {'Validated' if videos else 'Cross-validated'} on "
         f"{data.get('title', '?')}\n\n"
         f"| metric | value |\n|---|---|\n{figures}\n\n"
         f"Licence of the model: {licence}.\n\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 
 if TYPE_CHECKING:
     from asc_cli.report.console.datasets import audit, dataset, datasets
@@ -50,6 +50,6 @@ __all__ = [
     "training",
 ]
 
-__getattr__ = catalog.lazy(
+__getattr__ = plugins.lazy(
     __name__, {n: f"asc_cli.report.{module}" for module, names in MODULES.items() for n in names}
 )

@@ -27,29 +27,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asc_cli.core import atomic as files
 from asc_cli.core.errors import AscError
 from asc_cli.models import Clips, Estimator, OwnedClips
-from asc_cli.training import optim as fitting
+from asc_cli.training import history, loop, optim
 from asc_cli.training.optim import seed
+from asc_cli.training.progress import Progress, ProgressReporter
 
-REPORT_SECONDS = 0.5
 
+@dataclass(frozen=True, kw_only=True)
+class Settings(loop.Settings):
+    """How to fit on a fold."""
 
-@dataclass(frozen=True)
-class Settings:
-    """How to fit; the defaults are the recipe's."""
-
-    epochs: int
     batch_size: int  # clips
-    learning_rate: float
-    l2: float
-    seed: int
     fold: int
     curve_every: int  # epochs between points of the test curve; 0: none
-    choose_epoch: str = "last"  # or "validation"
-    device: str = "cpu"  # cpu or cuda
-    optimiser: str = "adam"  # or rmsprop
 
 
 @dataclass(frozen=True)
@@ -61,17 +52,6 @@ class Epoch:
     test_accuracy: float | None  # of recordings; None where the curve skips
     seconds: float
     validation_loss: float | None = None  # of recordings; None without validation
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a fit stands, for a progress bar."""
-
-    epoch: int
-    epochs: int
-    share: float  # of all its work, from 0 to 1
-    loss: float
-    clips_per_s: float
 
 
 def fit(
@@ -90,7 +70,7 @@ def fit(
     order; no curve is drawn for it. Raises AscError when the data or the settings do not do.
     """
     if not isinstance(model, Estimator):
-        descend(model, clips, labels, settings, folder, curve, report, validate)
+        fit_network(model, clips, labels, settings, folder, curve, report, validate)
         return
     if settings.choose_epoch == "validation":
         raise AscError(
@@ -100,14 +80,14 @@ def fit(
     from threadpoolctl import threadpool_limits
 
     def stage(network: nn.Module, clips: Clips, labels: np.ndarray) -> None:
-        descend(network, clips, labels, settings, folder, None, report)
+        fit_network(network, clips, labels, settings, folder, None, report)
 
     with threadpool_limits(limits=1):
         model.estimate(clips, labels, stage, seed(settings.seed, settings.fold, 0))
     model.to(settings.device)
 
 
-def descend(
+def fit_network(
     model: nn.Module,
     clips: Clips,
     labels: np.ndarray,  # (B,) int64
@@ -122,34 +102,29 @@ def descend(
     Leaves checkpoint.safetensors and history.csv in the folder after every epoch. Raises AscError
     when the loss is no longer a number.
     """
-    model.to(settings.device)
-    optimiser = optimiser_for(model, settings)
-    history = restore(folder, model, optimiser)
-    clock = _Clock(settings, len(clips), report)
-    for epoch in range(len(history) + 1, settings.epochs + 1):
+    optimiser = loop.optimiser_for(model, settings)
+    past = restore(folder, model, optimiser)
+    reporter = ProgressReporter(settings.epochs, report)
+
+    def run_epoch(epoch: int) -> Epoch:
         started = time.monotonic()
-        loss = _epoch(model, optimiser, clips, labels, settings, epoch, clock)
+        loss = _epoch(model, optimiser, clips, labels, settings, epoch, reporter)
         draws = curve and settings.curve_every and epoch % settings.curve_every == 0
         accuracy = curve(model) if curve and draws else None
         judged = validate(model) if validate else None
-        history.append(Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3), judged))
-        if settings.choose_epoch == "validation" and best(history).epoch == epoch:
-            fitting.keep(folder, model)
-        checkpoint(folder, model, optimiser, history)
-    write_history(folder / "history.csv", history)
-    if settings.choose_epoch == "validation":
-        fitting.recall(folder, model)
-    return history
+        return Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3), judged)
+
+    def save() -> None:
+        checkpoint(folder, model, optimiser, past)
+
+    loop.fit_epochs(model, settings, folder, past, run_epoch, save, validation_loss)
+    write_history(folder, past)
+    return past
 
 
-def best(history: list[Epoch]) -> Epoch:
-    """The epoch of the smallest validation loss, the first of equals."""
-    return min(history, key=lambda e: float("inf") if e.validation_loss is None
-               else e.validation_loss)  # fmt: skip
-
-
-def optimiser_for(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    return fitting.optimiser(model, settings.optimiser, settings.learning_rate, settings.l2)
+def validation_loss(epoch: Epoch) -> float:
+    """What the chosen epoch has the smallest of; infinite for one that was not validated."""
+    return float("inf") if epoch.validation_loss is None else epoch.validation_loss
 
 
 def logits(model: nn.Module, clips: Clips, which: np.ndarray, device: str) -> Tensor:
@@ -182,7 +157,7 @@ def _epoch(
     labels: np.ndarray,
     settings: Settings,
     epoch: int,
-    clock: _Clock,
+    reporter: ProgressReporter,
 ) -> float:
     """One pass over the fold; returns the mean loss."""
     torch.manual_seed(seed(settings.seed, settings.fold, epoch))
@@ -197,7 +172,7 @@ def _epoch(
         loss.backward()
         optimiser.step()
         total += (value := loss.item()) * len(which)
-        clock.tick(epoch, start + len(which), value)
+        reporter.update(epoch, (start + len(which)) / len(clips), value, len(which))
     mean = total / len(order)
     if not np.isfinite(mean):
         raise AscError(
@@ -207,51 +182,30 @@ def _epoch(
     return mean
 
 
-class _Clock:
-    """Tells `report` now and then how far the fit is and how fast."""
-
-    def __init__(self, settings: Settings, n_clips: int, report: Callable[[Progress], None]):
-        self.settings, self.n_clips, self.report = settings, n_clips, report
-        self.last = time.monotonic()
-        self.pending = 0
-        self.seen = 0
-
-    def tick(self, epoch: int, done: int, loss: float) -> None:
-        """`done` clips of this epoch are through."""
-        self.pending += done - self.seen if done > self.seen else done
-        self.seen = done
-        now = time.monotonic()
-        if now - self.last < REPORT_SECONDS:
-            return
-        epochs = self.settings.epochs
-        share = (epoch - 1 + done / self.n_clips) / epochs
-        self.report(Progress(epoch, epochs, share, loss, self.pending / (now - self.last)))
-        self.last, self.pending = now, 0
-
-
 # -- checkpoints ------------------------------------------------------------------------------
 
 
 def checkpoint(
-    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, history: list[Epoch]
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, past: list[Epoch]
 ) -> None:
     """Weights, moments of the optimiser and history in one file, so that they cannot disagree."""
-    rows = json.dumps([vars(epoch) for epoch in history])
-    fitting.save_state(folder, model, optimiser, {"history": rows})
-    write_history(folder / "history.csv", history)
+    rows = json.dumps([vars(epoch) for epoch in past])
+    optim.save_state(folder, model, optimiser, {"history": rows})
+    write_history(folder, past)
 
 
 def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[Epoch]:
     """Load the folder's checkpoint into model and optimiser; [] when there is none."""
-    said = fitting.load_state(folder, model, optimiser)
-    return [Epoch(**row) for row in json.loads(said["history"])] if said else []
+    texts = optim.load_state(folder, model, optimiser)
+    return [Epoch(**row) for row in json.loads(texts["history"])] if texts else []
 
 
-def write_history(path: Path, history: list[Epoch]) -> None:
+def write_history(folder: Path, past: list[Epoch]) -> None:
     """history.csv: epoch, train_loss, test_accuracy, seconds, validation_loss."""
-    rows = ["epoch,train_loss,test_accuracy,seconds,validation_loss"]
-    for e in history:
+    columns = ("epoch", "train_loss", "test_accuracy", "seconds", "validation_loss")
+    rows = []
+    for e in past:
         accuracy = "" if e.test_accuracy is None else f"{e.test_accuracy:.6f}"
         judged = "" if e.validation_loss is None else f"{e.validation_loss:.6f}"
-        rows.append(f"{e.epoch},{e.train_loss:.6f},{accuracy},{e.seconds},{judged}")
-    files.write_text(path, "\n".join(rows) + "\n")
+        rows.append([str(e.epoch), f"{e.train_loss:.6f}", accuracy, str(e.seconds), judged])
+    history.write(folder, columns, rows)

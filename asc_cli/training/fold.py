@@ -10,17 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import atomic as files
-from asc_cli.core.errors import AscError
+from asc_cli import models
+from asc_cli.core import atomic
+from asc_cli.core.device import resolve_device
 from asc_cli.datasets import Recording
-from asc_cli.evaluation import calibration, metrics, predictions, scoring
-from asc_cli.frontend import clips, store
+from asc_cli.evaluation import aggregate, calibration, metrics, predictions
+from asc_cli.frontend import clips
+from asc_cli.frontend.feature import Feature
 from asc_cli.frontend.fill import Extraction
 from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
-from asc_cli.inference import ensemble as _model
-from asc_cli.protocol import holdout as validation
+from asc_cli.frontend.standardise import Standardisation, fit_standardisation, no_standardisation
+from asc_cli.protocol import holdout
 from asc_cli.recipe.load import Recipe
+from asc_cli.registry import members
+from asc_cli.registry.runs import fold_folder
 
 INFERENCE_CLIPS = 256  # clips in a batch when nothing is learned
 
@@ -33,7 +37,7 @@ class Task:
     """All that a worker needs to fit a fold; small enough to send anywhere."""
 
     recipe: Recipe
-    feature: store.Feature
+    feature: Feature
     pack: Path  # the features of all recordings
     labels: tuple[str, ...]
     train: Recordings
@@ -51,7 +55,7 @@ def tasks(
     recordings = listing.by_file()
     resolved = resolve_device(device)
     for split in listing.splits:
-        folder = run / f"fold{split.fold:02d}"
+        folder = fold_folder(run, split.fold)
         if split.fold not in chosen or (folder / "predictions.csv").exists():
             continue
         train, test = (
@@ -64,21 +68,6 @@ def tasks(
         )  # fmt: skip
 
 
-def resolve_device(device: str) -> str:
-    """auto → cuda where there is one. Raises AscError for cuda where there is none."""
-    if device == "cpu":
-        return device
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device != "cuda":
-        raise AscError(f"--device {device}: auto, cpu or cuda was expected")
-    if not torch.cuda.is_available():
-        raise AscError("--device cuda: torch sees no GPU here; use --device cpu")
-    return device
-
-
 def fit(task: Task) -> int:
     """Fit, predict the fold's test recordings, write both; returns the fold's number.
 
@@ -87,11 +76,11 @@ def fit(task: Task) -> int:
     """
     import torch
 
-    from asc_cli.training import descent as training
+    from asc_cli.training import descent
 
     torch.set_num_threads(1)
     task.folder.mkdir(parents=True, exist_ok=True)
-    settings = training.Settings(
+    settings = descent.Settings(
         **task.recipe.training.model_dump(), fold=task.fold, device=task.device
     )
     pack = load_pack(task.pack)
@@ -99,18 +88,19 @@ def fit(task: Task) -> int:
     standardise = _standardisation(task, pack, fitted)
     train, test = (_part(task, pack, part, standardise) for part in (fitted, task.test))
     judge = _part(task, pack, held, standardise) if held else None
-    torch.manual_seed(training.seed(settings.seed, task.fold, 0))
-    model = build(task.recipe, train.clips.frames.shape[1], len(task.labels))
-    training.fit(
+    torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
+    model = models.build(task.recipe.model, train.clips.frames.shape[1], len(task.labels))
+    descent.fit(
         model, train.clips, train.labels[train.clips.owners], settings, task.folder,
         curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
-        report=lambda p: files.write_json(task.folder / "progress.json", vars(p)),
+        report=lambda p: atomic.write_json(task.folder / "progress.json", vars(p)),
         validate=(lambda _: judge.loss(model, task)) if judge else None,
     )  # fmt: skip
     temperature = judge.temperature(model, task) if judge else 1.0
-    save_member(task.folder / "model.safetensors", model, standardise, temperature)
+    arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)
+    members.save(task.folder / "model.safetensors", model, arrays)
     scores = test.scores(model, task, temperature)
-    predictions.write(task.folder / "predictions.csv", said(task, test.labels, scores))
+    predictions.write(task.folder / "predictions.csv", as_predictions(task, test.labels, scores))
     (task.folder / "progress.json").unlink(missing_ok=True)
     return task.fold
 
@@ -139,13 +129,13 @@ class Part:
         )
 
     def _clip_logs(self, model: Any, task: Task) -> np.ndarray:  # -> (B, C)
-        from asc_cli.training import descent as training
+        from asc_cli.training import descent
 
-        return training.log_probabilities(model, self.clips, INFERENCE_CLIPS, task.device)
+        return descent.log_probabilities(model, self.clips, INFERENCE_CLIPS, task.device)
 
     def _aggregate(self, logs: np.ndarray, task: Task) -> np.ndarray:  # (B, C) -> (n, C)
         how = task.recipe.evaluation.aggregate
-        return scoring.recording_scores(logs, self.clips.owners, len(self.labels), how)
+        return aggregate.recording_scores(logs, self.clips.owners, len(self.labels), how)
 
 
 def _held_out(task: Task) -> tuple[Recordings, Recordings]:
@@ -154,38 +144,27 @@ def _held_out(task: Task) -> tuple[Recordings, Recordings]:
     if asked is None:
         return task.train, ()
     seed = (task.recipe.training.seed, task.fold)
-    fitted, held = validation.cut([r for r, _ in task.train], asked.fraction, asked.by, seed)
-    files.write_json(
+    fitted, held = holdout.cut([r for r, _ in task.train], asked.fraction, asked.by, seed)
+    atomic.write_json(
         task.folder / "validation.json", {"files": [task.train[i][0].file for i in held]}
     )
     return tuple(task.train[i] for i in fitted), tuple(task.train[i] for i in held)
 
 
-def _standardisation(task: Task, pack: Pack, fitted: Recordings) -> clips.Standardisation:
+def _standardisation(task: Task, pack: Pack, fitted: Recordings) -> Standardisation:
     """From the frames of the fold's training recordings alone, in the fold's order."""
     if not task.recipe.clips.standardise:
-        return clips.unstandardised(pack.frames.shape[1])
+        return no_standardisation(pack.frames.shape[1])
     rows = pack.rows([digest for _, digest in fitted])
-    return clips.standardisation(pack.recording(row) for row in rows)
+    return fit_standardisation(pack.recording(row) for row in rows)
 
 
-def _part(
-    task: Task, pack: Pack, recordings: Recordings, standardise: clips.Standardisation
-) -> Part:
+def _part(task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation) -> Part:
     rows = pack.rows([digest for _, digest in recordings])
     pack.require_sound(rows)
-    table, where = pack.table[rows], clipping_of(task.recipe, task.feature)
+    table, where = pack.table[rows], task.feature.clip_grid(task.recipe.clips.model_dump())
     laid = clips.lay(pack.frames, table["first"], table["n_frames"], where, standardise)
     return Part(laid, label_indices(recordings, task.labels))
-
-
-def build(recipe: Recipe, n_bands: int, n_scenes: int) -> Any:
-    """The recipe's model, with fresh weights."""
-    return _model.build(recipe.model, n_bands, n_scenes)
-
-
-def clipping_of(recipe: Recipe, feature: store.Feature) -> clips.Clipping:
-    return _model.clipping_of(recipe.clips.model_dump(), feature)
 
 
 def label_indices(
@@ -194,7 +173,7 @@ def label_indices(
     return np.array([labels.index(recording.label) for recording, _ in recordings])
 
 
-def said(task: Task, truth: np.ndarray, scores: np.ndarray) -> predictions.Predictions:
+def as_predictions(task: Task, truth: np.ndarray, scores: np.ndarray) -> predictions.Predictions:
     """The fold's predictions as rows of predictions.csv."""
     recordings = [recording for recording, _ in task.test]
     return predictions.Predictions(
@@ -206,18 +185,3 @@ def said(task: Task, truth: np.ndarray, scores: np.ndarray) -> predictions.Predi
         tuple(r.device for r in recordings),
         scores,
     )
-
-
-def save_member(
-    path: Path, model: Any, standardise: clips.Standardisation, temperature: float = 1.0
-) -> None:
-    """Weights, standardisation and temperature in one safetensors file: what the registry keeps."""
-    import torch
-    from safetensors.torch import save_file
-
-    tensors = {f"model.{k}": v.cpu().contiguous() for k, v in model.state_dict().items()}
-    tensors["standardisation.mean"] = torch.from_numpy(standardise.mean)
-    tensors["standardisation.deviation"] = torch.from_numpy(standardise.deviation)
-    tensors["calibration.temperature"] = torch.tensor([temperature], dtype=torch.float64)
-    with files.replacing(path) as temporary:
-        save_file(tensors, temporary)

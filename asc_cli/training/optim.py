@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 
 OPTIMISERS = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
 
@@ -38,14 +38,14 @@ def seed(*parts: int) -> int:
 
 
 def save_state(
-    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, said: dict[str, str]
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, texts: dict[str, str]
 ) -> None:
     """Weights, moments and texts in one file, so that they cannot disagree."""
     tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
-    with files.replacing(folder / "checkpoint.safetensors") as temporary:
-        save_file(tensors, temporary, metadata=said)
+    with atomic.replacing(folder / "checkpoint.safetensors") as temporary:
+        save_file(tensors, temporary, metadata=texts)
 
 
 def load_state(
@@ -57,7 +57,7 @@ def load_state(
         return None
     states: dict[int, dict[str, Tensor]] = {}
     with safe_open(path, framework="pt") as file:
-        said = file.metadata()
+        texts = file.metadata()
         names = list(file.keys())
         weights = {n.removeprefix("model."): file.get_tensor(n) for n in names if n[0] == "m"}
         for name in (n for n in names if n.startswith("optimiser.")):
@@ -66,17 +66,17 @@ def load_state(
     model.load_state_dict(weights)
     whole = optimiser.state_dict()
     optimiser.load_state_dict({**whole, "state": states})
-    return said
+    return texts
 
 
-def keep(folder: Path, model: nn.Module) -> None:
-    """Put the weights by as the best so far, ahead of the checkpoint: a killed epoch is run again
+def save_best_weights(folder: Path, model: nn.Module) -> None:
+    """Write the weights as the best so far, ahead of the checkpoint: a killed epoch is run again
     to the same bits, so the two agree."""
     tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
-    with files.replacing(folder / "best.safetensors") as temporary:
+    with atomic.replacing(folder / "best.safetensors") as temporary:
         save_file(tensors, temporary)
 
 
-def recall(folder: Path, model: nn.Module) -> None:
-    """Load the weights that `keep` put by."""
+def load_best_weights(folder: Path, model: nn.Module) -> None:
+    """Load the weights that `save_best_weights` wrote."""
     model.load_state_dict(load_file(folder / "best.safetensors"))

@@ -26,32 +26,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asc_cli.core import atomic as files
 from asc_cli.core.errors import AscError
 from asc_cli.models._mixture_of_experts import multi_label_loss
-from asc_cli.training import optim as fitting
+from asc_cli.training import history, loop, optim
+from asc_cli.training.progress import ProgressReporter
 
-REPORT_SECONDS = 0.5
 FIGURES = ("gap", "hit_at_1", "perr", "videos", "positives")  # of the validation part
 COLUMNS = ("epoch", "examples", "train_loss", "learning_rate", *FIGURES, "seconds")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How to fit; the defaults are the recipe's."""
+@dataclass(frozen=True, kw_only=True)
+class Settings(loop.Settings):
+    """How to fit; `choose_epoch: validation` is the epoch of the highest GAP."""
 
-    epochs: int
-    learning_rate: float
-    l2: float
-    seed: int
-    optimiser: str
-    choose_epoch: str  # last, or validation: the one of the highest GAP
     clip_norm: float | None
     decay: float
     decay_every: int  # examples
     checkpoint_every: int  # examples
     precision: str  # float32 or bfloat16
-    device: str
 
 
 class Batch(Protocol):
@@ -94,7 +86,7 @@ class State:
         return len(self.history) + 1
 
 
-def descend(
+def fit_network(
     model: nn.Module,
     epoch_from: Callable[[int, dict[str, Any] | None], Batches],
     evaluate: Callable[[nn.Module], dict[str, float]],
@@ -111,38 +103,48 @@ def descend(
     epoch_from(epoch, position) opens the training part. faults: kept in checkpoints; the stream
     appends to it. Raises AscError when the loss is no longer a number, or there is no video.
     """
-    model.to(settings.device)
-    optimiser = fitting.optimiser(model, settings.optimiser, settings.learning_rate, settings.l2)
+    optimiser = loop.optimiser_for(model, settings)
     state = restore(folder, model, optimiser)
     faults[:] = state.faults
     state.faults = faults
-    while state.epoch <= settings.epochs:
-        batches = epoch_from(state.epoch, state.position)
+    reporter = ProgressReporter(settings.epochs, lambda progress: report(vars(progress)))
+
+    def run_epoch(epoch: int) -> dict[str, Any]:
+        batches = epoch_from(epoch, state.position)
         started = time.monotonic() - state.seconds
-        _epoch(model, optimiser, batches, settings, n_labels, state, folder, started, report)
-        figures = evaluate(model)
-        row = {
-            "epoch": state.epoch,
-            "examples": state.examples,
-            "train_loss": state.total / state.in_epoch,
-            "learning_rate": rate(settings, state.examples),
-            **{name: figures[name] for name in FIGURES},
-            "seconds": round(time.monotonic() - started, 3),
-        }
-        state.history.append(row)
+        _epoch(model, optimiser, batches, settings, n_labels, state, folder, started, reporter)
+        row = _row(settings, state, evaluate(model), started)
         state.position, state.total, state.in_epoch, state.seconds = None, 0.0, 0, 0.0
-        if best(state.history) is row:
-            fitting.keep(folder, model)
+        return row
+
+    def save() -> None:
         checkpoint(folder, model, optimiser, state)
-        epoch_done(row)
-    if settings.choose_epoch == "validation":
-        fitting.recall(folder, model)
+
+    loop.fit_epochs(model, settings, folder, state.history, run_epoch, save, gap_loss, epoch_done)
     return state
 
 
-def best(history: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(
+    settings: Settings, state: State, figures: dict[str, float], started: float
+) -> dict[str, Any]:
+    return {
+        "epoch": state.epoch,
+        "examples": state.examples,
+        "train_loss": state.total / state.in_epoch,
+        "learning_rate": rate(settings, state.examples),
+        **{name: figures[name] for name in FIGURES},
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def gap_loss(row: dict[str, Any]) -> float:
+    """What the chosen epoch has the smallest of: −GAP on the validation part."""
+    return -row["gap"]
+
+
+def best(past: list[dict[str, Any]]) -> dict[str, Any]:
     """The epoch of the highest GAP on the validation part, the first of equals."""
-    return max(history, key=lambda row: row["gap"])
+    return loop.best(past, gap_loss)
 
 
 def rate(settings: Settings, examples: int) -> float:
@@ -168,11 +170,10 @@ def _epoch(
     state: State,
     folder: Path,
     started: float,
-    report: Callable[[dict[str, Any]], None],
+    reporter: ProgressReporter,
 ) -> None:
     """The rest of an epoch, from where the state stands."""
     model.train()
-    told = _Teller(settings, report)
     for batch in batches:
         loss = _step(model, optimiser, batch, settings, n_labels, state)
         n = len(batch.ids)
@@ -181,7 +182,7 @@ def _epoch(
         state.examples += n
         state.in_epoch += n
         state.total += loss * n
-        told.tick(state, batches, loss, n)
+        reporter.update(state.epoch, batches.share(), loss, n)
         if due:
             _mark(state, batches, started)
             checkpoint(folder, model, optimiser, state)
@@ -207,10 +208,10 @@ def _step(
 ) -> float:
     for group in optimiser.param_groups:
         group["lr"] = rate(settings, state.examples)
-    torch.manual_seed(fitting.seed(settings.seed, state.epoch, state.examples))
+    torch.manual_seed(optim.seed(settings.seed, state.epoch, state.examples))
     targets = torch.from_numpy(batch.targets(n_labels)).to(settings.device)
-    said = probabilities(model, batch, settings.precision, settings.device)
-    loss = multi_label_loss(said, targets)
+    p = probabilities(model, batch, settings.precision, settings.device)
+    loss = multi_label_loss(p, targets)
     optimiser.zero_grad()
     loss.backward()
     if settings.clip_norm is not None:
@@ -224,37 +225,17 @@ def _step(
     return value
 
 
-class _Teller:
-    """Tells `report` now and then how far the fit is and how fast."""
-
-    def __init__(self, settings: Settings, report: Callable[[dict[str, Any]], None]):
-        self.epochs, self.report = settings.epochs, report
-        self.last, self.pending = time.monotonic(), 0
-
-    def tick(self, state: State, batches: Batches, loss: float, n: int) -> None:
-        self.pending += n
-        now = time.monotonic()
-        if now - self.last < REPORT_SECONDS:
-            return
-        share = (state.epoch - 1 + batches.share()) / self.epochs
-        speed = self.pending / (now - self.last)
-        self.report({"epoch": state.epoch, "epochs": self.epochs, "share": share, "loss": loss,
-                     "clips_per_s": speed})  # fmt: skip
-        self.last, self.pending = now, 0
-
-
 # -- checkpoints ------------------------------------------------------------------------------
 
 
 def checkpoint(
     folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, state: State
 ) -> None:
-    fitting.save_state(folder, model, optimiser, {"state": json.dumps(asdict(state))})
-    rows = [",".join(COLUMNS)]
-    rows += [",".join(str(row[name]) for name in COLUMNS) for row in state.history]
-    files.write_text(folder / "history.csv", "\n".join(rows) + "\n")
+    optim.save_state(folder, model, optimiser, {"state": json.dumps(asdict(state))})
+    rows = [[str(row[name]) for name in COLUMNS] for row in state.history]
+    history.write(folder, COLUMNS, rows)
 
 
 def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> State:
-    said = fitting.load_state(folder, model, optimiser)
-    return State(**json.loads(said["state"])) if said else State()
+    texts = optim.load_state(folder, model, optimiser)
+    return State(**json.loads(texts["state"])) if texts else State()

@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import atomic as files
-from asc_cli.core import parallel
+from asc_cli import models as model_files
+from asc_cli.audio import decode
+from asc_cli.core import parallel, plugins
 from asc_cli.core import paths as home
-from asc_cli.core import plugins as catalog
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Fault, Layout, Order, Stream, Video, batches
 from asc_cli.evaluation import complexity
 from asc_cli.inference.ensemble import of_videos
-from asc_cli.registry import models as registry
-from asc_cli.video import metrics as video_metrics
+from asc_cli.registry import members, models
+from asc_cli.video import metrics
 
 TOO_MANY = 1000  # damaged records
 BATCH_VIDEOS = 64  # at a time when nothing is learned; the recipe's batch where it is smaller
@@ -29,12 +28,12 @@ def label(
 ) -> Iterator[dict[str, Any]]:
     """{file, video, labels: [[label, confidence], …], model} of every video of every shard, the
     `top` likeliest labels first; {file, offset, error} for what cannot be read."""
-    found = registry.find(model)
+    found = models.find(model)
     network, layout, recipe = load(found)
     with parallel.readers(jobs) as pool:
         for path in paths:
             faults: list[Fault] = []
-            if path.suffix.lower() in (*audio.SUFFIXES, *audio.FOREIGN):
+            if path.suffix.lower() in (*decode.SUFFIXES, *decode.UNSUPPORTED_SUFFIXES):
                 reason = (
                     f"model {found.id} takes shards of videos' features (.tfrecord), not "
                     "recordings; name a model of scenes with --model"
@@ -50,7 +49,7 @@ def label(
 def _rows(
     path: Path, batch: Batch, p: np.ndarray, top: int, model: str
 ) -> Iterator[dict[str, Any]]:
-    labels, confidences = video_metrics.best(p, top)
+    labels, confidences = metrics.best(p, top)
     for video, its, sure in zip(batch.ids, labels, confidences, strict=True):
         pairs = [list(pair) for pair in zip(its.tolist(), sure.tolist(), strict=True)]
         yield {"file": str(path), "video": video, "labels": pairs, "model": model}
@@ -60,10 +59,10 @@ def evaluate(
     reference: str, dataset: str, data: Path | None, jobs: int | None, progress: Any
 ) -> dict[str, Any]:
     """A registered model on the validation part of a dataset of shards."""
-    model = registry.find(reference)
+    model = models.find(reference)
     network, layout, recipe = load(model)
     part, level = recipe["stream"]["validation_part"], layout.level
-    its = catalog.load("datasets", dataset).shards(home.dataset_root(dataset, data), part, level)
+    its = plugins.load("datasets", dataset).shards(home.dataset_root(dataset, data), part, level)
     faults = Faults()
     with parallel.readers(jobs) as pool:
         found = score(network, its, recipe, "cpu", pool, faults.add, progress)
@@ -82,7 +81,7 @@ def score(
 ) -> dict[str, Any]:
     """GAP, Hit@1 and PERR of a model in memory. Raises AscError if no video has labels."""
     layout = layout_of(recipe["stream"])
-    scores = video_metrics.Streaming()
+    scores = metrics.Streaming()
     stream = Stream(shards, layout, Order(), pool=pool, damaged=damaged)
     done = 0
     for batch, p in said(network, stream, layout, recipe, device):
@@ -126,7 +125,7 @@ def said(
     """What a model in memory says of a stream of videos."""
     import torch
 
-    from asc_cli.video import descent as stream_training
+    from asc_cli.video import descent
 
     precision = recipe["stream"]["precision"]
     size = min(BATCH_VIDEOS, recipe["training"]["batch_size"])
@@ -135,7 +134,7 @@ def said(
         for batch in batches(videos, size, layout):
             yield (
                 batch,
-                stream_training.probabilities(model, batch, precision, device).cpu().numpy(),
+                descent.probabilities(model, batch, precision, device).cpu().numpy(),
             )
 
 
@@ -154,42 +153,23 @@ def described(layout: Layout) -> dict[str, Any]:
 
 def build(recipe: dict[str, Any]) -> Any:
     """A recipe's network, with fresh weights."""
-    layout, settings = layout_of(recipe["stream"]), recipe["model"]
-    parameters = {key: value for key, value in settings.items() if key != "name"}
-    module = catalog.load("models", settings["name"])
-    return module.build(layout.F, layout.n_labels, **parameters)
+    layout = layout_of(recipe["stream"])
+    return model_files.build(recipe["model"], layout.F, layout.n_labels)
 
 
-def save(path: Path, model: Any) -> None:
-    from safetensors.torch import save_file
-
-    tensors = {f"model.{k}": v.cpu().contiguous() for k, v in model.state_dict().items()}
-    with files.replacing(path) as temporary:
-        save_file(tensors, temporary)
-
-
-def load(model: registry.Model) -> tuple[Any, Layout, dict[str, Any]]:
+def load(model: models.Model) -> tuple[Any, Layout, dict[str, Any]]:
     """A registered network, what it takes, and its recipe. Raises AscError."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     recipe = model.card["recipe"]
     if not of_videos(model):
         raise AscError(
-            f"model {model.id} hears recordings, not shards of videos' features; name one that "
+            f"model {model.id} takes recordings, not shards of videos' features; name one that "
             "a recipe such as yt8m_ta_sa made"
         )
-    path = model.member(1)
-    try:
-        network = build(recipe)
-        weights = load_file(path)
-        network.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
-    except (OSError, SafetensorError, KeyError, RuntimeError) as fault:
-        raise AscError(f"model weights {path}: cannot be used ({fault})") from fault
-    return network.eval(), layout_of(recipe["stream"]), recipe
+    network, _ = members.load(model.member(1), lambda arrays: build(recipe))
+    return network, layout_of(recipe["stream"]), recipe
 
 
-def costs(model: registry.Model) -> dict[str, Any]:
+def costs(model: models.Model) -> dict[str, Any]:
     """Parameters, bytes and multiply-accumulates of a video of full length."""
     network, layout, _ = load(model)
     frames = layout.max_frames if layout.level == "frame" else 1

@@ -12,17 +12,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asc_cli.core import atomic as files
-from asc_cli.core import parallel
-from asc_cli.core import paths as home
-from asc_cli.core import plugins as catalog
+from asc_cli.core import atomic, parallel, paths, plugins
+from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import card as _run
-from asc_cli.registry import models as registry
-from asc_cli.training import fold as _fold
-from asc_cli.video import predict as _videos
+from asc_cli.registry import members, models, runs
+from asc_cli.registry.runs import fold_folder
+from asc_cli.video import predict
 
 ONE_THREAD_VIDEOS = 32  # a batch that one thread's cache holds: more threads would only wait
 CHOSEN = "the epoch of the highest GAP; it was chosen on the same videos as its figures are of"
@@ -53,12 +51,12 @@ def train(
         raise AscError(f"--folds: {recipe.dataset} is a stream of shards, without folds; leave it")
     its = opened(recipe, data)
     fingerprint = its.module.fingerprint([*its.train, *its.validation])
-    run = home.runs() / f"{recipe.name}-{recipe.signature(fingerprint)}"
+    run = paths.runs() / f"{recipe.name}-{recipe.signature(fingerprint)}"
     finished = _finished(run)
     if finished is not None:
         return run, finished
-    device = _fold.resolve_device(device)
-    _run.describe(run, recipe, its.root, fingerprint, device)
+    device = resolve_device(device)
+    runs.describe(run, recipe, its.root, fingerprint, device)
     with parallel.readers(jobs) as pool:
         epochs, failed = _fit(recipe, its, run, device, pool, fitting, epoch_done)
     # by now, another process may have concluded the same run
@@ -68,8 +66,8 @@ def train(
 def opened(recipe: Recipe, data: Path | None) -> Shards:
     """Raises AscError where a part has no shards."""
     assert recipe.stream is not None
-    module = catalog.load("datasets", recipe.dataset)
-    root, stream = home.dataset_root(recipe.dataset, data or recipe.data), recipe.stream
+    module = plugins.load("datasets", recipe.dataset)
+    root, stream = paths.dataset_root(recipe.dataset, data or recipe.data), recipe.stream
     if not root.exists():
         raise AscError(
             f"dataset {recipe.dataset}: nothing at {root}. {module.DATASET.obtain}\n"
@@ -79,7 +77,7 @@ def opened(recipe: Recipe, data: Path | None) -> Shards:
         module.shards(root, part, stream.level)
         for part in (stream.train_part, stream.validation_part)
     )
-    return Shards(module, root, train, validation, _videos.layout_of(stream.model_dump()))
+    return Shards(module, root, train, validation, predict.layout_of(stream.model_dump()))
 
 
 class _Part:
@@ -110,41 +108,41 @@ def _fit(
     """Leaves fold01/model.safetensors; returns the epochs and what could not be read."""
     import torch
 
-    from asc_cli.training import optim as fits
-    from asc_cli.video import descent as stream_training
+    from asc_cli.training import optim
+    from asc_cli.video import descent
 
     few = recipe.training.batch_size <= ONE_THREAD_VIDEOS
     torch.set_num_threads(1 if few else parallel.cores())
     settings = _settings(recipe, device)
-    faults = _videos.Faults()
+    faults = predict.Faults()
     assert recipe.stream is not None
     buffer = recipe.stream.buffer
-    torch.manual_seed(fits.seed(settings.seed, 0))
-    model = _videos.build(recipe.settings)
+    torch.manual_seed(optim.seed(settings.seed, 0))
+    model = predict.build(recipe.settings)
 
     def part(epoch: int, position: dict[str, Any] | None) -> _Part:
         order = Order((settings.seed + 1, epoch), buffer)
         stream = Stream(its.train, its.layout, order, position, pool, faults.add)
         return _Part(stream, recipe.training.batch_size)
 
-    folder = run / "fold01"
-    state = stream_training.descend(
+    folder = fold_folder(run, 1)
+    state = descent.fit_network(
         model, part,
-        lambda it: _videos.score(it, its.validation, recipe.settings, device, pool, faults.add),
+        lambda it: predict.score(it, its.validation, recipe.settings, device, pool, faults.add),
         settings, its.layout.n_labels, folder, faults=faults.rows,
         report=lambda progress: fitting({1: progress}) if fitting else None,
         epoch_done=epoch_done or (lambda row: None),
     )  # fmt: skip
-    _videos.save(folder / "model.safetensors", model)
+    members.save(folder / "model.safetensors", model)
     return state.history, faults.json()
 
 
 def _settings(recipe: Recipe, device: str) -> Any:
-    from asc_cli.video import descent as stream_training
+    from asc_cli.video import descent
 
     stream, training = recipe.stream, recipe.training
     assert stream is not None
-    return stream_training.Settings(
+    return descent.Settings(
         epochs=training.epochs, learning_rate=training.learning_rate, l2=training.l2,
         seed=training.seed, optimiser=training.optimiser, choose_epoch=training.choose_epoch,
         clip_norm=stream.clip_norm, decay=stream.decay, decay_every=stream.decay_every,
@@ -155,8 +153,8 @@ def _settings(recipe: Recipe, device: str) -> Any:
 def _finished(run: Path) -> dict[str, Any] | None:
     """The metrics of a run that is finished and whose model still is registered."""
     path = run / "metrics.json"
-    metrics = files.read_json(path) if path.exists() else None
-    mine = {model.id for model in registry.models() if model.card.get("run") == run.name}
+    metrics = atomic.read_json(path) if path.exists() else None
+    mine = {model.id for model in models.models() if model.card.get("run") == run.name}
     return metrics if metrics and metrics["model"] in mine else None
 
 
@@ -169,10 +167,10 @@ def _conclude(
     failed: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Register the model, and write metrics.json last of all."""
-    from asc_cli.video import descent as stream_training
+    from asc_cli.video import descent
 
     chosen = recipe.training.choose_epoch == "validation"
-    row = stream_training.best(epochs) if chosen else epochs[-1]
+    row = descent.best(epochs) if chosen else epochs[-1]
     dataset = its.module.DATASET
     metrics: dict[str, Any] = {
         **{name: row[name] for name in ("epoch", "gap", "hit_at_1", "perr", "videos", "positives")},
@@ -180,17 +178,17 @@ def _conclude(
         "headline": dataset.headline,
         "error": 1 - row[dataset.headline],
         "epochs": epochs,
-        "best_epoch": stream_training.best(epochs)["epoch"],
+        "best_epoch": descent.best(epochs)["epoch"],
         "remarks": [CHOSEN if chosen else "the last epoch, whatever its figures"],
     }
     card = _run.card(run, recipe, dataset, {"fingerprint": fingerprint}, metrics)
     card["labels"] = [str(label) for label in range(its.layout.n_labels)]
-    card["feature"] = _videos.described(its.layout)
+    card["feature"] = predict.described(its.layout)
     metrics["failed"] = failed
     metrics["published"] = _published(recipe)
-    members = {1: run / "fold01" / "model.safetensors"}
-    metrics["model"] = registry.register(recipe.name, card, members).id
-    files.write_json(run / "metrics.json", metrics)
+    weights = {1: fold_folder(run, 1) / "model.safetensors"}
+    metrics["model"] = models.register(recipe.name, card, weights).id
+    atomic.write_json(run / "metrics.json", metrics)
     return metrics
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 
 if TYPE_CHECKING:
     from asc_cli.frontend.fill import Extraction, extract
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from asc_cli.inference.ensemble import takes_shards
     from asc_cli.inference.explain import Explanation, explain
     from asc_cli.inference.live import listen
-    from asc_cli.inference.predict import Prediction, predict
+    from asc_cli.inference.predict import predict
+    from asc_cli.inference.types import Prediction
     from asc_cli.protocol.source import Source, audit, complete, open_source
     from asc_cli.registry.runs import result
     from asc_cli.video.predict import label
@@ -85,6 +86,6 @@ __all__ = [
     "train",
 ]
 
-__getattr__ = catalog.lazy(
+__getattr__ = plugins.lazy(
     __name__, {n: f"asc_cli.{module}" for module, names in MODULES.items() for n in names}
 )

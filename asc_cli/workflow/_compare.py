@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
 from asc_cli.recipe import load as recipe
-from asc_cli.workflow._evaluate import find_run, of_run
+from asc_cli.registry.runs import find_run
+from asc_cli.training import history
+from asc_cli.workflow._evaluate import of_run
 
 
 def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
         raise AscError(f"compare: the runs have different headline metrics ({kinds})")
     _same_recordings(folders)
     first = predictions.read(folders[0] / "predictions.csv")
-    trained = files.read_json(folders[0] / "metrics.json")["trained_recordings"]
+    trained = atomic.read_json(folders[0] / "metrics.json")["trained_recordings"]
     for folder, row in zip(folders[1:], rows[1:], strict=True):
         other = predictions.read(folder / "predictions.csv")
         row["against_first"] = comparison.compare(
@@ -41,7 +42,7 @@ def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
 
 def _same_recordings(folders: Sequence[Path]) -> None:
     """Raise AscError unless all runs saw the same audio, labels and splits."""
-    first, *others = (files.read_json(folder / "environment.json") for folder in folders)
+    first, *others = (atomic.read_json(folder / "environment.json") for folder in folders)
     for folder, other in zip(folders[1:], others, strict=True):
         if other["dataset_fingerprint"] != first["dataset_fingerprint"]:
             raise AscError(
@@ -64,28 +65,5 @@ def _row(folder: Path) -> dict[str, Any]:
         "error": metrics["error"],
         "paper_error": settings["paper"]["error"] if settings["paper"] else None,
         "intervals": metrics["intervals"],
-        "curve": curve(folder),
+        "curve": history.curve(folder),
     }
-
-
-def curve(folder: Path) -> list[dict[str, Any]]:
-    """The folds' histories averaged: per epoch the training loss and the test fold's accuracy."""
-    folds = [_history(path) for path in sorted(folder.glob("fold*/history.csv"))]
-    return [
-        {
-            "epoch": int(rows[0]["epoch"]),
-            "train_loss": _mean([row["train_loss"] for row in rows]),
-            "test_accuracy": _mean([row["test_accuracy"] for row in rows]),
-        }
-        for rows in zip(*folds, strict=False)
-    ]
-
-
-def _history(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as source:
-        return list(csv.DictReader(source))
-
-
-def _mean(values: Sequence[str]) -> float | None:
-    numbers = [float(value) for value in values if value]
-    return sum(numbers) / len(numbers) if numbers else None

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from asc_cli.core import plugins as catalog
 from asc_cli.evaluation import complexity
-from asc_cli.frontend import store
-from asc_cli.inference import ensemble as _model
-from asc_cli.registry import models as registry
-from asc_cli.video import predict as _videos
+from asc_cli.inference import ensemble
+from asc_cli.registry import models
+from asc_cli.video import predict
 
 
-def costs(model: registry.Model, limit: str | None = None) -> dict[str, Any]:
+def costs(model: models.Model, limit: str | None = None) -> dict[str, Any]:
     """Parameters, bytes and multiply-accumulates of one member, held against a limit."""
-    found = _videos.costs(model) if _model.of_videos(model) else _of_scenes(model)
+    found = predict.costs(model) if ensemble.of_videos(model) else _of_scenes(model)
     found["members"] = len(model.card["folds"])
     if limit is not None:
         found["limit"] = complexity.judge(found, limit, found["members"])
     return found
 
 
-def _of_scenes(model: registry.Model) -> dict[str, Any]:
-    loaded = _model.load(model, model.card["folds"][0])
-    member, where = loaded.members[0], loaded.clipping
-    seconds = where.step_frames * _hop_seconds(loaded.feature)
+def _of_scenes(model: models.Model) -> dict[str, Any]:
+    loaded = ensemble.load(model, model.card["folds"][0])
+    member, where = loaded.members[0], loaded.clip_grid
+    seconds = where.step_frames * loaded.feature.hop_seconds
     n_bands = len(member.standardise.mean)
     return complexity.measure(member.network, where.n_frames, n_bands, seconds)
-
-
-def _hop_seconds(feature: store.Feature) -> float:
-    module = catalog.load("features", feature.name)
-    framing = module.framing(feature.sample_rate, **feature.parameters)
-    return framing.hop_samples / feature.sample_rate

@@ -8,16 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import atomic as files
-from asc_cli.core import installation, parallel
+from asc_cli.audio import decode
+from asc_cli.core import atomic, installation, parallel, plugins
 from asc_cli.core import paths as home
-from asc_cli.core import plugins as catalog
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.evaluation import predictions
-from asc_cli.inference import engine as _windows
-from asc_cli.inference import ensemble as _model
-from asc_cli.registry import models as registry
+from asc_cli.inference import engine, ensemble
+from asc_cli.registry import models
 
 CHECKED = 20  # recordings of the model's own dataset, when none are named
 FORMATS = ("onnx", "hub")
@@ -38,14 +35,14 @@ def export(
     here, when there are none. Raises AscError for what cannot be exported.
     """
     if format not in FORMATS:
-        raise AscError(catalog.unknown("format", format, FORMATS))
+        raise AscError(plugins.unknown("format", format, FORMATS))
     if format == "hub" and int8:
         raise AscError("--int8: goes with --format onnx")
     if format == "hub" and check:
         raise AscError(
             "--check: goes with --format onnx; a hub folder holds the weights as they are"
         )
-    found = registry.find(model)
+    found = models.find(model)
     target = output or Path(
         f"{found.card['name']}.onnx" if format == "onnx" else found.card["name"]
     )
@@ -59,7 +56,7 @@ def export(
 
 
 def _onnx(
-    found: registry.Model, target: Path, int8: bool, check: Sequence[Path]
+    found: models.Model, target: Path, int8: bool, check: Sequence[Path]
 ) -> list[dict[str, Any]]:
     try:
         import onnx
@@ -70,8 +67,8 @@ def _onnx(
     from asc_cli.export import int8 as eight
     from asc_cli.export import model as whole
 
-    loaded = _model.load(found)
-    front_end = frontends.find(catalog.load("features", loaded.feature.name))
+    loaded = ensemble.load(found)
+    front_end = frontends.find(plugins.load("features", loaded.feature.name))
     if front_end is None:
         raise AscError(
             f"export: {found.id} hears {loaded.feature.name}, which has no ONNX form: "
@@ -85,18 +82,18 @@ def _onnx(
     heard = _heard(found, list(check) or _own_recordings(found))
     rows = []
     for path, variant in variants:
-        with files.replacing(path) as temporary:
+        with atomic.replacing(path) as temporary:
             onnx.save(variant, temporary)
             compared = _compared(temporary, heard, loaded.feature.sample_rate)
         rows.append({"file": str(path), "bytes": path.stat().st_size, "check": compared})
     return rows
 
 
-def _own_recordings(found: registry.Model) -> list[Path]:
+def _own_recordings(found: models.Model) -> list[Path]:
     """Some recordings of the dataset that the model was trained on, if it is on this machine."""
     run = home.runs() / found.card.get("run", "")
     try:
-        root = Path(files.read_json(run / "environment.json")["audio_root"])
+        root = Path(atomic.read_json(run / "environment.json")["audio_root"])
         names = sorted(set(predictions.read(run / "predictions.csv").files))
     except (OSError, AscError):  # trained elsewhere, or the run is gone
         return []
@@ -105,11 +102,11 @@ def _own_recordings(found: registry.Model) -> list[Path]:
 
 
 def _heard(
-    found: registry.Model, recordings: Sequence[Path]
+    found: models.Model, recordings: Sequence[Path]
 ) -> list[tuple[Path, np.ndarray]]:  # each with (C,) probabilities
     """What the model says of each recording."""
     with parallel.one_thread():
-        outcomes = _windows.score_files(_windows.Request(found), recordings)
+        outcomes = engine.score_files(engine.Request(found), recordings)
     heard = []
     for outcome in outcomes:
         if isinstance(outcome, FileFault):
@@ -131,7 +128,7 @@ def _compared(
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     differences, same = [], 0
     for recording, whole in heard:
-        samples = audio.read(recording, sample_rate)
+        samples = decode.read(recording, sample_rate)
         [scores] = session.run(None, {"samples": samples[None]})
         differences.append(float(np.abs(scores[0] - whole).max()))
         same += int(scores[0].argmax() == whole.argmax())

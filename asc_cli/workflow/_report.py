@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import os
 from collections.abc import Sequence
@@ -13,17 +12,18 @@ from urllib.parse import quote
 import numpy as np
 import yaml
 
-from asc_cli.audio import decode as audio
-from asc_cli.core import atomic as files
-from asc_cli.core import plugins as catalog
+from asc_cli.audio import decode
+from asc_cli.core import atomic, plugins
 from asc_cli.core.errors import FileFault
 from asc_cli.datasets import Dataset
 from asc_cli.evaluation import predictions
 from asc_cli.features import log_mel
 from asc_cli.recipe.load import Recipe
+from asc_cli.registry.runs import find_run, fold_folder
 from asc_cli.report.console.table import NAMES, figure, percent
 from asc_cli.report.html import page
-from asc_cli.workflow._evaluate import find_run, of_run
+from asc_cli.training import history
+from asc_cli.workflow._evaluate import of_run
 
 WRONG = 12  # recordings shown as confidently wrong
 PICTURE_RATE = 22_050  # Hz, of the spectrograms in the page
@@ -78,8 +78,8 @@ def gather(folder: Path, page_folder: Path) -> dict[str, Any]:
     """All that the page of one run shows."""
     metrics = of_run(folder)
     settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
-    environment = files.read_json(folder / "environment.json")
-    dataset = catalog.load("datasets", settings["dataset"]).DATASET
+    environment = atomic.read_json(folder / "environment.json")
+    dataset = plugins.load("datasets", settings["dataset"]).DATASET
     audio_root = environment.get("audio_root")
     folds = [fold["fold"] for fold in metrics["folds"]]
     return {
@@ -87,7 +87,7 @@ def gather(folder: Path, page_folder: Path) -> dict[str, Any]:
         "description": settings.get("description", ""),
         "dataset_title": dataset.title,
         "metrics": metrics,
-        "histories": {k: rows for k in folds if (rows := _history(folder / f"fold{k:02d}"))},
+        "histories": {k: rows for k in folds if (rows := history.read(fold_folder(folder, k)))},
         "chosen": _chosen(settings),
         "calibration": _calibration(settings),
         "wrong": _wrong(folder, Path(audio_root) if audio_root else None, page_folder),
@@ -104,7 +104,7 @@ def _facts(
     subset = f", subset {settings['subset']} %" if settings.get("subset") else ""
     facts = {
         "run": folder.name,
-        "model": files.read_json(folder / "metrics.json")["model"],
+        "model": atomic.read_json(folder / "metrics.json")["model"],
         "dataset": f"{dataset.title}{subset}",
         "official metric": dataset.metric,
         "dataset fingerprint": environment["dataset_fingerprint"],
@@ -128,25 +128,6 @@ def _calibration(settings: dict[str, Any]) -> str:
     if settings["evaluation"].get("calibrate") == "temperature":
         return "Probabilities were scaled by a temperature fitted on validation recordings."
     return "Probabilities are the model's own; no calibration was asked for."
-
-
-def _history(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "history.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as source:
-        return [
-            {
-                "epoch": int(row["epoch"]),
-                "train_loss": _number(row["train_loss"]),
-                "test_accuracy": _number(row["test_accuracy"]),
-            }
-            for row in csv.DictReader(source)
-        ]
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text else None
 
 
 def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[str, Any]]:
@@ -177,7 +158,7 @@ def _sound(path: Path | None, run: Path, page_folder: Path) -> dict[str, str]:
     if path is None:
         return {"link": "", "picture": "", "reason": "where the audio lies was not recorded"}
     try:
-        blocks = itertools.islice(audio.blocks(path, PICTURE_RATE), PICTURE_BLOCKS)
+        blocks = itertools.islice(decode.blocks(path, PICTURE_RATE), PICTURE_BLOCKS)
         samples = np.concatenate(list(blocks))[: PICTURE_RATE * PICTURE_SECONDS]
         if len(samples) < log_mel.framing(PICTURE_RATE).frame_samples:
             raise FileFault(path, "is shorter than one frame")
@@ -206,7 +187,7 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
                 "signature": folder.name.rpartition("-")[2],
                 "dataset": settings["dataset"],
                 "metrics": of_run(folder),
-                "fingerprint": files.read_json(folder / "environment.json")["dataset_fingerprint"],
+                "fingerprint": atomic.read_json(folder / "environment.json")["dataset_fingerprint"],
                 "flat": _flat(settings),
                 "report": _link(theirs.absolute(), folder, page_folder) if theirs.exists() else "",
             }

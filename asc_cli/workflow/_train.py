@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic as files
-from asc_cli.core import parallel
-from asc_cli.core import paths as home
+from asc_cli.core import atomic, parallel, paths
+from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions, scoring
 from asc_cli.frontend import store
 from asc_cli.frontend.fill import Extraction, fill
-from asc_cli.protocol import audit as protocol
+from asc_cli.protocol import audit
 from asc_cli.protocol.source import open_source, without
+from asc_cli.recipe.kind import VIDEOS, kind_of
 from asc_cli.recipe.load import Recipe, resolved
 from asc_cli.registry import card as _run
-from asc_cli.registry import models as registry
+from asc_cli.registry import models, runs
+from asc_cli.registry.runs import fold_folder
 from asc_cli.training import fold as _fold
+from asc_cli.training.watch import watching
 from asc_cli.workflow import _report
 
-WATCH_SECONDS = 0.5
-SCENES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss",
-          "headline", "aggregation", "error", "intervals", "published")  # fmt: skip
-VIDEOS = ("epochs", "epoch", "gap", "hit_at_1", "perr", "videos", "positives", "examples",
-          "headline", "error", "failed", "published", "remarks")  # fmt: skip
+OF_RECORDINGS = [
+    "folds",
+    "accuracy",
+    "macro_accuracy",
+    "fold_class_accuracy",
+    "macro_f1",
+    "log_loss",
+    "headline",
+    "aggregation",
+    "error",
+    "intervals",
+    "published",
+]
+OF_VIDEOS = [
+    "epochs",
+    "epoch",
+    "gap",
+    "hit_at_1",
+    "perr",
+    "videos",
+    "positives",
+    "examples",
+    "headline",
+    "error",
+    "failed",
+    "published",
+    "remarks",
+]
 
 
 @dataclass(frozen=True)
@@ -42,7 +65,7 @@ class Training:
     wall_seconds: float  # of this call: near 0 when the run was finished already
 
     def json(self) -> dict[str, Any]:
-        wanted = SCENES if "folds" in self.metrics else VIDEOS
+        wanted = OF_RECORDINGS if "folds" in self.metrics else OF_VIDEOS
         figures = {key: self.metrics[key] for key in wanted}
         wall = round(self.wall_seconds, 3)
         return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
@@ -74,7 +97,7 @@ def train(
     """
     started = time.monotonic()
     recipe = resolved(recipe)
-    if recipe.stream is not None:
+    if kind_of(recipe.settings) == VIDEOS:
         from asc_cli.video import train as _stream
 
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
@@ -82,29 +105,25 @@ def train(
     source = without(
         open_source(recipe.dataset, data or recipe.data, recipe.subset), recipe.exclude
     )
-    protocol.require(source.dataset, source.listing)
+    audit.require(source.dataset, source.listing)
     chosen = _chosen(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
     _require_whole(extraction)
-    fingerprint = protocol.fingerprint(source.listing, extraction.digests)
+    fingerprint = audit.fingerprint(source.listing, extraction.digests)
     signature = recipe.signature(fingerprint, extraction.feature.key)
-    run = home.runs() / f"{recipe.name}-{signature}"
+    run = paths.runs() / f"{recipe.name}-{signature}"
     finished = _finished(run, chosen)
     if finished is None:
-        _run.describe(run, recipe, source.audio_root, fingerprint, _fold.resolve_device(device))
+        runs.describe(run, recipe, source.audio_root, fingerprint, resolve_device(device))
         digests = list(dict.fromkeys(extraction.digests.values()))
         pack = store.pack(extraction.feature, digests, source.dataset.name, packing)
         tasks = [(t,) for t in _fold.tasks(recipe, extraction, pack, run, chosen, device)]
-        with _watching(run, chosen, fitting):
+        with watching(run, chosen, fitting):
             for _ in parallel.each(_fold.fit, tasks, jobs):
                 pass
         # by now, another process may have concluded the same run
         finished = _finished(run, chosen) or _conclude(run, recipe, extraction, chosen, fingerprint)
     return Training(run, finished["model"], finished, time.monotonic() - started)
-
-
-def fold_folder(run: Path, fold: int) -> Path:
-    return run / f"fold{fold:02d}"
 
 
 def _chosen(folds: Sequence[int] | None, known: list[int]) -> list[int]:
@@ -132,46 +151,11 @@ def _finished(run: Path, chosen: list[int]) -> dict[str, Any] | None:
     path = run / "metrics.json"
     if not path.exists():
         return None
-    metrics = files.read_json(path)
+    metrics = atomic.read_json(path)
     if [fold["fold"] for fold in metrics["folds"]] != chosen:
         return None
-    mine = {model.id for model in registry.models() if model.card.get("run") == run.name}
+    mine = {model.id for model in models.models() if model.card.get("run") == run.name}
     return metrics if metrics["model"] in mine else None
-
-
-@contextlib.contextmanager
-def _watching(
-    run: Path, chosen: list[int], tell: Callable[[dict[int, dict[str, Any]]], None] | None
-) -> Iterator[None]:
-    """Tell about the folds' progress files at once, and now and then while the folds run."""
-    if tell is None:
-        yield
-        return
-    done = threading.Event()
-
-    def watch() -> None:
-        tell(_progress(run, chosen))
-        while not done.wait(WATCH_SECONDS):
-            tell(_progress(run, chosen))
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        tell(_progress(run, chosen))
-
-
-def _progress(run: Path, chosen: list[int]) -> dict[int, dict[str, Any]]:
-    found = {}
-    for fold in chosen:
-        with contextlib.suppress(FileNotFoundError):  # not begun, or finished a moment ago
-            found[fold] = files.read_json(fold_folder(run, fold) / "progress.json")
-        if (fold_folder(run, fold) / "predictions.csv").exists():
-            found[fold] = {"fitted": True}
-    return found
 
 
 def _conclude(
@@ -184,19 +168,19 @@ def _conclude(
     predictions.write(run / "predictions.csv", said)
     dataset = extraction.source.dataset
     headline = recipe.evaluation.headline
-    seen = protocol.seen_devices(extraction.source.listing)
+    seen = audit.seen_devices(extraction.source.listing)
     metrics = scoring.score(said, dataset.headline if headline == "dataset" else headline, seen)
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
-    lists = protocol.fingerprint(extraction.source.listing, {})
+    lists = audit.fingerprint(extraction.source.listing, {})
     card = _run.card(run, recipe, dataset, {"fingerprint": fingerprint, "lists": lists}, metrics)
     card["labels"] = list(extraction.source.listing.labels)
     card["feature"] = extraction.feature.description()
     members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     heard = set(extraction.digests.values())
-    metrics["model"] = registry.register(recipe.name, card, members, heard).id
+    metrics["model"] = models.register(recipe.name, card, members, heard).id
     metrics["published"] = _report.published(recipe, dataset, metrics)
-    files.write_json(run / "metrics.json", metrics)
+    atomic.write_json(run / "metrics.json", metrics)
     _report.report([run])
     return metrics

@@ -26,7 +26,8 @@ import soundfile
 from threadpoolctl import threadpool_limits
 
 from asc_cli.core import plugins
-from asc_cli.frontend.store import compute, resolve
+from asc_cli.frontend.feature import resolve
+from asc_cli.frontend.store import compute
 
 RATE, SECONDS = 44_100, 0.1
 SETTINGS = ("--set", f"features.sample_rate={RATE}")

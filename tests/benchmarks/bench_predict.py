@@ -31,16 +31,16 @@ def floor(model: object, paths: list[Path]) -> float:
     import numpy as np
     import torch
 
-    from asc_cli.audio import decode as audio
-    from asc_cli.core import plugins as catalog
+    from asc_cli.audio import decode
+    from asc_cli.core import plugins
 
-    module = catalog.load("features", model.feature.name)
+    module = plugins.load("features", model.feature.name)
     [member] = model.members
     started = time.perf_counter()
     for path in paths:
-        frames = module.extract(audio.read(path, model.feature.sample_rate), 22_050)
-        starts = model.clipping.starts(len(frames))
-        batch = frames[starts[:, None] + np.arange(model.clipping.n_frames)]
+        frames = module.extract(decode.read(path, model.feature.sample_rate), 22_050)
+        starts = model.clip_grid.starts(len(frames))
+        batch = frames[starts[:, None] + np.arange(model.clip_grid.n_frames)]
         with torch.inference_mode():
             torch.softmax(member.network(torch.from_numpy(member.standardise(batch)), None), 1)
     return time.perf_counter() - started
@@ -62,10 +62,10 @@ def main() -> None:
 def measure(paths: list[Path], given: argparse.Namespace) -> None:
     from asc_cli import workflow
     from asc_cli.core import parallel
-    from asc_cli.inference import ensemble as _model
-    from asc_cli.registry import models as registry
+    from asc_cli.inference import ensemble
+    from asc_cli.registry import models
 
-    model = _model.load(registry.find())
+    model = ensemble.load(models.find())
     ours, floors = [], []
     list(workflow.predict(paths, jobs=given.jobs))  # workers start and import
     for _ in range(given.pairs):

@@ -184,23 +184,24 @@ def step(name: str, read: float) -> None:
 
     from asc_cli.datasets.yt8m import Batch
     from asc_cli.recipe import load as recipe
-    from asc_cli.training import optim as fitting
-    from asc_cli.video import descent as stream_training
-    from asc_cli.video import predict as _videos
+    from asc_cli.training import optim
+    from asc_cli.video import descent, predict
 
     loaded = recipe.load(f"yt8m_{name}")
-    model = _videos.build(loaded.settings)
-    optimiser = fitting.optimiser(model, "adam", 1e-3, 1e-8)
+    model = predict.build(loaded.settings)
+    optimiser = optim.optimiser(model, "adam", 1e-3, 1e-8)
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (BATCH, FRAMES, 1152), dtype=np.uint8)
     mask = np.ones((BATCH, FRAMES), bool)
     batch = Batch(("",) * BATCH, frames, mask, ((1, 2, 3),) * BATCH)
-    settings = stream_training.Settings(
-        1, 1e-3, 1e-8, 0, "adam", "last", 1.0, 0.95, 4_000_000, 10**9, "float32", "cpu"
-    )
+    settings = descent.Settings(
+        epochs=1, learning_rate=1e-3, l2=1e-8, seed=0, optimiser="adam", choose_epoch="last",
+        clip_norm=1.0, decay=0.95, decay_every=4_000_000, checkpoint_every=10**9,
+        precision="float32", device="cpu",
+    )  # fmt: skip
     for _ in range(2):
         started, used = time.perf_counter(), time.process_time()
-        stream_training._step(model, optimiser, batch, settings, 4716, stream_training.State())
+        descent._step(model, optimiser, batch, settings, 4716, descent.State())
         seconds, used = time.perf_counter() - started, time.process_time() - used
     threads, peak = torch.get_num_threads(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     alone = used / threads  # as long as it would take if nothing else wanted the processors
@@ -222,11 +223,10 @@ def half(name: str) -> None:
     from asc_cli.datasets.yt8m import Batch
     from asc_cli.models._mixture_of_experts import multi_label_loss
     from asc_cli.recipe import load as recipe
-    from asc_cli.video import descent as stream_training
-    from asc_cli.video import predict as _videos
+    from asc_cli.video import descent, predict
 
     torch.manual_seed(0)
-    model = _videos.build(recipe.load(f"yt8m_{name}").settings)
+    model = predict.build(recipe.load(f"yt8m_{name}").settings)
     q = np.random.default_rng(0).integers(0, 256, (16, 100, 1152), dtype=np.uint8)
     batch = Batch(("",) * 16, q, np.ones((16, 100), bool), ((1, 2, 3),) * 16)
     targets = torch.from_numpy(batch.targets(4716))
@@ -234,7 +234,7 @@ def half(name: str) -> None:
     for precision in ("float32", "bfloat16") * 2:
         model.zero_grad()
         used = time.process_time()
-        p = stream_training.probabilities(model, batch, precision, "cpu")
+        p = descent.probabilities(model, batch, precision, "cpu")
         multi_label_loss(p, targets).backward()
         used = time.process_time() - used
         g = torch.cat([w.grad.flatten() for w in model.cell.parameters()])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from tests.conftest import ROOT
 
 ASC = "import sys; sys.argv = ['asc']; from asc_cli.cli import main; main()"
@@ -55,8 +55,8 @@ def test_tab_completes(shelf: None, line: str, offered: list[str]):
 
 def test_each_list_of_names(shelf: None):
     runs = ["toy_lstm", "toy_lstm-0123456789ab", "toy_lstm-ba9876543210"]
-    assert _complete.runs("toy") == runs
-    assert _complete.runs_and_models("") == [*runs, "mine", "other"]
-    assert _complete.models("mine") == ["mine", "mine@1", "mine@2"]
-    assert {"toy", "esc10", "litis"} <= set(_complete.datasets(""))
-    assert _complete.recipes("toy_ta_") == ["toy_ta_sa"]
+    assert _completion.runs("toy") == runs
+    assert _completion.runs_and_models("") == [*runs, "mine", "other"]
+    assert _completion.models("mine") == ["mine", "mine@1", "mine@2"]
+    assert {"toy", "esc10", "litis"} <= set(_completion.datasets(""))
+    assert _completion.recipes("toy_ta_") == ["toy_ta_sa"]

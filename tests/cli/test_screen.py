@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from asc_cli.cli import _progress as _screen
+from asc_cli.cli import _progress
 
 RUNNING = {"epoch": 3, "epochs": 10, "share": 0.25, "loss": 0.5, "clips_per_s": 40.0}
 
 
 def test_each_fold_is_told_once_when_it_is_fitted(capsys: pytest.CaptureFixture[str]):
-    with _screen.fitting() as update:
+    with _progress.fitting() as update:
         update({})
         update({1: RUNNING})
         for _ in range(3):
@@ -19,10 +19,10 @@ def test_each_fold_is_told_once_when_it_is_fitted(capsys: pytest.CaptureFixture[
 
 
 def test_now_and_then_there_is_a_line(capsys: pytest.CaptureFixture[str], monkeypatch):
-    with _screen.fitting() as update, _screen.counting("features") as count:
+    with _progress.fitting() as update, _progress.counting("features") as count:
         count(1, 120)
         assert capsys.readouterr().err == "", "what is quick stays quiet"
-        monkeypatch.setattr(_screen, "QUIET_SECONDS", 0.0)
+        monkeypatch.setattr(_progress, "QUIET_SECONDS", 0.0)
         update({})
         update({2: RUNNING})
         count(7, 120)

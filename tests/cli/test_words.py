@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from asc_cli import workflow
-from asc_cli.core import atomic as files
-from asc_cli.core import paths as home
+from asc_cli.core import atomic, paths
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipe
-from asc_cli.registry import models as registry
+from asc_cli.registry import models
 from asc_cli.report.console.evaluation import evaluation
 from asc_cli.report.html.figures import reliability
 from asc_cli.report.writers.predictions import Predictions
@@ -51,7 +50,7 @@ def test_no_models_yet(asc: Asc):
 
 def test_which_version_to_remove_has_to_be_said(asc: Asc):
     for _ in range(2):
-        registry.register("m", CARD, {})
+        models.register("m", CARD, {})
     done = asc("models", "remove", "m")
     assert done.returncode == 1 and "remove m: which of m@1, m@2? Name one" in done.stderr
     assert asc("models", "remove", "m@1").stdout == "removed m@1\n"
@@ -78,7 +77,7 @@ def test_a_file_that_is_not_there(data: Path | None):
 
 def test_a_full_disk_names_the_file(tmp_path: Path):
     words = "2 requested and 1 written"
-    with pytest.raises(OSError, match=words) as caught, files.replacing(tmp_path / "a.npy"):
+    with pytest.raises(OSError, match=words) as caught, atomic.replacing(tmp_path / "a.npy"):
         raise OSError(words)
     assert caught.value.filename == str(tmp_path / "a.npy")
 
@@ -103,10 +102,10 @@ def test_a_full_disk_ends_in_a_line(asc: Asc, tmp_path: Path):
 
 def test_a_file_called_raw(tmp_path: Path):
     (tmp_path / "a.raw").write_bytes(bytes(100))
-    from asc_cli.audio import decode as audio
+    from asc_cli.audio import decode
 
     with pytest.raises(AscError, match=r"is called \.raw: samples without a header"):
-        audio.inspect(tmp_path / "a.raw")
+        decode.inspect(tmp_path / "a.raw")
 
 
 def test_a_csv_prints_a_summary_of_many_and_no_embeddings_of_none(
@@ -141,7 +140,7 @@ def test_help_of_listen_is_no_list(asc: Asc):
 def test_old_journals_go(tmp_path: Path):
     from asc_cli.inference.journal import KEPT_SECONDS, Journal
 
-    old, young = (home.home() / "predictions" / name for name in ("old.jsonl", "young.jsonl"))
+    old, young = (paths.home() / "predictions" / name for name in ("old.jsonl", "young.jsonl"))
     old.parent.mkdir(parents=True)
     for file in (old, young):
         file.touch()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.datasets import Dataset
 
 
-@pytest.fixture(params=[n for n in catalog.names("datasets")])
+@pytest.fixture(params=[n for n in plugins.names("datasets")])
 def dataset(request: pytest.FixtureRequest) -> Dataset:
-    module = catalog.load("datasets", request.param)
+    module = plugins.load("datasets", request.param)
     assert module.DATASET.name == request.param and callable(module.read)
     return module.DATASET
 
@@ -27,9 +27,9 @@ def test_labels_are_distinct(dataset: Dataset):
 
 def test_the_headline_is_a_metric(dataset: Dataset):
     from asc_cli.report.console import table
-    from asc_cli.video import report as videos
+    from asc_cli.video import report
 
-    assert dataset.headline in {**table.NAMES, **videos.NAMES}
+    assert dataset.headline in {**table.NAMES, **report.NAMES}
 
 
 def test_published_counts_add_up(dataset: Dataset):

@@ -10,7 +10,7 @@ import scipy.io
 
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import litis
-from asc_cli.protocol import audit as protocol
+from asc_cli.protocol import audit
 from tests.datasets.shaped import make_litis
 
 
@@ -21,7 +21,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_whole_set_keeps_its_promises(root: Path):
     listing = litis.read(root)
-    assert protocol.audit(litis.DATASET, listing, root) == []
+    assert audit.audit(litis.DATASET, listing, root) == []
     assert len(listing.recordings) == 3026
     assert {(len(s.train), len(s.test)) for s in listing.splits} == {(2419, 607)}
     assert len(listing.splits) == 20
@@ -81,5 +81,5 @@ def test_an_id_that_is_in_no_list_is_found(tmp_path: Path):
     (tmp_path / "relation_wav_examples.txt").write_text("bus1.wav 1\nbus2.wav 2\n")
     (tmp_path / "fold3026-matrices_Learn.txt").write_text("1 99\n")
     (tmp_path / "fold3026-matrices_Test.txt").write_text("2\n")
-    found = protocol.audit(litis.DATASET, litis.read(tmp_path), tmp_path)
+    found = audit.audit(litis.DATASET, litis.read(tmp_path), tmp_path)
     assert any("id 99 is in no list" in finding.what for finding in found)

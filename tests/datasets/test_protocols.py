@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from asc_cli import workflow
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import (
     Listing,
@@ -24,7 +24,7 @@ from asc_cli.datasets import (
     tut2017,
     urbansound8k,
 )
-from asc_cli.protocol import audit as protocol
+from asc_cli.protocol import audit
 
 META = "filename\tscene_label\tidentifier\tsource_label"
 
@@ -54,9 +54,9 @@ def named(path: Path) -> list[str]:
     return [row.split("\t")[0].strip() for row in rows(path) if row.strip()]
 
 
-def without_audio(module, root: Path, subset: int | None = None) -> list[protocol.Finding]:
+def without_audio(module, root: Path, subset: int | None = None) -> list[audit.Finding]:
     listing = module.read(root) if subset is None else module.read(root, subset)
-    found = protocol.audit(module.DATASET, listing, root)
+    found = audit.audit(module.DATASET, listing, root)
     return [finding for finding in found if finding.check != "missing file"]
 
 
@@ -76,7 +76,7 @@ def tau2020(real_data: Path, tmp_path: Path) -> Path:
 
 def test_tau2020_mobile_passes(tau2020: Path):
     assert without_audio(tau2020_mobile, tau2020) == []
-    seen = protocol.seen_devices(tau2020_mobile.read(tau2020))
+    seen = audit.seen_devices(tau2020_mobile.read(tau2020))
     assert seen == {1: frozenset({"a", "b", "c", "s1", "s2", "s3"})}
 
 
@@ -91,7 +91,7 @@ def test_a_public_split_with_every_place_in_training_is_flagged(tau2020: Path):
     leaking = tau2020_mobile.read(tau2020)
     train = (*leaking.splits[0].train, test[0])
     spoilt = replace(leaking, splits=(replace(leaking.splits[0], train=train),))
-    found = {f.check: f.what for f in protocol.audit(tau2020_mobile.DATASET, spoilt, tau2020)}
+    found = {f.check: f.what for f in audit.audit(tau2020_mobile.DATASET, spoilt, tau2020)}
     assert found["leak by group"].startswith("-".join(places[test[0]]))
 
 
@@ -103,7 +103,7 @@ def test_tau2022_subsets_pass(real_data: Path, tmp_path: Path, percent: int):
         shutil.copy(given / f"{name}.csv", tmp_path / folder)
     shutil.copy(given / "fold1_evaluate.csv", tmp_path / "evaluation_setup")
     source = workflow.open_source("tau2022_mobile", tmp_path, percent)
-    found = protocol.audit(source.dataset, source.listing, tmp_path)
+    found = audit.audit(source.dataset, source.listing, tmp_path)
     assert [finding for finding in found if finding.check != "missing file"] == []
 
 
@@ -116,7 +116,7 @@ def test_a_subset_that_was_not_published(tmp_path: Path):
 
 def made_tau(root: Path, name: str) -> None:
     """A tree of the published counts with made-up names."""
-    dataset = catalog.load("datasets", name).DATASET
+    dataset = plugins.load("datasets", name).DATASET
     train, test = dataset.fold_sizes[0]
     train = train or 100_000
     assert dataset.recordings is not None
@@ -137,7 +137,7 @@ def test_what_was_not_published_exactly_is_not_checked():
     for n_test, expected in ((29_680, []), (29_679, ["29679 test where 29680 were published"])):
         split = Split(1, tuple(map(str, range(7))), tuple(f"t{i}" for i in range(n_test)))
         listing = Listing(published.labels, (), (split,))
-        found = protocol.audit(published, listing, Path())
+        found = audit.audit(published, listing, Path())
         assert [f.what for f in found if f.check == "counts"] == expected
 
 
@@ -185,7 +185,7 @@ def test_urbansound8k_passes(tmp_path: Path):
         urbansound8k.read(tmp_path)
 
 
-def table(root: Path, files: dict[str, np.ndarray], lines: list[str]) -> list[protocol.Finding]:
+def table(root: Path, files: dict[str, np.ndarray], lines: list[str]) -> list[audit.Finding]:
     for name, samples in files.items():
         soundfile.write(root / name, samples, 8000)
     (root / "t.csv").write_text("\n".join(["filename,label,split", *lines]))

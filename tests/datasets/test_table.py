@@ -8,7 +8,7 @@ import pytest
 
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Recording, table
-from asc_cli.datasets._formats import lists as _lists
+from asc_cli.datasets._formats import lists
 from tests.conftest import tone, write
 
 
@@ -55,7 +55,7 @@ def test_tabs_around_lines_with_commas_are_blanks(tmp_path: Path):
 
 
 def test_a_published_list_with_tabs_keeps_its_columns(tmp_path: Path):
-    rows = _lists.records(csv(tmp_path, "x\tfilename\n\ta.wav\n1\tb.wav\n"), ("filename",), "\t")
+    rows = lists.records(csv(tmp_path, "x\tfilename\n\ta.wav\n1\tb.wav\n"), ("filename",), "\t")
     assert [row["filename"] for row in rows] == ["a.wav", "b.wav"]
 
 

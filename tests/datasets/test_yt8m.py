@@ -15,7 +15,7 @@ import torch
 
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import yt8m
-from asc_cli.datasets._yt8m import records as _yt8m_records
+from asc_cli.datasets._yt8m import records
 
 tfrecord = pytest.importorskip("tfrecord", reason="the extra `yt8m` is not installed")
 
@@ -177,7 +177,7 @@ def test_a_position_in_shards_that_changed_is_said(shards: list[Path]):
 
 def damaged(path: Path, record: int, at: int) -> int:
     """Change the byte `at` bytes into a record; the record's offset."""
-    offsets = [r.offset for r in _yt8m_records.records(path)]
+    offsets = [r.offset for r in records.records(path)]
     whole = bytearray(path.read_bytes())
     whole[offsets[record] + at] ^= 0x40
     path.write_bytes(whole)
@@ -212,7 +212,7 @@ def test_two_damaged_records_one_after_the_other(shards: list[Path]):
 @pytest.mark.parametrize("left", [1, 11, 13, 60, -1])
 def test_a_shard_that_was_cut_is_named_and_the_others_go_on(shards: list[Path], left: int):
     path = shards[2]
-    last = [r.offset for r in _yt8m_records.records(path)][-1]
+    last = [r.offset for r in records.records(path)][-1]
     whole = path.read_bytes()
     path.write_bytes(whole[: last + left] if left > 0 else whole[:left])
     videos, [fault] = read(shards)
@@ -270,7 +270,7 @@ def test_records_that_are_not_as_expected(tmp_path: Path, context, lists, what: 
 def test_a_record_that_is_no_example(tmp_path: Path):
     data = b"\xff" * 9
     header = struct.pack("<Q", len(data))
-    crc = [struct.pack("<I", _yt8m_records.masked_crc(part)) for part in (header, data)]
+    crc = [struct.pack("<I", records.masked_crc(part)) for part in (header, data)]
     (tmp_path / "a").write_bytes(header + crc[0] + data + crc[1])
     _, [fault] = read([tmp_path / "a"])
     assert fault.error == "is no tf.train.SequenceExample, and no Example"
@@ -289,7 +289,7 @@ def test_the_search_for_the_next_record_crosses_blocks(shards: list[Path], monke
     damaged(shards[0], 0, 2)
     expected = names(read([shards[0]])[0])
     for size in (1, 13, 64):
-        monkeypatch.setattr(_yt8m_records, "SEARCHED", size)
+        monkeypatch.setattr(records, "SEARCHED", size)
         assert names(read([shards[0]])[0]) == expected == [f"v0-{i}" for i in range(1, 20)]
 
 

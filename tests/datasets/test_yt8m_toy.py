@@ -9,7 +9,7 @@ import pytest
 
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import yt8m, yt8m_toy
-from asc_cli.video import metrics as video_metrics
+from asc_cli.video import metrics
 
 pytest.importorskip("tfrecord", reason="the extra `yt8m` is not installed")
 
@@ -55,7 +55,7 @@ def test_labels_say_who_came_first(root: Path):
 
 def test_who_knows_the_events_but_not_their_order_has_half(root: Path):
     E = yt8m_toy.EVENTS
-    scores = video_metrics.Streaming()
+    scores = metrics.Streaming()
     for video in videos(root, "train"):
         a, b = yt8m_toy.PAIRS[video.labels[2] - 2 * E]
         p = np.zeros((1, yt8m_toy.N_LABELS))

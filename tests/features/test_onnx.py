@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.export import frontends, network
-from asc_cli.frontend import store
+from asc_cli.frontend.feature import resolve
 from tests.conftest import tone
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
@@ -18,8 +18,8 @@ RATE = 22_050
 
 
 def session(feature: str, rate: int, **parameters: Any) -> Any:
-    front_end = frontends.find(catalog.load("features", feature))
-    nodes, constants = front_end(rate, **store.resolve(feature, rate, parameters).parameters)
+    front_end = frontends.find(plugins.load("features", feature))
+    nodes, constants = front_end(rate, **resolve(feature, rate, parameters).parameters)
     graph = network.parsed(
         "float[R, N] samples", "float[R, T, F] frames", nodes,
         {**network.CONSTANTS, **constants}, "f",
@@ -35,7 +35,7 @@ def noise(n: int) -> np.ndarray:
 
 
 def compare(heard: Any, feature: str, samples: np.ndarray, rate: int, **parameters: Any) -> None:
-    expected = catalog.load("features", feature).extract(samples, rate, **parameters)
+    expected = plugins.load("features", feature).extract(samples, rate, **parameters)
     [frames] = heard.run(None, {"samples": samples[None]})
     np.testing.assert_allclose(frames[0], expected, atol=2e-4, rtol=2e-4)
 
@@ -80,7 +80,7 @@ def test_constant_q(rate: int, parameters: dict[str, Any]):
         compare(heard, "cqt", samples, rate, **parameters)
 
 
-@pytest.mark.parametrize("feature", catalog.names("features"))
+@pytest.mark.parametrize("feature", plugins.names("features"))
 def test_a_batch_is_its_recordings_one_by_one(feature: str):
     heard = session(feature, RATE)
     both = np.stack([noise(2 * RATE), tone(440, 2, RATE)])
@@ -89,7 +89,7 @@ def test_a_batch_is_its_recordings_one_by_one(feature: str):
     np.testing.assert_allclose(together, alone, atol=2e-4)  # a root, far from the tone
 
 
-@pytest.mark.parametrize("feature", catalog.names("features"))
+@pytest.mark.parametrize("feature", plugins.names("features"))
 def test_less_than_a_frame_is_refused(feature: str):
     with pytest.raises(Exception, match="Non-zero status code"):
         session(feature, RATE).run(None, {"samples": np.zeros((1, 99), np.float32)})

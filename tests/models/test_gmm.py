@@ -6,7 +6,7 @@ import torch
 from sklearn.mixture import GaussianMixture
 
 from asc_cli.core.errors import AscError
-from asc_cli.frontend import clips
+from asc_cli.frontend import clips, standardise
 from asc_cli.models import Estimator, gmm
 
 MEANS = np.array([[-4.0, 0.0], [4.0, 1.0]])  # of a planted mixture of two
@@ -15,8 +15,8 @@ MEANS = np.array([[-4.0, 0.0], [4.0, 1.0]])  # of a planted mixture of two
 def clip_set(frames, n_frames=1):
     """All frames (n, F) as clips of n_frames of one recording each."""
     cut = frames.reshape(-1, n_frames, frames.shape[1])
-    where = clips.Clipping(n_frames, n_frames)
-    plain = clips.unstandardised(cut[0].shape[1])
+    where = clips.ClipGrid(n_frames, n_frames)
+    plain = standardise.no_standardisation(cut[0].shape[1])
     return clips.cut(list(cut.astype(np.float32)), where, plain)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.models._mixture_of_experts import MixtureOfExperts, multi_label_loss
 
 
@@ -129,4 +129,4 @@ def test_it_learns_labels_that_exclude_each_other():
 
 
 def test_it_is_not_listed_as_a_model():
-    assert "heads" not in catalog.names("models")
+    assert "heads" not in plugins.names("models")

@@ -6,7 +6,7 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 
 from asc_cli.core.errors import AscError
-from asc_cli.frontend import clips
+from asc_cli.frontend import clips, standardise
 from asc_cli.models._label_tree.forest import Forests
 from asc_cli.models._label_tree.tree import LEFT, RIGHT, Forest, LabelTree, cut_in_two
 from asc_cli.models._sklearn import deal
@@ -23,8 +23,8 @@ def families(seed: int = 0) -> tuple[clips.ClipSet, np.ndarray]:
     centres[4, 3] = 0.3
     labels = np.repeat(np.arange(5), 8)
     recordings = [rng.normal(centres[c], 1, (30, 6)).astype("f4") for c in labels]
-    plain = clips.unstandardised(recordings[0].shape[1])
-    made = clips.cut(recordings, clips.Clipping(20, 10.0), plain)
+    plain = standardise.no_standardisation(recordings[0].shape[1])
+    made = clips.cut(recordings, clips.ClipGrid(20, 10.0), plain)
     return made, labels[made.owners]
 
 
@@ -67,7 +67,7 @@ def test_training_clips_are_embedded_by_forests_that_did_not_see_them():
     rng = np.random.default_rng(0)
     recordings = [rng.normal(0, 1, (8, 4)).astype("f4") for _ in range(80)]
     made = clips.cut(
-        recordings, clips.Clipping(8, 8.0), clips.unstandardised(recordings[0].shape[1])
+        recordings, clips.ClipGrid(8, 8.0), standardise.no_standardisation(recordings[0].shape[1])
     )
     labels = np.arange(80) % 2
     grow = Forest(n_trees=20, n_features=4, smallest_leaf=1, n_segments=10_000, out_of_fold=4)

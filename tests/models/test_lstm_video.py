@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.models import lstm_video
 from asc_cli.models._mixture_of_experts import multi_label_loss
 from asc_cli.recipe import load as recipe
@@ -59,5 +59,5 @@ def test_padding_says_nothing(model: lstm_video.VideoLSTM):
 
 
 def test_it_says_that_it_gives_many_labels():
-    assert catalog.constant("models", "lstm_video", "MANY_LABELS", False)
-    assert not catalog.constant("models", "lstm", "MANY_LABELS", False)
+    assert plugins.constant("models", "lstm_video", "MANY_LABELS", False)
+    assert not plugins.constant("models", "lstm", "MANY_LABELS", False)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from asc_cli.core import plugins as catalog
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
-from asc_cli.frontend import clips
+from asc_cli.frontend import clips, standardise
 from asc_cli.models import Estimator
-from asc_cli.training import descent as training
+from asc_cli.training import descent
 
 F, C, T = 12, 3, 10
 SMALL = {  # parameters that make each model small
@@ -24,8 +24,8 @@ SMALL = {  # parameters that make each model small
 
 NAMES = [
     name
-    for name in catalog.names("models")
-    if name != "lstm" and not catalog.constant("models", name, "MANY_LABELS", False)
+    for name in plugins.names("models")
+    if name != "lstm" and not plugins.constant("models", name, "MANY_LABELS", False)
 ]
 
 
@@ -40,7 +40,7 @@ def one_thread():
 
 def build(name: str) -> torch.nn.Module:
     torch.manual_seed(0)
-    module = catalog.load("models", name)
+    module = plugins.load("models", name)
     return module.build(F, C, **SMALL[name])
 
 
@@ -52,7 +52,7 @@ def scenes(n_recordings: int = 24, n_frames: int = 25) -> tuple[clips.ClipSet, n
     recordings = [rng.gamma(4, means[label] / 4, (n_frames, F)).astype("f4") for label in labels]
     recordings[5] = recordings[5][:6]
     made = clips.cut(
-        recordings, clips.Clipping(T, 5.0), clips.unstandardised(recordings[0].shape[1])
+        recordings, clips.ClipGrid(T, 5.0), standardise.no_standardisation(recordings[0].shape[1])
     )
     return made, labels[made.owners]
 
@@ -62,9 +62,11 @@ def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     name = request.param
     made, labels = scenes()
     model = build(name)
-    settings = training.Settings(20, 16, 0.01, 0.0, 0, 1, 0)
+    settings = descent.Settings(
+        epochs=20, batch_size=16, learning_rate=0.01, l2=0.0, seed=0, fold=1, curve_every=0
+    )
     folder = tmp_path_factory.mktemp(name)
-    training.fit(model, made, labels, settings, folder, lambda m: 0.0, lambda p: None)
+    descent.fit(model, made, labels, settings, folder, lambda m: 0.0, lambda p: None)
     return name, model, made, labels
 
 
@@ -74,7 +76,7 @@ def test_every_model_is_tried_here():
 
 def test_it_learns_scenes_that_are_plain(fitted):
     _, model, made, labels = fitted
-    logs = training.log_probabilities(model, made, 64, "cpu")
+    logs = descent.log_probabilities(model, made, 64, "cpu")
     assert logs.shape == (len(made), C) and np.isfinite(logs).all()
     np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1)
     assert (logs.argmax(axis=1) == labels).mean() > 0.9
@@ -85,8 +87,8 @@ def test_a_reloaded_twin_predicts_the_same_bits(fitted):
     twin = build(name)
     twin.load_state_dict({key: value.clone() for key, value in model.state_dict().items()})
     np.testing.assert_array_equal(
-        training.log_probabilities(twin, made, 64, "cpu"),
-        training.log_probabilities(model, made, 64, "cpu"),
+        descent.log_probabilities(twin, made, 64, "cpu"),
+        descent.log_probabilities(model, made, 64, "cpu"),
     )
 
 
@@ -112,11 +114,13 @@ def test_every_weight_of_a_network_has_a_gradient(name: str):
 @pytest.mark.parametrize("name", ["gmm", "sparse_nmf", "gru", "cnn_1max"])
 def test_the_same_seed_gives_the_same_bits_and_no_data_is_said(name: str, tmp_path):
     made, labels = scenes(9)
-    settings = training.Settings(2, 16, 0.01, 0.0, 0, 1, 0)
+    settings = descent.Settings(
+        epochs=2, batch_size=16, learning_rate=0.01, l2=0.0, seed=0, fold=1, curve_every=0
+    )
     twins = []
     for folder in ("a", "b"):
         twins.append(build(name))
-        training.fit(
+        descent.fit(
             twins[-1], made, labels, settings, tmp_path / folder, lambda m: 0, lambda p: None
         )
     first, second = (twin.state_dict() for twin in twins)
@@ -124,4 +128,4 @@ def test_the_same_seed_gives_the_same_bits_and_no_data_is_said(name: str, tmp_pa
     with pytest.raises(AscError, match=r"scene 3 of 3 .* has \d+ .* to train on in this fold"):
         gone = np.where(labels == 2, 1, labels)
         gone[:0] = 2
-        training.fit(build(name), made, gone, settings, tmp_path, lambda m: 0, lambda p: None)
+        descent.fit(build(name), made, gone, settings, tmp_path, lambda m: 0, lambda p: None)

@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from asc_cli.models._recurrence import reference as recurrence_steps
+from asc_cli.models._recurrence import reference
 from asc_cli.models._recurrence import scan as recurrence
 from asc_cli.models._recurrence import threads as recurrence_blocks
 from asc_cli.models.lstm import AttentionLSTM
@@ -110,7 +110,7 @@ def test_equals_the_equations(attention, masked, gate_bias, scan, sizes):
     if scan == "compiled":
         actual = built(x, mask)
     else:
-        actual = recurrence_steps.trace(x, mask, built.weights()).representation
+        actual = reference.trace(x, mask, built.weights()).representation
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-10)
     for got, want in zip(gradients(actual, inputs), gradients(expected, inputs), strict=True):
         torch.testing.assert_close(got, want, rtol=0, atol=1e-10)
@@ -125,7 +125,7 @@ def test_gradcheck(attention, sizes):
     mask = torch.tensor([[True, True, False, True], [True, True, True, False]])
 
     def scan(x, *weights):
-        return recurrence.scan(x, mask, recurrence_steps.Weights(*weights))
+        return recurrence.scan(x, mask, reference.Weights(*weights))
 
     assert torch.autograd.gradcheck(scan, (x, *weights))
 
@@ -136,7 +136,7 @@ def test_more_clips_than_a_block_and_widths_that_fill_no_tile(attention, attenti
     built = cell(attention, sizes=(37, 41, attention_size, 35))
     x = torch.randn(2 * recurrence.BLOCK + 3, 9, 37, dtype=torch.float64, requires_grad=True)
     inputs = [x, *built.parameters()]
-    expected = recurrence_steps.trace(x, None, built.weights()).representation
+    expected = reference.trace(x, None, built.weights()).representation
     actual = built(x)
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-10)
     for got, want in zip(gradients(actual, inputs), gradients(expected, inputs), strict=True):
@@ -336,12 +336,12 @@ def test_what_the_gpu_captures_equals_what_the_cpu_runs(attention, monkeypatch):
         return function
 
     monkeypatch.setattr(torch.cuda, "make_graphed_callables", capture)
-    monkeypatch.setattr(recurrence_steps, "_graphs", {})
+    monkeypatch.setattr(reference, "_graphs", {})
     built = cell(attention)
     x, mask = torch.randn(3, 7, F, dtype=torch.float64), some_mask(3, 7)
     parameters = list(built.parameters())
     for m in (mask, None, mask):
-        graphed = recurrence_steps.graphed(x, m, built.weights())
+        graphed = reference.graphed(x, m, built.weights())
         compiled = built(x, m)
         torch.testing.assert_close(graphed, compiled, rtol=0, atol=1e-10)
         for got, want in zip(
@@ -353,10 +353,10 @@ def test_what_the_gpu_captures_equals_what_the_cpu_runs(attention, monkeypatch):
 
 def test_a_graph_s_memory_is_not_read_after_it_was_overwritten(monkeypatch):
     monkeypatch.setattr(torch.cuda, "make_graphed_callables", lambda function, samples: function)
-    monkeypatch.setattr(recurrence_steps, "_graphs", {})
+    monkeypatch.setattr(reference, "_graphs", {})
     built = cell(("temporal",))
     x = torch.randn(2, 3, F, dtype=torch.float64)
-    first = recurrence_steps.graphed(x, None, built.weights())
-    recurrence_steps.graphed(x, None, built.weights())
+    first = reference.graphed(x, None, built.weights())
+    reference.graphed(x, None, built.weights())
     with pytest.raises(RuntimeError, match="call backward after each forward pass"):
         first.sum().backward()

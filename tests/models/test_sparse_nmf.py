@@ -6,7 +6,7 @@ import torch
 from sklearn.decomposition import SparseCoder
 
 from asc_cli.core.errors import AscError
-from asc_cli.frontend import clips
+from asc_cli.frontend import clips, standardise
 from asc_cli.models import sparse_nmf
 
 F, K = 20, 5
@@ -27,8 +27,8 @@ def planted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def as_clips(frames: np.ndarray, n_frames: int) -> clips.ClipSet:
     cut = list(frames.reshape(-1, n_frames, frames.shape[1]))
-    plain = clips.unstandardised(cut[0].shape[1])
-    return clips.cut(cut, clips.Clipping(n_frames, n_frames), plain)
+    plain = standardise.no_standardisation(cut[0].shape[1])
+    return clips.cut(cut, clips.ClipGrid(n_frames, n_frames), plain)
 
 
 @pytest.fixture(scope="module")

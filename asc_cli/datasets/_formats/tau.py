@@ -14,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asc_cli.datasets import Listing, Recording, Split
-from asc_cli.datasets._formats import lists as _lists
+from asc_cli.datasets._formats import lists
 
 LABELS = (
     "airport",
@@ -72,21 +72,21 @@ def _recordings(root: Path, listed: list[tuple[str, str]]) -> list[Recording]:
         return [Recording(file, label, location(file), device(file)) for file, label in rows]
     return [
         Recording(
-            file := _lists.slashes(row["filename"]),
+            file := lists.slashes(row["filename"]),
             row["scene_label"],
             row["identifier"] or location(file),
             row["source_label"] or device(file),
         )
-        for row in _lists.records(
+        for row in lists.records(
             meta, ("filename", "scene_label", "identifier", "source_label"), "\t"
         )
     ]
 
 
 def _labelled(path: Path) -> list[tuple[str, str]]:
-    rows = _lists.records(path, ("filename", "scene_label"), "\t")
-    return [(_lists.slashes(row["filename"]), row["scene_label"]) for row in rows]
+    rows = lists.records(path, ("filename", "scene_label"), "\t")
+    return [(lists.slashes(row["filename"]), row["scene_label"]) for row in rows]
 
 
 def _named(path: Path) -> list[str]:
-    return [_lists.slashes(row["filename"]) for row in _lists.records(path, ("filename",), "\t")]
+    return [lists.slashes(row["filename"]) for row in lists.records(path, ("filename",), "\t")]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asc_cli.models import Clips, Descend, OwnedClips
+from asc_cli.models import Clips, FitNetwork, OwnedClips
 from asc_cli.models._label_tree.svm import LinearSVM
 from asc_cli.models._label_tree.tree import LabelTree
 from asc_cli.models._sklearn import tensor
@@ -38,9 +38,11 @@ class Staged(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, T, F) -> (B, C)
         return self.machine(self.network.body(*self.tree(x, mask)))
 
-    def estimate(self, clips: OwnedClips, labels: np.ndarray, descend: Descend, seed: int) -> None:
+    def estimate(
+        self, clips: OwnedClips, labels: np.ndarray, fit_network: FitNetwork, seed: int
+    ) -> None:
         embedded = self.tree.estimate(clips, labels, seed)
-        descend(self.network, embedded, labels)
+        fit_network(self.network, embedded, labels)
         self.network.to("cpu")
         seen = self._represented(embedded)
         self.machine.estimate(seen, labels, clips.owners, seed)

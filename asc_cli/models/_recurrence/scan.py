@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from asc_cli.models._recurrence import reference as recurrence_steps
+from asc_cli.models._recurrence import reference
 from asc_cli.models._recurrence.reference import Trace, Weights
 from asc_cli.models._recurrence.threads import each
 
@@ -42,14 +42,14 @@ def scan(x: Tensor, mask: Tensor | None, weights: Weights) -> Tensor:
             return _Scan.apply(x, mask, *weights)
         return _representation(_forward(x, mask, weights, keep=False), x, weights)
     if x.is_cuda:
-        return recurrence_steps.graphed(x, mask, weights)
-    return recurrence_steps.trace(x, mask, weights).representation
+        return reference.graphed(x, mask, weights)
+    return reference.trace(x, mask, weights).representation
 
 
 @torch.no_grad()
 def explain(x: Tensor, mask: Tensor | None, weights: Weights) -> Trace:
     """`scan` in plain steps, and what it attended to; zeros at masked frames."""
-    trace = recurrence_steps.trace(x, mask, weights)
+    trace = reference.trace(x, mask, weights)
     if mask is None:
         return trace
     absent = ~mask[..., None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -38,5 +38,5 @@ def save(figure: Any, path: Path) -> None:
     """Write the figure in the format that the path's suffix names."""
     if path.suffix.lower() not in FORMATS:
         raise AscError(f"{path}: a figure is written as {', '.join(FORMATS)}")
-    with files.replacing(path) as temporary:
+    with atomic.replacing(path) as temporary:
         figure.savefig(temporary, dpi=DOTS_PER_INCH)

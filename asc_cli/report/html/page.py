@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.report.console.table import NAMES, figure, percent
 from asc_cli.report.html import figures
 
@@ -36,7 +36,7 @@ def comparison(path: Path, runs: list[dict[str, Any]]) -> None:
 
 
 def _write(path: Path, template: str, **values: Any) -> None:
-    files.write_text(path, _environment().get_template(template).render(**values))
+    atomic.write_text(path, _environment().get_template(template).render(**values))
 
 
 @functools.cache

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.report.console.output import console, printable, write
-
-COLUMNS = ("file", "start", "end", "scene", "probability")  # then the scenes, model, …
-LAST_COLUMNS = ("model", "settings", "error")
+from asc_cli.report.writers import embeddings
+from asc_cli.report.writers.audacity import labels
+from asc_cli.report.writers.csv import COLUMNS, LAST_COLUMNS, cells
 
 
 class Predictions:
@@ -62,7 +62,7 @@ class Predictions:
         if embedding is not None:
             self.embeddings.append((row, embedding))
         if self.audacity_file and "error" not in row:
-            files.write_text(self.audacity_file, "".join(labels(row)))
+            atomic.write_text(self.audacity_file, "".join(labels(row)))
         if self.as_json:
             print(json.dumps(row, ensure_ascii=False), flush=True)
         elif "error" not in row:
@@ -92,7 +92,7 @@ class Predictions:
                         self._csv.close()
         if self.embeddings_file and ended_well and self.embeddings:
             with _writing("--embeddings", self.embeddings_file):
-                _write_embeddings(self.embeddings_file, self.embeddings)
+                embeddings.write(self.embeddings_file, self.embeddings)
         elif self.embeddings_file and ended_well:
             print(
                 f"asc: --embeddings {self.embeddings_file}: not written; no recording was heard",
@@ -143,29 +143,6 @@ class Predictions:
             self._write(row)
 
 
-def cells(row: dict[str, Any], scenes: list[str], settings: str) -> Iterator[list[Any]]:
-    """A prediction's rows of the CSV."""
-    if "error" in row:
-        blank = [""] * (len(COLUMNS) - 1 + len(scenes) + 1)
-        yield [row["file"], *blank, settings, row["error"]]
-        return
-    whole = {"start_s": 0.0, "end_s": row["duration_s"], **row}
-    for part in row.get("timeline", [whole]):
-        yield [
-            row["file"], f"{part['start_s']:.3f}", f"{part['end_s']:.3f}",
-            part["scene"], repr(part["probability"]),
-            *(repr(part["scenes"][scene]) for scene in scenes), row["model"], settings, "",
-        ]  # fmt: skip
-
-
-def labels(row: dict[str, Any]) -> Iterator[str]:
-    """A prediction's stretches as lines of an Audacity label track: start, end, text."""
-    whole = {"start_s": 0.0, "end_s": row["duration_s"], **row}
-    for part in row.get("stretches", [whole]):
-        text = f"{part['scene']} {100 * part['probability']:.0f} %"
-        yield f"{part['start_s']:.6f}\t{part['end_s']:.6f}\t{text}\n"
-
-
 @contextlib.contextmanager
 def _writing(option: str, path: Path) -> Iterator[None]:
     """What the system says against writing, as an AscError that names the file."""
@@ -177,13 +154,4 @@ def _writing(option: str, path: Path) -> Iterator[None]:
 
 def _opened(path: Path) -> IO[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("w", newline="", encoding="utf-8", errors=files.UNWRITABLE)
-
-
-def _write_embeddings(path: Path, embeddings: list[tuple[dict[str, Any], Any]]) -> None:
-    import numpy as np
-
-    names = np.array([row["file"] for row, _ in embeddings], dtype=np.str_)
-    model, stacked = np.array(embeddings[0][0]["model"]), np.stack([v for _, v in embeddings])
-    with files.replacing(path) as temporary, temporary.open("wb") as out:
-        np.savez(out, files=names, embeddings=stacked, model=model)
+    return path.open("w", newline="", encoding="utf-8", errors=atomic.UNWRITABLE)

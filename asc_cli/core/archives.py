@@ -1,8 +1,8 @@
 """Zip and tar archives unpacked so that nothing gets out of the folder.
 
 Only plain files and folders are taken. A member that would land elsewhere (`..`, an absolute path,
-a drive letter), a link or a device, a name that stands twice, or contents larger than an honest
-archive's, make the whole archive refused before anything of it is written.
+a drive letter), a link or a device, a duplicate name, or contents that are
+implausibly large, make the whole archive refused before anything of it is written.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
-from asc_cli.core import atomic as files
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 
-MOST_TIMES = 200  # how much larger than the archive its contents may be; audio is under 20
+MAX_EXPANSION = 200  # how much larger than the archive its contents may be; audio is under 20
 PIECE = 1 << 20
-ALWAYS_BYTES = 64 << 20  # small archives of text may shrink more
+EXPANSION_FREE_BYTES = 64 << 20  # small archives of text may shrink more
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,21 @@ class Member:
     open: Callable[[], IO[bytes]]
 
 
-def unpack(path: Path, into: Path, strip: int = 0) -> int:
+def unpack(
+    path: Path,
+    into: Path,
+    strip: int = 0,
+    check: Callable[[list[Member]], None] = lambda members: None,
+) -> int:
     """Unpack an archive into a folder, leaving out `strip` leading folders; returns the files.
 
-    Raises AscError, before anything is written, for an archive that is damaged or hostile.
+    check: may raise AscError for what is in it. Raises AscError, before anything is written, for
+    an archive that is damaged or hostile.
     """
     with _opened(path) as members:
+        check(members)
         targets = [(_target(path, into, member, strip), member) for member in members]
-        _require_modest(path, members)
+        _reject_zip_bomb(path, members)
         wanted = [(target, member) for target, member in targets if target is not None]
         if len({str(target).casefold() for target, _ in wanted}) < len(wanted):
             raise AscError(f"{path}: two of its members have the same name; refused")
@@ -106,9 +113,9 @@ def _target(path: Path, into: Path, member: Member, strip: int) -> Path | None:
     return target if inside else None
 
 
-def _require_modest(path: Path, members: list[Member]) -> None:
+def _reject_zip_bomb(path: Path, members: list[Member]) -> None:
     total, here = sum(member.size for member in members), path.stat().st_size
-    if total > max(ALWAYS_BYTES, MOST_TIMES * here):
+    if total > max(EXPANSION_FREE_BYTES, MAX_EXPANSION * here):
         raise AscError(
             f"{path}: {here} bytes would unpack to {total}; an archive of recordings does not "
             "shrink that much, so it is refused"
@@ -117,7 +124,7 @@ def _require_modest(path: Path, members: list[Member]) -> None:
 
 def _write(path: Path, target: Path, member: Member) -> None:
     """Whole or not at all, and never more than was announced."""
-    with files.replacing(target) as temporary, member.open() as source:
+    with atomic.replacing(target) as temporary, member.open() as source:
         with temporary.open("wb") as out:
             left = member.size
             while left and (piece := source.read(min(left, PIECE))):

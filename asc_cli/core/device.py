@@ -1,0 +1,20 @@
+"""The device that torch computes on."""
+
+from __future__ import annotations
+
+from asc_cli.core.errors import AscError
+
+
+def resolve_device(device: str) -> str:
+    """auto → cuda where there is one. Raises AscError for cuda where there is none."""
+    if device == "cpu":
+        return device
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device != "cuda":
+        raise AscError(f"--device {device}: auto, cpu or cuda was expected")
+    if not torch.cuda.is_available():
+        raise AscError("--device cuda: torch sees no GPU here; use --device cpu")
+    return device

@@ -1,0 +1,39 @@
+"""Scores of clips → scores of recordings.
+
+B clips, C scenes, n recordings.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def summands(logs: np.ndarray, aggregate: str) -> np.ndarray:  # (B, C) -> (B, C)
+    """What each clip adds to its recording's score, by its log probabilities.
+
+    mean: its probabilities. vote: 1 for its likeliest scene. log_sum: the logs as they are; a
+    generative model's can be thousands of nats apart, which probabilities could not tell.
+    """
+    if aggregate == "vote":
+        return np.eye(logs.shape[1])[logs.argmax(axis=1)]
+    return logs if aggregate == "log_sum" else np.exp(logs)
+
+
+def normalise(total: np.ndarray, n_clips: np.ndarray, aggregate: str) -> np.ndarray:
+    """Sums of summands (n, C) over n_clips (n,) clips each -> probabilities (n, C).
+
+    mean and vote: the average. log_sum: the normalised product, softmax of the summed logs.
+    """
+    if aggregate != "log_sum":
+        return total / n_clips[:, None]
+    shifted = np.exp(total - total.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def recording_scores(
+    logs: np.ndarray, owners: np.ndarray, n_recordings: int, aggregate: str
+) -> np.ndarray:  # (B, C), (B,) -> (n, C)
+    """Clips' log probabilities → recordings' probabilities; owners: the recording of each clip."""
+    total = np.zeros((n_recordings, logs.shape[1]))
+    np.add.at(total, owners, summands(logs, aggregate))
+    return normalise(total, np.bincount(owners, minlength=n_recordings), aggregate)

@@ -1,0 +1,95 @@
+"""CSV files of predictions as text: columns and rows, and what is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asc_cli.core import plugins
+from asc_cli.core.errors import AscError
+from asc_cli.datasets import Recording
+
+FILE = ("file", "filename", "path", "slice_file_name")
+GUESS = ("label", "scene_label", "scene", "prediction", "predicted")
+IGNORED = ("group", "device", "probability", "duration_s", "model", "start", "end", "settings")
+SHOWN = 5  # files named of each fault
+Key = tuple[int, str]  # fold, file
+
+
+@dataclass(frozen=True)
+class Table:
+    """The CSV as text: rows by column, and where each began."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, dict[str, str]], ...]  # (line, {column: text})
+
+    def column(self, names: Sequence[str]) -> str | None:
+        return next((name for name in names if name in self.columns), None)
+
+
+def read_table(path: Path, expected: dict[Key, Recording]) -> Table:
+    """Read a CSV. Raises AscError for one that is empty or whose rows differ in length."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise AscError(f"predictions {path}: cannot be read ({fault})") from fault
+    rows = list(_rows(path, lines, max("\t;,", key="".join(lines[:1]).count)))
+    if not rows:
+        raise AscError(f"predictions {path}: the file is empty")
+    files = {file for _, file in expected}
+    headless = len(rows[0][1]) == 2 and normalised_path(rows[0][1][0]) in files
+    columns = ["file", "label"] if headless else rows[0][1]
+    body = rows if headless else rows[1:]
+    if not body:
+        raise AscError(
+            f"predictions {path}: a header without a row; a row a recording was expected"
+        )
+    for line, row in body:
+        if len(row) != len(columns):
+            raise AscError(
+                f"predictions {path}:{line}: {len(row)} fields where {len(columns)} are expected"
+            )
+    return Table(
+        tuple(columns), tuple((line, dict(zip(columns, row, strict=True))) for line, row in body)
+    )
+
+
+def _rows(path: Path, lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of the rows that hold anything."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        for line, row in enumerate(reader, start=1):
+            if any(cell.strip() for cell in row):
+                yield line, [cell.strip() for cell in row]
+    except csv.Error as fault:
+        raise AscError(f"predictions {path}:{reader.line_num}: cannot be read ({fault})") from fault
+
+
+def column_faults(table: Table, scenes: tuple[str, ...]) -> list[str]:
+    """What is wrong with the header: columns missing, doubled or unknown."""
+    if twice := [name for name, n in Counter(table.columns).items() if n > 1]:
+        return [f"column {twice[0]!r} stands twice"]
+    if table.column(FILE) is None:
+        return [f"no column 'file' in its header ({', '.join(table.columns)[:80]})"]
+    missing = [scene for scene in scenes if scene not in table.columns]
+    if len(missing) == len(scenes):
+        if table.column(GUESS) is None:
+            return [f"neither a column 'label' nor a column per scene ({', '.join(scenes)})"]
+        return []
+    faults = [f"no column for {some_of(missing)}"] if missing else []
+    known = {*FILE, *GUESS, *IGNORED, "fold", "error", *scenes}
+    if strange := [name for name in table.columns if name not in known]:
+        faults.append(f"column {plugins.unknown('scene', strange[0], scenes)}")
+    return faults
+
+
+def some_of(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def normalised_path(text: str) -> str:
+    return text.replace("\\", "/").removeprefix("./")

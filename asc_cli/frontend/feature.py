@@ -1,0 +1,98 @@
+"""A feature with every parameter resolved: its key in the store, its framing, its frames."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asc_cli.audio import decode
+from asc_cli.core import paths as home
+from asc_cli.core import plugins
+from asc_cli.core.errors import AscError
+from asc_cli.features import Framing
+from asc_cli.frontend.clips import ClipGrid, clip_grid_from_frames, clip_grid_from_seconds
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature with every parameter resolved."""
+
+    name: str
+    sample_rate: int  # Hz
+    parameters: dict[str, Any]
+    version: int
+    root: Path  # the store's folder: workers elsewhere need not know $ASC_HOME
+
+    @functools.cached_property
+    def key(self) -> str:
+        whole = json.dumps(self.description(), sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+    def description(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "version": self.version,
+            "parameters": self.parameters,
+            "audio": {"sample_rate": self.sample_rate, "decoding": decode.DECODING},
+        }
+
+    @functools.cached_property
+    def folder(self) -> Path:
+        return self.root / f"{self.name}-{self.key}"
+
+    @functools.cached_property
+    def framing(self) -> Framing:
+        """How its frames lie over samples."""
+        module = plugins.load("features", self.name)
+        return module.framing(self.sample_rate, **self.parameters)
+
+    @property
+    def hop_seconds(self) -> float:
+        return self.framing.hop_samples / self.sample_rate
+
+    def clip_grid(self, settings: Mapping[str, Any]) -> ClipGrid:
+        """Where clips lie on its frames, from a recipe's `clips` section. Raises AscError."""
+        if settings.get("length_frames") is not None:
+            return clip_grid_from_frames(settings["length_frames"], settings["overlap"])
+        return clip_grid_from_seconds(
+            settings["length_s"],
+            settings["overlap"],
+            self.sample_rate,
+            self.framing.frame_samples,
+            self.framing.hop_samples,
+        )
+
+    def object(self, digest: str) -> Path:
+        return self.folder / digest[:2] / f"{digest[2:]}.npy"
+
+
+def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> Feature:
+    """A feature with its defaults filled in from its `extract`."""
+    defaults = {p.name: p.default for p in plugins.parameters("features", name)}
+    version = plugins.version(name)
+    return Feature(name, sample_rate, {**defaults, **given}, version, home.features())
+
+
+def probe(feature: Feature) -> None:
+    """Raise AscError if these parameters give no frames, whatever the audio."""
+    module = plugins.load("features", feature.name)
+    try:
+        silence = np.zeros(feature.framing.frame_samples, np.float32)
+        frames = module.extract(silence, feature.sample_rate, **feature.parameters)
+    except (ValueError, TypeError, ArithmeticError) as fault:
+        raise AscError(
+            f"features: {feature.name} cannot be computed with {feature.parameters} at "
+            f"{feature.sample_rate} Hz ({fault})"
+        ) from fault
+    if frames.ndim != 2 or 0 in frames.shape or not np.isfinite(frames).all():
+        raise AscError(
+            f"features: {feature.name} gives no bands with {feature.parameters} at "
+            f"{feature.sample_rate} Hz"
+        )

@@ -1,0 +1,103 @@
+"""What a prediction holds: a recording's scene, or its scenes over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+UNSURE = "unsure"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The scene of a part of a recording."""
+
+    start_s: float
+    end_s: float
+    scene: str
+    probability: float
+    scenes: dict[str, float]  # probability of each, in the model's order
+
+    def json(self) -> dict[str, Any]:
+        return vars(self)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The scene of one recording, or what is wrong with its file."""
+
+    file: str
+    model: str
+    scenes: dict[str, float]  # probability of each, in the model's order; {} on failure
+    duration_s: float
+    error: str | None = None
+    threshold: float = 0.0
+    timeline: tuple[Segment, ...] | None = None  # None unless it was asked for
+    embedding: np.ndarray | None = None  # (D,) likewise
+
+    @property
+    def scene(self) -> str:
+        """The most probable scene; "unsure" when that is below the threshold."""
+        return likeliest_scene(self.scenes, self.threshold)
+
+    @property
+    def probability(self) -> float:
+        return max(self.scenes.values())
+
+    def json(self) -> dict[str, Any]:
+        if self.error is not None:
+            return {"file": self.file, "error": self.error}
+        row: dict[str, Any] = {
+            "file": self.file,
+            "scene": self.scene,
+            "probability": self.probability,
+            "scenes": self.scenes,
+            "duration_s": round(self.duration_s, 3),
+            "model": self.model,
+        }
+        if self.timeline is not None:
+            row["timeline"] = [part.json() for part in self.timeline]
+            row["stretches"] = [part.json() for part in merge_segments(self.timeline)]
+        return row
+
+
+def likeliest_scene(scenes: dict[str, float], threshold: float) -> str:
+    scene = max(scenes, key=scenes.__getitem__)
+    return scene if scenes[scene] >= threshold else UNSURE
+
+
+def merge_segments(timeline: Sequence[Segment]) -> list[Segment]:
+    """Neighbours of one scene made one; their probabilities are averaged over time."""
+    runs: list[list[Segment]] = []
+    for part in timeline:
+        if runs and runs[-1][0].scene == part.scene:
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    return [_average(run) for run in runs]
+
+
+def _average(run: Sequence[Segment]) -> Segment:
+    weights = np.array([part.end_s - part.start_s for part in run])
+    scenes = {
+        scene: float(np.average([part.scenes[scene] for part in run], weights=weights))
+        for scene in run[0].scenes
+    }
+    probability = float(np.average([part.probability for part in run], weights=weights))
+    return Segment(run[0].start_s, run[-1].end_s, run[0].scene, probability, scenes)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model said of one file."""
+
+    path: Path
+    duration_s: float
+    whole: np.ndarray  # (C,) probabilities of the recording
+    ends_s: np.ndarray  # (W,) where each stretch ends; the next one starts there
+    stretches: np.ndarray  # (W, C)
+    embedding: np.ndarray | None  # (D,) mean over clips

@@ -1,0 +1,56 @@
+"""history.csv, a row an epoch: the one writer and the one reader."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from asc_cli.core import atomic
+
+FILE = "history.csv"
+
+
+def write(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write the history of the fold in `folder`, complete or not at all."""
+    lines = [",".join(row) for row in [columns, *rows]]
+    atomic.write_text(folder / FILE, "\n".join(lines) + "\n")
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """Per epoch its number, training loss and test accuracy (None where none was measured)."""
+    path = folder / FILE
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as source:
+        return [
+            {
+                "epoch": int(row["epoch"]),
+                "train_loss": _number(row["train_loss"]),
+                "test_accuracy": _number(row["test_accuracy"]),
+            }
+            for row in csv.DictReader(source)
+        ]
+
+
+def curve(run: Path) -> list[dict[str, Any]]:
+    """The folds' histories averaged: per epoch the training loss and the test fold's accuracy."""
+    folds = [read(path.parent) for path in sorted(run.glob(f"fold*/{FILE}"))]
+    return [
+        {
+            "epoch": rows[0]["epoch"],
+            "train_loss": _mean([row["train_loss"] for row in rows]),
+            "test_accuracy": _mean([row["test_accuracy"] for row in rows]),
+        }
+        for rows in zip(*folds, strict=False)
+    ]
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) / len(numbers) if numbers else None

@@ -1,0 +1,67 @@
+"""The loop over epochs that every gradient descent shares: resume, choose, remember."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from torch import nn
+from torch.optim import Optimizer
+
+from asc_cli.training import optim
+
+Row = TypeVar("Row")  # what an epoch leaves in the history
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to fit, whatever the data are; the defaults are the recipe's."""
+
+    epochs: int
+    learning_rate: float
+    l2: float
+    seed: int
+    choose_epoch: str = "last"  # or "validation": the best one's weights
+    device: str = "cpu"  # cpu or cuda
+    optimiser: str = "adam"  # or rmsprop
+
+
+def optimiser_for(model: nn.Module, settings: Settings) -> Optimizer:
+    """The recipe's optimiser for a model, which is moved to its device first."""
+    model.to(settings.device)
+    return optim.optimiser(model, settings.optimiser, settings.learning_rate, settings.l2)
+
+
+def fit_epochs(
+    model: nn.Module,
+    settings: Settings,
+    folder: Path,
+    history: list[Row],
+    run_epoch: Callable[[int], Row],
+    save: Callable[[], None],
+    loss_of: Callable[[Row], float],
+    epoch_done: Callable[[Row], None] = lambda row: None,
+) -> None:
+    """Run the epochs that are left; in place, and the history grows by a row each.
+
+    run_epoch(epoch) fits one, numbered from 1. save() writes a checkpoint, the new row in it.
+    loss_of(row) is what the chosen epoch is the smallest of: its weights are loaded in the end
+    where the settings ask for them.
+    """
+    chooses = settings.choose_epoch == "validation"
+    for epoch in range(len(history) + 1, settings.epochs + 1):
+        row = run_epoch(epoch)
+        history.append(row)
+        if chooses and best(history, loss_of) is row:
+            optim.save_best_weights(folder, model)
+        save()
+        epoch_done(row)
+    if chooses:
+        optim.load_best_weights(folder, model)
+
+
+def best(history: list[Row], loss_of: Callable[[Row], float]) -> Row:
+    """The row of the smallest loss, the first of equals."""
+    return min(history, key=loss_of)

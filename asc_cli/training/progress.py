@@ -1,0 +1,39 @@
+"""How far a fit is, told now and then to whoever draws a bar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+REPORT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit stands, for a progress bar."""
+
+    epoch: int
+    epochs: int
+    share: float  # of all its work, from 0 to 1
+    loss: float
+    clips_per_s: float
+
+
+class ProgressReporter:
+    """Calls `report` at most every REPORT_SECONDS."""
+
+    def __init__(self, epochs: int, report: Callable[[Progress], None]):
+        self.epochs, self.report = epochs, report
+        self.last, self.pending = time.monotonic(), 0
+
+    def update(self, epoch: int, share: float, loss: float, n_clips: int) -> None:
+        """`n_clips` more are through, and `share` of this epoch in all."""
+        self.pending += n_clips
+        now = time.monotonic()
+        if now - self.last < REPORT_SECONDS:
+            return
+        speed = self.pending / (now - self.last)
+        done = (epoch - 1 + share) / self.epochs
+        self.report(Progress(epoch, self.epochs, done, loss, speed))
+        self.last, self.pending = now, 0
