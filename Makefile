@@ -12,7 +12,7 @@ DATA   ?=
 SET    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaign campaign-full check lint types docs reference golden bench clean \
+.PHONY: help setup demo test campaign campaign-full check lint types docs reference golden bench clean rehearse-full \
         reproduce-litis reproduce-dcase2016
 
 help:            ## list the targets
@@ -71,6 +71,13 @@ golden: $(READY) ## write the golden predictions again: numbers are meant to cha
 
 bench: $(READY)  ## the benchmarks: ratios measured in one run
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+REHEARSE = PYTHONPATH=. $(BIN)/python tests/campaign/rehearsal.py
+rehearse-full: $(READY) ## every protocol at its full size with 256 open files: hours, 15 GB
+	$(REHEARSE) litis --seconds 1
+	$(REHEARSE) tut2016 --seconds 1
+	$(REHEARSE) tau2022_mobile --seconds 0.1 --subset 50
+	$(REHEARSE) litis --seconds 30 --folds 1-2
 
 # the paper's four LSTMs; DATA=PATH says where the dataset is, SET='training.epochs=1' overrides
 LSTMS   = $(1)_lstm $(1)_ta $(1)_sa $(1)_ta_sa
