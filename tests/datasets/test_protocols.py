@@ -95,7 +95,9 @@ def test_a_public_split_with_every_place_in_training_is_flagged(tau2020: Path):
     assert found["leak by group"].startswith("-".join(places[test[0]]))
 
 
-@pytest.mark.parametrize("percent", [5, 10, 25, 50])
+@pytest.mark.parametrize(
+    "percent", [5, *(pytest.param(n, marks=pytest.mark.campaign) for n in (10, 25, 50))]
+)
 def test_tau2022_subsets_pass(real_data: Path, tmp_path: Path, percent: int):
     given = lists(real_data, "tau2022_mobile")
     for folder, name in (("split_setup", f"split{percent}"), ("evaluation_setup", "fold1_test")):
@@ -141,7 +143,9 @@ def test_what_was_not_published_exactly_is_not_checked():
         assert [f.what for f in found if f.check == "counts"] == expected
 
 
-@pytest.mark.parametrize("module", [tau2019, tau2022_mobile])
+@pytest.mark.parametrize(
+    "module", [tau2019, pytest.param(tau2022_mobile, marks=pytest.mark.campaign)]
+)
 def test_whole_tau_trees_pass(module, tmp_path: Path):
     made_tau(tmp_path, module.DATASET.name)
     assert without_audio(module, tmp_path) == []
