@@ -160,10 +160,14 @@ def documented(definition: str) -> tuple[str, dict[str, str]]:
     room, _, name = definition.partition("_")
     if not name:
         return "", {}
-    tree = ast.parse((plugins.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8"))
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    entry = ast.get_docstring(functions[plugins.ENTRY[room]]) or ""
-    meanings = dict(re.findall(r"^(\w+): (.+(?:\n(?!\w+: |\n).+)*)", entry, re.MULTILINE))
+    source = (plugins.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    if room == "features":  # fields of a dataclass, a comment each
+        meanings = dict(re.findall(r"^    (\w+): .+? = .+?  # (.+)$", source, re.MULTILINE))
+    else:
+        functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        entry = ast.get_docstring(functions["build"]) or ""
+        meanings = dict(re.findall(r"^(\w+): (.+(?:\n(?!\w+: |\n).+)*)", entry, re.MULTILINE))
     return f"```text\n{(ast.get_docstring(tree) or '').strip()}\n```", meanings
 
 

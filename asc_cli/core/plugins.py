@@ -19,13 +19,13 @@ from typing import Any
 from asc_cli.core.errors import AscError
 
 PACKAGE = Path(__file__).parent.parent
-ENTRY = {"features": "extract", "models": "build"}  # the function whose keywords are parameters
+HAVE_PARAMETERS = ("features", "models")
 REQUIRED = object()
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A keyword-only argument of a feature or a model."""
+    """A field of a feature's dataclass, or a keyword-only argument of a model's `build`."""
 
     name: str
     annotation: str
@@ -44,6 +44,13 @@ def load(room: str, name: str) -> ModuleType:
     """The module behind a name. Raises AscError with the nearest known name."""
     require(room, name)
     return importlib.import_module(f"asc_cli.{room}.{name}")
+
+
+def feature(name: str, parameters: dict[str, Any]) -> Any:
+    """A feature with its parameters: a `features.Feature`. Raises AscError for an unknown name."""
+    module, entry = load("features", name), _entry("features", name)
+    assert entry is not None
+    return getattr(module, entry.name)(**parameters)
 
 
 def lazy(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
@@ -79,10 +86,20 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def parameters(room: str, name: str) -> list[Parameter]:
-    """Keyword-only arguments of `extract` or `build`, in order, without importing the module."""
+    """What a feature or a model may be given, in order, without importing the module."""
     require(room, name)
     entry = _entry(room, name)
     assert entry is not None
+    if isinstance(entry, ast.ClassDef):
+        return [
+            Parameter(
+                ast.unparse(field.target),
+                ast.unparse(field.annotation),
+                REQUIRED if field.value is None else ast.literal_eval(field.value),
+            )
+            for field in entry.body
+            if isinstance(field, ast.AnnAssign)
+        ]
     arguments = entry.args
     return [
         Parameter(
@@ -131,7 +148,7 @@ def recipe_names() -> list[str]:
 @functools.cache
 def _names(package: Path, room: str) -> tuple[str, ...]:
     found = sorted(path.stem for path in (package / room).glob("[!_]*.py"))
-    return tuple(name for name in found if room not in ENTRY or _entry(room, name))
+    return tuple(name for name in found if room not in HAVE_PARAMETERS or _entry(room, name))
 
 
 def _tree(room: str, name: str) -> ast.Module:
@@ -144,8 +161,17 @@ def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _entry(room: str, name: str) -> ast.FunctionDef | None:
+def _entry(room: str, name: str) -> ast.FunctionDef | ast.ClassDef | None:
+    """The node of a file's feature or model; None in a file that only serves others."""
     for node in _tree(room, name).body:
-        if isinstance(node, ast.FunctionDef) and node.name == ENTRY[room]:
+        if room == "models" and isinstance(node, ast.FunctionDef) and node.name == "build":
+            return node
+        if room == "features" and isinstance(node, ast.ClassDef) and _is_feature(node):
             return node
     return None
+
+
+def _is_feature(node: ast.ClassDef) -> bool:
+    methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+    frozen = [ast.unparse(each) for each in node.decorator_list]
+    return "__call__" in methods and "dataclass(frozen=True)" in frozen
