@@ -135,6 +135,31 @@ def constant(room: str, name: str, key: str, default: Any) -> Any:
     return default
 
 
+@functools.cache
+def metrics() -> tuple[dict[str, Any], ...]:
+    """The lines of evaluation/metrics.py's METRICS, less the functions, without importing it.
+
+    Each {name, words, share, definition}; one with a definition may head a report.
+    """
+    tree = _parsed(PACKAGE / "evaluation" / "metrics.py")
+    [lines] = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METRICS"
+    ]
+    assert isinstance(lines, ast.Tuple)
+    calls = [call for call in lines.elts if isinstance(call, ast.Call)]
+    return tuple(
+        {
+            "name": ast.literal_eval(call.args[0]),
+            "share": True,
+            "definition": "",
+            **{k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg is not None},
+        }
+        for call in calls
+    )
+
+
 def recipes_folder() -> Path:
     """Where the shipped recipes are: inside the wheel, or beside the package in a checkout."""
     inside = PACKAGE / "recipes"

@@ -138,7 +138,7 @@ def _clip_logs(loaded: ensemble.Loaded, member: ensemble.Member, frames: np.ndar
         with torch.inference_mode():
             said = member.network(torch.from_numpy(batch), m)
         found.append(torch.log_softmax(said.double(), dim=1).numpy())
-    return calibration.tempered(np.concatenate(found), member.temperature)
+    return calibration.apply_temperature(np.concatenate(found), member.temperature)
 
 
 def _recording(loaded: ensemble.Loaded, logs: np.ndarray) -> np.ndarray:  # (B, C) -> (C,)
