@@ -160,12 +160,16 @@ def documented(definition: str) -> tuple[str, dict[str, str]]:
     room, _, name = definition.partition("_")
     if not name:
         return "", {}
-    tree = ast.parse((plugins.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8"))
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    entry = ast.get_docstring(functions[plugins.ENTRY[room]]) or ""
-    names = [parameter.name for parameter in plugins.parameters(room, name)]
+    source = (plugins.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    if room == "features":  # fields of a dataclass, a comment each
+        found = dict(re.findall(r"^    (\w+): .+? = .+?  # (.+)$", source, re.MULTILINE))
+    else:
+        functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        entry = ast.get_docstring(functions["build"]) or ""
+        found = meanings(entry, [parameter.name for parameter in plugins.parameters(room, name)])
     text = f"```text\n{(ast.get_docstring(tree) or '').strip()}\n```"
-    return text, {**meanings(entry, names), "name": f"Which {room.removesuffix('s')} it is."}
+    return text, {**found, "name": f"Which {room.removesuffix('s')} it is."}
 
 
 def meanings(docstring: str, names: list[str]) -> dict[str, str]:

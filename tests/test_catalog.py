@@ -22,23 +22,27 @@ def test_an_unknown_name_is_met_with_the_nearest():
 
 
 def test_parameters_are_those_of_the_code():
+    import dataclasses
     import inspect
 
-    for room, entry in (("features", "extract"), ("models", "build")):
-        for name in plugins.names(room):
-            signature = inspect.signature(getattr(plugins.load(room, name), entry))
-            real = {
-                p.name: p.default
-                for p in signature.parameters.values()
-                if p.kind is inspect.Parameter.KEYWORD_ONLY
-            }
-            read = {p.name: p.default for p in plugins.parameters(room, name)}
-            assert read == real
+    for name in plugins.names("models"):
+        signature = inspect.signature(plugins.load("models", name).build)
+        real = {
+            p.name: p.default
+            for p in signature.parameters.values()
+            if p.kind is inspect.Parameter.KEYWORD_ONLY
+        }
+        assert {p.name: p.default for p in plugins.parameters("models", name)} == real
+    for name in plugins.names("features"):
+        real = {f.name: f.default for f in dataclasses.fields(plugins.feature(name, {}))}
+        assert {p.name: p.default for p in plugins.parameters("features", name)} == real
 
 
 def test_a_feature_without_a_version_says_so(tmp_path, monkeypatch):
     (tmp_path / "features").mkdir()
-    (tmp_path / "features/loud.py").write_text("def extract(samples, sample_rate): ...")
+    (tmp_path / "features/loud.py").write_text(
+        "@dataclass(frozen=True)\nclass Loud:\n    def __call__(self, samples, sample_rate): ..."
+    )
     monkeypatch.setattr(plugins, "PACKAGE", tmp_path)
     with pytest.raises(AscError, match="feature loud: features/loud.py defines no VERSION"):
         plugins.version("loud")

@@ -48,7 +48,7 @@ def registered(
     """A model of two members with weights that nobody trained."""
     chosen = recipe.load("toy_lstm", [*SMALL, *overrides])
     described = resolve(feature, RATE, {})
-    F = plugins.load("features", feature).extract(np.zeros(4_096, "f4"), RATE).shape[1]
+    F = described.compute(np.zeros(4_096, "f4"), RATE).shape[1]
     folder = store.home.home() / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     members = {}
@@ -130,7 +130,7 @@ def test_a_clip_may_be_surer_than_a_probability_can_say(tmp_path: Path):
     request = engine.Request(models.find(name))
     [said] = engine.score_streams(model, request, [(tmp_path, [samples])])
     assert isinstance(said, Scored)
-    made = whole.build(model, log_mel.onnx(RATE, **model.feature.parameters))
+    made = whole.build(model, log_mel.onnx(model.feature.compute, RATE))
     session = onnxruntime.InferenceSession(made.SerializeToString())
     [heard] = session.run(None, {"samples": samples[None]})
     np.testing.assert_allclose(heard[0], said.whole, atol=1e-6)
@@ -248,7 +248,7 @@ def test_what_cannot_be_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_feature_s_own_front_end_comes_first(monkeypatch: pytest.MonkeyPatch):
-    feature = plugins.load("features", "log_mel")
-    assert frontends.find(feature) is log_mel.onnx
-    monkeypatch.setattr(feature, "onnx", lambda sample_rate: ("", {}), raising=False)
-    assert frontends.find(feature) is feature.onnx
+    feature = plugins.feature("log_mel", {})
+    assert frontends.find(feature).func is log_mel.onnx
+    monkeypatch.setattr(type(feature), "onnx", lambda self, rate: ("", {}), raising=False)
+    assert frontends.find(feature) == feature.onnx

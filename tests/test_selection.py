@@ -105,11 +105,11 @@ def test_a_temperature_is_found():
     truth = rng.normal(0, 2, (4000, 3))
     p = np.exp(truth) / np.exp(truth).sum(axis=1, keepdims=True)
     labels = np.array([rng.choice(3, p=row) for row in p])
-    sharpened = calibration.tempered(np.log(p), 1 / 3)  # too sure by a factor of 3
+    sharpened = calibration.apply_temperature(np.log(p), 1 / 3)  # too sure by a factor of 3
     found = calibration.fit_temperature(sharpened, labels, np.exp)
     assert found == pytest.approx(3, rel=0.1)
-    np.testing.assert_allclose(np.exp(calibration.tempered(sharpened, 3)), p, atol=1e-12)
-    assert calibration.tempered(sharpened, 1) is sharpened
+    np.testing.assert_allclose(np.exp(calibration.apply_temperature(sharpened, 3)), p, atol=1e-12)
+    assert calibration.apply_temperature(sharpened, 1) is sharpened
 
 
 class Net(nn.Module):

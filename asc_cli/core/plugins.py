@@ -19,13 +19,13 @@ from typing import Any
 from asc_cli.core.errors import AscError
 
 PACKAGE = Path(__file__).parent.parent
-ENTRY = {"features": "extract", "models": "build"}  # the function whose keywords are parameters
+HAVE_PARAMETERS = ("features", "models")
 REQUIRED = object()
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A keyword-only argument of a feature or a model."""
+    """A field of a feature's dataclass, or a keyword-only argument of a model's `build`."""
 
     name: str
     annotation: str
@@ -44,6 +44,13 @@ def load(room: str, name: str) -> ModuleType:
     """The module behind a name. Raises AscError with the nearest known name."""
     require(room, name)
     return importlib.import_module(f"asc_cli.{room}.{name}")
+
+
+def feature(name: str, parameters: dict[str, Any]) -> Any:
+    """A feature with its parameters: a `features.Feature`. Raises AscError for an unknown name."""
+    module, entry = load("features", name), _entry("features", name)
+    assert entry is not None
+    return getattr(module, entry.name)(**parameters)
 
 
 def lazy(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
@@ -93,10 +100,20 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def parameters(room: str, name: str) -> list[Parameter]:
-    """Keyword-only arguments of `extract` or `build`, in order, without importing the module."""
+    """What a feature or a model may be given, in order, without importing the module."""
     require(room, name)
     entry = _entry(room, name)
     assert entry is not None
+    if isinstance(entry, ast.ClassDef):
+        return [
+            Parameter(
+                ast.unparse(field.target),
+                ast.unparse(field.annotation),
+                REQUIRED if field.value is None else ast.literal_eval(field.value),
+            )
+            for field in entry.body
+            if isinstance(field, ast.AnnAssign)
+        ]
     arguments = entry.args
     return [
         Parameter(
@@ -132,6 +149,31 @@ def constant(room: str, name: str, key: str, default: Any) -> Any:
     return default
 
 
+@functools.cache
+def metrics() -> tuple[dict[str, Any], ...]:
+    """The lines of evaluation/metrics.py's METRICS, less the functions, without importing it.
+
+    Each {name, words, share, definition}; one with a definition may head a report.
+    """
+    tree = _parsed(PACKAGE / "evaluation" / "metrics.py")
+    [lines] = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METRICS"
+    ]
+    assert isinstance(lines, ast.Tuple)
+    calls = [call for call in lines.elts if isinstance(call, ast.Call)]
+    return tuple(
+        {
+            "name": ast.literal_eval(call.args[0]),
+            "share": True,
+            "definition": "",
+            **{k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg is not None},
+        }
+        for call in calls
+    )
+
+
 def recipes_folder() -> Path:
     """Where the shipped recipes are: inside the wheel, or beside the package in a checkout."""
     inside = PACKAGE / "recipes"
@@ -145,7 +187,7 @@ def recipe_names() -> list[str]:
 @functools.cache
 def _names(package: Path, room: str) -> tuple[str, ...]:
     found = sorted(path.stem for path in (package / room).glob("[!_]*.py"))
-    return tuple(name for name in found if room not in ENTRY or _entry(room, name))
+    return tuple(name for name in found if room not in HAVE_PARAMETERS or _entry(room, name))
 
 
 def _tree(room: str, name: str) -> ast.Module:
@@ -158,8 +200,17 @@ def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _entry(room: str, name: str) -> ast.FunctionDef | None:
+def _entry(room: str, name: str) -> ast.FunctionDef | ast.ClassDef | None:
+    """The node of a file's feature or model; None in a file that only serves others."""
     for node in _tree(room, name).body:
-        if isinstance(node, ast.FunctionDef) and node.name == ENTRY[room]:
+        if room == "models" and isinstance(node, ast.FunctionDef) and node.name == "build":
+            return node
+        if room == "features" and isinstance(node, ast.ClassDef) and _is_feature(node):
             return node
     return None
+
+
+def _is_feature(node: ast.ClassDef) -> bool:
+    methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+    frozen = [ast.unparse(each) for each in node.decorator_list]
+    return "__call__" in methods and "dataclass(frozen=True)" in frozen

@@ -72,12 +72,10 @@ def aligned(first: Predictions, second: Predictions) -> Predictions:
 
 def fold_values(p: Predictions, headline: str) -> np.ndarray:  # -> (k,)
     """The headline of each fold alone."""
-    by_scene = headline in ("macro_accuracy", "fold_class_accuracy")
-    figure = metrics.macro_accuracy if by_scene else metrics.accuracy
-    C = len(p.scenes)
+    metric, C = metrics.BY_NAME[headline], len(p.scenes)
     return np.array(
         [
-            figure(metrics.confusion(p.labels[p.folds == k], p.guesses[p.folds == k], C))
+            metric.of([metrics.confusion(p.labels[p.folds == k], p.guesses[p.folds == k], C)])
             for k in sorted(set(p.folds.tolist()))
         ]
     )

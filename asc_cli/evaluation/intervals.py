@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.evaluation.metrics import ratio
+from asc_cli.evaluation.metrics import BY_NAME
 from asc_cli.evaluation.predictions import Predictions
 
 BOOTSTRAPS = 2000
@@ -113,12 +113,12 @@ def _counts(
 
 def _headline(drawn: list[tuple[np.ndarray, np.ndarray]], headline: str) -> float:
     """The metric from (right, tested) per scene (C,) of each fold."""
-    drawn = [(right, tested) for right, tested in drawn if tested.sum()]
-    if headline == "pooled_accuracy":
-        return sum(right.sum() for right, _ in drawn) / sum(tested.sum() for _, tested in drawn)
-    if headline == "accuracy":
-        return float(np.mean([right.sum() / tested.sum() for right, tested in drawn]))
-    recalls = np.array([ratio(right, tested) for right, tested in drawn])  # (folds, C)
-    if headline == "fold_class_accuracy":
-        return float(np.nanmean(recalls))
-    return float(np.mean(np.nanmean(recalls, axis=1)))
+    matrices = [_confusion(right, tested) for right, tested in drawn if tested.sum()]
+    return BY_NAME[headline].of(matrices)
+
+
+def _confusion(right: np.ndarray, tested: np.ndarray) -> np.ndarray:  # (C,), (C,) -> (C, C)
+    """A matrix with these counts: which scene a wrong guess is of does not matter to a headline."""
+    matrix = np.diag(right)
+    matrix[np.arange(len(right)), np.arange(len(right)) - 1] += tested - right
+    return matrix

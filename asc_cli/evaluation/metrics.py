@@ -1,13 +1,18 @@
-"""Arrays in, figures out: one function a metric.
+"""Arrays in, figures out: one function a metric, and its line in the table METRICS at the end.
 
 C scenes, n recordings. A confusion matrix has a row per true scene and a column per guess.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 LOG_FLOOR = 1e-15
+BINS = 15  # of confidence
 
 
 def confusion(labels: np.ndarray, guesses: np.ndarray, C: int) -> np.ndarray:  # -> (C, C)
@@ -54,3 +59,107 @@ def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:  # (n, C),
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part / whole, NaN where whole is 0."""
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+
+
+def reliability(probabilities: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
+    """Per filled bin of confidence: its edges, recordings, mean confidence and accuracy."""
+    confidence = probabilities.max(axis=1)  # (n,)
+    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    return [
+        {
+            "from": b / BINS,
+            "to": (b + 1) / BINS,
+            "recordings": int(inside.sum()),
+            "confidence": float(confidence[inside].mean()),
+            "accuracy": float(right[inside].mean()),
+        }
+        for b in range(BINS)
+        if (inside := bins == b).any()
+    ]
+
+
+def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
+    """Σ_b n_b/n |accuracy_b − confidence_b|, from the bins of `reliability`."""
+    gaps = [b["recordings"] * abs(b["accuracy"] - b["confidence"]) for b in bins]
+    return float(sum(gaps) / sum(b["recordings"] for b in bins))
+
+
+def mean_of_cells(recalls: np.ndarray) -> float:  # (folds, C) NaN: not tested
+    """Mean over all cells of the fold × scene matrix."""
+    return float(np.nanmean(recalls))
+
+
+def ece(probabilities: np.ndarray, right: np.ndarray) -> float:  # (n, C), (n,) bool
+    """Expected calibration error over equal bins of confidence."""
+    return expected_calibration_error(reliability(probabilities, right))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A line of METRICS. What is in words here is printed by tables and pages as it stands.
+
+    scope: what `function` takes. "fold": the confusion matrix of a fold; the mean over folds
+    counts. "pooled": that of all folds together. "cells": recalls (folds, C). "probabilities":
+    (n, C) and labels (n,); "confidence": (n, C) and which guesses are right (n,); both pooled,
+    and None where only labels were handed in.
+    """
+
+    name: str  # as in metrics.json
+    function: Callable[..., float]
+    scope: str
+    words: str
+    share: bool = True  # from 0 to 1, printed in per cent
+    definition: str = ""  # how it is computed, of one that may head a report: it must follow from
+    # the right and the tested recordings of each scene alone, which the bootstrap draws
+
+    def of(self, matrices: Sequence[np.ndarray]) -> float:
+        """The metric from the confusion matrix of each fold."""
+        if self.scope == "fold":
+            return float(np.mean([self.function(matrix) for matrix in matrices]))
+        if self.scope == "cells":
+            return self.function(np.array([recall(matrix) for matrix in matrices]))
+        return self.function(np.sum(matrices, axis=0))
+
+
+METRICS = (
+    Metric(
+        "accuracy",
+        accuracy,
+        "fold",
+        words="accuracy (mean over folds)",
+        definition="right / all of each fold, then the mean over folds; folds are not pooled",
+    ),
+    Metric(
+        "macro_accuracy",
+        macro_accuracy,
+        "fold",
+        words="macro accuracy (mean over scenes, then folds)",
+        definition="right / all of each scene, their mean in each fold, then the mean over folds; "
+        "folds are not pooled",
+    ),
+    Metric(
+        "fold_class_accuracy",
+        mean_of_cells,
+        "cells",
+        words="fold × class accuracy (mean over the matrix)",
+        definition="right / all of each scene in each fold, then the mean over all cells of that "
+        "fold × scene matrix",
+    ),
+    Metric(
+        "pooled_accuracy",
+        accuracy,
+        "pooled",
+        words="pooled accuracy (all folds together)",
+        definition="right / all over the recordings of all folds together",
+    ),
+    Metric(
+        "pooled_macro_accuracy",
+        macro_accuracy,
+        "pooled",
+        words="pooled macro accuracy (mean over scenes, all folds together)",
+    ),
+    Metric("macro_f1", macro_f1, "fold", words="macro F1 (mean over folds)"),
+    Metric("log_loss", log_loss, "probabilities", words="log loss (nats, pooled)", share=False),
+    Metric("ece", ece, "confidence", words="expected calibration error (15 bins)", share=False),
+)
+BY_NAME = {metric.name: metric for metric in METRICS}

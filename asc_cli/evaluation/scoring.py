@@ -23,18 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.evaluation import calibration, metrics
+from asc_cli.evaluation import metrics
 from asc_cli.evaluation.intervals import intervals
 from asc_cli.evaluation.predictions import Predictions
-
-AGGREGATIONS = {
-    "accuracy": "right / all of each fold, then the mean over folds; folds are not pooled",
-    "macro_accuracy": "right / all of each scene, their mean in each fold, then the mean over "
-    "folds; folds are not pooled",
-    "fold_class_accuracy": "right / all of each scene in each fold, then the mean over all cells "
-    "of that fold × scene matrix",
-    "pooled_accuracy": "right / all over the recordings of all folds together",
-}
 
 
 def score(
@@ -44,9 +35,9 @@ def score(
 ) -> dict[str, Any]:
     """All metrics of a set of predictions, as JSON-ready values in [0, 1] (log_loss in nats).
 
-    headline: the metric whose complement is `error`, one of AGGREGATIONS. seen_devices: per fold,
-    the devices that are trained on; the others are unseen. Log loss and calibration are None
-    where only labels were handed in.
+    headline: the metric whose complement is `error`, one of METRICS with a definition.
+    seen_devices: per fold, the devices that are trained on; the others are unseen. Log loss and
+    calibration are None where only labels were handed in.
     """
     p = predictions
     C = len(p.scenes)
@@ -56,20 +47,11 @@ def score(
     pooled = metrics.confusion(p.labels, p.guesses, C)
     recalls = np.array([metrics.recall(matrices[k]) for k in numbers])  # (folds, C) NaN: no test
     folds = [fold_metrics(p, k, matrices[k]) for k in numbers]
-    bins = [] if p.hard else calibration.reliability(p.probabilities, p.guesses == p.labels)
-    found: dict[str, Any] = {
-        "recordings": len(p),
-        "accuracy": mean_of(folds, "accuracy"),
-        "macro_accuracy": mean_of(folds, "macro_accuracy"),
-        "fold_class_accuracy": float(np.nanmean(recalls)),
-        "pooled_accuracy": metrics.accuracy(pooled),
-        "pooled_macro_accuracy": metrics.macro_accuracy(pooled),
-        "macro_f1": mean_of(folds, "macro_f1"),
-        "log_loss": log_loss(p, np.ones(len(p), bool)),
-        "ece": calibration.expected_calibration_error(bins) if bins else None,
-    }
+    bins = [] if p.hard else metrics.reliability(p.probabilities, p.guesses == p.labels)
+    found: dict[str, Any] = {"recordings": len(p)}
+    found |= {m.name: _value(m, p, [*matrices.values()]) for m in metrics.METRICS}
     found["headline"] = headline
-    found["aggregation"] = AGGREGATIONS[headline]
+    found["aggregation"] = metrics.BY_NAME[headline].definition
     found["error"] = 1 - found[headline]
     found["intervals"] = intervals(p, found[headline], headline)
     found["folds"] = folds
@@ -79,6 +61,15 @@ def score(
     found |= device_metrics(p, seen_devices)
     found["remarks"] = remarks(p, folds)
     return found
+
+
+def _value(metric: metrics.Metric, p: Predictions, matrices: list[np.ndarray]) -> float | None:
+    if metric.scope not in ("probabilities", "confidence"):
+        return metric.of(matrices)
+    if p.hard:
+        return None
+    truth = p.labels if metric.scope == "probabilities" else p.guesses == p.labels
+    return metric.function(p.probabilities, truth)
 
 
 def fold_metrics(p: Predictions, fold: int, matrix: np.ndarray) -> dict[str, Any]:
@@ -145,10 +136,6 @@ def remarks(p: Predictions, folds: list[dict[str, Any]]) -> list[str]:
     if p.hard:
         found.append("only labels were handed in: no log loss, no calibration")
     return found
-
-
-def mean_of(folds: list[dict[str, Any]], name: str) -> float:
-    return float(np.mean([fold[name] for fold in folds]))
 
 
 def log_loss(p: Predictions, inside: np.ndarray) -> float | None:

@@ -2,12 +2,11 @@
 
 A feature module has
 
-    VERSION                                    raised whenever its output changes
-    extract(samples, sample_rate, **parameters) -> (T, F) float32
-    framing(sample_rate, **parameters) -> Framing
+    VERSION       raised whenever its output changes: it is part of the store's key
+    one frozen dataclass with a `__call__`: a `Feature`, whose fields are the recipe's keys
 
 and, so that models on it can be exported, perhaps a front end as export/frontends/ describes it:
-there in a file of the same name, or in its own as a function `onnx`.
+there in a file of the same name, or as the feature's own method `onnx(sample_rate)`.
 
 N samples give T = 1 + (N - frame_samples) // hop_samples frames; frame t covers the samples from
 t · hop_samples on. `context_frames` says how many neighbours on each side a frame depends on
@@ -19,8 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
@@ -40,18 +38,44 @@ class Framing:
         return max(0, 1 + (n_samples - self.frame_samples) // self.hop_samples)
 
 
+class Feature(Protocol):
+    """What a feature's dataclass has. Its fields are the keys of a recipe's `features` section."""
+
+    def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
+        """Compute the frames of a recording.
+
+        Args:
+            samples: (N,) float32, mono, full scale from −1 to 1.
+            sample_rate: samples per second.
+
+        Returns:
+            (T, F) float32, finite; T = framing(sample_rate).count(N).
+        """
+        ...
+
+    def framing(self, sample_rate: int) -> Framing:
+        """Say how frames lie over samples.
+
+        Args:
+            sample_rate: samples per second.
+
+        Returns:
+            Lengths in samples, and how many neighbours a frame depends on.
+        """
+        ...
+
+
 def stream(
-    feature: ModuleType,
+    feature: Feature,
     blocks: Iterable[np.ndarray],  # each (n,)
     sample_rate: int,
-    parameters: dict[str, Any],
 ) -> Iterator[np.ndarray]:  # each (t, F)
     """Frames of a recording that comes in blocks; joined, they are those of the whole.
 
     Keeps only the samples that the frames to come still need. Raises AscError when all blocks
     together are shorter than one frame.
     """
-    framing = feature.framing(sample_rate, **parameters)
+    framing = feature.framing(sample_rate)
     hop, context = framing.hop_samples, framing.context_frames
     kept = np.zeros(0, np.float32)
     lead = 0  # frames at the start of `kept` that were given out already
@@ -62,7 +86,7 @@ def stream(
         ready = framing.count(len(kept)) - context  # the last ones lack right neighbours
         if ready <= lead:
             continue
-        yield feature.extract(kept, sample_rate, **parameters)[lead:ready]
+        yield feature(kept, sample_rate)[lead:ready]
         start = max(0, ready - context)
         kept, lead = kept[start * hop :], ready - start
     if framing.count(n_samples) == 0:
@@ -71,4 +95,4 @@ def stream(
             f"({framing.frame_samples} samples = {framing.frame_samples / sample_rate:.3f} s)"
         )
     if framing.count(len(kept)) > lead:
-        yield feature.extract(kept, sample_rate, **parameters)[lead:]
+        yield feature(kept, sample_rate)[lead:]

@@ -12,6 +12,7 @@ estimate would depend on the whole file.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,55 +22,41 @@ VERSION = 2  # 2: zeros give zeros, whatever is near them
 HANN_BANDWIDTH = 1.50018310546875  # bins of a Hann window, librosa.filters.window_bandwidth
 
 
-def extract(
-    samples: np.ndarray,
-    sample_rate: int,
-    *,
-    slice_s: float = 0.5,
-    f_min_hz: float = 27.5,
-    bins_per_octave: int = 24,
-    hop_samples: int = 512,
-) -> np.ndarray:  # (N,) -> (T, n_bins)
-    """Square root of the mean magnitude of each slice, float32.
+@dataclass(frozen=True)
+class Cqt:
+    """Square root of the mean magnitude of each slice, float32."""
 
-    slice_s: seconds of a slice, which becomes one frame.
-    f_min_hz: centre of the lowest bin, in Hz.
-    bins_per_octave: bins of an octave.
-    hop_samples: samples from one magnitude to the next within a slice.
-    """
-    where = framing(
-        sample_rate, slice_s=slice_s, f_min_hz=f_min_hz,
-        bins_per_octave=bins_per_octave, hop_samples=hop_samples,
-    )  # fmt: skip
-    short = shortest_samples(sample_rate, f_min_hz, bins_per_octave) - len(samples)
-    T, hops = where.count(len(samples)), where.hop_samples // hop_samples
-    magnitude = _cqt.magnitudes(
-        np.pad(samples, (0, max(0, short))),
-        octaves(sample_rate, f_min_hz, bins_per_octave, hop_samples),
-        T * hops,
-    )  # (T · hops, n_bins)
-    return np.sqrt(magnitude.reshape(T, hops, magnitude.shape[1]).mean(axis=1))
+    slice_s: float = 0.5  # seconds of a slice, which becomes one frame; to the nearest whole hop
+    f_min_hz: float = 27.5  # centre of the lowest bin, in Hz
+    bins_per_octave: int = 24  # bins of an octave
+    hop_samples: int = 512  # samples from one magnitude to the next within a slice
 
+    def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:  # (N,) -> (T, n_bins)
+        framing, shortest = self.framing(sample_rate), self.shortest_samples(sample_rate)
+        T, hops = framing.count(len(samples)), framing.hop_samples // self.hop_samples
+        magnitude = _cqt.magnitudes(
+            np.pad(samples, (0, max(0, shortest - len(samples)))),
+            self.octaves(sample_rate),
+            T * hops,
+        )  # (T · hops, n_bins)
+        return np.sqrt(magnitude.reshape(T, hops, magnitude.shape[1]).mean(axis=1))
 
-def framing(
-    sample_rate: int,
-    *,
-    slice_s: float = 0.5,
-    f_min_hz: float = 27.5,
-    bins_per_octave: int = 24,
-    hop_samples: int = 512,
-) -> Framing:
-    """The lowest filter, and the half-band filters before it, reach into neighbouring slices."""
-    slice_samples = max(1, round(slice_s * sample_rate / hop_samples)) * hop_samples
-    reach = longest_samples(sample_rate, f_min_hz, bins_per_octave) / 2
-    return Framing(slice_samples, slice_samples, 1 + math.ceil(reach / slice_samples))
+    def framing(self, sample_rate: int) -> Framing:
+        """The lowest filter, and the half-band filters before it, reach into neighbours."""
+        hops = max(1, round(self.slice_s * sample_rate / self.hop_samples))
+        slice_samples = hops * self.hop_samples
+        reach = longest_samples(sample_rate, self.f_min_hz, self.bins_per_octave) / 2
+        return Framing(slice_samples, slice_samples, 1 + math.ceil(reach / slice_samples))
 
+    def octaves(self, sample_rate: int) -> tuple[_cqt.Octave, ...]:
+        bins = n_bins(sample_rate, self.f_min_hz, self.bins_per_octave)
+        return _cqt.octaves(
+            sample_rate, self.f_min_hz, bins, self.bins_per_octave, self.hop_samples
+        )
 
-def octaves(
-    sample_rate: int, f_min_hz: float, bins_per_octave: int, hop_samples: int
-) -> tuple[_cqt.Octave, ...]:
-    bins = n_bins(sample_rate, f_min_hz, bins_per_octave)
-    return _cqt.octaves(sample_rate, f_min_hz, bins, bins_per_octave, hop_samples)
+    def shortest_samples(self, sample_rate: int) -> int:
+        """Zeros make recordings at least this long."""
+        return 2 * longest_samples(sample_rate, self.f_min_hz, self.bins_per_octave)
 
 
 def n_bins(sample_rate: int, f_min_hz: float, bins_per_octave: int) -> int:
@@ -82,8 +69,3 @@ def n_bins(sample_rate: int, f_min_hz: float, bins_per_octave: int) -> int:
 def longest_samples(sample_rate: int, f_min_hz: float, bins_per_octave: int) -> int:
     """Length of the lowest bin's filter."""
     return math.ceil(_cqt.quality(bins_per_octave) * sample_rate / f_min_hz)
-
-
-def shortest_samples(sample_rate: int, f_min_hz: float, bins_per_octave: int) -> int:
-    """Zeros make recordings at least this long."""
-    return 2 * longest_samples(sample_rate, f_min_hz, bins_per_octave)

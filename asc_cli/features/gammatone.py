@@ -14,6 +14,7 @@ because librosa and scipy have no gammatone filterbank over frames.
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,33 +26,28 @@ ORDER = 4
 BANDWIDTHS_PER_ERB = 1.019
 
 
-def extract(
-    samples: np.ndarray,
-    sample_rate: int,
-    *,
-    n_bands: int = 64,
-    frame_samples: int = 1024,
-    hop_samples: int = 512,
-    f_min_hz: float = 50.0,
-    f_max_hz: float | None = None,
-) -> np.ndarray:  # (N,) -> (T, n_bands)
-    """Natural logarithm of gammatone-band power, float32.
+@dataclass(frozen=True)
+class Gammatone:
+    """Natural logarithm of gammatone-band power, float32."""
 
-    n_bands: filters of the bank.
-    frame_samples: samples of a frame.
-    hop_samples: samples from one frame to the next.
-    f_min_hz: centre of the lowest band, in Hz.
-    f_max_hz: centre of the highest band, in Hz; none: the last below half the sample rate.
-    """
-    filters = gammatone_filters(sample_rate, frame_samples, n_bands, f_min_hz, f_max_hz)
-    power = bands(samples, hann(frame_samples), hop_samples, filters)
-    return np.log(np.maximum(power, np.float32(FLOOR)))
+    n_bands: int = 64  # filters of the bank
+    frame_samples: int = 1024  # samples of a frame
+    hop_samples: int = 512  # samples from one frame to the next
+    f_min_hz: float = 50.0  # centre of the lowest band, in Hz
+    f_max_hz: float | None = None  # centre of the highest; None: the last below half the rate
 
+    def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:  # (N,) -> (T, n_bands)
+        filters = gammatone_filters(
+            sample_rate, self.frame_samples, self.n_bands, self.f_min_hz, self.f_max_hz
+        )
+        power = bands(samples, hann(self.frame_samples), self.hop_samples, filters)
+        return np.log(np.maximum(power, np.float32(FLOOR)))
 
-def framing(
-    sample_rate: int, *, frame_samples: int = 1024, hop_samples: int = 512, **_: object
-) -> Framing:
-    return Framing(frame_samples, hop_samples)
+    def framing(self, sample_rate: int) -> Framing:
+        return Framing(self.frame_samples, self.hop_samples)
+
+    def centres_hz(self, sample_rate: int) -> np.ndarray:  # -> (n_bands,)
+        return band_centres_hz(sample_rate, self.n_bands, self.f_min_hz, self.f_max_hz)
 
 
 @functools.lru_cache(maxsize=8)
@@ -60,12 +56,12 @@ def gammatone_filters(
 ) -> np.ndarray:  # -> (1 + n_fft // 2, n_bands)
     """|H_m(f_k)|² of each band at each bin."""
     bins_hz = bin_centres_hz(sample_rate, frame_samples)[:, None]
-    centres = centres_hz(sample_rate, n_bands, f_min_hz, f_max_hz)
+    centres = band_centres_hz(sample_rate, n_bands, f_min_hz, f_max_hz)
     distance = (bins_hz - centres) / (BANDWIDTHS_PER_ERB * erb_hz(centres))
     return np.ascontiguousarray((1 + distance**2) ** -ORDER, dtype=np.float32)
 
 
-def centres_hz(
+def band_centres_hz(
     sample_rate: int, n_bands: int, f_min_hz: float, f_max_hz: float | None
 ) -> np.ndarray:  # -> (n_bands,)
     """Even steps of E; without f_max the step after the last one is half the sample rate."""

@@ -12,6 +12,7 @@ librosa.feature.melspectrogram(center=False) in the tests.
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,46 +22,30 @@ from asc_cli.features._spectrum import FLOOR, bands, bin_centres_hz, hann
 VERSION = 2  # 2: odd frames are padded to an even n_fft
 
 
-def extract(
-    samples: np.ndarray,
-    sample_rate: int,
-    *,
-    n_mels: int = 64,
-    frame_samples: int = 1024,
-    hop_samples: int = 220,
-    f_min_hz: float = 0.0,
-    f_max_hz: float | None = None,
-) -> np.ndarray:  # (N,) -> (T, n_mels)
-    """Natural logarithm of mel-band power, float32.
+@dataclass(frozen=True)
+class LogMel:
+    """Natural logarithm of mel-band power, float32."""
 
-    n_mels: mel bands.
-    frame_samples: samples of a frame.
-    hop_samples: samples from one frame to the next.
-    f_min_hz: lower edge of the lowest band, in Hz.
-    f_max_hz: upper edge of the highest band, in Hz; none: half the sample rate.
-    """
-    filters = mel_filters(sample_rate, frame_samples, n_mels, f_min_hz, f_max_hz)  # (K, n_mels)
-    log_mel = bands(samples, hann(frame_samples), hop_samples, filters)
-    np.maximum(log_mel, np.float32(FLOOR), out=log_mel)
-    return np.log(log_mel, out=log_mel)
+    n_mels: int = 64  # mel bands
+    frame_samples: int = 1024  # samples of a frame
+    hop_samples: int = 220  # samples from one frame to the next
+    f_min_hz: float = 0.0  # lower edge of the lowest band, in Hz
+    f_max_hz: float | None = None  # upper edge of the highest band; None: half the rate
 
+    def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:  # (N,) -> (T, n_mels)
+        filters = mel_filters(
+            sample_rate, self.frame_samples, self.n_mels, self.f_min_hz, self.f_max_hz
+        )  # (K, n_mels)
+        log_mel = bands(samples, hann(self.frame_samples), self.hop_samples, filters)
+        np.maximum(log_mel, np.float32(FLOOR), out=log_mel)
+        return np.log(log_mel, out=log_mel)
 
-def framing(
-    sample_rate: int, *, frame_samples: int = 1024, hop_samples: int = 220, **_: object
-) -> Framing:
-    return Framing(frame_samples, hop_samples)
+    def framing(self, sample_rate: int) -> Framing:
+        return Framing(self.frame_samples, self.hop_samples)
 
-
-def centres_hz(
-    sample_rate: int,
-    *,
-    n_mels: int = 64,
-    f_min_hz: float = 0.0,
-    f_max_hz: float | None = None,
-    **_: object,
-) -> np.ndarray:  # -> (n_mels,)
-    """Frequency at the peak of each band's triangle."""
-    return _points_hz(sample_rate, n_mels, f_min_hz, f_max_hz)[1:-1]
+    def centres_hz(self, sample_rate: int) -> np.ndarray:  # -> (n_mels,)
+        """Frequency at the peak of each band's triangle."""
+        return _points_hz(sample_rate, self.n_mels, self.f_min_hz, self.f_max_hz)[1:-1]
 
 
 @functools.lru_cache(maxsize=8)

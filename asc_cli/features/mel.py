@@ -9,6 +9,8 @@ tests.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from asc_cli.features import Framing
@@ -18,29 +20,22 @@ from asc_cli.features.log_mel import mel_filters
 VERSION = 2  # 2: odd frames are padded to an even n_fft
 
 
-def extract(
-    samples: np.ndarray,
-    sample_rate: int,
-    *,
-    n_mels: int = 40,
-    frame_samples: int = 1024,
-    hop_samples: int = 1024,
-    f_min_hz: float = 0.0,
-    f_max_hz: float | None = None,
-) -> np.ndarray:  # (N,) -> (T, n_mels)
-    """Magnitude in mel bands, float32.
+@dataclass(frozen=True)
+class Mel:
+    """Magnitude in mel bands, float32."""
 
-    n_mels: mel bands.
-    frame_samples: samples of a frame.
-    hop_samples: samples from one frame to the next.
-    f_min_hz: lower edge of the lowest band, in Hz.
-    f_max_hz: upper edge of the highest band, in Hz; none: half the sample rate.
-    """
-    filters = mel_filters(sample_rate, frame_samples, n_mels, f_min_hz, f_max_hz)
-    return bands(samples, hamming(frame_samples), hop_samples, filters, magnitude=True)
+    n_mels: int = 40  # mel bands
+    frame_samples: int = 1024  # samples of a frame
+    hop_samples: int = 1024  # samples from one frame to the next
+    f_min_hz: float = 0.0  # lower edge of the lowest band, in Hz
+    f_max_hz: float | None = None  # upper edge of the highest band; None: half the rate
 
+    def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:  # (N,) -> (T, n_mels)
+        filters = mel_filters(
+            sample_rate, self.frame_samples, self.n_mels, self.f_min_hz, self.f_max_hz
+        )
+        window = hamming(self.frame_samples)
+        return bands(samples, window, self.hop_samples, filters, magnitude=True)
 
-def framing(
-    sample_rate: int, *, frame_samples: int = 1024, hop_samples: int = 1024, **_: object
-) -> Framing:
-    return Framing(frame_samples, hop_samples)
+    def framing(self, sample_rate: int) -> Framing:
+        return Framing(self.frame_samples, self.hop_samples)

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from asc_cli import features
 from asc_cli.audio import decode
 from asc_cli.core import paths as home
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
-from asc_cli.features import Framing
 from asc_cli.frontend.clips import ClipGrid, clip_grid_from_frames, clip_grid_from_seconds
 
 
@@ -48,10 +48,14 @@ class Feature:
         return self.root / f"{self.name}-{self.key}"
 
     @functools.cached_property
-    def framing(self) -> Framing:
+    def compute(self) -> features.Feature:
+        """The feature itself: compute(samples, sample_rate) -> (T, F)."""
+        return plugins.feature(self.name, self.parameters)
+
+    @functools.cached_property
+    def framing(self) -> features.Framing:
         """How its frames lie over samples."""
-        module = plugins.load("features", self.name)
-        return module.framing(self.sample_rate, **self.parameters)
+        return self.compute.framing(self.sample_rate)
 
     @property
     def hop_seconds(self) -> float:
@@ -74,7 +78,7 @@ class Feature:
 
 
 def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> Feature:
-    """A feature with its defaults filled in from its `extract`."""
+    """A feature with its defaults filled in."""
     defaults = {p.name: p.default for p in plugins.parameters("features", name)}
     version = plugins.version(name)
     return Feature(name, sample_rate, {**defaults, **given}, version, home.features())
@@ -82,10 +86,9 @@ def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> Feature:
 
 def probe(feature: Feature) -> None:
     """Raise AscError if these parameters give no frames, whatever the audio."""
-    module = plugins.load("features", feature.name)
     try:
         silence = np.zeros(feature.framing.frame_samples, np.float32)
-        frames = module.extract(silence, feature.sample_rate, **feature.parameters)
+        frames = feature.compute(silence, feature.sample_rate)
     except (ValueError, TypeError, ArithmeticError) as fault:
         raise AscError(
             f"features: {feature.name} cannot be computed with {feature.parameters} at "

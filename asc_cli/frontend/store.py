@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from asc_cli.audio import decode
-from asc_cli.core import atomic, plugins
+from asc_cli.core import atomic
 from asc_cli.core import paths as home
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.features import stream
@@ -178,10 +178,9 @@ def _ensure(
 
 
 def _compute(feature: Feature, path: Path) -> tuple[np.ndarray, float]:  # (T, F), seconds
-    module = plugins.load("features", feature.name)
     try:
         info, blocks = decode.decode(path, feature.sample_rate)
-        parts = stream(module, blocks, feature.sample_rate, feature.parameters)
+        parts = stream(feature.compute, blocks, feature.sample_rate)
         return np.concatenate(list(parts)), info.seconds
     except FileFault:
         raise

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from asc_cli.audio import decode
-from asc_cli.core import plugins
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.core.prefetch import prefetch, rebatch
 from asc_cli.evaluation import aggregate
@@ -167,9 +166,8 @@ def _clips(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:  # (b, T, F), (b,), (b,)
     """Clips of the files one after another, their lengths and owners; faults go to the tallies."""
     feature = model.feature
-    module = plugins.load("features", feature.name)
     for owner, (tally, blocks) in enumerate(zip(tallies, streams, strict=True)):
-        frames = stream(module, tally.counted(blocks), feature.sample_rate, feature.parameters)
+        frames = stream(feature.compute, tally.counted(blocks), feature.sample_rate)
         try:
             for batch, lengths in clips.streamed(frames, model.clip_grid, BATCH_CLIPS):
                 yield batch, lengths, np.full(len(batch), owner)

@@ -154,7 +154,7 @@ def _each(
             logs = torch.log_softmax(member.network(x, mask).double(), dim=1).numpy()
             if hook is not None:
                 hook.remove()
-            logs = calibration.tempered(logs, member.temperature)
+            logs = calibration.apply_temperature(logs, member.temperature)
             found.append((logs, into[-1].numpy() if into else logs[:, :0]))
     return found
 

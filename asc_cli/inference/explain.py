@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import parallel, plugins
+from asc_cli.core import parallel
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import aggregate, calibration
 from asc_cli.frontend import clips, store
@@ -138,7 +138,7 @@ def _clip_logs(loaded: ensemble.Loaded, member: ensemble.Member, frames: np.ndar
         with torch.inference_mode():
             said = member.network(torch.from_numpy(batch), m)
         found.append(torch.log_softmax(said.double(), dim=1).numpy())
-    return calibration.tempered(np.concatenate(found), member.temperature)
+    return calibration.apply_temperature(np.concatenate(found), member.temperature)
 
 
 def _recording(loaded: ensemble.Loaded, logs: np.ndarray) -> np.ndarray:  # (B, C) -> (C,)
@@ -191,7 +191,5 @@ class _Spread:
 
 
 def _bands_hz(loaded: ensemble.Loaded) -> np.ndarray | None:
-    module = plugins.load("features", loaded.feature.name)
-    if not hasattr(module, "centres_hz"):
-        return None
-    return module.centres_hz(loaded.feature.sample_rate, **loaded.feature.parameters)
+    centres_hz = getattr(loaded.feature.compute, "centres_hz", None)
+    return None if centres_hz is None else centres_hz(loaded.feature.sample_rate)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from asc_cli.audio import decode
-from asc_cli.core import plugins
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
@@ -36,7 +35,6 @@ def listen(
     """
     loaded = ensemble.load(models.find(model), fold)
     rate = loaded.feature.sample_rate
-    module = plugins.load("features", loaded.feature.name)
     hop = loaded.feature.framing.hop_samples
     clip_s, step_s = (
         frames * hop / rate for frames in (loaded.clip_grid.n_frames, loaded.clip_grid.step_frames)
@@ -47,7 +45,7 @@ def listen(
             "length of the model's clips, every more than 0 s was expected"
         )
     heard = decode.resample_stream(blocks, sample_rate, rate)
-    frames = _named(stream(module, heard, rate, loaded.feature.parameters))
+    frames = _named(stream(loaded.feature.compute, heard, rate))
     held: collections.deque[np.ndarray] = collections.deque(
         maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
     )

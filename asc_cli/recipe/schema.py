@@ -6,9 +6,17 @@ own code, and joins these sections in `load.py`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from asc_cli.core import plugins
+
+if TYPE_CHECKING:
+    Headline = str
+else:  # the metrics that may head a report
+    HEADLINES = ("dataset", *(m["name"] for m in plugins.metrics() if m["definition"]))
+    Headline = Literal[HEADLINES]
 
 
 class Section(BaseModel):
@@ -63,9 +71,9 @@ class Evaluation(Section):
     aggregate: Literal["mean", "vote", "log_sum"] = Field(
         "mean", description="Average probability, majority vote, or sum of log probabilities."
     )
-    headline: Literal[
-        "dataset", "accuracy", "macro_accuracy", "fold_class_accuracy", "pooled_accuracy"
-    ] = Field("dataset", description="The headline metric; dataset: the official one.")
+    headline: Headline = Field(
+        "dataset", description="The headline metric; dataset: the official one."
+    )
     calibrate: Literal["none", "temperature"] = Field(
         "none", description="Scale probabilities by a temperature fitted on validation."
     )

@@ -113,7 +113,7 @@ class Part:
     labels: np.ndarray  # (n,) of the recordings
 
     def scores(self, model: Any, task: Task, temperature: float = 1.0) -> np.ndarray:  # -> (n, C)
-        logs = calibration.tempered(self._clip_logs(model, task), temperature)
+        logs = calibration.apply_temperature(self._clip_logs(model, task), temperature)
         return self._aggregate(logs, task)
 
     def loss(self, model: Any, task: Task) -> float:

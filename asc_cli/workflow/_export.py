@@ -68,13 +68,13 @@ def _onnx(
     from asc_cli.export import model as whole
 
     loaded = ensemble.load(found)
-    front_end = frontends.find(plugins.load("features", loaded.feature.name))
+    front_end = frontends.find(loaded.feature.compute)
     if front_end is None:
         raise AscError(
             f"export: {found.id} hears {loaded.feature.name}, which has no ONNX form: "
-            f"features/{loaded.feature.name}.py needs a function onnx()"
+            f"features/{loaded.feature.name}.py needs a method onnx()"
         )
-    made = whole.build(loaded, front_end(loaded.feature.sample_rate, **loaded.feature.parameters))
+    made = whole.build(loaded, front_end(loaded.feature.sample_rate))
     variants = [(target, made)]
     if int8:
         beside = target.with_name(f"{target.stem}.int8{target.suffix}")

@@ -17,7 +17,7 @@ from asc_cli.core import atomic, plugins
 from asc_cli.core.errors import FileFault
 from asc_cli.datasets import Dataset
 from asc_cli.evaluation import predictions
-from asc_cli.features import log_mel
+from asc_cli.features.log_mel import LogMel
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry.runs import find_run, fold_folder
 from asc_cli.report.console.table import NAMES, figure, percent
@@ -27,6 +27,7 @@ from asc_cli.workflow._evaluate import of_run
 
 WRONG = 12  # recordings shown as confidently wrong
 PICTURE_RATE = 22_050  # Hz, of the spectrograms in the page
+PICTURE = LogMel()
 PICTURE_SECONDS = 10
 PICTURE_BLOCKS = 1  # blocks of audio read for one: audio.BLOCK_SECONDS each
 
@@ -160,9 +161,9 @@ def _sound(path: Path | None, run: Path, page_folder: Path) -> dict[str, str]:
     try:
         blocks = itertools.islice(decode.blocks(path, PICTURE_RATE), PICTURE_BLOCKS)
         samples = np.concatenate(list(blocks))[: PICTURE_RATE * PICTURE_SECONDS]
-        if len(samples) < log_mel.framing(PICTURE_RATE).frame_samples:
+        if len(samples) < PICTURE.framing(PICTURE_RATE).frame_samples:
             raise FileFault(path, "is shorter than one frame")
-        picture = spectrogram(log_mel.extract(samples, PICTURE_RATE))
+        picture = spectrogram(PICTURE(samples, PICTURE_RATE))
     except FileFault as fault:
         return {"link": "", "picture": "", "reason": f"{path}: {fault.reason}"}
     return {"link": _link(path, run, page_folder), "picture": picture, "reason": ""}

@@ -26,7 +26,7 @@ FRAME, HOP, N_MELS = 1024, 220, 64
 
 
 def ours(samples: np.ndarray, rate: int) -> Callable[[], object]:
-    return lambda: log_mel.extract(samples, rate)
+    return lambda: log_mel.LogMel()(samples, rate)
 
 
 def librosas(samples: np.ndarray, rate: int) -> Callable[[], object]:
@@ -45,7 +45,7 @@ def floor(samples: np.ndarray, rate: int) -> Callable[[], object]:
     block = view * hann(FRAME)
     power = np.square(np.abs(scipy.fft.rfft(block)))
     out = np.empty((BLOCK_FRAMES, N_MELS), np.float32)
-    blocks = -(-log_mel.framing(rate).count(len(samples)) // BLOCK_FRAMES)
+    blocks = -(-log_mel.LogMel().framing(rate).count(len(samples)) // BLOCK_FRAMES)
 
     def run() -> None:
         for _ in range(blocks):

@@ -32,13 +32,11 @@ def floor(model: object, paths: list[Path]) -> float:
     import torch
 
     from asc_cli.audio import decode
-    from asc_cli.core import plugins
 
-    module = plugins.load("features", model.feature.name)
     [member] = model.members
     started = time.perf_counter()
     for path in paths:
-        frames = module.extract(decode.read(path, model.feature.sample_rate), 22_050)
+        frames = model.feature.compute(decode.read(path, model.feature.sample_rate), 22_050)
         starts = model.clip_grid.starts(len(frames))
         batch = frames[starts[:, None] + np.arange(model.clip_grid.n_frames)]
         with torch.inference_mode():

@@ -26,13 +26,13 @@ def reference(samples: np.ndarray) -> np.ndarray:  # -> (T, 20)
 
 def test_coefficients_equal_librosa():
     samples = noise(RATE)
-    ours = mfcc.extract(samples, RATE)
+    ours = mfcc.Mfcc()(samples, RATE)
     np.testing.assert_allclose(ours[:, :20], reference(samples), atol=2e-3)
 
 
 def test_deltas_equal_librosa():
     samples = noise(RATE)
-    ours, theirs = mfcc.extract(samples, RATE), reference(samples).T
+    ours, theirs = mfcc.Mfcc()(samples, RATE), reference(samples).T
     np.testing.assert_allclose(ours[:, 20:40], librosa.feature.delta(theirs, width=9).T, atol=1e-3)
     np.testing.assert_allclose(
         ours[:, 40:], librosa.feature.delta(theirs, width=9, order=2).T, atol=1e-3
@@ -40,17 +40,20 @@ def test_deltas_equal_librosa():
 
 
 def test_forty_milliseconds_every_twenty():
-    assert mfcc.framing(RATE).frame_samples == FRAME and mfcc.framing(RATE).hop_samples == HOP
-    assert mfcc.extract(noise(30 * RATE), RATE, deltas=False).shape == (1499, 20)
+    assert (
+        mfcc.Mfcc().framing(RATE).frame_samples == FRAME
+        and mfcc.Mfcc().framing(RATE).hop_samples == HOP
+    )
+    assert mfcc.Mfcc(deltas=False)(noise(30 * RATE), RATE).shape == (1499, 20)
 
 
 def test_fewer_frames_than_the_deltas_look_at():
-    few = mfcc.extract(noise(FRAME + 2 * HOP), RATE)
+    few = mfcc.Mfcc()(noise(FRAME + 2 * HOP), RATE)
     assert few.shape == (3, 60) and np.isfinite(few).all()
 
 
 def test_a_frame_longer_than_n_fft_is_not_cut():
-    whole = mfcc.extract(noise(RATE), RATE, n_fft=512, deltas=False)
+    whole = mfcc.Mfcc(n_fft=512, deltas=False)(noise(RATE), RATE)
     np.testing.assert_allclose(
-        whole, mfcc.extract(noise(RATE), RATE, n_fft=1764, deltas=False), atol=1e-4
+        whole, mfcc.Mfcc(n_fft=1764, deltas=False)(noise(RATE), RATE), atol=1e-4
     )

@@ -9,7 +9,6 @@ import pytest
 
 from asc_cli.core import plugins
 from asc_cli.export import frontends, network
-from asc_cli.frontend.feature import resolve
 from tests.conftest import tone
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
@@ -18,8 +17,7 @@ RATE = 22_050
 
 
 def session(feature: str, rate: int, **parameters: Any) -> Any:
-    front_end = frontends.find(plugins.load("features", feature))
-    nodes, constants = front_end(rate, **resolve(feature, rate, parameters).parameters)
+    nodes, constants = frontends.find(plugins.feature(feature, parameters))(rate)
     graph = network.parsed(
         "float[R, N] samples", "float[R, T, F] frames", nodes,
         {**network.CONSTANTS, **constants}, "f",
@@ -35,7 +33,7 @@ def noise(n: int) -> np.ndarray:
 
 
 def compare(heard: Any, feature: str, samples: np.ndarray, rate: int, **parameters: Any) -> None:
-    expected = plugins.load("features", feature).extract(samples, rate, **parameters)
+    expected = plugins.feature(feature, parameters)(samples, rate)
     [frames] = heard.run(None, {"samples": samples[None]})
     np.testing.assert_allclose(frames[0], expected, atol=2e-4, rtol=2e-4)
 

@@ -1,7 +1,7 @@
 """Features as ONNX graphs: one file for each feature that has such a front end.
 
-A front end is `onnx(sample_rate, **parameters) -> (nodes in ONNX's text, their constants)`, with
-all parameters of the feature: nodes that read `samples` (R, N) and write `frames` (R, T, F). The
+A front end is `onnx(feature, sample_rate) -> (nodes in ONNX's text, their constants)`, or the same
+as a method of the feature: nodes that read `samples` (R, N) and write `frames` (R, T, F). The
 constants zero, one and last_axis are there already. `spectrum` serves several of them.
 
 R recordings, N samples, T frames, F bands.
@@ -9,16 +9,23 @@ R recordings, N samples, T frames, F bands.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from types import ModuleType
 
 import numpy as np
 
+from asc_cli.features import Feature
 
-def find(feature: ModuleType) -> Callable[..., tuple[str, dict[str, np.ndarray]]] | None:
-    """The front end of a feature's module: its own function `onnx`, or ours; None without one."""
+FrontEnd = Callable[[int], tuple[str, dict[str, np.ndarray]]]  # of a sample rate
+
+
+def find(feature: Feature) -> FrontEnd | None:
+    """The front end of a feature: its own method `onnx`, or ours; None without one."""
     from asc_cli.export.frontends import cqt, gammatone, log_mel, mel, mfcc
 
+    own: FrontEnd | None = getattr(feature, "onnx", None)
+    if own is not None:
+        return own
     shipped: dict[str, Callable[..., tuple[str, dict[str, np.ndarray]]]] = {
         "cqt": cqt.onnx,
         "gammatone": gammatone.onnx,
@@ -26,4 +33,5 @@ def find(feature: ModuleType) -> Callable[..., tuple[str, dict[str, np.ndarray]]
         "mel": mel.onnx,
         "mfcc": mfcc.onnx,
     }
-    return getattr(feature, "onnx", None) or shipped.get(feature.__name__.rpartition(".")[2])
+    ours = shipped.get(type(feature).__module__.rpartition(".")[2])
+    return functools.partial(ours, feature) if ours else None

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from asc_cli.features import _cqt, cqt
+from asc_cli.features import _cqt
+from asc_cli.features.cqt import Cqt
 
 START = """
     n_given = Shape <start=1, end=2> (samples)
@@ -54,25 +55,11 @@ SLICES = """
 """
 
 
-def onnx(
-    sample_rate: int,
-    *,
-    slice_s: float,
-    f_min_hz: float,
-    bins_per_octave: int,
-    hop_samples: int,
-) -> tuple[str, dict[str, np.ndarray]]:
+def onnx(feature: Cqt, sample_rate: int) -> tuple[str, dict[str, np.ndarray]]:
     """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use."""
-    octaves = cqt.octaves(sample_rate, f_min_hz, bins_per_octave, hop_samples)
-    where = cqt.framing(
-        sample_rate,
-        slice_s=slice_s,
-        f_min_hz=f_min_hz,
-        bins_per_octave=bins_per_octave,
-        hop_samples=hop_samples,
-    )
-    shortest = cqt.shortest_samples(sample_rate, f_min_hz, bins_per_octave)
-    return _slices(octaves, where.hop_samples, shortest)
+    slice_samples = feature.framing(sample_rate).hop_samples
+    shortest = feature.shortest_samples(sample_rate)
+    return _slices(feature.octaves(sample_rate), slice_samples, shortest)
 
 
 def _slices(

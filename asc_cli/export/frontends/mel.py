@@ -7,17 +7,14 @@ import numpy as np
 from asc_cli.export.frontends import spectrum
 from asc_cli.features._spectrum import hamming
 from asc_cli.features.log_mel import mel_filters
+from asc_cli.features.mel import Mel
 
 
-def onnx(
-    sample_rate: int,
-    *,
-    n_mels: int,
-    frame_samples: int,
-    hop_samples: int,
-    f_min_hz: float,
-    f_max_hz: float | None,
-) -> tuple[str, dict[str, np.ndarray]]:
+def onnx(feature: Mel, sample_rate: int) -> tuple[str, dict[str, np.ndarray]]:
     """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use."""
-    filters = mel_filters(sample_rate, frame_samples, n_mels, f_min_hz, f_max_hz)
-    return spectrum.bands(hamming(frame_samples), hop_samples, filters, magnitude=True)
+    filters = mel_filters(
+        sample_rate, feature.frame_samples, feature.n_mels, feature.f_min_hz, feature.f_max_hz
+    )
+    return spectrum.bands(
+        hamming(feature.frame_samples), feature.hop_samples, filters, magnitude=True
+    )

@@ -16,8 +16,7 @@ import numpy as np
 
 from asc_cli.export.frontends import spectrum
 from asc_cli.features._spectrum import hamming
-from asc_cli.features.log_mel import mel_filters
-from asc_cli.features.mfcc import framing
+from asc_cli.features.mfcc import Mfcc
 
 CEPSTRA = "    {out} = MatMul (log_power, cosines)\n"
 DELTAS = """
@@ -44,27 +43,14 @@ DELTAS = """
 """
 
 
-def onnx(
-    sample_rate: int,
-    *,
-    n_mfcc: int,
-    n_mels: int,
-    frame_s: float,
-    hop_s: float,
-    n_fft: int,
-    f_min_hz: float,
-    f_max_hz: float | None,
-    deltas: bool,
-    delta_width: int,
-) -> tuple[str, dict[str, np.ndarray]]:
+def onnx(feature: Mfcc, sample_rate: int) -> tuple[str, dict[str, np.ndarray]]:
     """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use."""
-    where = framing(sample_rate, frame_s=frame_s, hop_s=hop_s)
-    n_fft = max(n_fft, where.frame_samples + where.frame_samples % 2)
-    filters = mel_filters(sample_rate, n_fft, n_mels, f_min_hz, f_max_hz)
+    framing, filters = feature.framing(sample_rate), feature.filters(sample_rate)
     nodes, constants = spectrum.bands(
-        hamming(where.frame_samples), where.hop_samples, filters, log=True, out="log_power"
+        hamming(framing.frame_samples), framing.hop_samples, filters, log=True, out="log_power"
     )
-    rest, more = _coefficients(n_mels, n_mfcc, delta_width if deltas else None)
+    width = feature.delta_width if feature.deltas else None
+    rest, more = _coefficients(feature.n_mels, feature.n_mfcc, width)
     return nodes + rest, constants | more
 
 

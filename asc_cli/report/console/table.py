@@ -7,18 +7,11 @@ from typing import Any
 
 from rich.table import Table
 
+from asc_cli.core import plugins
 from asc_cli.report.console.narrow import SPARE
 
-NAMES = {
-    "accuracy": "accuracy (mean over folds)",
-    "macro_accuracy": "macro accuracy (mean over scenes, then folds)",
-    "fold_class_accuracy": "fold × class accuracy (mean over the matrix)",
-    "pooled_accuracy": "pooled accuracy (all folds together)",
-    "pooled_macro_accuracy": "pooled macro accuracy (mean over scenes, all folds together)",
-    "macro_f1": "macro F1 (mean over folds)",
-    "log_loss": "log loss (nats, pooled)",
-    "ece": "expected calibration error (15 bins)",
-}
+NAMES: dict[str, str] = {metric["name"]: metric["words"] for metric in plugins.metrics()}
+PLAIN = {metric["name"] for metric in plugins.metrics() if not metric["share"]}
 BAR_CELLS = 20
 
 
@@ -44,8 +37,7 @@ def percent(value: float | None) -> str:
 
 def figure(name: str, value: float | None) -> str:
     """A metric as it is printed: shares in per cent, nats and errors as they are."""
-    plain = name in ("log_loss", "ece")
-    return "–" if value is None else f"{value:.3f}" if plain else percent(value)
+    return "–" if value is None else f"{value:.3f}" if name in PLAIN else percent(value)
 
 
 def span(interval: Sequence[float]) -> str:
