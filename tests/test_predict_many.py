@@ -113,7 +113,7 @@ def test_names_of_any_bytes(folder: Path, asc: Asc, tmp_path: Path):
     *lines, model = shown.stdout.splitlines()
     assert (
         model.startswith("model: ")
-        and len(lines) == 2
+        and len(lines) == 3
         and "two\\nlines.wav" in "".join(shown.stdout.split())
     )
     checked = asc("datasets", "check", "table", "--data", tmp_path)
