@@ -111,8 +111,11 @@ def test_names_of_any_bytes(folder: Path, asc: Asc, program: Program, tmp_path: 
             f"{odd}/bad\\udcff.wav", f"{odd}/two\nlines.wav",
         }  # fmt: skip
     shown = program("predict", odd, "--top", 1)
-    assert len(shown.stdout.splitlines()) == 3 and "two\\nlines.wav" in "".join(
-        shown.stdout.split()
+    *lines, model = shown.stdout.splitlines()
+    assert (
+        model.startswith("model: ")
+        and len(lines) == 3
+        and "two\\nlines.wav" in "".join(shown.stdout.split())
     )
     checked = program("datasets", "check", "table", "--data", tmp_path)
     assert checked.returncode == 1 and "bad\\udcff.wav" in "".join(checked.stdout.split())

@@ -215,7 +215,7 @@ def arrays(home: Path) -> dict[str, bytes]:
 
 
 def test_features_killed_once_some_are_there_end_whole(toy_root: Path, asc: Asc, home: Path):
-    words = ("features", "--dataset", "toy", "--data", toy_root)
+    words = ("features", "--recipe", "toy_lstm", "--data", toy_root)
     killed_when(lambda: changed_ns(home), lambda: asc(*words))
     report = json.loads(asc(*words, "--json").stdout)
     assert report["computed"] + report["reused"] == 60 and not report["failed"]
@@ -229,21 +229,21 @@ def test_features_killed_once_some_are_there_end_whole(toy_root: Path, asc: Asc,
 def test_features_killed_at_random_moments_end_whole(
     toy_root: Path, asc: Asc, home: Path, whole: bool
 ):
-    arguments = command("features", "--dataset", "toy", "--data", toy_root, "--jobs", "2")
+    arguments = command("features", "--recipe", "toy_lstm", "--data", toy_root, "--jobs", "2")
     rng, kills = random.Random(1), ALL_KILLS if whole else KILLS
     assert any([killed(arguments, home, rng.uniform(0, 0.3)) for _ in range(kills)])
-    done = asc("features", "--dataset", "toy", "--data", toy_root, "--json")
+    done = asc("features", "--recipe", "toy_lstm", "--data", toy_root, "--json")
     report = json.loads(done.stdout)
     assert report["computed"] + report["reused"] == 60 and not report["failed"]
     resumed = arrays(home)
     shutil.rmtree(home / "features")
-    asc("features", "--dataset", "toy", "--data", toy_root)
+    asc("features", "--recipe", "toy_lstm", "--data", toy_root)
     assert arrays(home) == resumed and len(resumed) == 60
 
 
 @pytest.mark.campaign
 def test_two_at_once_fill_one_store(toy_root: Path, home: Path):
-    arguments = command("features", "--dataset", "toy", "--data", toy_root, "--json")
+    arguments = command("features", "--recipe", "toy_lstm", "--data", toy_root, "--json")
     both = [
         subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
