@@ -61,9 +61,12 @@ class Recipe(BaseModel):
     def signature(self, *data: str) -> str:
         """Hash of the whole resolved recipe and of what it runs on (fingerprints).
 
-        Devices and worker counts are no part of a recipe, so they are no part of this.
+        Devices and worker counts are no part of a recipe, so they are no part of this. A renamed
+        model counts by its first name: runs that were made before are found again.
         """
-        whole = json.dumps([self.settings, *data], sort_keys=True)
+        model = self.settings["model"]
+        first = {**model, "name": plugins.first_name("models", model["name"])}
+        whole = json.dumps([{**self.settings, "model": first}, *data], sort_keys=True)
         return hashlib.sha256(whole.encode()).hexdigest()[:12]
 
 
@@ -166,6 +169,7 @@ def _extended(path: Path, below: tuple[Path, ...] = ()) -> tuple[Tree, list[Faul
         chain = " → ".join(p.name for p in [*below, path.resolve()])
         raise AscError(f"recipe {path}: extends itself: {chain}")
     tree, faults = parse(path)
+    _rename_model(tree)
     parent = tree.values.pop("extends", None)
     if parent is None:
         return tree, faults
@@ -176,7 +180,15 @@ def _extended(path: Path, below: tuple[Path, ...] = ()) -> tuple[Tree, list[Faul
     return merge(under, tree), more + faults
 
 
+def _rename_model(tree: Tree) -> None:
+    """Give a model that an earlier version called otherwise its name of today, in place."""
+    model = tree.values.get("model")
+    if isinstance(model, dict) and isinstance(model.get("name"), str):
+        model["name"] = plugins.renamed("models", model["name"])
+
+
 def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
+    _rename_model(tree)
     try:
         whole = _whole().model_validate(tree.values)
     except ValidationError as refused:
