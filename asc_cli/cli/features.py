@@ -47,8 +47,8 @@ def command(
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
+    from asc_cli.core.kind import VIDEOS, kind_of_dataset
     from asc_cli.recipe import load as recipes
-    from asc_cli.recipe.kind import VIDEOS, kind_of_dataset
 
     if recipe is None and dataset is None and data is None:
         raise AscError("features: --dataset NAME, --data PATH or --recipe RECIPE was expected")
@@ -63,6 +63,6 @@ def command(
         chosen = recipes.load(recipe, [*overrides, *([f"dataset={dataset}"] if dataset else [])])
     with _progress.counting("features") as progress:
         done = workflow.extract(chosen, data=data, jobs=jobs, verify=verify, progress=progress)
-    report.show(done.json(), report.extraction, as_json)
+    report.show(done.to_dict(), report.extraction, as_json)
     if done.failed:
         raise typer.Exit(3)
