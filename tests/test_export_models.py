@@ -24,10 +24,10 @@ QUICK = {
     "cnn": ("training.epochs=1",),
     "gmm": ("model.n_iterations=3",),
     "sparse_nmf": ("model.n_steps=3", "model.n_passes=1"),
-    "gru": ("training.epochs=1", "clips.length_s=1", "model.segment_hop=12"),
-    "cnn_1max": ("training.epochs=1", "clips.length_s=1"),
+    "label_tree_gru": ("training.epochs=1", "clips.length_s=1", "model.segment_hop=12"),
+    "label_tree_cnn": ("training.epochs=1", "clips.length_s=1"),
 }
-SLOW = ("gru", "cnn_1max", "sparse_nmf", "gmm")  # to export
+SLOW = ("label_tree_gru", "label_tree_cnn", "sparse_nmf", "gmm")  # to export
 NOW = ("toy_dnn_mel", "toy_cnn_mel")  # the LSTMs and all features have test_export.py
 ROW = re.compile(r"^\| `(\w+)`.*?\| `(\w+)`.*?\| `(\w+)` \| yes", re.MULTILINE)
 

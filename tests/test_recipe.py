@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -228,3 +230,19 @@ def test_the_video_recipes_hold_table_2():
         assert (stream.decay, stream.decay_every, stream.clip_norm) == (0.95, 4_000_000, 1.0)
         assert (stream.rgb + stream.audio, stream.n_labels, stream.max_frames) == (1152, 4716, 300)
         assert recipe.load(f"yt8m_toy_{name}").model["attention"] == loaded.model["attention"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("gru", "label_tree_gru"), ("cnn_1max", "label_tree_cnn")]
+)
+def test_a_model_by_its_name_of_0_1_0_is_the_same_recipe(tmp_path: Path, old: str, new: str):
+    """Its runs too: the signature is that of 0.1.0."""
+    text = "dataset: toy\nfeatures: {name: log_mel}\nmodel: {name: NAME}\n"
+    for name in (old, new):
+        (tmp_path / f"{name}.yaml").write_text(text.replace("NAME", name))
+    before, now = (recipe.load(tmp_path / f"{name}.yaml") for name in (old, new))
+    assert before.settings == now.settings and now.settings["model"]["name"] == new
+    signed = {**now.settings, "model": {**now.settings["model"], "name": old}}
+    expected = hashlib.sha256(json.dumps([signed, "data"], sort_keys=True).encode()).hexdigest()
+    assert before.signature("data") == now.signature("data") == expected[:12]
+    assert plugins.load("models", old) is plugins.load("models", new)

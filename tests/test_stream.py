@@ -212,7 +212,7 @@ def test_shards_and_recordings_are_not_mixed_up(trained: workflow.Training, asc:
     scenes = registered("scenes")
     with pytest.raises(AscError, match="yt8m_toy_lstm@1 labels videos: it takes shards of their"):
         list(workflow.predict([clip], model="yt8m_toy_lstm"))
-    with pytest.raises(AscError, match="model scenes@1 hears recordings, not shards of videos'"):
+    with pytest.raises(AscError, match="model scenes@1 takes recordings, not shards of videos'"):
         list(workflow.label([shards / "validate00.tfrecord"], model=scenes))
     [said] = workflow.predict([shards / "validate00.tfrecord"], model=scenes)
     assert said.error == (

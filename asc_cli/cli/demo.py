@@ -48,11 +48,11 @@ def command(
     _step(2, "features: log-mel spectrograms into the store", f"asc features --recipe {RECIPE}")
     with _progress.counting("features") as progress:
         extracted = workflow.extract(recipe, progress=progress)
-    report.show(extracted.json(), report.extraction)
+    report.show(extracted.to_dict(), report.extraction)
     _step(3, "train: an LSTM on each of 4 location-disjoint folds", f"asc train {RECIPE}")
     with _progress.fitting() as fitting:
         trained = workflow.train(recipe, fitting=fitting)
-    report.show(trained.json(), report.training)
+    report.show(trained.to_dict(), report.training)
     _step(4, "evaluate: which scenes it knows", f"asc evaluate {RECIPE}")
     report.show(workflow.evaluate(trained.run), report.evaluation)
     split = extracted.source.listing.splits[0]
@@ -62,7 +62,7 @@ def command(
     )
     with report.Predictions(top=3) as out:
         for prediction in workflow.predict([unseen], model=trained.model, fold=1):
-            out.add(prediction.json())
+            out.add(prediction.to_dict())
     print(f"The true scene: {extracted.source.listing.by_file()[split.test[0]].label}")
     print(_next(unseen))
 

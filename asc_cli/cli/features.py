@@ -55,7 +55,7 @@ def command(
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
-    from asc_cli.recipe.kind import VIDEOS, kind_of_dataset
+    from asc_cli.core.kind import VIDEOS, kind_of_dataset
 
     if recipe is None and dataset is None and data is None:
         raise AscError("features: --dataset NAME, --data PATH or --recipe RECIPE was expected")
@@ -66,7 +66,7 @@ def command(
     for chosen, names in _wanted(recipe, dataset, overrides):
         with _progress.counting(chosen.features["name"]) as progress:
             done = workflow.extract(chosen, data=data, jobs=jobs, verify=verify, progress=progress)
-        rows.append({**done.json(), "recipes": names})
+        rows.append({**done.to_dict(), "recipes": names})
     result = _together(rows)
     report.show(result, report.extractions, as_json)
     if result["failed"]:

@@ -131,7 +131,7 @@ def command(
                 resumed=lambda n: _progress.note(f"{n} of {len(found)} were known from before"),
             )  # fmt: skip
             for done, prediction in enumerate(said, start=1):
-                row = prediction.json()
+                row = prediction.to_dict()
                 if explain and not prediction.error:
                     row |= _explained(found[0], model, fold, explain)
                 out.add({**row, "file": shown.get(row["file"], row["file"])}, prediction.embedding)

@@ -42,8 +42,8 @@ def command(
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
     from asc_cli.cli._options import numbers
+    from asc_cli.core.kind import VIDEOS, kind_of
     from asc_cli.recipe import load as recipes
-    from asc_cli.recipe.kind import VIDEOS, kind_of
     from asc_cli.video import report as videos
 
     chosen = recipes.load(
@@ -56,6 +56,6 @@ def command(
             epoch_done=lambda row: _progress.note(videos.epoch(row)),
         )  # fmt: skip
     streamed = kind_of(chosen.settings) == VIDEOS
-    report.show(done.json(), videos.training if streamed else report.training, as_json)
+    report.show(done.to_dict(), videos.training if streamed else report.training, as_json)
     if streamed and done.metrics["failed"]:
         raise typer.Exit(3)

@@ -20,6 +20,7 @@ from asc_cli.core.errors import AscError
 
 PACKAGE = Path(__file__).parent.parent
 HAVE_PARAMETERS = ("features", "models")
+RENAMED = {"models": {"cnn_1max": "label_tree_cnn", "gru": "label_tree_gru"}}  # since 0.1.0
 REQUIRED = object()
 
 
@@ -41,7 +42,11 @@ def names(room: str) -> list[str]:
 
 
 def load(room: str, name: str) -> ModuleType:
-    """The module behind a name. Raises AscError with the nearest known name."""
+    """The module behind a name, or behind the name that it had in 0.1.0.
+
+    Raises AscError with the nearest known name.
+    """
+    name = renamed(room, name)
     require(room, name)
     return importlib.import_module(f"asc_cli.{room}.{name}")
 
@@ -51,6 +56,16 @@ def feature(name: str, parameters: dict[str, Any]) -> Any:
     module, entry = load("features", name), _entry("features", name)
     assert entry is not None
     return getattr(module, entry.name)(**parameters)
+
+
+def renamed(room: str, name: str) -> str:
+    """Today's name of what an earlier version called otherwise; else the name itself."""
+    return RENAMED.get(room, {}).get(name, name)
+
+
+def first_name(room: str, name: str) -> str:
+    """The name that an earlier version gave; else the name itself."""
+    return next((old for old, new in RENAMED.get(room, {}).items() if new == name), name)
 
 
 def lazy(package: str, homes: dict[str, str]) -> Callable[[str], Any]:

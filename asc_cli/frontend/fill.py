@@ -36,7 +36,7 @@ class Extraction:
     audio_seconds: float
     wall_seconds: float
 
-    def json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {
             "dataset": self.source.dataset.name,
             "feature": f"{self.feature.name}-{self.feature.key}",

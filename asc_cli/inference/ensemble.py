@@ -12,11 +12,11 @@ import numpy as np
 from asc_cli import models as model_files
 from asc_cli.audio import decode
 from asc_cli.core.errors import AscError
+from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.evaluation import calibration
 from asc_cli.frontend.clips import ClipGrid
 from asc_cli.frontend.feature import Feature, resolve
 from asc_cli.frontend.standardise import Standardisation
-from asc_cli.recipe.kind import VIDEOS, kind_of
 from asc_cli.registry import members, models
 
 

@@ -22,7 +22,7 @@ class Segment:
     probability: float
     scenes: dict[str, float]  # probability of each, in the model's order
 
-    def json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return vars(self)
 
 
@@ -48,7 +48,7 @@ class Prediction:
     def probability(self) -> float:
         return max(self.scenes.values())
 
-    def json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         if self.error is not None:
             return {"file": self.file, "error": self.error}
         row: dict[str, Any] = {
@@ -60,8 +60,8 @@ class Prediction:
             "model": self.model,
         }
         if self.timeline is not None:
-            row["timeline"] = [part.json() for part in self.timeline]
-            row["stretches"] = [part.json() for part in merge_segments(self.timeline)]
+            row["timeline"] = [part.to_dict() for part in self.timeline]
+            row["stretches"] = [part.to_dict() for part in merge_segments(self.timeline)]
         return row
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from asc_cli.core import plugins
-from asc_cli.recipe.kind import VIDEOS, kind_of_dataset
+from asc_cli.core.kind import VIDEOS, kind_of_dataset
 from asc_cli.recipe.schema import Base
 from asc_cli.recipe.source import Fault, Tree
 

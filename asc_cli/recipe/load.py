@@ -63,9 +63,12 @@ class Recipe(BaseModel):
         """Hash of the whole resolved recipe and of what it runs on (fingerprints).
 
         Devices and worker counts are no part of a recipe, so they are no part of this; nor is
-        `data`: the fingerprints say what the recordings are, wherever they lie.
+        `data`: the fingerprints say what the recordings are, wherever they lie. A renamed model
+        counts by its first name: runs that were made before are found again.
         """
-        whole = json.dumps([self.settings, *data], sort_keys=True)
+        model = self.settings["model"]
+        first = {**model, "name": plugins.first_name("models", model["name"])}
+        whole = json.dumps([{**self.settings, "model": first}, *data], sort_keys=True)
         return hashlib.sha256(whole.encode()).hexdigest()[:12]
 
 
@@ -173,6 +176,7 @@ def _extended(path: Path, below: tuple[Path, ...] = ()) -> tuple[Tree, list[Faul
     tree, faults = parse(path)
     if isinstance(data := tree.values.get("data"), str):
         tree.values["data"] = str(path.parent / Path(data).expanduser())
+    _rename_model(tree)
     parent = tree.values.pop("extends", None)
     if parent is None:
         return tree, faults
@@ -183,7 +187,15 @@ def _extended(path: Path, below: tuple[Path, ...] = ()) -> tuple[Tree, list[Faul
     return merge(under, tree), more + faults
 
 
+def _rename_model(tree: Tree) -> None:
+    """Give a model that an earlier version called otherwise its name of today, in place."""
+    model = tree.values.get("model")
+    if isinstance(model, dict) and isinstance(model.get("name"), str):
+        model["name"] = plugins.renamed("models", model["name"])
+
+
 def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
+    _rename_model(tree)
     try:
         whole = _whole().model_validate(tree.values)
     except ValidationError as refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from asc_cli.recipe.kind import VIDEOS, kind_of
+from asc_cli.core.kind import VIDEOS, kind_of
 
 
 def text(card: dict[str, Any]) -> str:

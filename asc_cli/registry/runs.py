@@ -8,8 +8,8 @@ from typing import Any
 
 from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.errors import AscError
+from asc_cli.core.kind import VIDEOS, kind_of_run
 from asc_cli.recipe import load as recipes
-from asc_cli.recipe.kind import VIDEOS, kind_of_run
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import models
 from asc_cli.registry.card import packages

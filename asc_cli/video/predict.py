@@ -67,7 +67,7 @@ def evaluate(
     with parallel.readers(jobs) as pool:
         found = score(network, its, recipe, "cpu", pool, faults.add, progress)
     about = {"model": model.id, "dataset": dataset, "part": part}
-    return {**about, **found, "headline": "gap", "failed": faults.json()}
+    return {**about, **found, "headline": "gap", "failed": faults.rows_as_dicts()}
 
 
 def score(
@@ -115,7 +115,7 @@ class Faults:
                 f"section describes? The first: {Fault(*self.rows[0])}"
             )
 
-    def json(self) -> list[dict[str, Any]]:
+    def rows_as_dicts(self) -> list[dict[str, Any]]:
         return [Fault(*row)._asdict() for row in self.rows]
 
 

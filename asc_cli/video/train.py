@@ -134,7 +134,7 @@ def _fit(
         epoch_done=epoch_done or (lambda row: None),
     )  # fmt: skip
     members.save(folder / "model.safetensors", model)
-    return state.history, faults.json()
+    return state.history, faults.rows_as_dicts()
 
 
 def _settings(recipe: Recipe, device: str) -> Any:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from asc_cli.core.errors import AscError
+from asc_cli.core.kind import VIDEOS, kind_of_dataset, kind_of_run
 from asc_cli.evaluation import predictions, scoring, submission
 from asc_cli.inference import ensemble
 from asc_cli.inference.dataset import hear
 from asc_cli.inference.leakage import as_trained, lists_fingerprint, require_unseen_recordings
 from asc_cli.protocol import audit
 from asc_cli.protocol.source import Source, open_source
-from asc_cli.recipe.kind import VIDEOS, kind_of_dataset, kind_of_run
 from asc_cli.registry import models
 from asc_cli.registry.runs import find_run, recorded_metrics, require_file
 from asc_cli.video import predict

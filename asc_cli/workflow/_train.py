@@ -11,12 +11,12 @@ from typing import Any
 from asc_cli.core import atomic, parallel, paths
 from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
+from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.evaluation import predictions, scoring
 from asc_cli.frontend import store
 from asc_cli.frontend.fill import Extraction, fill
 from asc_cli.protocol import audit
 from asc_cli.protocol.source import open_source, without
-from asc_cli.recipe.kind import VIDEOS, kind_of
 from asc_cli.recipe.load import Recipe, resolved
 from asc_cli.registry import card as _run
 from asc_cli.registry import models, runs
@@ -64,7 +64,7 @@ class Training:
     metrics: dict[str, Any]
     wall_seconds: float  # of this call: near 0 when the run was finished already
 
-    def json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         wanted = OF_RECORDINGS if "folds" in self.metrics else OF_VIDEOS
         figures = {key: self.metrics[key] for key in wanted}
         wall = round(self.wall_seconds, 3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from asc_cli.core.errors import AscError
-from asc_cli.models import cnn_1max, gru, mlp
+from asc_cli.models import label_tree_cnn, label_tree_gru, mlp
 
 
 def test_layers_and_counts():
@@ -27,6 +27,6 @@ def test_clips_of_another_length_are_refused():
 
 def test_clips_too_short_for_the_label_tree_or_the_filters_are_refused():
     with pytest.raises(AscError, match=r"model.segment_frames = 11, but a clip holds 9 frames"):
-        gru.build(8, 3)(torch.zeros(1, 9, 8))
+        label_tree_gru.build(8, 3)(torch.zeros(1, 9, 8))
     with pytest.raises(AscError, match=r"widths goes up to 45, but a clip has 20 segments; give"):
-        cnn_1max.build(8, 3).network(torch.zeros(1, 20, 4))
+        label_tree_cnn.build(8, 3).network(torch.zeros(1, 20, 4))

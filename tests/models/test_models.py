@@ -15,9 +15,9 @@ from asc_cli.training import descent
 F, C, T = 12, 3, 10
 SMALL = {  # parameters that make each model small
     "cnn": {"n_channels": (4, 4), "dense": 8},
-    "cnn_1max": {"segment_frames": 4, "widths": (2, 3), "n_filters": 4, "n_trees": 3},
+    "label_tree_cnn": {"segment_frames": 4, "widths": (2, 3), "n_filters": 4, "n_trees": 3},
     "gmm": {"n_components": 2},
-    "gru": {"segment_frames": 4, "n_hidden": 8, "n_trees": 3},
+    "label_tree_gru": {"segment_frames": 4, "n_hidden": 8, "n_trees": 3},
     "mlp": {"n_frames": T, "n_hidden": 8},
     "sparse_nmf": {"n_parts": 8, "n_passes": 2, "n_steps": 20},
 }
@@ -111,7 +111,7 @@ def test_every_weight_of_a_network_has_a_gradient(name: str):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", ["gmm", "sparse_nmf", "gru", "cnn_1max"])
+@pytest.mark.parametrize("name", ["gmm", "sparse_nmf", "label_tree_gru", "label_tree_cnn"])
 def test_the_same_seed_gives_the_same_bits_and_no_data_is_said(name: str, tmp_path):
     made, labels = scenes(9)
     settings = descent.Settings(
