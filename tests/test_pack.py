@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,18 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     uneven = [("a" * 64, np.ones((2, 3), "f4")), ("b" * 64, np.ones((2, 4), "f4"))]
     with pytest.raises(AscError, match="bbb: 4 bands where the others have 3; run asc features"):
         pack.write(tmp_path / "packs" / "uneven", uneven, {})
+    assert not list((tmp_path / "packs").iterdir())
+
+
+def test_a_full_disk_names_the_pack_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pack, "_header", full)
+    with pytest.raises(OSError, match="No space left on device: '.*/packs/one'"):
+        pack.write(tmp_path / "packs" / "one", RECORDINGS.items(), {})
     assert not list((tmp_path / "packs").iterdir())
 
 

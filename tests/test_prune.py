@@ -105,6 +105,16 @@ def test_features_of_older_code_go(data: Path, home: Path) -> None:
     assert not list(home.glob("packs/*")) and not list(home.glob("features/*/??/*.npy"))
 
 
+def test_damaged_descriptions_remove_nothing(data: Path, home: Path) -> None:
+    train(data)
+    removed()
+    for path in home.glob("features/*/**/*.json"):
+        if path.name != "pack.json":
+            path.write_text("{")
+    assert removed() == {}
+    assert workflow.disk().to_dict()["stored"][0]["dataset"] == str(data.parent)
+
+
 def test_a_dataset_can_be_dropped_and_computed_again(data: Path, home: Path) -> None:
     train(data)
     assert "stored for table alone" in removed(dataset="table")

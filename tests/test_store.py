@@ -11,9 +11,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from asc_cli import workflow
-from asc_cli.core import plugins
+from asc_cli.core import parallel, plugins
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.frontend import index, store
+from asc_cli.frontend import fill, index, store
 from asc_cli.frontend.feature import Feature, resolve
 from asc_cli.recipe import load as recipe
 from tests.conftest import tone, write
@@ -235,6 +235,20 @@ def test_feature_json_tells_what_a_folder_holds(folder: Path):
     done = extract(folder)
     text = (done.feature.folder / "feature.json").read_text()
     assert '"n_mels": 64' in text and '"sample_rate": 22050' in text
+
+
+def test_a_few_files_start_no_worker_processes(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+    real = parallel.each
+    monkeypatch.setattr(
+        parallel, "each", lambda f, tasks, jobs: asked.append(jobs) or real(f, tasks, 1)
+    )
+    chosen = recipe.load("toy_lstm", ["dataset=table"])
+    workflow.extract(chosen, data=folder)
+    workflow.extract(chosen, data=folder, jobs=2, verify=True)
+    monkeypatch.setattr(fill, "FEW_BATCHES", 0)
+    workflow.extract(chosen, data=folder, verify=True)
+    assert asked == [1, 2, None]
 
 
 def test_worker_processes_make_the_same_arrays(folder: Path):

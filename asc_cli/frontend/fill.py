@@ -21,6 +21,7 @@ from asc_cli.recipe.load import Recipe, resolved
 INDEX_SECONDS = 5.0  # how often what was hashed is written down, against a kill
 BATCH_BYTES = 2_000_000  # of audio that a worker gets at a time, so that small files cost little
 BATCH_FILES = 128
+FEW_BATCHES = 8  # so few are computed before worker processes would have started
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,19 @@ def extract(
 ) -> Extraction:
     """Fill the store with the features of every recording of the recipe's dataset.
 
-    recipe: a shipped name, a path, or a Recipe. jobs: worker processes, one per processor when
-    None. verify: read all audio and all stored
-    arrays again. progress(done, all) is called as files are finished. A file that has no features
-    is in `failed`, and the others go on. Raises AscError when the dataset is not there.
+    Args:
+        recipe: A shipped recipe's name, a path, or a Recipe.
+        data: Where the dataset is; the recipe's `data`, or $ASC_DATA/NAME, when None.
+        jobs: Worker processes. None: one per processor, and a single one for a few files.
+        verify: Read all audio and all stored arrays again, and compute damaged ones again.
+        progress: Called with (done, all) as files are finished.
+
+    Returns:
+        What was computed and what was there. A file without features is in `failed`; the others
+        go on.
+
+    Raises:
+        AscError: The dataset is not there, or the feature's parameters give no frames.
     """
     recipe = resolved(recipe)
     source = open_source(recipe.dataset, data or recipe.data, recipe.subset)
@@ -92,6 +102,8 @@ def fill(
     fresh: list[tuple[Path, Entry]] = []
     written = time.monotonic()
     tasks = [(feature, batch, verify) for batch in _batches(todo)]
+    if jobs is None and len(tasks) <= FEW_BATCHES:
+        jobs = 1
     for outcomes in parallel.each(_ensure, tasks, jobs):
         for name, outcome, new in outcomes:
             if isinstance(outcome, FileFault):

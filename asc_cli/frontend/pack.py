@@ -15,6 +15,7 @@ its length. A recording's frames are held against their CRC-32 by whoever is abo
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import shutil
@@ -116,6 +117,12 @@ def write(
         _write(temporary, recordings, about)
         with contextlib.suppress(OSError):  # another process was quicker: its pack is the same
             temporary.rename(target)
+    except OSError as fault:  # a full disk's names no file
+        if fault.filename is not None:
+            raise
+        raise OSError(
+            fault.errno or errno.EIO, fault.strerror or str(fault), str(target)
+        ) from fault
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

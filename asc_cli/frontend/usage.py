@@ -110,8 +110,8 @@ def _needed_recordings(without: str | None) -> dict[str, str]:
 
 def _audio_roots() -> list[tuple[Path, str]]:
     """Where datasets lie that features were computed for, and their names; the longest first."""
-    known = [atomic.read_json(path) for path in paths.features().glob("*/datasets/*.json")]
-    roots = {(Path(row["audio_root"]), row["dataset"]) for row in known}
+    known = map(_read, paths.features().glob("*/datasets/*.json"))
+    roots = {(Path(row["audio_root"]), row["dataset"]) for row in known if row}
     return sorted(roots, key=lambda pair: (-len(pair[0].parts), pair))
 
 
@@ -120,8 +120,9 @@ def _within(folder: Path, root: Path) -> bool:
 
 
 def _outdated(folder: Path) -> str:
-    """Why today's code reads nothing of a feature's folder; "" if it does."""
-    about = atomic.read_json(folder / "feature.json")
+    """Why today's code reads nothing of a feature's folder; "" if it does, or it cannot be told."""
+    if not (about := _read(folder / "feature.json")):
+        return ""
     if about["name"] not in plugins.names("features"):
         return f"there is no feature {about['name']} any more"
     if about["version"] != (version := plugins.version(about["name"])):
@@ -156,6 +157,14 @@ def _pack_contents(folder: Path, dataset_of: dict[str, str]) -> tuple[str | None
     found = [dataset_of.get(digest.decode()) for digest in table["digest"].tolist()]
     known = Counter(dataset for dataset in found if dataset)
     return (known.most_common(1)[0][0] if known else None), None not in found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON file that asc wrote; {} where it is damaged, which `asc features` does not mind."""
+    try:
+        return atomic.read_json(path)
+    except (OSError, ValueError):
+        return {}
 
 
 def bytes_below(folder: Path) -> int:
