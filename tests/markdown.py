@@ -60,9 +60,14 @@ def run(lines: list[str], folder: Path, package: Path = ROOT) -> dict[str, str]:
     }
     done = subprocess.run(
         [sys.executable, str(ROOT / "tests" / "run_lines.py")],
-        cwd=folder, env=environment, input="\n".join(lines), capture_output=True, text=True,
-        check=False, timeout=300,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment,
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     outputs = json.loads(done.stdout.splitlines()[-1])
     assert list(outputs) == list(dict.fromkeys(lines))

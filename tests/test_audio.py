@@ -157,8 +157,13 @@ def test_an_ogg_that_ends_within_its_last_page_is_cut_short(tmp_path: Path):
 def test_a_wav_from_a_pipe_does_not_know_its_size(tmp_path: Path, riff: int, data: int):
     path = write(tmp_path / "a.wav", tone(440, 1, 22_050))
     known = path.read_bytes()
-    path.write_bytes(known[:4] + riff.to_bytes(4, "little") + known[8:40]
-                     + data.to_bytes(4, "little") + known[44:])  # fmt: skip
+    path.write_bytes(
+        known[:4]
+        + riff.to_bytes(4, "little")
+        + known[8:40]
+        + data.to_bytes(4, "little")
+        + known[44:]
+    )
     assert len(decode.read(path, 22_050)) == 22_050
 
 

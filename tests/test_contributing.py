@@ -36,8 +36,12 @@ def apply(diff: str, folder: Path) -> None:
     """Apply a diff whose line numbers do not matter."""
     done = subprocess.run(
         ["git", "apply", "--recount", "-C1", "-"],
-        cwd=folder, input=diff, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        input=diff,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, f"CONTRIBUTING.md's diff no longer fits: {done.stderr}"
 
 
@@ -53,8 +57,11 @@ def test_the_examples_keep_the_house_style(copy: Path) -> None:
     for command in (["format", "--check", "--diff"], ["check"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--no-cache", *files],
-            cwd=copy, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -63,9 +63,13 @@ def registered(
         arrays = Arrays(spread.mean, spread.deviation, temperature)
         save(members[fold], network, arrays)
     card = {
-        "created": "2026-01-01", "labels": list(SCENES), "feature": described.description(),
-        "recipe": chosen.settings, "metrics": {}, "dataset": {"name": "toy"},
-    }  # fmt: skip
+        "created": "2026-01-01",
+        "labels": list(SCENES),
+        "feature": described.description(),
+        "recipe": chosen.settings,
+        "metrics": {},
+        "dataset": {"name": "toy"},
+    }
     return models.register(name, card, members).id
 
 
@@ -222,8 +226,12 @@ def test_a_hub_folder_holds_weights_card_and_configuration(tmp_path: Path):
     workflow.export(registered("m"), "hub", tmp_path / "up")
     names = {path.name for path in (tmp_path / "up").iterdir()}
     assert names == {
-        "README.md", "config.json", "card.yaml", "fold01.safetensors", "fold02.safetensors",
-    }  # fmt: skip
+        "README.md",
+        "config.json",
+        "card.yaml",
+        "fold01.safetensors",
+        "fold02.safetensors",
+    }
     assert json.loads((tmp_path / "up/config.json").read_text())["labels"] == list(SCENES)
     text = (tmp_path / "up/README.md").read_text()
     assert text.startswith("---\nlibrary_name: asc-scenes\npipeline_tag: audio-classification\n")

@@ -84,8 +84,9 @@ def test_bad_files_alone_are_in_the_csv_too(tmp_path: Path):
     with report.Predictions(csv_file=tmp_path / "said.csv") as out:
         out.add({"file": "a.wav", "error": "is empty"})
     assert (tmp_path / "said.csv").read_text().splitlines() == [
-        "file,start,end,scene,probability,model,settings,error", "a.wav,,,,,,,is empty"
-    ]  # fmt: skip
+        "file,start,end,scene,probability,model,settings,error",
+        "a.wav,,,,,,,is empty",
+    ]
 
 
 def test_a_csv_that_cannot_be_written_says_so(tmp_path: Path):

@@ -55,9 +55,12 @@ def test_killed_and_started_again_it_has_every_line_once(folder: Path, asc: Asc,
     arguments = ("predict", folder, "--json", "--jobs", 2, "--csv", tmp_path / "all.csv")
     with (tmp_path / "first").open("w") as out:
         first = subprocess.Popen(
-            command(*arguments), stdout=out, stderr=subprocess.DEVNULL, cwd=ROOT,
+            command(*arguments),
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
             start_new_session=True,
-        )  # fmt: skip
+        )
         while first.poll() is None and not (tmp_path / "first").read_text().count("\n"):
             time.sleep(0.05)
         os.killpg(first.pid, signal.SIGKILL)
@@ -108,8 +111,9 @@ def test_names_of_any_bytes(folder: Path, asc: Asc, program: Program, tmp_path: 
     assert set(rows_of(done.stdout)) == names
     with (tmp_path / "odd.csv").open(newline="", encoding="utf-8") as source:
         assert {row["file"] for row in csv.DictReader(source)} == {
-            f"{odd}/bad\\udcff.wav", f"{odd}/two\nlines.wav",
-        }  # fmt: skip
+            f"{odd}/bad\\udcff.wav",
+            f"{odd}/two\nlines.wav",
+        }
     shown = program("predict", odd, "--top", 1)
     *lines, model = shown.stdout.splitlines()
     assert (
@@ -128,8 +132,10 @@ def test_a_pipe_does_not_hang_it(folder: Path, asc: Asc, tmp_path: Path):
     assert done.returncode == 3 and "pipe.wav: is not a regular file" in done.stderr
     said = subprocess.run(
         command("predict", "/dev/stdin", "--json"),
-        input=(folder / "07.wav").read_bytes(), capture_output=True, cwd=ROOT,
-    )  # fmt: skip
+        input=(folder / "07.wav").read_bytes(),
+        capture_output=True,
+        cwd=ROOT,
+    )
     assert said.returncode == 0 and b'"file": "-"' in said.stdout
 
 
@@ -175,8 +181,15 @@ def test_stretches_are_as_long_as_clips_of_frames(tmp_path: Path, n_frames: int,
 def test_a_stretch_without_a_clip_belongs_to_the_next(tmp_path: Path):
     model = SimpleNamespace(aggregate="mean", feature=SimpleNamespace(sample_rate=10))
     counts, sums = [1, 0, 2], [np.array(p) for p in ([0.8, 0.2], [0.0, 0.0], [0.5, 1.5])]
-    tally = engine._Tally(tmp_path, model, SimpleNamespace(timeline_s=2.0, embeddings=False),
-                            samples=65, clips=3, sums=sums, counts=counts)  # fmt: skip
+    tally = engine._Tally(
+        tmp_path,
+        model,
+        SimpleNamespace(timeline_s=2.0, embeddings=False),
+        samples=65,
+        clips=3,
+        sums=sums,
+        counts=counts,
+    )
     done = tally.conclude()
     assert done.ends_s.tolist() == [2.0, 6.5]
     np.testing.assert_allclose(done.stretches, [[0.8, 0.2], [0.25, 0.75]])
@@ -206,13 +219,35 @@ def test_settings_that_cannot_be(tmp_path: Path):
 
 def test_below_the_threshold_it_is_unsure_everywhere(folder: Path, asc: Asc, tmp_path: Path):
     path = folder / "54.wav"
-    done = asc("predict", path, "--threshold", 1, "--csv", tmp_path / "a.csv", "--timeline", 1,
-               "--audacity", tmp_path / "a.txt", "--json")  # fmt: skip
+    done = asc(
+        "predict",
+        path,
+        "--threshold",
+        1,
+        "--csv",
+        tmp_path / "a.csv",
+        "--timeline",
+        1,
+        "--audacity",
+        tmp_path / "a.txt",
+        "--json",
+    )
     [row] = rows_of(done.stdout).values()
     assert row["scene"] == "unsure" and {p["scene"] for p in row["stretches"]} == {"unsure"}
     [first, *_] = csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text()))
-    assert list(first) == ["file", "start", "end", "scene", "probability", "bus", "park", "tram",
-                           "model", "settings", "error"]  # fmt: skip
+    assert list(first) == [
+        "file",
+        "start",
+        "end",
+        "scene",
+        "probability",
+        "bus",
+        "park",
+        "tram",
+        "model",
+        "settings",
+        "error",
+    ]
     assert first["scene"] == "unsure" and first["settings"] == "timeline_s=1.0 threshold=1.0"
     start, end, label = (tmp_path / "a.txt").read_text().rstrip("\n").split("\t")
     assert (float(start), float(end)) == (0, pytest.approx(row["duration_s"], abs=1e-3))
@@ -246,8 +281,18 @@ def test_a_journal_forgets_changed_files_and_torn_lines(tmp_path: Path):
 
 def test_listening_to_a_pipe_says_what_predict_says(folder: Path, asc: Asc):
     samples, _ = soundfile.read(folder / "54.wav", dtype="int16")
-    done = asc("listen", "-", "--rate", RATE, "--window", 60, "--every", 0.5, "--json",
-               input=samples.tobytes())  # fmt: skip
+    done = asc(
+        "listen",
+        "-",
+        "--rate",
+        RATE,
+        "--window",
+        60,
+        "--every",
+        0.5,
+        "--json",
+        input=samples.tobytes(),
+    )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) >= 2, done.stderr
     [said] = workflow.predict([folder / "54.wav"])

@@ -219,8 +219,12 @@ def test_what_only_a_stream_has_is_refused_elsewhere(tmp_path: Path):
 
 
 def test_the_video_recipes_hold_table_2():
-    rows = {"lstm": (0.8080, 0.8631, 5), "ta": (0.8152, 0.8668, 4), "sa": (0.8163, 0.8687, 3),
-            "ta_sa": (0.8172, 0.8702, 3)}  # fmt: skip
+    rows = {
+        "lstm": (0.8080, 0.8631, 5),
+        "ta": (0.8152, 0.8668, 4),
+        "sa": (0.8163, 0.8687, 3),
+        "ta_sa": (0.8172, 0.8702, 3),
+    }
     for name, row in rows.items():
         loaded = recipe.load(f"yt8m_{name}")
         assert loaded.paper and loaded.stream

@@ -22,8 +22,10 @@ from tests.conftest import SMALL
 def recordings(n_groups: int, per_group: int, scenes: int = 3) -> list[Recording]:
     return [
         Recording(f"{s}-{g}-{i}.wav", f"scene{s}", group=f"{s}-{g}")
-        for s in range(scenes) for g in range(n_groups) for i in range(per_group)
-    ]  # fmt: skip
+        for s in range(scenes)
+        for g in range(n_groups)
+        for i in range(per_group)
+    ]
 
 
 def test_groups_are_held_out_whole():
@@ -146,8 +148,10 @@ def test_what_an_estimator_keeps_counts_too():
 
 
 def test_limits_pass_and_fail():
-    costs = {"bytes": {"float32": 120_000, "float16": 60_000, "int8": 30_000},
-             "macs_per_second": 20_000_000}  # fmt: skip
+    costs = {
+        "bytes": {"float32": 120_000, "float16": 60_000, "int8": 30_000},
+        "macs_per_second": 20_000_000,
+    }
     verdict = complexity.judge(costs, "dcase2024", members=4)
     assert verdict["passes"] and not verdict["precisions"]["int8"]["all_members"]
     assert not complexity.judge({**costs, "macs_per_second": None}, "dcase2024", 1)["passes"]

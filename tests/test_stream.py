@@ -31,9 +31,13 @@ pytest.importorskip("tfrecord", reason="the extra `yt8m` is not installed")
 
 FRAMES = 10
 SMALL = (
-    f"stream.max_frames={FRAMES}", "stream.checkpoint_every=160", "stream.buffer=64",
-    "model.n_hidden=32", "training.epochs=3", "training.learning_rate=0.01",
-)  # fmt: skip
+    f"stream.max_frames={FRAMES}",
+    "stream.checkpoint_every=160",
+    "stream.buffer=64",
+    "model.n_hidden=32",
+    "training.epochs=3",
+    "training.learning_rate=0.01",
+)
 
 
 @pytest.fixture(scope="module")
@@ -203,8 +207,9 @@ def test_damaged_weights_are_said(trained: workflow.Training, shards: Path):
         list(workflow.label([shards / "validate00.tfrecord"]))
 
 
-def test_shards_and_recordings_are_not_mixed_up(trained: workflow.Training, asc: Asc, shards: Path,
-                                                tmp_path: Path, toy_root: Path):  # fmt: skip
+def test_shards_and_recordings_are_not_mixed_up(
+    trained: workflow.Training, asc: Asc, shards: Path, tmp_path: Path, toy_root: Path
+):
     clip = write(tmp_path / "clip.wav", np.zeros(30_000))
     done = asc("predict", clip, shards / "validate01.tfrecord")
     assert done.returncode == 3 and done.stdout.count("\n") == 51
@@ -232,8 +237,10 @@ def test_shards_and_recordings_are_not_mixed_up(trained: workflow.Training, asc:
         (("predict", "a.tfrecord", "--csv", "a.tfrecord"), "a recording would be written over"),
         (("predict", "-"), "takes shards of videos, which are not read on stdin"),
         (("report", "yt8m_toy_lstm"), "of videos with many labels, not of scenes; asc evaluate"),
-        (("evaluate", "yt8m_toy_lstm", "--dataset", "yt8m_toy", "--folds", "1"),
-         "it has no folds and no subsets, and takes no file"),
+        (
+            ("evaluate", "yt8m_toy_lstm", "--dataset", "yt8m_toy", "--folds", "1"),
+            "it has no folds and no subsets, and takes no file",
+        ),
         (("features", "--dataset", "yt8m_toy"), "the shards of yt8m_toy hold features already"),
         (("evaluate", "yt8m_toy_lstm", "--folds", "1"), "is of a stream of shards, without folds"),
         (("predict", "a.tfrecord", "--csv", "/dev/null/a.csv"), "--csv .*: cannot be written"),
@@ -242,7 +249,7 @@ def test_shards_and_recordings_are_not_mixed_up(trained: workflow.Training, asc:
         (("datasets", "make", "toys"), "only toy and yt8m-toy can be made up, not 'toys'"),
         (("datasets", "make", "yt8m-toy", "--lists", "."), "--lists: of TUT 2016, for toy scenes"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_go_with_videos_is_said(
     words: tuple[str, ...], what: str, trained: workflow.Training, asc: Asc
 ):
@@ -325,11 +332,21 @@ def test_video_level_shards_train_too(tmp_path: Path):
         writer = tfrecord.TFRecordWriter(str(tmp_path / f"{part}0.tfrecord"))
         for i in range(n):
             x = rng.normal(size=6).astype(np.float32)
-            writer.write({
-                "id": (f"{part}{i}".encode(), "byte"), "labels": ([int(x[0] > 0)], "int"),
-                "mean_rgb": (x[:4], "float"), "mean_audio": (x[4:], "float"),
-            })  # fmt: skip
+            writer.write(
+                {
+                    "id": (f"{part}{i}".encode(), "byte"),
+                    "labels": ([int(x[0] > 0)], "int"),
+                    "mean_rgb": (x[:4], "float"),
+                    "mean_audio": (x[4:], "float"),
+                }
+            )
         writer.close()
-    wanted = small("yt8m_toy_lstm", "stream.level=video", "stream.rgb=4", "stream.audio=2",
-                   "stream.n_labels=2", "training.epochs=4")  # fmt: skip
+    wanted = small(
+        "yt8m_toy_lstm",
+        "stream.level=video",
+        "stream.rgb=4",
+        "stream.audio=2",
+        "stream.n_labels=2",
+        "training.epochs=4",
+    )
     assert workflow.train(wanted, data=tmp_path).metrics["hit_at_1"] > 0.8

@@ -54,10 +54,19 @@ class Part:
 
 def settings(**more: Any) -> descent.Settings:
     plain = dict(
-        epochs=3, learning_rate=0.03, l2=0.0, seed=0, optimiser="adam", choose_epoch="last",
-        clip_norm=None, decay=1.0, decay_every=1, checkpoint_every=24, precision="float32",
+        epochs=3,
+        learning_rate=0.03,
+        l2=0.0,
+        seed=0,
+        optimiser="adam",
+        choose_epoch="last",
+        clip_norm=None,
+        decay=1.0,
+        decay_every=1,
+        checkpoint_every=24,
+        precision="float32",
         device="cpu",
-    )  # fmt: skip
+    )
     return descent.Settings(**{**plain, **more})
 
 
@@ -72,9 +81,7 @@ def fit(folder: Path, part=Part, gaps=GAPS, **more: Any):
     def evaluate(_: torch.nn.Module) -> dict[str, float]:
         return {"gap": next(seen), "hit_at_1": 0.5, "perr": 0.5, "videos": 1, "positives": 1}
 
-    state = descent.fit_network(
-        model, part, evaluate, settings(**more), C, folder, faults=[]
-    )  # fmt: skip
+    state = descent.fit_network(model, part, evaluate, settings(**more), C, folder, faults=[])
     return model, state
 
 
@@ -122,9 +129,10 @@ def test_a_checkpoint_is_written_every_so_many_examples(tmp_path: Path, monkeypa
     at: list[int] = []
     write = descent.checkpoint
     monkeypatch.setattr(
-        descent, "checkpoint",
+        descent,
+        "checkpoint",
         lambda folder, m, o, state: (at.append(state.examples), write(folder, m, o, state)),
-    )  # fmt: skip
+    )
     fit(tmp_path, epochs=1)
     assert at == [24, 48, 72, 80, 80]  # the epoch's end: before and after its evaluation
 

@@ -62,8 +62,16 @@ def test_what_predict_writes_is_scored(tmp_path: Path):
     with report.Predictions(csv_file=tmp_path / "p.csv", as_json=True, settings={"fold": 1}) as out:
         for i in (3, 1, 2, 0, 5, 4):
             p = {"bus": 0.2, "park": 0.3, "tram": 0.5}
-            out.add({"file": f"{i}.wav", "scene": "tram", "probability": 0.5, "scenes": p,
-                     "duration_s": 1.0, "model": "m@1"})  # fmt: skip
+            out.add(
+                {
+                    "file": f"{i}.wav",
+                    "scene": "tram",
+                    "probability": 0.5,
+                    "scenes": p,
+                    "duration_s": 1.0,
+                    "model": "m@1",
+                }
+            )
     said = submission.read(tmp_path / "p.csv", SCENES, submission.tested(LISTING))
     assert said.guesses.tolist() == [2] * 6 and not said.hard
 

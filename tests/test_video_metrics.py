@@ -139,8 +139,13 @@ def plain(p, truth):
         hits += hit
         gap += hits / i if hit else 0.0
     positives = sum(len(labels) for labels in truth)
-    return {"gap": gap / positives, "hit_at_1": right / len(truth), "perr": perr / len(truth),
-            "videos": len(truth), "positives": positives}  # fmt: skip
+    return {
+        "gap": gap / positives,
+        "hit_at_1": right / len(truth),
+        "perr": perr / len(truth),
+        "videos": len(truth),
+        "positives": positives,
+    }
 
 
 @pytest.fixture(scope="module")

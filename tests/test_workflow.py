@@ -54,9 +54,16 @@ def test_the_road(toy_root: Path, reference: dict[str, bytes]):
     assert result(done.run) == reference  # two workers, the same bits
     written = {path.name for path in done.run.iterdir()}
     assert written == {
-        "recipe.yaml", "environment.json", "predictions.csv", "metrics.json", "report.html",
-        "fold01", "fold02", "fold03", "fold04",
-    }  # fmt: skip
+        "recipe.yaml",
+        "environment.json",
+        "predictions.csv",
+        "metrics.json",
+        "report.html",
+        "fold01",
+        "fold02",
+        "fold03",
+        "fold04",
+    }
     assert [fold["fold"] for fold in done.metrics["folds"]] == [1, 2, 3, 4]
     said = predictions.read(done.run / "predictions.csv")
     assert len(said) == 60 and all(said.groups)
@@ -153,9 +160,12 @@ def killed(arguments: list[str], home: Path, after_s: float) -> bool:
     """
     before = changed_ns(home)
     process = subprocess.Popen(
-        arguments, cwd=ROOT, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        arguments,
+        cwd=ROOT,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     while changed_ns(home) == before and process.poll() is None:
         time.sleep(0.01)
     try:
@@ -258,10 +268,14 @@ def test_two_at_once_fill_one_store(toy_root: Path, home: Path):
 def test_ctrl_c_leaves_everything_resumable(toy_root: Path, home: Path):
     arguments = command("train", "toy_lstm", "--data", toy_root, "--set", "training.epochs=200")
     process = subprocess.Popen(
-        arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        arguments,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
         # a shell's background jobs, and what they start, ignore Ctrl-C; a person's command does not
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    )
     deadline = time.monotonic() + 60
     while not list(home.glob("runs/*/fold*/checkpoint.safetensors")):
         assert time.monotonic() < deadline and process.poll() is None

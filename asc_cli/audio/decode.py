@@ -149,9 +149,10 @@ def _require_finite(block: np.ndarray, path: Path, start_s: float) -> None:
         return
     kind = "NaN" if np.isnan(block).any() else "Inf"
     raise FileFault(
-        path, f"holds {kind} among its samples between {start_s:.0f} and "
-        f"{start_s + BLOCK_SECONDS:.0f} s; write it again without"
-    )  # fmt: skip
+        path,
+        f"holds {kind} among its samples between {start_s:.0f} and "
+        f"{start_s + BLOCK_SECONDS:.0f} s; write it again without",
+    )
 
 
 def open_sound(path: Path) -> Any:
@@ -164,9 +165,10 @@ def open_sound(path: Path) -> Any:
         return soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path))  # any bytes
     except TypeError as fault:  # soundfile asks for the rate of what is called .raw
         raise FileFault(
-            path, "is called .raw: samples without a header, whose rate nobody says; convert it, "
-            "or pipe it into asc listen -"
-        ) from fault  # fmt: skip
+            path,
+            "is called .raw: samples without a header, whose rate nobody says; convert it, "
+            "or pipe it into asc listen -",
+        ) from fault
     except soundfile.LibsndfileError as fault:
         if path.suffix.lower() == SHARD:
             reason = (

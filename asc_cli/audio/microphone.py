@@ -35,9 +35,10 @@ def _pcm(
         samples = np.frombuffer(data[:whole], kind).reshape(-1, channels)
         if not np.isfinite(samples).all():
             raise FileFault(
-                "stdin", f"holds NaN or Inf among its samples {heard} to {heard + len(samples)}; "
-                "is --encoding right, and does the sender write numbers?"
-            )  # fmt: skip
+                "stdin",
+                f"holds NaN or Inf among its samples {heard} to {heard + len(samples)}; "
+                "is --encoding right, and does the sender write numbers?",
+            )
         heard += len(samples)
         yield (samples / full_scale).astype(np.float32)
 

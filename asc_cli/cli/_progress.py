@@ -80,9 +80,12 @@ def fetching() -> Iterator[Callable[[str, int, int], None]]:
             if file not in tasks:
                 tasks[file] = bars.add_task(file, detail="")
             bars.update(
-                tasks[file], completed=done, total=total or None, visible=done < total or not total,
+                tasks[file],
+                completed=done,
+                total=total or None,
+                visible=done < total or not total,
                 detail=f"{done / 1e6:.0f} of {total / 1e6:.0f} MB",
-            )  # fmt: skip
+            )
 
         yield update
 

@@ -103,7 +103,7 @@ def download(
     Example: **asc datasets download esc50**
 
     Example: **asc datasets download tut2016 --output /data/tut2016**
-    """  # fmt: skip
+    """
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
     from asc_cli.core import paths, plugins

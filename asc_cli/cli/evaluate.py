@@ -56,9 +56,14 @@ def command(
 
     with _progress.counting("recordings") as progress:
         result = workflow.evaluate(
-            what, dataset=dataset, data=data, subset=subset, folds=numbers(folds), jobs=jobs,
+            what,
+            dataset=dataset,
+            data=data,
+            subset=subset,
+            folds=numbers(folds),
+            jobs=jobs,
             progress=progress,
-        )  # fmt: skip
+        )
     streamed = "gap" in result
     report.show(result, videos.evaluation if streamed else report.evaluation, as_json)
     if streamed and result["failed"]:

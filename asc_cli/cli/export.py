@@ -49,7 +49,5 @@ def command(
     from asc_cli import report, workflow
     from asc_cli.audio import inputs
 
-    made = workflow.export(
-        model, format, output, int8=int8, check=inputs.find(check or [])
-    )  # fmt: skip
+    made = workflow.export(model, format, output, int8=int8, check=inputs.find(check or []))
     report.show(made, report.exported, as_json)

@@ -100,9 +100,13 @@ def command(
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
     if workflow.takes_shards(model):
         unused = {
-            "--fold": fold, "--threshold": threshold or None, "--timeline": timeline,
-            "--audacity": audacity, "--embeddings": embeddings, "--explain": explain,
-        }  # fmt: skip
+            "--fold": fold,
+            "--threshold": threshold or None,
+            "--timeline": timeline,
+            "--audacity": audacity,
+            "--embeddings": embeddings,
+            "--explain": explain,
+        }
         _label(named, model, top or LABELS, csv, jobs, as_json, unused)
         return
     with _found(named) as (found, shown):
@@ -125,11 +129,16 @@ def command(
             _progress.counting("recordings") as progress,
         ):
             said = workflow.predict(
-                found, model=model, fold=fold, timeline_s=timeline, threshold=threshold,
-                embeddings=embeddings is not None, jobs=jobs,
+                found,
+                model=model,
+                fold=fold,
+                timeline_s=timeline,
+                threshold=threshold,
+                embeddings=embeddings is not None,
+                jobs=jobs,
                 journal=len(found) > 1 and not shown,
                 resumed=lambda n: _progress.note(f"{n} of {len(found)} were known from before"),
-            )  # fmt: skip
+            )
             for done, prediction in enumerate(said, start=1):
                 row = prediction.to_dict()
                 if explain and not prediction.error:

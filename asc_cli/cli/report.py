@@ -39,7 +39,7 @@ def command(
     Example: **asc report esc10_lstm**
 
     Example: **asc report dcase_lstm dcase_ta_sa --output both.html**
-    """  # fmt: skip
+    """
     from asc_cli import report, workflow
 
     path = workflow.report(runs, output)

@@ -51,10 +51,16 @@ def command(
     )
     with _progress.training() as (extracting, packing, fitting):
         done = workflow.train(
-            chosen, data=data, folds=numbers(folds), device=device, jobs=jobs,
-            extracting=extracting, packing=packing, fitting=fitting,
+            chosen,
+            data=data,
+            folds=numbers(folds),
+            device=device,
+            jobs=jobs,
+            extracting=extracting,
+            packing=packing,
+            fitting=fitting,
             epoch_done=lambda row: _progress.note(videos.epoch(row)),
-        )  # fmt: skip
+        )
     streamed = kind_of(chosen.settings) == VIDEOS
     report.show(done.to_dict(), videos.training if streamed else report.training, as_json)
     if streamed and done.metrics["failed"]:

@@ -73,8 +73,15 @@ def make(
             f"{videos} videos of up to {frames} frames; at least 10 videos of {FEWEST_FRAMES} "
             "frames (a second each) were expected"
         )
-    arguments = {"version": VERSION, "videos": videos, "frames": frames, "seed": seed,
-                 "rgb": rgb, "audio": audio, "shard_videos": shard_videos}  # fmt: skip
+    arguments = {
+        "version": VERSION,
+        "videos": videos,
+        "frames": frames,
+        "seed": seed,
+        "rgb": rgb,
+        "audio": audio,
+        "shard_videos": shard_videos,
+    }
     _claim(root, arguments)
     done = 0
     for part, share in PARTS:

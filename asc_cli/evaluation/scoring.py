@@ -42,8 +42,9 @@ def score(
     p = predictions
     C = len(p.scenes)
     numbers = sorted(set(p.folds.tolist()))
-    matrices = {k: metrics.confusion(p.labels[p.folds == k], p.guesses[p.folds == k], C)
-                for k in numbers}  # fmt: skip
+    matrices = {
+        k: metrics.confusion(p.labels[p.folds == k], p.guesses[p.folds == k], C) for k in numbers
+    }
     pooled = metrics.confusion(p.labels, p.guesses, C)
     recalls = np.array([metrics.recall(matrices[k]) for k in numbers])  # (folds, C) NaN: no test
     folds = [fold_metrics(p, k, matrices[k]) for k in numbers]

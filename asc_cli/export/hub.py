@@ -15,8 +15,19 @@ from typing import Any
 from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 
-KEYS = ("format", "name", "version", "created", "labels", "feature", "recipe", "folds",
-        "metrics", "dataset", "packages")  # fmt: skip
+KEYS = (
+    "format",
+    "name",
+    "version",
+    "created",
+    "labels",
+    "feature",
+    "recipe",
+    "folds",
+    "metrics",
+    "dataset",
+    "packages",
+)
 
 
 def write(card: dict[str, Any], source: Path, target: Path) -> list[Path]:

@@ -92,19 +92,22 @@ def nodes(cell: Any) -> tuple[str, dict[str, np.ndarray]]:
     }
     if not temporal:
         text = SCAN.format(
-            scanned="v, c_last", body=body, extra="",
+            scanned="v, c_last",
+            body=body,
+            extra="",
             body_outputs="float[B, H] h_next, float[B, H] c_next",
-        )  # fmt: skip
+        )
         return text, constants
     for name, value in zip(("b_i", "b_f", "a_i", "a_f"), weights.gate.tolist(), strict=True):
         constants[name] = np.array(value, np.float32)
     constants["lowest"] = np.array(np.finfo(np.float32).min)
     constants["zero_axis"] = np.array([0])
     text = SCAN.format(
-        scanned="h_last, c_last, h_over_time, g_over_time", body=body,
+        scanned="h_last, c_last, h_over_time, g_over_time",
+        body=body,
         extra="\n            h_out = Identity (h_next)",
         body_outputs="float[B, H] h_next, float[B, H] c_next, float[B, H] h_out, float[B, 1] g",
-    )  # fmt: skip
+    )
     return text + POOL, constants
 
 

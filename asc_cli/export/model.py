@@ -174,16 +174,25 @@ def _assembled(
     samples = onnx.helper.make_tensor_value_info("samples", 1, ["recordings", "samples"])
     out = onnx.helper.make_tensor_value_info("probabilities", 1, ["recordings", len(model.labels)])
     graph = onnx.helper.make_graph(
-        [node for part in parts for node in part.node], "asc", [samples], [out],
+        [node for part in parts for node in part.node],
+        "asc",
+        [samples],
+        [out],
         initializer=list(seen.values()),
-    )  # fmt: skip
+    )
     made = onnx.helper.make_model(
-        graph, opset_imports=[onnx.helper.make_opsetid("", network.OPSET)],
-        producer_name="asc", ir_version=IR_VERSION,
-    )  # fmt: skip
-    onnx.helper.set_model_props(made, {
-        "model": model.id, "labels": json.dumps(list(model.labels)),
-        "sample_rate": str(model.feature.sample_rate),
-    })  # fmt: skip
+        graph,
+        opset_imports=[onnx.helper.make_opsetid("", network.OPSET)],
+        producer_name="asc",
+        ir_version=IR_VERSION,
+    )
+    onnx.helper.set_model_props(
+        made,
+        {
+            "model": model.id,
+            "labels": json.dumps(list(model.labels)),
+            "sample_rate": str(model.feature.sample_rate),
+        },
+    )
     onnx.checker.check_model(made)
     return made

@@ -13,8 +13,10 @@ from asc_cli.export import lstm
 
 OPSET = 20
 CONSTANTS = {
-    "zero": np.array(0), "one": np.array(1), "last_axis": np.array([-1]),
-}  # fmt: skip
+    "zero": np.array(0),
+    "one": np.array(1),
+    "last_axis": np.array([-1]),
+}
 
 
 def graph(network: Any, n_frames: int, n_bands: int, name: str) -> Any:
@@ -45,8 +47,13 @@ def _lstm(network: Any, name: str) -> Any:
         elif not isinstance(layer, nn.Dropout):
             raise AscError(f"export: {type(layer).__name__} has no ONNX form here")
     text += f"    logits = Identity ({last})\n"
-    return parsed("float[B, T, F] x, bool[B, T] mask", "float[B, C] logits", text,
-                  {**CONSTANTS, **constants}, name)  # fmt: skip
+    return parsed(
+        "float[B, T, F] x, bool[B, T] mask",
+        "float[B, C] logits",
+        text,
+        {**CONSTANTS, **constants},
+        name,
+    )
 
 
 def parsed(
@@ -83,10 +90,15 @@ def _traced(network: Any, n_frames: int, n_bands: int, name: str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch about torch
             program = torch.onnx.export(
-                network, (x, mask), dynamo=True, dynamic_shapes=({0: clips}, {0: clips}),
-                input_names=["x", "mask"], output_names=["logits"], opset_version=OPSET,
+                network,
+                (x, mask),
+                dynamo=True,
+                dynamic_shapes=({0: clips}, {0: clips}),
+                input_names=["x", "mask"],
+                output_names=["logits"],
+                opset_version=OPSET,
                 verbose=False,
-            )  # fmt: skip
+            )
     except Exception as fault:
         raise AscError(
             f"export: {type(network).__name__} cannot be written as ONNX ({_reason(fault)})"

@@ -83,9 +83,18 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
     best = int(scores.argmax())
     heard = len(frames) if attention is None else len(attention)
     return Explanation(
-        str(path), loaded.id, folds[chosen], loaded.labels[best], float(scores[best]),
-        together, frames[:heard], _bands_hz(loaded), hop_s, attention, codewords,
-    )  # fmt: skip
+        str(path),
+        loaded.id,
+        folds[chosen],
+        loaded.labels[best],
+        float(scores[best]),
+        together,
+        frames[:heard],
+        _bands_hz(loaded),
+        hop_s,
+        attention,
+        codewords,
+    )
 
 
 def stretches(attention: np.ndarray, frame_s: float) -> list[dict[str, float]]:

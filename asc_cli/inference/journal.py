@@ -118,9 +118,12 @@ def from_record(
     if "error" in record:
         return Prediction(str(path), request.model.id, {}, 0.0, record["error"])
     made = Prediction(
-        str(path), request.model.id, dict(zip(labels, record["whole"], strict=True)),
-        record["duration_s"], threshold=threshold,
-    )  # fmt: skip
+        str(path),
+        request.model.id,
+        dict(zip(labels, record["whole"], strict=True)),
+        record["duration_s"],
+        threshold=threshold,
+    )
     if request.timeline_s is not None:
         made = replace(made, timeline=tuple(_timeline(record, labels, threshold)))
     if record["embedding"] is not None:

@@ -60,8 +60,9 @@ def listen(
         if time_s < told_s + every_s and told_s:
             continue
         told_s = time_s
-        scores = aggregate.normalise(np.sum(held, axis=0)[None], np.array([len(held)]),
-                                  loaded.aggregate)[0]  # fmt: skip
+        scores = aggregate.normalise(
+            np.sum(held, axis=0)[None], np.array([len(held)]), loaded.aggregate
+        )[0]
         scenes = dict(zip(loaded.labels, scores.tolist(), strict=True))
         yield {
             "time_s": round(time_s, 2),

@@ -81,8 +81,14 @@ def timed(request: engine.Request, timeline_s: float | None, threshold: float) -
 
 def _key(request: engine.Request) -> list[Any]:
     card = request.model.card
-    return [request.model.id, card["created"], card["feature"], request.fold,
-            request.timeline_s, request.embeddings]  # fmt: skip
+    return [
+        request.model.id,
+        card["created"],
+        card["feature"],
+        request.fold,
+        request.timeline_s,
+        request.embeddings,
+    ]
 
 
 def _answered(journal: Journal, paths: Sequence[Path]) -> dict[Path, dict[str, Any]]:

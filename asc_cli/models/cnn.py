@@ -18,9 +18,15 @@ from torch import Tensor, nn
 
 class Convolutions(nn.Module):
     def __init__(
-        self, n_bands: int, n_scenes: int, D: tuple[int, ...], kernel: int, pool: int,
-        dense: int, dropout: float,
-    ):  # fmt: skip
+        self,
+        n_bands: int,
+        n_scenes: int,
+        D: tuple[int, ...],
+        kernel: int,
+        pool: int,
+        dense: int,
+        dropout: float,
+    ):
         super().__init__()
         self.pool = pool
         stages: list[nn.Module] = []
@@ -31,9 +37,11 @@ class Convolutions(nn.Module):
         self.shrink = pool ** len(D)
         self.stages = nn.Sequential(*stages)
         self.head = nn.Sequential(
-            nn.Linear(D[-1] * n_bands, dense), nn.ReLU(), nn.Dropout(dropout),
+            nn.Linear(D[-1] * n_bands, dense),
+            nn.ReLU(),
+            nn.Dropout(dropout),
             nn.Linear(dense, n_scenes),
-        )  # fmt: skip
+        )
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, T, F) -> (B, C)
         z = self.stages(x[:, None])  # (B, D, t, f)

@@ -48,9 +48,10 @@ class Mixtures(nn.Module):
         precision = (1 / self.variances).flatten(0, 1)  # (C K, F)
         means = self.means.flatten(0, 1)
         distance = (
-            x.square() @ precision.T - 2 * x @ (means * precision).T
+            x.square() @ precision.T
+            - 2 * x @ (means * precision).T
             + (means.square() * precision).sum(dim=1)
-        )  # (n, C K)  # fmt: skip
+        )  # (n, C K)
         spread = F * math.log(2 * math.pi) - precision.log().sum(dim=1)
         log_gauss = -0.5 * (distance + spread)
         return torch.logsumexp(log_gauss.unflatten(1, (C, -1)) + self.weights.log(), dim=2)
@@ -69,9 +70,13 @@ class Mixtures(nn.Module):
         from sklearn.mixture import GaussianMixture
 
         mixture = GaussianMixture(
-            self.means.shape[1], covariance_type="diag", max_iter=self.n_iterations,
-            tol=self.tolerance, reg_covar=self.floor, random_state=(seed + c) % 2**32,
-        )  # fmt: skip
+            self.means.shape[1],
+            covariance_type="diag",
+            max_iter=self.n_iterations,
+            tol=self.tolerance,
+            reg_covar=self.floor,
+            random_state=(seed + c) % 2**32,
+        )
         with unconverged():
             mixture.fit(frames.astype(np.float64))
         self.weights[c] = tensor(mixture.weights_)

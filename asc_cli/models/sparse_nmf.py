@@ -38,9 +38,15 @@ class SparseParts(nn.Module):
     deviation: Tensor  # (K,)
 
     def __init__(
-        self, n_bands: int, n_scenes: int, K: int, sparsity: float,
-        n_passes: int, n_steps: int, regression_c: float,
-    ):  # fmt: skip
+        self,
+        n_bands: int,
+        n_scenes: int,
+        K: int,
+        sparsity: float,
+        n_passes: int,
+        n_steps: int,
+        regression_c: float,
+    ):
         super().__init__()
         self.sparsity, self.n_passes, self.n_steps = sparsity, n_passes, n_steps
         self.regression_c = regression_c
@@ -93,10 +99,17 @@ class SparseParts(nn.Module):
         from sklearn.decomposition import MiniBatchDictionaryLearning
 
         learner = MiniBatchDictionaryLearning(
-            self.parts.shape[1], alpha=self.sparsity, max_iter=self.n_passes, batch_size=256,
-            fit_algorithm="cd", positive_code=True, positive_dict=True, tol=0.0,
-            max_no_improvement=None, random_state=seed % 2**32,
-        )  # fmt: skip
+            self.parts.shape[1],
+            alpha=self.sparsity,
+            max_iter=self.n_passes,
+            batch_size=256,
+            fit_algorithm="cd",
+            positive_code=True,
+            positive_dict=True,
+            tol=0.0,
+            max_no_improvement=None,
+            random_state=seed % 2**32,
+        )
         with unconverged():
             learner.fit(frames.astype(np.float64))
         self.parts.copy_(tensor(learner.components_.T))

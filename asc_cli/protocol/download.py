@@ -111,9 +111,11 @@ def _append(url: str, part: Path, progress: Progress | None) -> None:
     import requests
 
     have = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {
-        "Accept-Encoding": "identity"
-    }  # fmt: skip
+    headers = (
+        {"Range": f"bytes={have}-", "Accept-Encoding": "identity"}
+        if have
+        else {"Accept-Encoding": "identity"}
+    )
     with requests.get(url, headers=headers, stream=True, timeout=PATIENCE_S) as answer:
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
             _start_over_unless_whole(answer, part, have)

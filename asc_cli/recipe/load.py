@@ -222,9 +222,14 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
     if settings["source"] and not settings["source"]["own"]:
         del settings["source"]["own"]
     return Recipe.model_validate(
-        {**{key: settings[key] for key in settings if key in Recipe.model_fields}, "name": name,
-         "features": settings["features"] or {}, "data": data, "settings": settings}
-    )  # fmt: skip
+        {
+            **{key: settings[key] for key in settings if key in Recipe.model_fields},
+            "name": name,
+            "features": settings["features"] or {},
+            "data": data,
+            "settings": settings,
+        }
+    )
 
 
 def _fault(error: Any, tree: Tree) -> Fault:

@@ -32,9 +32,10 @@ class Clips(Section):
     )
     overlap: float = Field(0.5, ge=0, lt=1, description="Share of a clip that the next repeats.")
     standardise: bool = Field(
-        True, description="Scale each band by the training fold's mean and deviation; "
+        True,
+        description="Scale each band by the training fold's mean and deviation; "
         "false: features as they are, for models that need them nonnegative.",
-    )  # fmt: skip
+    )
 
 
 class Training(Section):
@@ -47,13 +48,16 @@ class Training(Section):
     l2: float = Field(1e-4, ge=0, description="Weight of the l2 penalty, on weights, not biases.")
     seed: int = Field(0, ge=0, description="Fold k is seeded with (seed, k).")
     curve_every: int = Field(
-        1, ge=0, description="Draw the test fold's accuracy every so many epochs; 0: never. A "
+        1,
+        ge=0,
+        description="Draw the test fold's accuracy every so many epochs; 0: never. A "
         "curve to look at: nothing is chosen by it.",
-    )  # fmt: skip
+    )
     choose_epoch: Literal["last", "validation"] = Field(
-        "last", description="Whose weights stay: the last epoch's, or those of the smallest log "
+        "last",
+        description="Whose weights stay: the last epoch's, or those of the smallest log "
         "loss on the validation recordings.",
-    )  # fmt: skip
+    )
 
 
 class Validation(Section):

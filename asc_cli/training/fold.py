@@ -63,9 +63,16 @@ def tasks(
             for part in (split.train, split.test)
         )
         yield Task(
-            recipe, extraction.feature, pack, listing.labels, train, test, split.fold, folder,
+            recipe,
+            extraction.feature,
+            pack,
+            listing.labels,
+            train,
+            test,
+            split.fold,
+            folder,
             resolved,
-        )  # fmt: skip
+        )
 
 
 def fit(task: Task) -> int:
@@ -91,11 +98,15 @@ def fit(task: Task) -> int:
     torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
     model = models.build(task.recipe.model, train.clips.frames.shape[1], len(task.labels))
     descent.fit(
-        model, train.clips, train.labels[train.clips.owners], settings, task.folder,
+        model,
+        train.clips,
+        train.labels[train.clips.owners],
+        settings,
+        task.folder,
         curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
         report=lambda p: atomic.write_json(task.folder / "progress.json", vars(p)),
         validate=(lambda _: judge.loss(model, task)) if judge else None,
-    )  # fmt: skip
+    )
     temperature = judge.temperature(model, task) if judge else 1.0
     arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)
     members.save(task.folder / "model.safetensors", model, arrays)

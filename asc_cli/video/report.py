@@ -23,17 +23,33 @@ HEADER = ("VideoId", "LabelConfidencePairs")  # of the competition's files
 
 def training(result: dict[str, Any]) -> list[Any]:
     """Every epoch on the validation part, and which one counts."""
-    made = table("", "epoch>", "examples>", "train loss>", "rate>", "GAP@20>", "Hit@1>", "PERR>",
-                 "seconds>", "")  # fmt: skip
+    made = table(
+        "",
+        "epoch>",
+        "examples>",
+        "train loss>",
+        "rate>",
+        "GAP@20>",
+        "Hit@1>",
+        "PERR>",
+        "seconds>",
+        "",
+    )
     best = max(row["gap"] for row in result["epochs"])
     for row in result["epochs"]:
-        marks = [*(["best"] * (row["gap"] == best)),
-                 *(["reported"] * (row["epoch"] == result["epoch"]))]  # fmt: skip
+        marks = [
+            *(["best"] * (row["gap"] == best)),
+            *(["reported"] * (row["epoch"] == result["epoch"])),
+        ]
         made.add_row(
-            str(row["epoch"]), f"{row['examples']:,}", f"{row['train_loss']:.3f}",
-            f"{row['learning_rate']:.2e}", *(f"{row[name]:.4f}" for name in NAMES),
-            f"{row['seconds']:.0f}", ", ".join(marks),
-        )  # fmt: skip
+            str(row["epoch"]),
+            f"{row['examples']:,}",
+            f"{row['train_loss']:.3f}",
+            f"{row['learning_rate']:.2e}",
+            *(f"{row[name]:.4f}" for name in NAMES),
+            f"{row['seconds']:.0f}",
+            ", ".join(marks),
+        )
     lines = [made, "", headline(result), *(f"· {remark}" for remark in result["remarks"])]
     lines += _failed(result)
     if "model" in result:

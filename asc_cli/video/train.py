@@ -127,12 +127,16 @@ def _fit(
 
     folder = fold_folder(run, 1)
     state = descent.fit_network(
-        model, part,
+        model,
+        part,
         lambda it: predict.score(it, its.validation, recipe.settings, device, pool, faults.add),
-        settings, its.layout.n_labels, folder, faults=faults.rows,
+        settings,
+        its.layout.n_labels,
+        folder,
+        faults=faults.rows,
         report=lambda progress: fitting({1: progress}) if fitting else None,
         epoch_done=epoch_done or (lambda row: None),
-    )  # fmt: skip
+    )
     members.save(folder / "model.safetensors", model)
     return state.history, faults.rows_as_dicts()
 
@@ -143,11 +147,19 @@ def _settings(recipe: Recipe, device: str) -> Any:
     stream, training = recipe.stream, recipe.training
     assert stream is not None
     return descent.Settings(
-        epochs=training.epochs, learning_rate=training.learning_rate, l2=training.l2,
-        seed=training.seed, optimiser=training.optimiser, choose_epoch=training.choose_epoch,
-        clip_norm=stream.clip_norm, decay=stream.decay, decay_every=stream.decay_every,
-        checkpoint_every=stream.checkpoint_every, precision=stream.precision, device=device,
-    )  # fmt: skip
+        epochs=training.epochs,
+        learning_rate=training.learning_rate,
+        l2=training.l2,
+        seed=training.seed,
+        optimiser=training.optimiser,
+        choose_epoch=training.choose_epoch,
+        clip_norm=stream.clip_norm,
+        decay=stream.decay,
+        decay_every=stream.decay_every,
+        checkpoint_every=stream.checkpoint_every,
+        precision=stream.precision,
+        device=device,
+    )
 
 
 def _finished(run: Path) -> dict[str, Any] | None:

@@ -69,11 +69,15 @@ def make_shards(folder: Path, n: int) -> list[Path]:
         for i in range(n // SHARDS):
             q = rng.integers(0, 256, (FRAMES, 1152), dtype=np.uint8)
             writer.write(
-                {"id": (f"{path.stem}-{i}".encode(), "byte"),
-                 "labels": (rng.integers(0, 4716, 3).tolist(), "int")},
-                {"rgb": ([f[:1024].tobytes() for f in q], "byte"),
-                 "audio": ([f[1024:].tobytes() for f in q], "byte")},
-            )  # fmt: skip
+                {
+                    "id": (f"{path.stem}-{i}".encode(), "byte"),
+                    "labels": (rng.integers(0, 4716, 3).tolist(), "int"),
+                },
+                {
+                    "rgb": ([f[:1024].tobytes() for f in q], "byte"),
+                    "audio": ([f[1024:].tobytes() for f in q], "byte"),
+                },
+            )
         writer.close()
     return paths
 
@@ -195,10 +199,19 @@ def step(name: str, read: float) -> None:
     mask = np.ones((BATCH, FRAMES), bool)
     batch = Batch(("",) * BATCH, frames, mask, ((1, 2, 3),) * BATCH)
     settings = descent.Settings(
-        epochs=1, learning_rate=1e-3, l2=1e-8, seed=0, optimiser="adam", choose_epoch="last",
-        clip_norm=1.0, decay=0.95, decay_every=4_000_000, checkpoint_every=10**9,
-        precision="float32", device="cpu",
-    )  # fmt: skip
+        epochs=1,
+        learning_rate=1e-3,
+        l2=1e-8,
+        seed=0,
+        optimiser="adam",
+        choose_epoch="last",
+        clip_norm=1.0,
+        decay=0.95,
+        decay_every=4_000_000,
+        checkpoint_every=10**9,
+        precision="float32",
+        device="cpu",
+    )
     for _ in range(2):
         started, used = time.perf_counter(), time.process_time()
         descent._step(model, optimiser, batch, settings, 4716, descent.State())

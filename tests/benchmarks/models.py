@@ -28,7 +28,11 @@ def untrained(name: str, *overrides: str) -> str:
     network = build(chosen.model, 64, len(labels))
     members.save(path, network, members.Arrays(spread.mean, spread.deviation, 1.0))
     card = {
-        "created": "2026-01-01", "labels": labels, "feature": feature.description(),
-        "recipe": chosen.settings, "metrics": {}, "dataset": {"name": "toy"},
-    }  # fmt: skip
+        "created": "2026-01-01",
+        "labels": labels,
+        "feature": feature.description(),
+        "recipe": chosen.settings,
+        "metrics": {},
+        "dataset": {"name": "toy"},
+    }
     return models.register(name, card, {1: path}).id

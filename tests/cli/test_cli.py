@@ -54,9 +54,16 @@ def test_features_reports_bad_files_with_exit_3(asc: Asc, tmp_path: Path):
     assert done.returncode == 3 and done.stderr == ""
     report = json.loads(done.stdout)
     assert set(report) == {
-        "dataset", "feature", "recordings", "computed", "reused", "failed",
-        "audio_seconds", "wall_seconds", "features",
-    }  # fmt: skip
+        "dataset",
+        "feature",
+        "recordings",
+        "computed",
+        "reused",
+        "failed",
+        "audio_seconds",
+        "wall_seconds",
+        "features",
+    }
     assert report["failed"] == [{"file": "bus/b.wav", "error": "is empty (0 bytes)"}]
     assert "bus/b.wav" in asc("features", "--data", tmp_path / "d").stdout
 
@@ -88,15 +95,34 @@ def test_train_evaluate_and_models(asc: Asc, toy_root: Path, tmp_path: Path):
     done = asc("train", "toy_lstm", "--data", toy_root, "--folds", "1-2", "--json", *settings())
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert {"run", "model", "folds", "accuracy", "macro_accuracy", "macro_f1", "log_loss",
-            "error", "wall_seconds"} <= set(report)  # fmt: skip
+    assert {
+        "run",
+        "model",
+        "folds",
+        "accuracy",
+        "macro_accuracy",
+        "macro_f1",
+        "log_loss",
+        "error",
+        "wall_seconds",
+    } <= set(report)
     assert [fold["fold"] for fold in report["folds"]] == [1, 2]
     scored = asc("evaluate", "toy_lstm", "--json")
     keys = set(json.loads(scored.stdout))
     assert keys >= {
-        "recordings", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1",
-        "log_loss", "ece", "error", "intervals", "folds", "scenes", "devices",
-    }  # fmt: skip
+        "recordings",
+        "accuracy",
+        "macro_accuracy",
+        "fold_class_accuracy",
+        "macro_f1",
+        "log_loss",
+        "ece",
+        "error",
+        "intervals",
+        "folds",
+        "scenes",
+        "devices",
+    }
     table = asc("evaluate", report["run"]).stdout
     assert "macro accuracy (mean over scenes, then folds)" in table and "confusion" in table
     assert "toy_lstm@1" in asc("models", "list").stdout

@@ -18,12 +18,17 @@ ASC = "import sys; sys.argv = ['asc']; from asc_cli.cli import main; main()"
 def completed(line: str) -> list[str]:
     """What bash offers when Tab is pressed at the end of the line."""
     asked = {
-        "COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_ASC_COMPLETE": "complete_bash",
-    }  # fmt: skip
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+        "_ASC_COMPLETE": "complete_bash",
+    }
     done = subprocess.run(
-        [sys.executable, "-c", ASC], env={**os.environ, **asked}, capture_output=True, text=True,
+        [sys.executable, "-c", ASC],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
         cwd=ROOT,
-    )  # fmt: skip
+    )
     assert not done.stderr
     return done.stdout.split()
 

@@ -28,8 +28,14 @@ from tests.test_export import registered
 EXAMPLE = re.compile(r"Example: \*\*(.+?)\*\*", re.DOTALL)
 TOOL = typer.main.get_command(application())
 RUNS = {  # first words of the commands whose examples run for real
-    "predict", "export", "recipes", "models", "runs list", "datasets list", "datasets show",
-}  # fmt: skip
+    "predict",
+    "export",
+    "recipes",
+    "models",
+    "runs list",
+    "datasets list",
+    "datasets show",
+}
 ELSEWHERE = (
     "--explain",
     "export toy_lstm --format",

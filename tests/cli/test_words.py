@@ -18,8 +18,12 @@ from asc_cli.report.html.figures import reliability
 from asc_cli.report.writers.predictions import Predictions
 from tests.conftest import SMALL, Asc, tone, write
 
-CARD = {"created": "2026-01-01T00:00:00+00:00", "labels": ["bus"], "recipe": {"dataset": "toy"},
-        "feature": {"name": "log_mel", "audio": {"sample_rate": 22_050}}}  # fmt: skip
+CARD = {
+    "created": "2026-01-01T00:00:00+00:00",
+    "labels": ["bus"],
+    "recipe": {"dataset": "toy"},
+    "feature": {"name": "log_mel", "audio": {"sample_rate": 22_050}},
+}
 
 
 def test_a_dataset_that_is_not_known_is_no_fault_of_a_recipe(asc: Asc):
@@ -30,9 +34,13 @@ def test_a_dataset_that_is_not_known_is_no_fault_of_a_recipe(asc: Asc):
 
 @pytest.mark.parametrize(
     ("given", "meant"),
-    [("epochs=3", "training.epochs"), ("seed=1", "training.seed"), ("n_hidden=9", "model.n_hidden"),
-     ("clips.epochs=3", "training.epochs")],
-)  # fmt: skip
+    [
+        ("epochs=3", "training.epochs"),
+        ("seed=1", "training.seed"),
+        ("n_hidden=9", "model.n_hidden"),
+        ("clips.epochs=3", "training.epochs"),
+    ],
+)
 def test_a_key_of_another_section_is_found(given: str, meant: str):
     with pytest.raises(AscError, match=rf"unknown key '[a-z._]+'; did you mean {meant}\?"):
         recipe.load("toy_lstm", [given])
@@ -111,8 +119,13 @@ def test_a_file_called_raw(tmp_path: Path):
 def test_a_csv_prints_a_summary_of_many_and_no_embeddings_of_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    row = {"scene": "bus", "probability": 1.0, "scenes": {"bus": 1.0}, "duration_s": 1.0,
-           "model": "m@1"}  # fmt: skip
+    row = {
+        "scene": "bus",
+        "probability": 1.0,
+        "scenes": {"bus": 1.0},
+        "duration_s": 1.0,
+        "model": "m@1",
+    }
     with Predictions(csv_file=tmp_path / "a.csv", embeddings_file=tmp_path / "e.npz") as out:
         out.add({"file": "x.wav", **row})
         out.add({"file": "y.wav", **row})
@@ -127,8 +140,9 @@ def test_a_csv_prints_a_summary_of_many_and_no_embeddings_of_none(
 
 
 def test_dots_at_the_edge_of_reliability_are_whole():
-    svg = reliability([{"from": 0.93, "to": 1.0, "accuracy": 1.0, "confidence": 1.0,
-                        "recordings": 9}])  # fmt: skip
+    svg = reliability(
+        [{"from": 0.93, "to": 1.0, "accuracy": 1.0, "confidence": 1.0, "recordings": 9}]
+    )
     dots = svg[svg.index("reliability-PathCollection_1") :]
     assert "clip-path" not in dots[: dots.index("</g>")]
 

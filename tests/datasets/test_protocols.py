@@ -122,11 +122,15 @@ def made_tau(root: Path, name: str) -> None:
     train, test = dataset.fold_sizes[0]
     train = train or 100_000
     assert dataset.recordings is not None
-    files = [f"audio/{dataset.labels[i % 10]}-lyon-{i // 10 if i < train else 9**9}-{i}-a.wav"
-             for i in range(train + test)]  # fmt: skip
+    files = [
+        f"audio/{dataset.labels[i % 10]}-lyon-{i // 10 if i < train else 9**9}-{i}-a.wav"
+        for i in range(train + test)
+    ]
     (root / "evaluation_setup").mkdir()
-    rest = [f"audio/{dataset.labels[i % 10]}-oslo-1-{i}-a.wav"
-            for i in range(len(files), dataset.recordings)]  # fmt: skip
+    rest = [
+        f"audio/{dataset.labels[i % 10]}-oslo-1-{i}-a.wav"
+        for i in range(len(files), dataset.recordings)
+    ]
     (root / "meta.csv").write_text(meta([*files, *rest], dataset.recordings))
     for part, its in (("train", files[:train]), ("evaluate", files[train:])):
         lines = [f"{file}\t{file[6:].split('-')[0]}" for file in its]

@@ -45,8 +45,9 @@ def test_empty_fields_at_the_ends_of_lines_with_tabs(tmp_path: Path):
     text = "group\tfilename\tlabel\tdevice\n\ta.wav\tbus\tphone\n \t b.wav\tbus\t\n\t\t\t\n"
     listing = table.read(csv(tmp_path, text))
     assert listing.recordings == (
-        Recording("a.wav", "bus", "", "phone"), Recording("b.wav", "bus", "", "")
-    )  # fmt: skip
+        Recording("a.wav", "bus", "", "phone"),
+        Recording("b.wav", "bus", "", ""),
+    )
 
 
 def test_tabs_around_lines_with_commas_are_blanks(tmp_path: Path):
@@ -128,11 +129,13 @@ def test_semicolons_part_columns_too(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("header", "said"),
-    [("filename,Label", "'Label' in its header; did you mean label"),
-     ("filename,labels", "'labels' in its header; did you mean label"),
-     ("filename,label,Fold", "'Fold' in its header; did you mean fold"),
-     ("filename,label,folds", "'folds' in its header; did you mean fold")],
-)  # fmt: skip
+    [
+        ("filename,Label", "'Label' in its header; did you mean label"),
+        ("filename,labels", "'labels' in its header; did you mean label"),
+        ("filename,label,Fold", "'Fold' in its header; did you mean fold"),
+        ("filename,label,folds", "'folds' in its header; did you mean fold"),
+    ],
+)
 def test_a_column_that_was_meant_is_not_passed_over(tmp_path: Path, header: str, said: str):
     (tmp_path / "list.csv").write_text(f"{header}\na.wav,bus,1\n")
     with pytest.raises(AscError, match=f"column {said}"):

@@ -40,10 +40,13 @@ def write(path: Path, videos: Sequence[tuple[str, Sequence[int], np.ndarray]], k
 def made(n: int, seed: int = 0, longest: int = 7) -> list[tuple[str, list[int], np.ndarray]]:
     rng = np.random.default_rng(seed)
     return [
-        (f"v{seed}-{i}", sorted({int(x) for x in rng.integers(0, 10, 3)}),
-         rng.integers(0, 256, (int(rng.integers(1, longest + 1)), RGB + AUDIO), dtype=np.uint8))
+        (
+            f"v{seed}-{i}",
+            sorted({int(x) for x in rng.integers(0, 10, 3)}),
+            rng.integers(0, 256, (int(rng.integers(1, longest + 1)), RGB + AUDIO), dtype=np.uint8),
+        )
         for i in range(n)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture
@@ -97,10 +100,14 @@ def test_video_level_shards(tmp_path: Path):
     writer = tfrecord.TFRecordWriter(str(tmp_path / "train0.tfrecord"))
     mean = np.linspace(-1, 1, RGB + AUDIO).astype(np.float32)
     for key in ("id", "video_id"):
-        writer.write({
-            key: (key.encode(), "byte"), "labels": ([7, 2], "int"),
-            "mean_rgb": (mean[:RGB], "float"), "mean_audio": (mean[RGB:], "float"),
-        })  # fmt: skip
+        writer.write(
+            {
+                key: (key.encode(), "byte"),
+                "labels": ([7, 2], "int"),
+                "mean_rgb": (mean[:RGB], "float"),
+                "mean_audio": (mean[RGB:], "float"),
+            }
+        )
     writer.close()
     layout = LAYOUT._replace(level="video")
     videos, faults = read([tmp_path / "train0.tfrecord"], layout=layout)
@@ -126,8 +133,10 @@ def names(videos) -> list[str]:
 
 
 def test_every_video_comes_once_and_seed_and_epoch_decide_when(shards: list[Path]):
-    orders = [names(read(shards, yt8m.Order((seed, epoch), 16))[0])
-              for seed, epoch in ((0, 1), (0, 1), (0, 2), (1, 1))]  # fmt: skip
+    orders = [
+        names(read(shards, yt8m.Order((seed, epoch), 16))[0])
+        for seed, epoch in ((0, 1), (0, 1), (0, 2), (1, 1))
+    ]
     assert all(sorted(order) == sorted(orders[0]) and len(set(order)) == 50 for order in orders)
     assert orders[0] == orders[1]
     assert orders[0] != orders[2] and orders[0] != orders[3]
@@ -228,10 +237,12 @@ def test_files_that_are_no_shards(shards: list[Path], tmp_path: Path):
     assert len(videos) == 3
     assert {(fault.file, fault.error) for fault in faults} == {
         (str(empty), "the file is empty"),
-        (str(text), "its length does not match its checksum; 2900 bytes lost, to the end of the "
-         "file"),
+        (
+            str(text),
+            "its length does not match its checksum; 2900 bytes lost, to the end of the file",
+        ),
         (str(gone), "cannot be read (No such file or directory)"),
-    }  # fmt: skip
+    }
 
 
 def record(path: Path, context: dict, lists: dict | None = None) -> Path:
@@ -254,14 +265,23 @@ NAMED = {"id": (b"a", "byte"), "labels": ([1], "int")}
         (NAMED, {"rgb": FRAMES["rgb"]}, "has no audio frames; is it a shard of level video?"),
         (NAMED, None, "has no rgb frames; is it a shard of level video?"),
         (NAMED, {**FRAMES, "rgb": ([bytes(RGB)] * 3, "byte")}, "has 3 rgb frames and 2 of audio"),
-        (NAMED, {**FRAMES, "rgb": ([bytes(RGB), b"12"], "byte")},
-         "has an rgb frame of 2 bytes; 6 bytes were expected"),
-        (NAMED, {**FRAMES, "rgb": ([1, 2], "int")},
-         "has an rgb frame of 0 values; 6 bytes were expected"),
-        (NAMED, {**FRAMES, "audio": ([[b"1", b"23"], bytes(AUDIO)], "byte")},
-         "has an audio frame of 2 values; 3 bytes were expected"),
+        (
+            NAMED,
+            {**FRAMES, "rgb": ([bytes(RGB), b"12"], "byte")},
+            "has an rgb frame of 2 bytes; 6 bytes were expected",
+        ),
+        (
+            NAMED,
+            {**FRAMES, "rgb": ([1, 2], "int")},
+            "has an rgb frame of 0 values; 6 bytes were expected",
+        ),
+        (
+            NAMED,
+            {**FRAMES, "audio": ([[b"1", b"23"], bytes(AUDIO)], "byte")},
+            "has an audio frame of 2 values; 3 bytes were expected",
+        ),
     ],
-)  # fmt: skip
+)
 def test_records_that_are_not_as_expected(tmp_path: Path, context, lists, what: str):
     videos, [fault] = read([record(tmp_path / "a.tfrecord", context, lists)])
     assert not videos and (fault.offset, fault.error) == (0, what)
@@ -300,8 +320,10 @@ def test_shards_of_a_part(tmp_path: Path):
     (tmp_path / "frame").mkdir()
     for name in ("train01", "train00", "validate00"):
         write(tmp_path / "frame" / f"{name}.tfrecord", made(1))
-    assert [p.name for p in yt8m.shards(tmp_path, "train")] == ["train00.tfrecord",
-                                                                "train01.tfrecord"]  # fmt: skip
+    assert [p.name for p in yt8m.shards(tmp_path, "train")] == [
+        "train00.tfrecord",
+        "train01.tfrecord",
+    ]
     with pytest.raises(AscError, match=r"no test\*.tfrecord there, and none in video/ below it"):
         yt8m.shards(tmp_path, "test", "video")
 

@@ -31,8 +31,10 @@ def test_parts_shards_and_lengths(root: Path):
     train, validation = videos(root, "train"), videos(root, "validate")
     assert (len(train), len(validation)) == (80, 20)
     assert sorted(path.name for path in root.iterdir()) == [
-        *(f"train0{i}.tfrecord" for i in range(3)), "validate00.tfrecord", "yt8m_toy.json",
-    ]  # fmt: skip
+        *(f"train0{i}.tfrecord" for i in range(3)),
+        "validate00.tfrecord",
+        "yt8m_toy.json",
+    ]
     assert len({video.id for video in [*train, *validation]}) == 100
     lengths = {len(video.frames) for video in train}
     assert min(lengths) >= yt8m_toy.FEWEST_FRAMES and max(lengths) == 12
@@ -73,8 +75,9 @@ def test_the_same_call_writes_the_same_bytes_and_keeps_what_is_there(root: Path,
     whole = gone.read_bytes()
     gone.unlink()
     told: list[tuple[int, int]] = []
-    yt8m_toy.make(tmp_path, videos=100, frames=12, shard_videos=30,
-                  progress=lambda *now: told.append(now))  # fmt: skip
+    yt8m_toy.make(
+        tmp_path, videos=100, frames=12, shard_videos=30, progress=lambda *now: told.append(now)
+    )
     assert gone.read_bytes() == whole and told[-1] == (100, 100)
     assert (tmp_path / "train00.tfrecord").stat().st_mtime_ns == kept
     yt8m_toy.make(tmp_path / "other", videos=100, frames=12, shard_videos=30, seed=1)

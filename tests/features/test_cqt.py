@@ -66,10 +66,15 @@ def test_any_hop_equals_librosa(hop: int, per_octave: int):
     bins = cqt.n_bins(rate, 27.5, per_octave)
     whole = np.abs(
         librosa.cqt(
-            samples, sr=rate, hop_length=hop, fmin=27.5, n_bins=bins,
-            bins_per_octave=per_octave, tuning=0.0,
+            samples,
+            sr=rate,
+            hop_length=hop,
+            fmin=27.5,
+            n_bins=bins,
+            bins_per_octave=per_octave,
+            tuning=0.0,
         )
-    )  # fmt: skip
+    )
     octaves = cqt.Cqt(bins_per_octave=per_octave, hop_samples=hop).octaves(rate)
     ours = _cqt.magnitudes(samples, octaves, whole.shape[1])
     np.testing.assert_allclose(ours.T, whole, atol=1e-6, rtol=1e-4)

@@ -27,9 +27,14 @@ def test_equals_librosa(noise: np.ndarray, rate: int, n_mels: int):
 @pytest.mark.parametrize("frame", [441, 1025])
 def test_a_frame_of_odd_length_is_padded_by_one(noise: np.ndarray, frame: int):
     power = librosa.feature.melspectrogram(
-        y=noise, sr=22_050, n_fft=frame + 1, win_length=frame, hop_length=220, center=False,
+        y=noise,
+        sr=22_050,
+        n_fft=frame + 1,
+        win_length=frame,
+        hop_length=220,
+        center=False,
         n_mels=40,
-    )  # fmt: skip
+    )
     expected = np.log(np.maximum(power, 1e-10)).T
     ours = log_mel.LogMel(n_mels=40, frame_samples=frame)(noise, 22_050)
     np.testing.assert_allclose(ours[: len(expected)], expected, atol=1e-4)

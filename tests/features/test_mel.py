@@ -14,9 +14,15 @@ RATE = 44_100
 def test_equals_librosa():
     samples = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
     reference = librosa.feature.melspectrogram(
-        y=samples, sr=RATE, n_fft=1024, hop_length=1024, center=False, power=1.0, n_mels=40,
+        y=samples,
+        sr=RATE,
+        n_fft=1024,
+        hop_length=1024,
+        center=False,
+        power=1.0,
+        n_mels=40,
         window=scipy.signal.get_window("hamming", 1024, fftbins=True),
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(mel.Mel()(samples, RATE), reference.T, rtol=1e-4)
 
 

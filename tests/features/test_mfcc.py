@@ -18,10 +18,16 @@ def reference(samples: np.ndarray) -> np.ndarray:  # -> (T, 20)
     """librosa takes n_fft samples a frame and sets the shorter window in their middle."""
     before = (N_FFT - FRAME) // 2
     return librosa.feature.mfcc(
-        y=np.pad(samples, before), sr=RATE, n_mfcc=20, n_fft=N_FFT, hop_length=HOP,
-        win_length=FRAME, window=scipy.signal.get_window("hamming", FRAME, fftbins=True),
-        center=False, n_mels=40,
-    ).T  # fmt: skip
+        y=np.pad(samples, before),
+        sr=RATE,
+        n_mfcc=20,
+        n_fft=N_FFT,
+        hop_length=HOP,
+        win_length=FRAME,
+        window=scipy.signal.get_window("hamming", FRAME, fftbins=True),
+        center=False,
+        n_mels=40,
+    ).T
 
 
 def test_coefficients_equal_librosa():

@@ -19,9 +19,12 @@ RATE = 22_050
 def session(feature: str, rate: int, **parameters: Any) -> Any:
     nodes, constants = frontends.find(plugins.feature(feature, parameters))(rate)
     graph = network.parsed(
-        "float[R, N] samples", "float[R, T, F] frames", nodes,
-        {**network.CONSTANTS, **constants}, "f",
-    )  # fmt: skip
+        "float[R, N] samples",
+        "float[R, T, F] frames",
+        nodes,
+        {**network.CONSTANTS, **constants},
+        "f",
+    )
     made = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", network.OPSET)], ir_version=10
     )
@@ -57,8 +60,14 @@ def test_differences_at_every_end(width: int):
 
 
 def test_cepstra_alone():
-    compare(session("mfcc", RATE, deltas=False, n_fft=512), "mfcc", noise(RATE), RATE,
-            deltas=False, n_fft=512)  # fmt: skip
+    compare(
+        session("mfcc", RATE, deltas=False, n_fft=512),
+        "mfcc",
+        noise(RATE),
+        RATE,
+        deltas=False,
+        n_fft=512,
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +79,7 @@ def test_cepstra_alone():
         (8_000, {"hop_samples": 77, "f_min_hz": 110.0}),  # odd at once
         (16_000, {"bins_per_octave": 5, "f_min_hz": 500.0, "slice_s": 0.2}),  # few bins
     ],
-)  # fmt: skip
+)
 def test_constant_q(rate: int, parameters: dict[str, Any]):
     heard = session("cqt", rate, **parameters)
     loud = np.concatenate([noise(rate), np.zeros(3 * rate, np.float32), tone(440, 2, rate)])

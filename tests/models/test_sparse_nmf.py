@@ -55,9 +55,12 @@ def test_activations_are_those_of_scikit_learns_solver(fitted):
     model.n_steps = 2000
     ours = model.encode(torch.from_numpy(frames[:50])).numpy()
     theirs = SparseCoder(
-        model.parts.numpy().T, transform_algorithm="lasso_cd", positive_code=True,
-        transform_alpha=model.sparsity, transform_max_iter=100_000,
-    ).transform(scaled)  # fmt: skip
+        model.parts.numpy().T,
+        transform_algorithm="lasso_cd",
+        positive_code=True,
+        transform_alpha=model.sparsity,
+        transform_max_iter=100_000,
+    ).transform(scaled)
     model.n_steps = 100
     np.testing.assert_allclose(ours, theirs, atol=2e-3)
 

@@ -14,8 +14,16 @@ from asc_cli.report.console import evaluation, models, output
 def compared() -> dict[str, Any]:
     def row(name: str, **more: Any) -> dict[str, Any]:
         interval = {"bootstrap": [0.6429, 1.0]}
-        return {"run": f"/runs/{name}-0123456789ab", "name": name, "seed": 0, "value": 0.7917,
-                "error": 0.2083, "paper_error": 22.1, "intervals": interval, **more}  # fmt: skip
+        return {
+            "run": f"/runs/{name}-0123456789ab",
+            "name": name,
+            "seed": 0,
+            "value": 0.7917,
+            "error": 0.2083,
+            "paper_error": 22.1,
+            "intervals": interval,
+            **more,
+        }
 
     gain = {"difference": 0.2037, "interval": [-0.0123, 0.3333], "mcnemar": {"p": 0.125}}
     return {"metric": "accuracy", "runs": [row("rooms"), row("att", against_first=gain)]}
@@ -34,9 +42,19 @@ def printed(part: Any, width: int) -> str:
 
 
 def entries() -> list[dict[str, Any]]:
-    return [{"model": "rooms@7", "dataset": "table", "scenes": 3, "folds": 3, "error": 0.2778,
-             "headline": "fold_class_accuracy", "created": "2026-11-23T08:31:40+00:00",
-             "run": "rooms-0123456789ab", "default": True}]  # fmt: skip
+    return [
+        {
+            "model": "rooms@7",
+            "dataset": "table",
+            "scenes": 3,
+            "folds": 3,
+            "error": 0.2778,
+            "headline": "fold_class_accuracy",
+            "created": "2026-11-23T08:31:40+00:00",
+            "run": "rooms-0123456789ab",
+            "default": True,
+        }
+    ]
 
 
 FIGURES = ("79.2 %", "64.3–100.0", "+20.4", "-1.2 to +33.3", "0.125", "McNemar", "rooms", "att")

@@ -113,6 +113,7 @@ def _tables() -> tuple[np.ndarray, int]:
     from crc32c import crc32c
 
     zeros = crc32c(bytes(8))
-    changed = [[crc32c(bytes(k) + bytes([b]) + bytes(7 - k)) ^ zeros for b in range(256)]
-               for k in range(8)]  # fmt: skip
+    changed = [
+        [crc32c(bytes(k) + bytes([b]) + bytes(7 - k)) ^ zeros for b in range(256)] for k in range(8)
+    ]
     return np.array(changed, np.uint32), zeros

@@ -103,8 +103,9 @@ def _packed_class() -> Any:
     )
     whole = file.message_type.add(name="Packed")
     for number, name, kind in (
-        (1, "context", ".tensorflow.Features"), (2, "feature_lists", ".asc.Lists")
-    ):  # fmt: skip
+        (1, "context", ".tensorflow.Features"),
+        (2, "feature_lists", ".asc.Lists"),
+    ):
         whole.field.add(name=name, number=number, type=message, label=1, type_name=kind)
     pool = descriptor_pool.Default()
     pool.AddSerializedFile(file.SerializeToString())

@@ -122,9 +122,13 @@ class LabelTree(nn.Module):
         return np.concatenate(images), np.concatenate(masks)
 
     def _splits(
-        self, images: np.ndarray, masks: np.ndarray, labels: np.ndarray,
-        learns: np.ndarray, rng: np.random.Generator,
-    ) -> np.ndarray:  # -> (C − 1, C)  # fmt: skip
+        self,
+        images: np.ndarray,
+        masks: np.ndarray,
+        labels: np.ndarray,
+        learns: np.ndarray,
+        rng: np.random.Generator,
+    ) -> np.ndarray:  # -> (C − 1, C)
         """Every split of the tree, the root's first."""
         waiting = [np.arange(self.sides.shape[1])]
         sides = []
@@ -143,9 +147,13 @@ class LabelTree(nn.Module):
         return np.stack(sides)
 
     def _node_forests(
-        self, images: np.ndarray, masks: np.ndarray, labels: np.ndarray,
-        learns: np.ndarray, rng: np.random.Generator,
-    ) -> list[Any]:  # fmt: skip
+        self,
+        images: np.ndarray,
+        masks: np.ndarray,
+        labels: np.ndarray,
+        learns: np.ndarray,
+        rng: np.random.Generator,
+    ) -> list[Any]:
         """For every split a forest that tells left (class LEFT, the first) from right."""
         forests = []
         for side in self.sides.numpy():
@@ -154,9 +162,13 @@ class LabelTree(nn.Module):
         return forests
 
     def _fit(
-        self, images: np.ndarray, masks: np.ndarray, targets: np.ndarray,
-        which: np.ndarray, rng: np.random.Generator,
-    ) -> Any:  # fmt: skip
+        self,
+        images: np.ndarray,
+        masks: np.ndarray,
+        targets: np.ndarray,
+        which: np.ndarray,
+        rng: np.random.Generator,
+    ) -> Any:
         """A forest on segments of the clips `which` (B,), targets (B,)."""
         from sklearn.ensemble import RandomForestClassifier
 
@@ -165,10 +177,12 @@ class LabelTree(nn.Module):
             drawn = rng.choice(len(clip), self.grow.n_segments, replace=False)
             clip, segment = clip[drawn], segment[drawn]
         forest = RandomForestClassifier(
-            self.grow.n_trees, max_features=min(self.grow.n_features, images.shape[2]),
-            min_samples_leaf=self.grow.smallest_leaf, class_weight="balanced",
+            self.grow.n_trees,
+            max_features=min(self.grow.n_features, images.shape[2]),
+            min_samples_leaf=self.grow.smallest_leaf,
+            class_weight="balanced",
             random_state=int(rng.integers(2**31)),
-        )  # fmt: skip
+        )
         forest.fit(images[clip, segment], targets[clip])
         if len(forest.classes_) < len(np.unique(targets[which])):
             raise AscError(
@@ -201,9 +215,13 @@ def cut_in_two(confusion: np.ndarray) -> np.ndarray:  # (n, n) rows sum to 1 -> 
 
 
 def _confusion(
-    forest: Any, images: np.ndarray, masks: np.ndarray, labels: np.ndarray,
-    which: np.ndarray, scenes: np.ndarray,
-) -> np.ndarray:  # -> (n, n)  # fmt: skip
+    forest: Any,
+    images: np.ndarray,
+    masks: np.ndarray,
+    labels: np.ndarray,
+    which: np.ndarray,
+    scenes: np.ndarray,
+) -> np.ndarray:  # -> (n, n)
     """Mean probability that the forest gives each of `scenes`, a row a true scene."""
     clip, segment = np.nonzero(masks & which[:, None])
     said = np.zeros((len(clip), len(scenes)))

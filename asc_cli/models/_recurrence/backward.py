@@ -112,20 +112,70 @@ def _softmax_backward(a, da, dr):
 def _weight_gradients(L, n, xh, X, S, Z, dz, dW, dcodebook):
     """Add n rows' share to δ[W | U] and −δζ."""
     width, stride = L.Fp + L.Hp, L.stride
-    product(L.both, width, n, dz, 0, 1, stride, xh, X, NR, width,
-            dW, 0, width, dW, 0, width)  # fmt: skip
-    product(L.columns - L.both, L.Fp, n, dz, L.both, 1, stride, xh, X, NR, width,
-            dW, L.both * width, width, dW, L.both * width, width)  # fmt: skip
+    product(L.both, width, n, dz, 0, 1, stride, xh, X, NR, width, dW, 0, width, dW, 0, width)
+    product(
+        L.columns - L.both,
+        L.Fp,
+        n,
+        dz,
+        L.both,
+        1,
+        stride,
+        xh,
+        X,
+        NR,
+        width,
+        dW,
+        L.both * width,
+        width,
+        dW,
+        L.both * width,
+        width,
+    )
     if L.semantic:
-        product(L.Kp, L.Hp, n, S, Z + L.r, 1, stride, dz, L.c, NR, stride,
-                dcodebook, 0, L.Hp, dcodebook, 0, L.Hp)  # fmt: skip
+        product(
+            L.Kp,
+            L.Hp,
+            n,
+            S,
+            Z + L.r,
+            1,
+            stride,
+            dz,
+            L.c,
+            NR,
+            stride,
+            dcodebook,
+            0,
+            L.Hp,
+            dcodebook,
+            0,
+            L.Hp,
+        )
 
 
 @njit(**PART)
 def _input_gradients(L, first, t0, frames, W, dz, zeros, out, dx):
     """δx = δz W for some frames of the block."""
-    product(frames * L.rows, L.Fp, L.columns, dz, 0, L.stride, 1, W, 0, L.columns * NR, NR,
-            zeros, 0, 0, out, 0, L.Fp)  # fmt: skip
+    product(
+        frames * L.rows,
+        L.Fp,
+        L.columns,
+        dz,
+        0,
+        L.stride,
+        1,
+        W,
+        0,
+        L.columns * NR,
+        NR,
+        zeros,
+        0,
+        0,
+        out,
+        0,
+        L.Fp,
+    )
     for q in range(frames):
         for m in range(min(L.rows, dx.shape[0] - first)):
             row = out[(q * L.rows + m) * L.Fp :]
@@ -185,8 +235,25 @@ def backward_block(
                 dgate,
             )
         if L.semantic:
-            product(rows, L.Kp, H, dz, D + L.c, stride, 1, minus_codebook_t, 0, H * NR, NR,
-                    zeros, 0, 0, da, 0, L.Kp)  # fmt: skip
+            product(
+                rows,
+                L.Kp,
+                H,
+                dz,
+                D + L.c,
+                stride,
+                1,
+                minus_codebook_t,
+                0,
+                H * NR,
+                NR,
+                zeros,
+                0,
+                0,
+                da,
+                0,
+                L.Kp,
+            )
             for m in range(rows):
                 r = m * stride + L.r
                 a = S[Z + r : Z + r + L.Kp]
@@ -195,8 +262,7 @@ def backward_block(
             d = dz[D + m * stride : D + (m + 1) * stride]
             for j in range(L.both):
                 db[j] += d[j]
-        product(rows, H, L.both, dz, D, stride, 1, U, 0, L.both * NR, NR,
-                dh, 0, H, dh, 0, H)  # fmt: skip
+        product(rows, H, L.both, dz, D, stride, 1, U, 0, L.both * NR, NR, dh, 0, H, dh, 0, H)
         if t == t0:
             frames = min(CHUNK, T - t0)
             _weight_gradients(L, frames * rows, xh, X, S, Z, dz, dW, dcodebook)

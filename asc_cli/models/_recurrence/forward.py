@@ -214,16 +214,67 @@ def forward_block(x, valid, first, L, packs, bias, gate, xh, S, C, s, g, stat, v
         )
         Cb, n_x = now * rows * H, L.columns - L.both
         load_frame(x, valid, first, t, L, xh[X:], live)
-        product(rows, L.both, width, xh, X, width, 1, W_both, 0, width * NR, NR,
-                 bias, 0, 0, S, Z, L.stride)  # fmt: skip
-        product(rows, n_x, L.Fp, xh, X, width, 1, W_x, 0, L.Fp * NR, NR,
-                 bias, L.both, 0, S, Z + L.both, L.stride)  # fmt: skip
+        product(
+            rows,
+            L.both,
+            width,
+            xh,
+            X,
+            width,
+            1,
+            W_both,
+            0,
+            width * NR,
+            NR,
+            bias,
+            0,
+            0,
+            S,
+            Z,
+            L.stride,
+        )
+        product(
+            rows,
+            n_x,
+            L.Fp,
+            xh,
+            X,
+            width,
+            1,
+            W_x,
+            0,
+            L.Fp * NR,
+            NR,
+            bias,
+            L.both,
+            0,
+            S,
+            Z + L.both,
+            L.stride,
+        )
         if L.semantic:
             for m in range(rows):
                 r = Z + m * L.stride + L.r
                 _softmax(S[r : r + L.Kp], L.K)
-            product(rows, H, L.Kp, S, Z + L.r, L.stride, 1, minus_codebook, 0, L.Kp * NR, NR,
-                     S, Z + L.c, L.stride, S, Z + L.c, L.stride)  # fmt: skip
+            product(
+                rows,
+                H,
+                L.Kp,
+                S,
+                Z + L.r,
+                L.stride,
+                1,
+                minus_codebook,
+                0,
+                L.Kp * NR,
+                NR,
+                S,
+                Z + L.c,
+                L.stride,
+                S,
+                Z + L.c,
+                L.stride,
+            )
         for m in range(rows):
             h_before = xh[X + m * width + L.Fp : X + (m + 1) * width]
             h = xh[Xn + m * width + L.Fp : Xn + (m + 1) * width]

@@ -109,13 +109,23 @@ def _layout(weights: Weights, n_clips: int) -> "Layout":
     last = ("r" if weights.semantic else "c") if folded else "q_f"
     columns = sum(widths)
     return Layout(
-        rows=_pad(-(-n_clips // blocks), MR), F=F, Fp=_pad(F, NR), H=H, Hp=_pad(H, NR),
-        K=K, Kp=_pad(K, NR), both=sum(widths[: names.index(last) + 1]),
-        columns=columns, stride=columns + 16, c=starts["w" if weights.semantic else "c"],
-        temporal=weights.temporal, semantic=weights.semantic, folded=folded,
+        rows=_pad(-(-n_clips // blocks), MR),
+        F=F,
+        Fp=_pad(F, NR),
+        H=H,
+        Hp=_pad(H, NR),
+        K=K,
+        Kp=_pad(K, NR),
+        both=sum(widths[: names.index(last) + 1]),
+        columns=columns,
+        stride=columns + 16,
+        c=starts["w" if weights.semantic else "c"],
+        temporal=weights.temporal,
+        semantic=weights.semantic,
+        folded=folded,
         Pp=_pad(weights.segments.get("p_i", 0), NR),
         **{name: starts.get(name, 0) for name in ("i", "f", "o", "r", "p_i", "p_f", "q_i", "q_f")},
-    )  # fmt: skip
+    )
 
 
 def _pad_rows(M: Tensor, weights: Weights) -> Tensor:

@@ -14,8 +14,12 @@ def complexity(costs: dict[str, Any]) -> Table:
     """Bytes per precision and multiply-accumulates, of a member and of all, against a limit."""
     members, macs, limit = costs["members"], costs["macs_per_second"], costs.get("limit")
     columns = ("one member>", *([f"all {members}>"] if members > 1 else []))
-    made = table(limit["source"] if limit else "", "what it costs", *columns,
-                 *(["keeps the limit"] if limit else []))  # fmt: skip
+    made = table(
+        limit["source"] if limit else "",
+        "what it costs",
+        *columns,
+        *(["keeps the limit"] if limit else []),
+    )
     counts = (1, members)[: len(columns)]
 
     def row(name: str, value: int | None, verdict: str = "") -> None:
@@ -25,8 +29,11 @@ def complexity(costs: dict[str, Any]) -> Table:
     row("parameters", costs["parameters"])
     for name, size in costs["bytes"].items():
         row(f"bytes at {name}", size, _verdict(limit, size, "bytes", counts))
-    row("multiply-accumulates per second of audio", macs,
-        _verdict(limit, macs, "macs_per_second", counts))  # fmt: skip
+    row(
+        "multiply-accumulates per second of audio",
+        macs,
+        _verdict(limit, macs, "macs_per_second", counts),
+    )
     if limit:
         verdict = ("pass", "green") if limit["passes"] else ("fail", "red")
         made.add_row("verdict, one member at float32", *[""] * len(counts), Text(*verdict))

@@ -37,9 +37,13 @@ def training(result: dict[str, Any]) -> list[Any]:
     )
     for fold in result["folds"]:
         folds.add_row(
-            str(fold["fold"]), str(fold["recordings"]), percent(fold["accuracy"]),
-            percent(fold["macro_accuracy"]), percent(fold["macro_f1"]), f"{fold['log_loss']:.3f}",
-        )  # fmt: skip
+            str(fold["fold"]),
+            str(fold["recordings"]),
+            percent(fold["accuracy"]),
+            percent(fold["macro_accuracy"]),
+            percent(fold["macro_f1"]),
+            f"{fold['log_loss']:.3f}",
+        )
     return [
         folds,
         "",
@@ -56,14 +60,27 @@ def evaluation(result: dict[str, Any]) -> list[Any]:
     folds = table("", "fold>", "recordings>", "accuracy>", "macro accuracy>", "log loss>")
     for fold in result["folds"]:
         folds.add_row(
-            str(fold["fold"]), str(fold["recordings"]), percent(fold["accuracy"]),
-            percent(fold["macro_accuracy"]), figure("log_loss", fold["log_loss"]),
-        )  # fmt: skip
+            str(fold["fold"]),
+            str(fold["recordings"]),
+            percent(fold["accuracy"]),
+            percent(fold["macro_accuracy"]),
+            figure("log_loss", fold["log_loss"]),
+        )
     return [
-        f"{result['recordings']} tested recordings", headline(result), "", figures, "", folds, "",
-        scenes(result), PER_SCENE, "", *devices(result), confusion(result),
+        f"{result['recordings']} tested recordings",
+        headline(result),
+        "",
+        figures,
+        "",
+        folds,
+        "",
+        scenes(result),
+        PER_SCENE,
+        "",
+        *devices(result),
+        confusion(result),
         *(f"· {remark}" for remark in result["remarks"]),
-    ]  # fmt: skip
+    ]
 
 
 def devices(result: dict[str, Any]) -> list[Any]:
@@ -76,9 +93,13 @@ def devices(result: dict[str, Any]) -> list[Any]:
     rows += [(f"all {name}", row, "") for name, row in result["device_groups"].items()]
     for name, row, remark in rows:
         made.add_row(
-            name, str(row["recordings"]), percent(row["accuracy"]),
-            percent(row["macro_accuracy"]), figure("log_loss", row["log_loss"]), remark,
-        )  # fmt: skip
+            name,
+            str(row["recordings"]),
+            percent(row["accuracy"]),
+            percent(row["macro_accuracy"]),
+            figure("log_loss", row["log_loss"]),
+            remark,
+        )
     return [made, ""]
 
 
@@ -88,9 +109,13 @@ def scenes(result: dict[str, Any]) -> Table:
         share = row["accuracy"] or 0.0
         bar = Text("█" * round(share * BAR_CELLS), style="green")
         made.add_row(
-            name, str(row["recordings"]), percent(row["accuracy"]),
-            percent(row["precision"]), percent(row["f1"]), bar,
-        )  # fmt: skip
+            name,
+            str(row["recordings"]),
+            percent(row["accuracy"]),
+            percent(row["precision"]),
+            percent(row["f1"]),
+            bar,
+        )
     return made
 
 
@@ -117,18 +142,30 @@ def confusion(result: dict[str, Any]) -> Table:
 def comparison(result: dict[str, Any]) -> list[Any]:
     """Runs side by side; each but the first with its gain over the first."""
     made = table(
-        NAMES[result["metric"]], "run", "seed~>", "ours>", "95 % interval>", "error~>",
-        "paper's error>", "gain>", "95 % interval>", "p>", "test",
-    )  # fmt: skip
+        NAMES[result["metric"]],
+        "run",
+        "seed~>",
+        "ours>",
+        "95 % interval>",
+        "error~>",
+        "paper's error>",
+        "gain>",
+        "95 % interval>",
+        "p>",
+        "test",
+    )
     alike = len({row["name"] for row in result["runs"]}) < len(result["runs"])
     for row in result["runs"]:
         paper = "" if row["paper_error"] is None else f"{row['paper_error']:.2f} %"
         made.add_row(
-            Path(row["run"]).name if alike else row["name"], str(row["seed"]),
+            Path(row["run"]).name if alike else row["name"],
+            str(row["seed"]),
             percent(row["value"]),
-            span(row["intervals"]["bootstrap"]), percent(row["error"]), paper,
+            span(row["intervals"]["bootstrap"]),
+            percent(row["error"]),
+            paper,
             *_gain(row.get("against_first")),
-        )  # fmt: skip
+        )
     return [made, "", "gain: over the first run, in points; intervals by bootstrap over groups"]
 
 

@@ -26,8 +26,11 @@ class Live:
         line = (
             f"{row['time_s']:8.1f} s  {row['scene']:<20} {100 * row['probability']:5.1f} %  {bar}"
         )
-        print(f"\r\x1b[K{line}" if self.rewrites else line, end="" if self.rewrites else "\n",
-              flush=True)  # fmt: skip
+        print(
+            f"\r\x1b[K{line}" if self.rewrites else line,
+            end="" if self.rewrites else "\n",
+            flush=True,
+        )
 
     def __exit__(
         self,

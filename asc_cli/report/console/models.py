@@ -12,14 +12,21 @@ from asc_cli.report.console.table import percent, table
 
 
 def models(rows: list[dict[str, Any]]) -> Table:
-    made = table("", "", "model", "dataset", "scenes~>", "folds~>", "error>", "metric", "created",
-                 "run~")  # fmt: skip
+    made = table(
+        "", "", "model", "dataset", "scenes~>", "folds~>", "error>", "metric", "created", "run~"
+    )
     for row in rows:
         made.add_row(
-            "*" if row["default"] else "", row["model"], row["dataset"], str(row["scenes"]),
-            str(row["folds"]), percent(row["error"]), (row["headline"] or "").replace("_", " "),
-            row["created"][:16].replace("T", " "), row["run"] or "",
-        )  # fmt: skip
+            "*" if row["default"] else "",
+            row["model"],
+            row["dataset"],
+            str(row["scenes"]),
+            str(row["folds"]),
+            percent(row["error"]),
+            (row["headline"] or "").replace("_", " "),
+            row["created"][:16].replace("T", " "),
+            row["run"] or "",
+        )
     return made
 
 
@@ -38,8 +45,13 @@ def exported(result: dict[str, Any]) -> list[Any]:
     for row in result["files"]:
         check = row["check"]
         cells = (
-            (str(check["recordings"]), f"{check['largest_difference']:.1e}",
-             f"{check['same_scene']}/{check['recordings']}") if check else ("not checked", "", "")
-        )  # fmt: skip
+            (
+                str(check["recordings"]),
+                f"{check['largest_difference']:.1e}",
+                f"{check['same_scene']}/{check['recordings']}",
+            )
+            if check
+            else ("not checked", "", "")
+        )
         made.add_row(row["file"], f"{row['bytes'] / 1e6:.2f} MB", *cells)
     return [f"{result['model']} → {result['format']}", made]

@@ -71,9 +71,10 @@ def _laid_out(whole: Table, columns: Sequence[Column], width: int, gap: int) -> 
 
 def _remark(columns: Sequence[Column], kept: Sequence[Column]) -> Iterator[Text]:
     gone = [
-        str(c.header) for c in columns
+        str(c.header)
+        for c in columns
         if c.header and any(_cells(c)) and not any(c is other for other in kept)
-    ]  # fmt: skip
+    ]
     if gone:
         yield Text(f"(no room for: {', '.join(gone)}; a wider terminal or --json shows it)")
 

@@ -40,9 +40,14 @@ def recipes_of(rows: Sequence[dict[str, Any]]) -> Table:
     )
     for row in rows:
         made.add_row(
-            row["recipe"], row["dataset"], row["feature"], row["model"],
-            _paper(row), _ours(row), row["description"],
-        )  # fmt: skip
+            row["recipe"],
+            row["dataset"],
+            row["feature"],
+            row["model"],
+            _paper(row),
+            _ours(row),
+            row["description"],
+        )
     return made
 
 
@@ -50,8 +55,14 @@ def table_1(rows: Sequence[dict[str, Any]]) -> Table:
     """Systems by datasets: the published classification error, and ours where it was run."""
     made = table(
         "Table 1: classification error; –: not published, or not run here as the recipe is",
-        "system", "recipes", "LITIS paper>", "ours>", "DCASE2016 paper>", "ours>", "ESC-10 ours>",
-    )  # fmt: skip
+        "system",
+        "recipes",
+        "LITIS paper>",
+        "ours>",
+        "DCASE2016 paper>",
+        "ours>",
+        "ESC-10 ours>",
+    )
     known = {row["recipe"]: row for row in rows}
     for system, words in SYSTEMS.items():
         litis, dcase, esc10 = (known.get(f"{column}_{system}", {}) for column in COLUMNS)

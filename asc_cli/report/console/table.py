@@ -24,9 +24,12 @@ def table(title: str, *columns: str) -> Table:
     for column in columns:
         right = column.endswith(">")
         made.add_column(
-            column.rstrip("~>"), justify="right" if right else "left",
-            overflow="fold", no_wrap=right, footer=SPARE if "~" in column else "",
-        )  # fmt: skip
+            column.rstrip("~>"),
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=right,
+            footer=SPARE if "~" in column else "",
+        )
     return made
 
 

@@ -17,10 +17,27 @@ STRIP_LINES = 24  # at most; a cell stands for several parts of a longer recordi
 UNSURE = "unsure"
 LETTERS = string.ascii_uppercase + string.ascii_lowercase  # for those who see no colours
 COLOURS = (
-    "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#ff9da7",
-    "#9c755f", "#1b9e77", "#d95f02", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6cee3",
-    "#fb9a99", "#cab2d6", "#ffff99", "#b15928",
-)  # fmt: skip
+    "#4e79a7",
+    "#f28e2b",
+    "#59a14f",
+    "#e15759",
+    "#76b7b2",
+    "#edc948",
+    "#b07aa1",
+    "#ff9da7",
+    "#9c755f",
+    "#1b9e77",
+    "#d95f02",
+    "#7570b3",
+    "#e7298a",
+    "#66a61e",
+    "#e6ab02",
+    "#a6cee3",
+    "#fb9a99",
+    "#cab2d6",
+    "#ffff99",
+    "#b15928",
+)
 
 
 def shown(rows: Sequence[dict[str, Any]], top: int) -> Iterator[Any]:
@@ -53,8 +70,10 @@ def predictions(rows: Sequence[dict[str, Any]], top: int) -> Any:
             made.add_row(
                 printable(row["file"]) if first else "",
                 f"{row['duration_s']:.1f}" if first else "",
-                Text(name, style="bold" if first else "dim"), percent(probability), bar,
-            )  # fmt: skip
+                Text(name, style="bold" if first else "dim"),
+                percent(probability),
+                bar,
+            )
     return made
 
 
@@ -83,9 +102,11 @@ def stretches(merged: Sequence[dict[str, Any]]) -> Any:
     made = table("", "from", "to", "scene", "probability>")
     for part in merged:
         made.add_row(
-            clock(part["start_s"]), clock(part["end_s"]), part["scene"],
+            clock(part["start_s"]),
+            clock(part["end_s"]),
+            part["scene"],
             percent(part["probability"]),
-        )  # fmt: skip
+        )
     return made
 
 

@@ -56,9 +56,15 @@ def _attention(axis: Any, explanation: Any) -> None:
     axis.plot(seconds, explanation.attention, color=ACCENT, linewidth=1)
     axis.axhline(1, color="0.4", linewidth=0.8, linestyle="--")
     axis.annotate(
-        "average", (1, 1), xycoords=("axes fraction", "data"), xytext=(3, 0),
-        textcoords="offset points", va="center", fontsize=8, color="0.4",
-    )  # fmt: skip
+        "average",
+        (1, 1),
+        xycoords=("axes fraction", "data"),
+        xytext=(3, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8,
+        color="0.4",
+    )
     axis.set(ylim=(0, None), ylabel="× average")
     axis.set_title("How closely the model listened to each moment", loc="left", fontsize=10)
 
@@ -67,9 +73,14 @@ def _sound(axis: Any, explanation: Any) -> None:
     image = explanation.frames.T  # (F, T)
     low, high = np.percentile(image, [5, 99.5])
     axis.imshow(
-        image, origin="lower", aspect="auto", cmap="magma", vmin=low, vmax=high,
+        image,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=low,
+        vmax=high,
         extent=(0, image.shape[1] * explanation.frame_s, -0.5, image.shape[0] - 0.5),
-    )  # fmt: skip
+    )
     seconds = image.shape[1] * explanation.frame_s
     for start_s, end_s in boxes(explanation.salient, seconds):
         axis.axvspan(start_s, end_s, facecolor="none", edgecolor="white", linewidth=1)
@@ -108,14 +119,18 @@ def _codewords(axis: Any, explanation: Any) -> None:
     shown = np.argsort(weights.max(axis=0))[::-1][:SHOWN_CODEWORDS]
     shown = shown[np.argsort(weights[:, shown].argmax(axis=0))]  # by when each is strongest
     image = axis.imshow(
-        weights[:, shown].T, aspect="auto", cmap="Greys", interpolation="nearest",
+        weights[:, shown].T,
+        aspect="auto",
+        cmap="Greys",
+        interpolation="nearest",
         norm=PowerNorm(0.5, vmin=0),  # the weaker ones are seen beside the strongest
         extent=(0, len(weights) * explanation.frame_s, len(shown) - 0.5, -0.5),
-    )  # fmt: skip
+    )
     axis.set_yticks(range(len(shown)), [f"pattern {k + 1}" for k in shown], fontsize=7)
     axis.figure.colorbar(image, ax=axis, label="weight", pad=0.01)
     axis.set_title(
         f"Which of its {weights.shape[1]} learnt sound patterns the model compared it with: "
         f"the {len(shown)} strongest",
-        loc="left", fontsize=10,
-    )  # fmt: skip
+        loc="left",
+        fontsize=10,
+    )

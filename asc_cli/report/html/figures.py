@@ -29,11 +29,15 @@ def curve(histories: dict[int, list[dict[str, Any]]], key: str, name: str, scale
     for i, (fold, rows) in enumerate(histories.items()):
         points = [(row["epoch"], scale * row[key]) for row in rows if row[key] is not None]
         axes.plot(
-            [epoch for epoch, _ in points], [value for _, value in points],
-            color=SERIES[i % len(SERIES)], linewidth=1.4 if few else 0.8, alpha=1 if few else 0.6,
-            linestyle=DASHES[i % len(DASHES)] if few else "-", label=f"fold {fold}",
+            [epoch for epoch, _ in points],
+            [value for _, value in points],
+            color=SERIES[i % len(SERIES)],
+            linewidth=1.4 if few else 0.8,
+            alpha=1 if few else 0.6,
+            linestyle=DASHES[i % len(DASHES)] if few else "-",
+            label=f"fold {fold}",
             marker="o" if len(points) == 1 else None,
-        )  # fmt: skip
+        )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _label(axes, "epoch", name)
     if few:
@@ -47,14 +51,24 @@ def reliability(bins: Sequence[dict[str, Any]]) -> str:
     axes.plot([0, 100], [0, 100], color=INK, linestyle="--", linewidth=0.8)
     left = [100 * b["from"] for b in bins]
     width = [100 * (b["to"] - b["from"]) for b in bins]
-    axes.bar(left, [100 * b["accuracy"] for b in bins], width, align="edge", color=SERIES[0],
-             alpha=0.35, edgecolor=SERIES[0])  # fmt: skip
+    axes.bar(
+        left,
+        [100 * b["accuracy"] for b in bins],
+        width,
+        align="edge",
+        color=SERIES[0],
+        alpha=0.35,
+        edgecolor=SERIES[0],
+    )
     most = max(b["recordings"] for b in bins)
     axes.scatter(
-        [100 * b["confidence"] for b in bins], [100 * b["accuracy"] for b in bins],
-        s=[10 + 70 * b["recordings"] / most for b in bins], color=SERIES[1], zorder=3,
+        [100 * b["confidence"] for b in bins],
+        [100 * b["accuracy"] for b in bins],
+        s=[10 + 70 * b["recordings"] / most for b in bins],
+        color=SERIES[1],
+        zorder=3,
         clip_on=False,  # those at 0 and 100 % whole
-    )  # fmt: skip
+    )
     _label(axes, "confidence: probability of the guess (%)", "right (%)")
     axes.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
     return _svg(figure, "reliability")
@@ -70,9 +84,13 @@ def spectrogram(frames: np.ndarray) -> str:  # (T, F) -> a data URL
     low, high = np.percentile(picture, [2, 99.8])
     out = io.BytesIO()
     imsave(
-        out, picture.T[::-1], vmin=low, vmax=max(high, low + 1e-6),
-        cmap=matplotlib.colormaps["magma"], format="png",
-    )  # fmt: skip
+        out,
+        picture.T[::-1],
+        vmin=low,
+        vmax=max(high, low + 1e-6),
+        cmap=matplotlib.colormaps["magma"],
+        format="png",
+    )
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
@@ -106,8 +124,11 @@ def _svg(figure: Any, name: str) -> str:
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<style type=\"text/css\">.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'id="(axes|figure|patch|line2d|text|matplotlib|xtick|ytick|legend|Path)',
-                 rf'id="{name}-\1', svg)  # fmt: skip
+    svg = re.sub(
+        r'id="(axes|figure|patch|line2d|text|matplotlib|xtick|ytick|legend|Path)',
+        rf'id="{name}-\1',
+        svg,
+    )
     svg = re.sub(r"font: ([\d.]+)px [^;\"]+", r"font: \1px system-ui, sans-serif", svg)
     size = r'width="[\d.]+pt" height="[\d.]+pt"'
     return re.sub(size, 'aria-hidden="true"', svg, count=1)

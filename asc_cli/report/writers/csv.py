@@ -18,7 +18,13 @@ def cells(row: dict[str, Any], scenes: list[str], settings: str) -> Iterator[lis
     whole = {"start_s": 0.0, "end_s": row["duration_s"], **row}
     for part in row.get("timeline", [whole]):
         yield [
-            row["file"], f"{part['start_s']:.3f}", f"{part['end_s']:.3f}",
-            part["scene"], repr(part["probability"]),
-            *(repr(part["scenes"][scene]) for scene in scenes), row["model"], settings, "",
-        ]  # fmt: skip
+            row["file"],
+            f"{part['start_s']:.3f}",
+            f"{part['end_s']:.3f}",
+            part["scene"],
+            repr(part["probability"]),
+            *(repr(part["scenes"][scene]) for scene in scenes),
+            row["model"],
+            settings,
+            "",
+        ]
