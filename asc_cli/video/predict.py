@@ -30,7 +30,7 @@ def label(
     `top` likeliest labels first; {file, offset, error} for what cannot be read."""
     found = models.find(model)
     network, layout, recipe = load(found)
-    with parallel.readers(jobs) as pool:
+    with parallel.prefetch_pool(jobs) as pool:
         for path in paths:
             faults: list[Fault] = []
             if path.suffix.lower() in (*decode.SUFFIXES, *decode.UNSUPPORTED_SUFFIXES):
@@ -64,7 +64,7 @@ def evaluate(
     part, level = recipe["stream"]["validation_part"], layout.level
     its = plugins.load("datasets", dataset).shards(home.dataset_root(dataset, data), part, level)
     faults = Faults()
-    with parallel.readers(jobs) as pool:
+    with parallel.prefetch_pool(jobs) as pool:
         found = score(network, its, recipe, "cpu", pool, faults.add, progress)
     about = {"model": model.id, "dataset": dataset, "part": part}
     return {**about, **found, "headline": "gap", "failed": faults.rows_as_dicts()}
