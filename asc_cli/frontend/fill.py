@@ -26,11 +26,22 @@ FEW_BATCHES = 8  # so few are computed before worker processes would have starte
 
 @dataclass(frozen=True)
 class Extraction:
-    """What became of a dataset's recordings."""
+    """The features of a dataset's recordings, in the store.
+
+    Attributes:
+        source: The dataset on this machine.
+        feature: The feature with all its parameters.
+        digests: File → SHA-256 of its bytes, which names its features in the store.
+        computed: How many recordings' features were computed by this call.
+        reused: How many were in the store already.
+        failed: Files without features, each with the reason.
+        audio_seconds: Length of all recordings that have features.
+        wall_seconds: Of this call.
+    """
 
     source: Source
     feature: StoredFeature
-    digests: dict[str, str]  # file → hash of its bytes, which names its features
+    digests: dict[str, str]
     computed: int
     reused: int
     failed: list[FileFault]
@@ -38,6 +49,11 @@ class Extraction:
     wall_seconds: float
 
     def to_dict(self) -> dict[str, Any]:
+        """Return what `asc features --json` prints.
+
+        Returns:
+            Names, counts, failed files with their reasons, and seconds.
+        """
         return {
             "dataset": self.source.dataset.name,
             "feature": f"{self.feature.name}-{self.feature.key}",

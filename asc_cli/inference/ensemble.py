@@ -66,7 +66,17 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
 
 
 def takes_shards(model: str | None) -> bool:
-    """Whether a model, the default one when None, takes shards of videos, not recordings."""
+    """Return whether a model takes shards of videos, not recordings.
+
+    Args:
+        model: NAME or NAME@VERSION; the default model when None.
+
+    Returns:
+        True for a model of videos.
+
+    Raises:
+        AscError: There is no such model.
+    """
     return of_videos(models.find(model))
 
 
