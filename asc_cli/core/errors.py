@@ -6,14 +6,20 @@ from pathlib import Path
 
 
 class AscError(Exception):
-    """An error that the user can fix: one line with what, where, what was expected, the remedy.
+    """An error that the user can fix.
 
-    The command line prints it on stderr and exits 1.
+    Its text says what is wrong, where, what was expected and what to do. The command line prints
+    it on stderr and exits 1.
     """
 
 
 class FileFault(AscError):
-    """An error in one file. The other files are processed; the command ends with exit 3."""
+    """An error in one file. The other files are processed; the command ends with exit code 3.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it.
+    """
 
     def __init__(self, path: Path | str, reason: str):
         super().__init__(f"{path}: {reason}")

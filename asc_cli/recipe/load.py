@@ -36,35 +36,62 @@ from asc_cli.recipe.source import Fault, Place, Tree, assign, merge, parse
 
 
 class Recipe(BaseModel):
-    """A recipe with every key resolved. `settings` holds all keys, defaults filled in."""
+    """A recipe with every key resolved.
+
+    Attributes:
+        name: The name of its file.
+        dataset: The dataset's name.
+        data: Where the dataset is; no part of `settings`, as it changes no result.
+        subset: A published subset to train on, in per cent; None: all.
+        features: The feature's name, sample_rate and every parameter; {} of a stream of shards.
+        clips: Length and overlap of clips.
+        model: The model's name and every parameter.
+        training: Optimiser, epochs, batch size, seed.
+        validation: What is held out of training; None: nothing.
+        evaluation: How clips make a recording's score, and the headline metric.
+        exclude: Files that are left out.
+        paper: The published figure to compare with; None: there is none.
+        stream: Settings of a stream of shards; None: recordings.
+        settings: All keys as they stand in YAML, defaults filled in.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     dataset: str
-    data: Path | None  # folder of the dataset; not in `settings`, as it changes no result
+    data: Path | None
     subset: int | None
-    features: dict[str, Any]  # name, sample_rate and every parameter; {} of a stream of shards
+    features: dict[str, Any]
     clips: Clips
-    model: dict[str, Any]  # name and every parameter of the model
+    model: dict[str, Any]
     training: Training
     validation: Validation | None
     evaluation: Evaluation
     exclude: tuple[str, ...]
     paper: Paper | None
-    stream: Stream | None  # None: recordings
+    stream: Stream | None
     settings: dict[str, Any]
 
     def yaml(self) -> str:
-        """Return the resolved recipe as YAML, which can be trained as it is."""
+        """Return the resolved recipe as YAML.
+
+        Returns:
+            Text that can be trained as it is.
+        """
         return yaml.safe_dump(self.settings, sort_keys=False, allow_unicode=True)
 
     def signature(self, *data: str) -> str:
-        """Return the hash of the whole resolved recipe and of its data (fingerprints).
+        """Hash the whole resolved recipe and what it runs on.
 
         Devices and worker counts are no part of a recipe, so they are no part of this; nor is
         `data`: the fingerprints identify the recordings, wherever they are stored. A renamed
         model is hashed under its first name, so that older runs keep their names.
+
+        Args:
+            data: Fingerprints of the dataset and of the feature.
+
+        Returns:
+            12 hexadecimal digits.
         """
         model = self.settings["model"]
         original = {**model, "name": plugins.first_name("models", model["name"])}
@@ -73,9 +100,18 @@ class Recipe(BaseModel):
 
 
 def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Load a recipe by shipped name or path, with `--set key=value` overrides.
+    """Read and check a recipe.
 
-    Raises AscError listing every fault: file, line, what is wrong, the nearest name.
+    Args:
+        recipe: A shipped recipe's name, or a path.
+        overrides: "section.key=value", as after --set.
+
+    Returns:
+        The recipe with every default filled in.
+
+    Raises:
+        AscError: There is no such recipe, or it has faults: the text lists them all, each with
+            file, line, what is wrong and the nearest known name.
     """
     path = find(recipe)
     tree, faults = _load_with_base(path)
@@ -90,7 +126,19 @@ def resolved(recipe: Recipe | str | Path) -> Recipe:
 
 
 def from_settings(name: str, settings: dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
-    """Return a recipe from a mapping, such as a model's card holds."""
+    """Check a recipe that is given as a mapping, such as a model's card holds.
+
+    Args:
+        name: What to call it; runs are named after it.
+        settings: The recipe's keys, sections as mappings.
+        overrides: "section.key=value", as after --set.
+
+    Returns:
+        The recipe with every default filled in.
+
+    Raises:
+        AscError: It has faults; the text lists them all.
+    """
     tree = Tree(copy.deepcopy(settings), {})
     faults: list[Fault] = []
     for text in overrides:

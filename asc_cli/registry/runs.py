@@ -23,7 +23,15 @@ NON_FUNCTIONAL_KEYS = (
 
 
 def result(recipe: Recipe) -> dict[str, Any] | None:
-    """Return {error, run} of the newest finished run of this recipe on all folds, or None."""
+    """Return the newest finished run of exactly this recipe on all folds.
+
+    Args:
+        recipe: A resolved recipe; its description and sources do not count.
+
+    Returns:
+        error (the headline metric's complement, from 0 to 1) and run (the folder's name); None if
+        there is no such run on this machine.
+    """
     expected = len(plugins.load("datasets", recipe.dataset).DATASET.fold_sizes)  # 0: not known
     finished = []
     for path in paths.runs().glob(f"{recipe.name}-*/metrics.json"):
@@ -77,7 +85,17 @@ def recorded_metrics(folder: Path) -> dict[str, Any]:
 
 
 def find_run(run: str | Path) -> Path:
-    """Return the folder of a run. Raises AscError naming those there are."""
+    """Return the folder of a run.
+
+    Args:
+        run: A folder; the name of a run; or the name of a recipe or model: its newest run.
+
+    Returns:
+        The folder, which holds recipe.yaml.
+
+    Raises:
+        AscError: There is no such run; the text names the nearest, and those there are.
+    """
     path = Path(run)
     if (path / "recipe.yaml").is_file():
         return path

@@ -16,7 +16,7 @@ from asc_cli.core.device import resolve_device
 from asc_cli.datasets import Recording
 from asc_cli.evaluation import aggregate, calibration, metrics, predictions
 from asc_cli.frontend import clips
-from asc_cli.frontend.feature import Feature
+from asc_cli.frontend.feature import StoredFeature
 from asc_cli.frontend.fill import Extraction
 from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
@@ -37,7 +37,7 @@ class Task:
     """What a worker needs to fit a fold; small enough to pickle."""
 
     recipe: Recipe
-    feature: Feature
+    feature: StoredFeature
     pack: Path  # the features of all recordings
     labels: tuple[str, ...]
     train: Recordings

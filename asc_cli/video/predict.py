@@ -26,8 +26,21 @@ BATCH_VIDEOS = 64  # at a time when nothing is learned; the recipe's batch where
 def label(
     paths: Sequence[Path], *, model: str | None = None, top: int = 20, jobs: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """{file, video, labels: [[label, confidence], …], model} of every video of every shard, the
-    `top` likeliest labels first; {file, offset, error} for what cannot be read."""
+    """Label the videos of YouTube-8M shards.
+
+    Args:
+        paths: Shards, .tfrecord files.
+        model: NAME or NAME@VERSION of a model of videos; the default model when None.
+        top: How many labels of each video to return, the likeliest first.
+        jobs: Processes that read shards ahead; None and 1: none.
+
+    Yields:
+        For each video: file, video (its id), labels ([label, confidence from 0 to 1] each) and
+        model. For what cannot be read: file, offset (byte, None where no record is) and error.
+
+    Raises:
+        AscError: There is no such model, or it takes recordings.
+    """
     found = models.find(model)
     network, layout, recipe = load(found)
     with parallel.prefetch_pool(jobs) as pool:
