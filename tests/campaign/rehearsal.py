@@ -148,7 +148,7 @@ def rehearse(
     recipe: str | None = None,
     jobs: int = 2,
 ) -> list[Cost]:
-    """Run features, train and evaluate, of the run and of its model; reuses a tree in the folder."""
+    """Run features, train and evaluate, of the run and its model; reuse a tree in the folder."""
     root, home = folder / dataset, folder / "home"
     if not root.exists():
         started = time.monotonic()
