@@ -168,7 +168,7 @@ def constant(kind: str, name: str, key: str, default: Any) -> Any:
 def metrics() -> tuple[dict[str, Any], ...]:
     """Return evaluation/metrics.py's METRICS, less the functions, without importing it.
 
-    Each {name, words, share, definition}; one with a definition may head a report.
+    Each {name, title, share, definition}; one with a definition may head a report.
     """
     tree = _parsed(PACKAGE / "evaluation" / "metrics.py")
     [lines] = [
