@@ -242,7 +242,7 @@ def nearest(name: str, available: Iterable[str]) -> str | None:
 def metrics() -> tuple[dict[str, Any], ...]:
     """Return evaluation/metrics.py's METRICS, less the functions, without importing it.
 
-    Each {name, words, share, definition}; one with a definition may head a report.
+    Each {name, title, share, definition}; one with a definition may head a report.
     """
     path = PACKAGE / "evaluation" / "metrics.py"
     [lines] = [
