@@ -4,7 +4,7 @@ models      def build(n_bands, n_scenes, *, name: type = default, …)
 features    one @dataclass(frozen=True) with __call__; its fields are the parameters
 variants, augment                                 the same
 datasets    DATASET = Dataset(…) and def read(root)
-metrics     METRIC = Metric("name", function, "scope", words="…", definition="…")
+metrics     METRIC = Metric("name", function, "scope", title="…", definition="…")
 cli         def command(…), or COMMANDS = {…}
 """
 
@@ -136,13 +136,13 @@ def command_help(tree: ast.Module) -> str:
 
 
 def metric_row(call: ast.expr, where: str) -> dict[str, Any]:
-    """Return what `Metric(…)` says, less its function: name, words, share, definition.
+    """Return the arguments of `Metric(…)`, less its function: name, title, share, definition.
 
     Raises:
         AscError: It is no call of Metric, or an argument is no literal.
     """
     if not isinstance(call, ast.Call) or not call.args:
-        raise AscError(f'{where}: METRIC = Metric("name", function, "scope", words="…") expected')
+        raise AscError(f'{where}: METRIC = Metric("name", function, "scope", title="…") expected')
     try:
         return {
             "name": ast.literal_eval(call.args[0]),

@@ -113,7 +113,7 @@ class Catalog:
         return declarations.constant(self.tree(kind, name), key, default)
 
     def metric(self, name: str) -> dict[str, Any] | None:
-        """Return {name, words, share, definition} of a metric from outside; None without one.
+        """Return {name, title, share, definition} of a metric from outside; None without one.
 
         Raises:
             AscError: Its file declares a metric of another name.

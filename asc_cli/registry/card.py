@@ -33,6 +33,7 @@ def card(
             "citation": dataset.citation,
             **data,
         },
+        "code": recipe.code(),
         "packages": packages(),
     }
 

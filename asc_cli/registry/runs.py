@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asc_cli.core import atomic, paths, plugins
+from asc_cli.core.code import write_copy
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_run
 from asc_cli.recipe import load as recipes
@@ -32,7 +33,7 @@ def result(recipe: Recipe) -> dict[str, Any] | None:
         error (the headline metric's complement, from 0 to 1) and run (the folder's name); None if
         there is no such run on this machine.
     """
-    expected = len(plugins.load("datasets", recipe.dataset).DATASET.fold_sizes)  # 0: not known
+    expected = len(recipe.catalog.load("datasets", recipe.dataset).DATASET.fold_sizes)  # 0: not known
     finished = []
     for path in paths.runs().glob(f"{recipe.name}-*/metrics.json"):
         metrics = atomic.read_json(path)
@@ -57,12 +58,39 @@ def _functional_settings(recipe: Recipe) -> dict[str, Any]:
     return {key: value for key, value in recipe.settings.items() if key not in NON_FUNCTIONAL_KEYS}
 
 
+def run_folder(recipe: Recipe, *data: str) -> Path:
+    """Return the folder of a recipe's run on some data.
+
+    Args:
+        recipe: A resolved recipe.
+        data: Fingerprints of the dataset and of the feature.
+
+    Returns:
+        The folder, whether it exists or not. A run of 0.1, which recorded no code, goes on in its
+        own.
+    """
+    run, old = (
+        paths.runs() / f"{recipe.name}-{recipe.signature(*data, code=code)}"
+        for code in (True, False)
+    )
+    return old if not run.exists() and _of_0_1(old) else run
+
+
+def _of_0_1(run: Path) -> bool:
+    path = run / "environment.json"
+    return path.exists() and "code" not in atomic.read_json(path)
+
+
 def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: str) -> None:
-    """Write recipe.yaml and environment.json."""
+    """Write recipe.yaml, environment.json and the code that is not shipped."""
     atomic.write_text(run / "recipe.yaml", recipe.yaml())
+    if recipe.catalog.code:
+        write_copy(run / plugins.BESIDE, recipe.catalog.code)
+    code = {} if _of_0_1(run) else {"code": recipe.code()}
     atomic.write_json(
         run / "environment.json",
         {
+            **code,
             "packages": packages(),
             "python": platform.python_version(),
             "platform": platform.platform(),

@@ -51,7 +51,7 @@ def train(
         raise AscError(f"--folds: {recipe.dataset} is a stream of shards, without folds; leave it")
     its = opened(recipe, data)
     fingerprint = its.module.fingerprint([*its.train, *its.validation])
-    run = paths.runs() / f"{recipe.name}-{recipe.signature(fingerprint)}"
+    run = runs.run_folder(recipe, fingerprint)
     finished = _finished(run)
     if finished is not None:
         return run, finished
@@ -66,7 +66,7 @@ def train(
 def opened(recipe: Recipe, data: Path | None) -> Shards:
     """Raises AscError where a part has no shards."""
     assert recipe.stream is not None
-    module = plugins.load("datasets", recipe.dataset)
+    module = recipe.catalog.load("datasets", recipe.dataset)
     root, stream = paths.dataset_root(recipe.dataset, data or recipe.data), recipe.stream
     if not root.exists():
         raise AscError(
@@ -118,7 +118,7 @@ def _fit(
     assert recipe.stream is not None
     buffer = recipe.stream.buffer
     torch.manual_seed(optim.seed(settings.seed, 0))
-    model = predict.build(recipe.settings)
+    model = predict.build(recipe.settings, recipe.catalog)
 
     def part(epoch: int, position: dict[str, Any] | None) -> _Part:
         order = Order((settings.seed + 1, epoch), buffer)
@@ -199,7 +199,7 @@ def _conclude(
     metrics["failed"] = failed
     metrics["published"] = _published(recipe)
     weights = {1: fold_folder(run, 1) / "model.safetensors"}
-    metrics["model"] = models.register(recipe.name, card, weights).id
+    metrics["model"] = models.register(recipe.name, card, weights, code=recipe.catalog.code).id
     atomic.write_json(run / "metrics.json", metrics)
     return metrics
 

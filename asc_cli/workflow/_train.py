@@ -132,15 +132,15 @@ def train(
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
     source = without(
-        open_source(recipe.dataset, data or recipe.data, recipe.subset), recipe.exclude
+        open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog),
+        recipe.exclude,
     )
     audit.require(source.dataset, source.listing)
     chosen = _chosen(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
     _require_whole(extraction)
     fingerprint = audit.fingerprint(source.listing, extraction.digests)
-    signature = recipe.signature(fingerprint, extraction.feature.key)
-    run = paths.runs() / f"{recipe.name}-{signature}"
+    run = runs.run_folder(recipe, fingerprint, extraction.feature.key)
     finished = _finished(run, chosen)
     if finished is None:
         runs.describe(run, recipe, source.audio_root, fingerprint, resolve_device(device))
@@ -197,8 +197,9 @@ def _conclude(
     predictions.write(run / "predictions.csv", said)
     dataset = extraction.source.dataset
     headline = recipe.evaluation.headline
+    metric = named(dataset.headline if headline == "dataset" else headline, recipe.catalog)
     seen = audit.seen_devices(extraction.source.listing)
-    metrics = scoring.score(said, dataset.headline if headline == "dataset" else headline, seen)
+    metrics = scoring.score(said, metric, seen)
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
@@ -208,7 +209,7 @@ def _conclude(
     card["feature"] = extraction.feature.description()
     members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     digests = set(extraction.digests.values())
-    metrics["model"] = models.register(recipe.name, card, members, digests).id
+    metrics["model"] = models.register(recipe.name, card, members, digests, recipe.catalog.code).id
     metrics["published"] = _report.published(recipe, dataset, metrics)
     atomic.write_json(run / "metrics.json", metrics)
     _report.report([run])
