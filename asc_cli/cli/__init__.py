@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from asc_cli import __version__
-from asc_cli.core import installation, plugins
+from asc_cli.core import declarations, installation, plugins
 from asc_cli.core.errors import AscError
 
 ORDER = (
@@ -43,7 +43,11 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # names of files may be any bytes
             stream.reconfigure(errors="backslashreplace")
     try:
-        application(_command_asked_for(sys.argv))()
+        try:
+            app = application(_command_asked_for(sys.argv))
+        except AscError as fault:  # of a plug-in that is a command
+            sys.exit(f"asc: {fault}")
+        app()
     finally:
         gc.freeze()  # or Python, leaving, looks through all of torch for garbage: 0.3 s
 
@@ -58,7 +62,14 @@ def application(only: str | None = None) -> typer.Typer:
     app.callback(invoke_without_command=True)(_root)
     names = [only] if only else plugins.names("cli")
     for name in sorted(names, key=lambda name: (*ORDER, name).index(name)):
-        module = importlib.import_module(f"asc_cli.cli.{name}")
+        if name in plugins.shipped("cli"):
+            module = importlib.import_module(f"asc_cli.cli.{name}")
+        elif only:
+            module = plugins.load("cli", name)
+        else:  # help alone is shown of it: its code runs when it is asked for
+            text = declarations.command_help(plugins.INSTALLED.tree("cli", name))
+            app.command(name, help=text)(_not_loaded)
+            continue
         if hasattr(module, "COMMANDS"):
             group = _group(module.__doc__ or "")
             for sub, function in module.COMMANDS.items():
@@ -71,8 +82,14 @@ def application(only: str | None = None) -> typer.Typer:
 
 def _command_asked_for(words: list[str]) -> str | None:
     """The subcommand that is the first argument; None where help or completion wants them all."""
-    completing = "_ASC_COMPLETE" in os.environ
-    return words[1] if not completing and words[1:] and words[1] in plugins.names("cli") else None
+    name = words[1] if words[1:] and "_ASC_COMPLETE" not in os.environ else ""
+    if name in plugins.shipped("cli"):
+        return name
+    return name if name.isidentifier() and plugins.INSTALLED.find("cli", name) else None
+
+
+def _not_loaded() -> None:
+    """Stand for a command from outside where only its help is shown."""
 
 
 def _group(help: str) -> typer.Typer:

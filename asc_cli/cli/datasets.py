@@ -29,7 +29,11 @@ def list_(as_json: Json = False) -> None:
 
     rows = []
     for name in plugins.names("datasets"):
-        dataset = plugins.load("datasets", name).DATASET
+        try:
+            dataset = plugins.load("datasets", name).DATASET
+        except AscError as fault:  # of somebody's own dataset; the others are listed
+            _progress.note(f"asc: {fault}")
+            continue
         rows.append(
             {
                 "name": name,

@@ -298,11 +298,16 @@ def _files(folders: Iterable[Path], kind: str) -> Iterator[Path]:
 
 
 @functools.cache
-def _entry_points(kind: str) -> tuple[Any, ...]:
-    """The installed packages' entry points of a kind, from their metadata."""
+def _all_entry_points() -> Any:
+    """The installed packages' entry points, from their metadata, read once a process."""
     from importlib import metadata
 
-    return tuple(metadata.entry_points(group=f"asc_cli.{kind}"))
+    return metadata.entry_points()
+
+
+@functools.cache
+def _entry_points(kind: str) -> tuple[Any, ...]:
+    return tuple(_all_entry_points().select(group=f"asc_cli.{kind}"))
 
 
 @functools.cache

@@ -30,7 +30,7 @@ from asc_cli.evaluation.predictions import Predictions
 
 
 def compare(
-    first: Predictions, second: Predictions, headline: str, trained: Mapping[int, int]
+    first: Predictions, second: Predictions, headline: str | metrics.Metric, trained: Mapping[int, int]
 ) -> dict[str, Any]:
     """What the second system gains over the first. trained: recordings trained on, per fold.
 
@@ -70,9 +70,9 @@ def aligned(first: Predictions, second: Predictions) -> Predictions:
     )
 
 
-def fold_values(p: Predictions, headline: str) -> np.ndarray:  # -> (k,)
+def fold_values(p: Predictions, headline: str | metrics.Metric) -> np.ndarray:  # -> (k,)
     """The headline of each fold alone."""
-    metric, C = metrics.BY_NAME[headline], len(p.scenes)
+    metric, C = metrics.as_metric(headline), len(p.scenes)
     return np.array(
         [
             metric.of([metrics.confusion(p.labels[p.folds == k], p.guesses[p.folds == k], C)])

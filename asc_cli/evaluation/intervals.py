@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.evaluation.metrics import BY_NAME
+from asc_cli.evaluation.metrics import Metric, as_metric
 from asc_cli.evaluation.predictions import Predictions
 
 BOOTSTRAPS = 2000
@@ -28,11 +28,11 @@ def wald(share: float, n: int) -> tuple[float, float]:
     return max(0.0, float(share - half)), min(1.0, float(share + half))
 
 
-def intervals(p: Predictions, value: float, headline: str) -> dict[str, Any]:
+def intervals(p: Predictions, value: float, headline: str | Metric) -> dict[str, Any]:
     """Both intervals of the headline metric, which has the given value."""
     low, high = bootstrap(p, headline)
     return {
-        "metric": headline,
+        "metric": as_metric(headline).name,
         "wald": [*wald(value, len(set(p.files)))],
         "bootstrap": [low, high],
         "bootstrap_over": "groups" if any(p.groups) else "recordings",
@@ -41,7 +41,7 @@ def intervals(p: Predictions, value: float, headline: str) -> dict[str, Any]:
     }
 
 
-def bootstrap(p: Predictions, headline: str) -> tuple[float, float]:
+def bootstrap(p: Predictions, headline: str | Metric) -> tuple[float, float]:
     """Percentiles of the headline over draws of groups."""
     return percentiles(draws(p, headline))
 
@@ -52,7 +52,7 @@ def percentiles(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def draws(p: Predictions, headline: str) -> np.ndarray:  # -> (BOOTSTRAPS,)
+def draws(p: Predictions, headline: str | Metric) -> np.ndarray:  # -> (BOOTSTRAPS,)
     """The headline over draws of groups, with replacement.
 
     The draws are the same for two sets of predictions with the same rows: their differences are
@@ -72,7 +72,7 @@ def draws(p: Predictions, headline: str) -> np.ndarray:  # -> (BOOTSTRAPS,)
     return np.array(values)
 
 
-def value(p: Predictions, headline: str) -> float:
+def value(p: Predictions, headline: str | Metric) -> float:
     """The headline itself: every group drawn once."""
     folds, _, _ = _drawable(p)
     return _headline([(right.sum(axis=0), tested.sum(axis=0)) for right, tested in folds], headline)
@@ -111,10 +111,10 @@ def _counts(
     return right, tested
 
 
-def _headline(drawn: list[tuple[np.ndarray, np.ndarray]], headline: str) -> float:
+def _headline(drawn: list[tuple[np.ndarray, np.ndarray]], headline: str | Metric) -> float:
     """The metric from (right, tested) per scene (C,) of each fold."""
     matrices = [_confusion(right, tested) for right, tested in drawn if tested.sum()]
-    return BY_NAME[headline].of(matrices)
+    return as_metric(headline).of(matrices)
 
 
 def _confusion(right: np.ndarray, tested: np.ndarray) -> np.ndarray:  # (C,), (C,) -> (C, C)

@@ -30,7 +30,7 @@ from asc_cli.evaluation.predictions import Predictions
 
 def score(
     predictions: Predictions,
-    headline: str = "accuracy",
+    headline: str | metrics.Metric = "accuracy",
     seen_devices: Mapping[int, frozenset[str]] | None = None,
 ) -> dict[str, Any]:
     """All metrics of a set of predictions, as JSON-ready values in [0, 1] (log_loss in nats).
@@ -39,7 +39,7 @@ def score(
     seen_devices: per fold, the devices that are trained on; the others are unseen. Log loss and
     calibration are None where only labels were handed in.
     """
-    p = predictions
+    p, metric = predictions, metrics.as_metric(headline)
     C = len(p.scenes)
     numbers = sorted(set(p.folds.tolist()))
     matrices = {
@@ -51,10 +51,13 @@ def score(
     bins = [] if p.hard else metrics.reliability(p.probabilities, p.guesses == p.labels)
     found: dict[str, Any] = {"recordings": len(p)}
     found |= {m.name: _value(m, p, [*matrices.values()]) for m in metrics.METRICS}
-    found["headline"] = headline
-    found["aggregation"] = metrics.BY_NAME[headline].definition
-    found["error"] = 1 - found[headline]
-    found["intervals"] = intervals(p, found[headline], headline)
+    if metric.name not in found:
+        found[metric.name] = metric.of([*matrices.values()])
+        found["metric_from_outside"] = {"name": metric.name, "title": metric.title}
+    found["headline"] = metric.name
+    found["aggregation"] = metric.definition
+    found["error"] = 1 - found[metric.name]
+    found["intervals"] = intervals(p, found[metric.name], metric)
     found["folds"] = folds
     found["scenes"] = scene_metrics(p, recalls, pooled)
     found["confusion"] = pooled.tolist()

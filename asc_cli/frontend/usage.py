@@ -123,7 +123,9 @@ def _outdated(folder: Path) -> str:
     """Why today's code reads nothing of a feature's folder; "" if it does, or it cannot be told."""
     if not (about := _read(folder / "feature.json")):
         return ""
-    if about["name"] not in plugins.names("features"):
+    if "code" in about:  # not shipped: whoever has its code may still use it
+        return ""
+    if about["name"] not in plugins.shipped("features"):
         return f"there is no feature {about['name']} any more"
     if about["version"] != (version := plugins.version(about["name"])):
         return f"version {about['version']} of {about['name']}; asc computes {version}"

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic
+from asc_cli.core import atomic, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
+from asc_cli.evaluation.metrics import named
 from asc_cli.recipe import load as recipe
 from asc_cli.registry.runs import find_run
 from asc_cli.training import history
@@ -38,12 +39,13 @@ def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
         kinds = ", ".join(f"{row['name']}: {row['headline']}" for row in rows)
         raise AscError(f"compare: the runs have different headline metrics ({kinds})")
     _same_recordings(folders)
+    metric = named(headline, plugins.beside(folders[0] / "recipe.yaml"))
     first = predictions.read(folders[0] / "predictions.csv")
     trained = atomic.read_json(folders[0] / "metrics.json")["trained_recordings"]
     for folder, row in zip(folders[1:], rows[1:], strict=True):
         other = predictions.read(folder / "predictions.csv")
         row["against_first"] = comparison.compare(
-            first, other, headline, {int(fold): n for fold, n in trained.items()}
+            first, other, metric, {int(fold): n for fold, n in trained.items()}
         )
     return {"metric": headline, "runs": rows}
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_dataset, kind_of_run
 from asc_cli.evaluation import predictions, scoring, submission
+from asc_cli.evaluation.metrics import named
 from asc_cli.inference import ensemble
 from asc_cli.inference.dataset import hear
 from asc_cli.inference.leakage import as_trained, lists_fingerprint, require_unseen_recordings
@@ -60,23 +62,26 @@ def evaluate(
         if subset is not None or jobs is not None:
             raise AscError("--subset and --jobs: go with --dataset; a run is scored as it was made")
         return of_any_run(what, folds)
-    if dataset is not None and kind_of_dataset(dataset) == VIDEOS:
-        if folds is not None or subset is not None or Path(what).is_file():
+    require_file(what)
+    is_file = Path(what).is_file()
+    own = () if is_file else models.catalog(models.find(str(what))).code
+    catalog = plugins.Catalog(own)
+    if dataset is not None and kind_of_dataset(dataset, catalog) == VIDEOS:
+        if folds is not None or subset is not None or is_file:
             raise AscError(
                 f"evaluate: of {dataset}, a stream of shards, a model's validation part is scored; "
                 "it has no folds and no subsets, and takes no file of predictions"
             )
         return predict.evaluate(str(what), dataset, data, jobs, progress)
-    require_file(what)
-    source = open_source(dataset or "table", data, subset)
+    source = open_source(dataset or "table", data, subset, catalog)
     audit.require_sound(source.dataset, source.listing)
     said, about = (
         of_file(Path(what), source, folds)
-        if Path(what).is_file()
+        if is_file
         else of_model(str(what), source, folds, jobs, progress)
     )
     seen = audit.seen_devices(source.listing) if about.pop("by_protocol", True) else None
-    metrics = scoring.score(said, source.dataset.headline, seen)
+    metrics = scoring.score(said, named(source.dataset.headline, catalog), seen)
     metrics["remarks"] += about.pop("remarks", [])
     return {**about, "dataset": source.dataset.name, "scene_names": list(said.scenes), **metrics}
 
@@ -108,7 +113,8 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any
         if strange := sorted(set(folds) - set(there)):
             raise AscError(f"--folds: run {folder.name} has no fold {strange[0]}; it has {there}")
         said = said.take(np.isin(said.folds, folds))
-    metrics = scoring.score(said, known["headline"], seen)
+    metric = named(known["headline"], plugins.beside(folder / "recipe.yaml"))
+    metrics = scoring.score(said, metric, seen)
     metrics["published"] = known.get("published", [])
     return {"run": str(folder), "scene_names": list(metrics["scenes"]), **metrics}
 

@@ -20,7 +20,7 @@ from asc_cli.evaluation import predictions
 from asc_cli.features.log_mel import LogMel
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry.runs import find_run, fold_folder
-from asc_cli.report.console.table import NAMES, figure, percent
+from asc_cli.report.console.table import NAMES, figure, percent, titles
 from asc_cli.report.html import page
 from asc_cli.training import history
 from asc_cli.workflow._evaluate import of_run
@@ -64,7 +64,7 @@ def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list
             {
                 "metric": recipe.paper.metric,
                 "theirs": f"error {recipe.paper.error:g} %",
-                "ours": f"error {percent(metrics['error'])}, of {NAMES[metrics['headline']]}",
+                "ours": f"error {percent(metrics['error'])}, of {titles(metrics)[metrics['headline']]}",
                 "source": recipe.paper.source,
             }
         )
@@ -88,7 +88,7 @@ def gather(folder: Path, page_folder: Path) -> dict[str, Any]:
     metrics = of_run(folder)
     settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
     environment = atomic.read_json(folder / "environment.json")
-    dataset = plugins.load("datasets", settings["dataset"]).DATASET
+    dataset = plugins.beside(folder / "recipe.yaml").load("datasets", settings["dataset"]).DATASET
     audio_root = environment.get("audio_root")
     folds = [fold["fold"] for fold in metrics["folds"]]
     return {

@@ -13,6 +13,7 @@ from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.evaluation import predictions, scoring
+from asc_cli.evaluation.metrics import named
 from asc_cli.frontend import store
 from asc_cli.frontend.fill import Extraction, fill
 from asc_cli.protocol import audit

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from asc_cli.report.console.table import BAR_CELLS, NAMES, figure, headline, percent, span, table
+from asc_cli.report.console.table import BAR_CELLS, NAMES, figure, headline, percent, span, table, titles
 
 PER_SCENE = "accuracy: the mean over folds; precision and F1: all folds together"
 INITIALS = 4  # letters of a scene's name over a column of the confusion matrix, if they tell
@@ -55,8 +55,8 @@ def training(result: dict[str, Any]) -> list[Any]:
 
 def evaluation(result: dict[str, Any]) -> list[Any]:
     figures = table("", "metric", "value>")
-    for name, words in NAMES.items():
-        figures.add_row(words, figure(name, result[name]))
+    for name, title in titles(result).items():
+        figures.add_row(title, figure(name, result[name]))
     folds = table("", "fold>", "recordings>", "accuracy>", "macro accuracy>", "log loss>")
     for fold in result["folds"]:
         folds.add_row(
@@ -142,7 +142,7 @@ def confusion(result: dict[str, Any]) -> Table:
 def comparison(result: dict[str, Any]) -> list[Any]:
     """Runs side by side; each but the first with its gain over the first."""
     made = table(
-        NAMES[result["metric"]],
+        NAMES.get(result["metric"], result["metric"]),
         "run",
         "seed~>",
         "ours>",
