@@ -25,6 +25,7 @@ def list_(as_json: Json = False) -> None:
     Example: **asc datasets list**
     """
     from asc_cli import report
+    from asc_cli.cli import _progress
     from asc_cli.core import paths, plugins
 
     rows = []

@@ -202,7 +202,7 @@ def _type(node: ast.expr) -> Any:
         case "tuple":
             ends = isinstance(inside[-1], ast.Constant) and inside[-1].value is ...
             parts = [_type(each) for each in (inside[:-1] if ends else inside)]
-            return tuple[(*parts, ...)] if ends else tuple[tuple(parts)]
+            return tuple.__class_getitem__((*parts, ...) if ends else tuple(parts))
     raise ValueError(ast.unparse(node))
 
 

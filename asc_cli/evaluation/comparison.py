@@ -30,7 +30,10 @@ from asc_cli.evaluation.predictions import Predictions
 
 
 def compare(
-    first: Predictions, second: Predictions, headline: str | metrics.Metric, trained: Mapping[int, int]
+    first: Predictions,
+    second: Predictions,
+    headline: str | metrics.Metric,
+    trained: Mapping[int, int],
 ) -> dict[str, Any]:
     """What the second system gains over the first. trained: recordings trained on, per fold.
 

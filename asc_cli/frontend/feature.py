@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ class StoredFeature:
     version: int
     root: Path  # the store's folder: workers elsewhere need not know $ASC_HOME
     catalog: plugins.Catalog = field(default=plugins.INSTALLED, compare=False)
+
+    def __reduce__(self) -> Any:  # without what is cached: a worker imports plug-ins itself
+        return StoredFeature, tuple(getattr(self, each.name) for each in fields(self))
 
     @functools.cached_property
     def key(self) -> str:

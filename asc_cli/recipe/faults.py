@@ -22,7 +22,7 @@ def fault(error: Any, tree: Tree, catalog: Catalog) -> Fault:
     if location[0] in KINDS and len(location) > 1:
         tag = name_of(tree, location[0])
         location = [location[0], *location[2:]] if location[1] == tag else location
-    dotted, key = ".".join(location), location[-1]
+    dotted = ".".join(location)
     place = tree.place(*location)
     if error["type"] == "extra_forbidden":
         return Fault(place, _unknown_key(location, tree, catalog))

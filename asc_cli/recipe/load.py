@@ -192,7 +192,7 @@ def find(recipe: str | Path) -> Path:
 def _load_with_base(
     path: Path, children: tuple[Path, ...] = ()
 ) -> tuple[Tree, list[Fault], Catalog]:
-    """Load a recipe file merged over the one it extends, and so on, and where their plug-ins are."""
+    """Load a recipe file merged over the one it extends, and so on, and their plug-in folders."""
     if path.resolve() in children:
         chain = " → ".join(p.name for p in [*children, path.resolve()])
         raise AscError(f"recipe {path}: extends itself: {chain}")
@@ -242,9 +242,10 @@ def _validated(name: str, tree: Tree, faults: list[Fault], catalog: Catalog) -> 
         del settings["source"]["own"]
     return Recipe.model_validate(
         {
-            **{key: settings[key] for key in settings if key in Recipe.model_fields},
+            **{key: getattr(validated, key) for key in settings if key in Recipe.model_fields},
             "name": name,
             "features": settings["features"] or {},
+            "model": settings["model"],
             "data": data,
             "settings": settings,
             "catalog": outside,

@@ -1,4 +1,4 @@
-"""The schema of a whole recipe: the keys of `schema.py`, and those that features and models take."""
+"""The schema of a whole recipe: the keys of `schema.py`, and those of features and models."""
 
 from __future__ import annotations
 
@@ -121,7 +121,8 @@ def _evaluation(outside: Catalog) -> dict[str, Any]:
     if not names:
         return {}
     default = Evaluation.model_fields["headline"]
-    headline: Any = (Literal[(*HEADLINES, *names)], default)
+    headlines = (*HEADLINES, *names)
+    headline: Any = (Literal[headlines], default)
     return {
         "evaluation": (
             create_model("Evaluation", __base__=Evaluation, headline=headline),

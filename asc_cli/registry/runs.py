@@ -33,7 +33,9 @@ def result(recipe: Recipe) -> dict[str, Any] | None:
         error (the headline metric's complement, from 0 to 1) and run (the folder's name); None if
         there is no such run on this machine.
     """
-    expected = len(recipe.catalog.load("datasets", recipe.dataset).DATASET.fold_sizes)  # 0: not known
+    expected = len(
+        recipe.catalog.load("datasets", recipe.dataset).DATASET.fold_sizes
+    )  # 0: not known
     finished = []
     for path in paths.runs().glob(f"{recipe.name}-*/metrics.json"):
         metrics = atomic.read_json(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asc_cli.core import atomic, parallel, paths, plugins
+from asc_cli.core import atomic, parallel, paths
 from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches

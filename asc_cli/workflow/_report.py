@@ -58,13 +58,13 @@ def report(runs: Sequence[str | Path], output: Path | None = None) -> Path:
 
 def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list[dict[str, str]]:
     """Published figures beside ours, each with its metric's name: the recipe's, the dataset's."""
-    rows = []
+    rows, title = [], titles(metrics)[metrics["headline"]]
     if recipe.paper:
         rows.append(
             {
                 "metric": recipe.paper.metric,
                 "theirs": f"error {recipe.paper.error:g} %",
-                "ours": f"error {percent(metrics['error'])}, of {titles(metrics)[metrics['headline']]}",
+                "ours": f"error {percent(metrics['error'])}, of {title}",
                 "source": recipe.paper.source,
             }
         )

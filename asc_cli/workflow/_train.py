@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic, parallel, paths
+from asc_cli.core import atomic, parallel
 from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
@@ -80,6 +80,8 @@ class Training:
             The run, the model, the figures without those of single recordings, the wall time.
         """
         wanted = OF_RECORDINGS if "folds" in self.metrics else OF_VIDEOS
+        if outside := self.metrics.get("metric_from_outside"):
+            wanted = [*wanted, outside["name"], "metric_from_outside"]
         figures = {key: self.metrics[key] for key in wanted}
         wall = round(self.wall_seconds, 3)
         return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}

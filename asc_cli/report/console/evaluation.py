@@ -8,7 +8,16 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from asc_cli.report.console.table import BAR_CELLS, NAMES, figure, headline, percent, span, table, titles
+from asc_cli.report.console.table import (
+    BAR_CELLS,
+    NAMES,
+    figure,
+    headline,
+    percent,
+    span,
+    table,
+    titles,
+)
 
 PER_SCENE = "accuracy: the mean over folds; precision and F1: all folds together"
 INITIALS = 4  # letters of a scene's name over a column of the confusion matrix, if they tell
