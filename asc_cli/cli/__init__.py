@@ -66,9 +66,8 @@ def application(only: str | None = None) -> typer.Typer:
             module = importlib.import_module(f"asc_cli.cli.{name}")
         elif only:
             module = plugins.load("cli", name)
-        else:  # help alone is shown of it: its code runs when it is asked for
-            text = declarations.command_help(plugins.INSTALLED.tree("cli", name))
-            app.command(name, help=text)(_not_loaded)
+        else:
+            _add_unloaded(app, name)
             continue
         if hasattr(module, "COMMANDS"):
             group = _group(module.__doc__ or "")
@@ -88,8 +87,15 @@ def _command_asked_for(words: list[str]) -> str | None:
     return name if name.isidentifier() and plugins.INSTALLED.find("cli", name) else None
 
 
-def _not_loaded() -> None:
-    """Stand for a command from outside where only its help is shown."""
+def _add_unloaded(app: typer.Typer, name: str) -> None:
+    """Add a command from outside with its help; its code is loaded when it is called."""
+
+    def call(context: typer.Context) -> None:
+        application(name)([name, *context.args])
+
+    text = declarations.command_help(plugins.INSTALLED.tree("cli", name))
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(name, help=text, add_help_option=False, context_settings=settings)(call)
 
 
 def _group(help: str) -> typer.Typer:

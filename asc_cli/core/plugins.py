@@ -334,21 +334,21 @@ def _outside(folders: tuple[Path, ...], kind: str, name: str, is_shipped: bool) 
 
 
 def _of_entry_point(kind: str, point: Any) -> Code:
-    """The code of an entry point, found as Python would find it, but not run."""
-    parts, where = point.module.split("."), None
-    for i in range(len(parts)):
-        specs = (f.find_spec(".".join(parts[: i + 1]), where) for f in sys.meta_path)
-        spec = next((each for each in specs if each is not None), None)
-        where = None if spec is None else spec.submodule_search_locations
-        if spec is None or (where is None and i + 1 < len(parts)):
-            raise AscError(f"{_distribution(point)}: its entry point {point.value} is not there")
-    assert spec is not None
-    path = Path(spec.origin or "")
-    file = "/".join(parts) + ("/__init__.py" if path.name == "__init__.py" else ".py")
-    root = Path(str(path).removesuffix(file.replace("/", os.sep)))
-    if not (root / file).samefile(path):
-        raise AscError(f"{_distribution(point)}: {path} is not where its name says")
-    return read(kind, point.name, _distribution(point), root, file, parts[0])
+    """The code of an entry point: its top package as Python would find it, but nothing is run."""
+    top, *rest = point.module.split(".")
+    specs = (finder.find_spec(top, None) for finder in sys.meta_path)
+    spec = next((each for each in specs if each is not None), None)
+    folders = [Path(each) for each in (spec and spec.submodule_search_locations) or []]
+    if spec and spec.origin and not rest:
+        folders = [Path(spec.origin).parent, *folders]
+    for folder in folders:
+        root = folder.parent if folder.name == top else folder
+        for file in ("/".join([top, *rest]) + end for end in (".py", "/__init__.py")):
+            if (root / file).is_file():
+                return read(kind, point.name, _distribution(point), root, file, top)
+    raise AscError(
+        f"{_distribution(point)}: its entry point {point.value} names no module in Python source"
+    )
 
 
 def _distribution(point: Any) -> str:
