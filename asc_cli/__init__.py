@@ -5,7 +5,7 @@
     train        a recipe → a scored run and a registered model
     evaluate     a run → trusted metrics
     predict      files → scenes with probabilities
-    AscError     what all of them raise for a mistake that the caller can mend
+    AscError     what all of them raise for an error that the caller can fix
 
 These names are the public Python API. Each is imported when it is asked for: `import asc_cli`
 alone loads neither torch nor numpy.

@@ -14,7 +14,7 @@ from asc_cli import workflow
 from asc_cli.core import parallel, plugins
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.frontend import fill, index, store
-from asc_cli.frontend.feature import Feature, resolve
+from asc_cli.frontend.feature import StoredFeature, resolve
 from asc_cli.recipe import load as recipe
 from tests.conftest import tone, write
 
@@ -71,7 +71,7 @@ def counts(done: workflow.Extraction) -> tuple[int, int, int]:
     return done.computed, done.reused, len(done.failed)
 
 
-def computed(feature: Feature, path: Path) -> np.ndarray:
+def computed(feature: StoredFeature, path: Path) -> np.ndarray:
     """What the store should hold: tasks run on one thread; on two, some BLAS adds otherwise."""
     with threadpool_limits(1):
         return store.compute(feature, path)
@@ -133,7 +133,7 @@ def test_a_changed_default_is_another_array(folder: Path, monkeypatch: pytest.Mo
     """The key holds every parameter, not only those a recipe gives."""
     feature = resolve("log_mel", 22_050, {})
     parameters = {**feature.parameters, "f_min_hz": 20.0}
-    changed = Feature("log_mel", 22_050, parameters, 1, feature.root)
+    changed = StoredFeature("log_mel", 22_050, parameters, 1, feature.root)
     assert changed.key != feature.key
     assert resolve("log_mel", 22_050, {"f_min_hz": 0.0}).key == feature.key
 
@@ -220,7 +220,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(folder: Path, monkeypat
     path = folder / "park/0.wav"
     real = store._compute
 
-    def meddled(feature: Feature, path: Path) -> tuple[np.ndarray, float]:
+    def meddled(feature: StoredFeature, path: Path) -> tuple[np.ndarray, float]:
         computed = real(feature, path)
         write(path, tone(50, 0.5, 22_050))
         return computed
@@ -239,9 +239,9 @@ def test_feature_json_tells_what_a_folder_holds(folder: Path):
 
 def test_a_few_files_start_no_worker_processes(folder: Path, monkeypatch: pytest.MonkeyPatch):
     asked = []
-    real = parallel.each
+    real = parallel.map_unordered
     monkeypatch.setattr(
-        parallel, "each", lambda f, tasks, jobs: asked.append(jobs) or real(f, tasks, 1)
+        parallel, "map_unordered", lambda f, tasks, jobs: asked.append(jobs) or real(f, tasks, 1)
     )
     chosen = recipe.load("toy_lstm", ["dataset=table"])
     workflow.extract(chosen, data=folder)

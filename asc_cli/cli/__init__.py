@@ -43,17 +43,21 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # names of files may be any bytes
             stream.reconfigure(errors="backslashreplace")
     try:
-        application()()
+        application(_command_asked_for(sys.argv))()
     finally:
         gc.freeze()  # or Python, leaving, looks through all of torch for garbage: 0.3 s
 
 
-def application() -> typer.Typer:
-    """The whole command line, put together from the files of this room."""
+def application(only: str | None = None) -> typer.Typer:
+    """The command line, put together from the files of this package.
+
+    Args:
+        only: One subcommand, without the others: building all of them takes 0.1 s.
+    """
     app = _group("Acoustic scene classification: recordings in, scene labels out.")
     app.callback(invoke_without_command=True)(_root)
-    known = plugins.names("cli")
-    for name in [*(n for n in ORDER if n in known), *(n for n in known if n not in ORDER)]:
+    names = [only] if only else plugins.names("cli")
+    for name in sorted(names, key=lambda name: (*ORDER, name).index(name)):
         module = importlib.import_module(f"asc_cli.cli.{name}")
         if hasattr(module, "COMMANDS"):
             group = _group(module.__doc__ or "")
@@ -63,6 +67,12 @@ def application() -> typer.Typer:
         else:
             app.command(name)(_guarded(module.command))
     return app
+
+
+def _command_asked_for(words: list[str]) -> str | None:
+    """The subcommand that is the first argument; None where help or completion wants them all."""
+    completing = "_ASC_COMPLETE" in os.environ
+    return words[1] if not completing and words[1:] and words[1] in plugins.names("cli") else None
 
 
 def _group(help: str) -> typer.Typer:
@@ -79,7 +89,7 @@ def _root(
     Start with: **asc demo**. Your own recordings, a folder per scene: **asc datasets check table
     --data FOLDER**. A published protocol: **asc datasets show litis**.
     """
-    if (remark := installation.left_over()) is not None:
+    if (remark := installation.leftover_hint()) is not None:
         print(f"asc: {remark}", file=sys.stderr)
     if version:
         print(__version__)

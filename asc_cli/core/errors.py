@@ -6,18 +6,24 @@ from pathlib import Path
 
 
 class AscError(Exception):
-    """A mistake the user can mend: one line saying what, where, what was expected and the remedy.
+    """An error that the user can fix.
 
-    The command line prints it on stderr and exits 1.
+    Its text says what is wrong, where, what was expected and what to do. The command line prints
+    it on stderr and exits 1.
     """
 
 
 class FileFault(AscError):
-    """What is wrong with one file. The others go on; the command ends with exit 3."""
+    """An error in one file. The other files are processed; the command ends with exit code 3.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it.
+    """
 
     def __init__(self, path: Path | str, reason: str):
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = path, reason
 
-    def __reduce__(self) -> tuple:  # worker processes send these home
+    def __reduce__(self) -> tuple:  # worker processes pickle these
         return FileFault, (self.path, self.reason)

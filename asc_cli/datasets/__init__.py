@@ -1,4 +1,4 @@
-"""Datasets: one file each. A dataset is data (DATASET) plus one parser (read).
+"""Datasets: one file each. A dataset is data (DATASET) plus one parser (read): a `DatasetModule`.
 
     DATASET: Dataset                what was published about it
     read(root) -> Listing           what the lists under `root` say, as they say it
@@ -11,82 +11,180 @@ Readers judge nothing: a file listed twice or a label that is not known stays in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 
 @dataclass(frozen=True)
 class Archive:
-    """One published file of a dataset."""
+    """One published file of a dataset.
+
+    Attributes:
+        url: Where it is published.
+        md5: Its published checksum, 32 hexadecimal digits; None where none is published.
+        into: Folder under the dataset's root that it is unpacked, or put, into.
+        strip: Leading folders inside the archive that are left out.
+    """
 
     url: str
-    md5: str | None = None  # as published; None where nothing is
-    into: str = ""  # folder under the root that it is unpacked, or put, into
-    strip: int = 1  # leading folders of an archive that are left out
+    md5: str | None = None
+    into: str = ""
+    strip: int = 1
 
     @property
     def file(self) -> str:
+        """The last part of the URL's path: the name that the file is stored under."""
         return self.url.partition("?")[0].rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """The organisers' own figure, to be printed beside ours."""
+    """The organisers' own figure, which is printed beside ours.
 
-    metric: str  # a key of our metrics that is computed the same way
-    value: float  # in [0, 1]; log_loss in nats
-    source: str  # where the figure stands, word for word
-    subset: int | None = None  # trained on this published subset, in per cent; None: on all
+    Attributes:
+        metric: A key of our metrics that is computed the same way.
+        value: From 0 to 1; log_loss in nats.
+        source: Where the figure stands, word for word.
+        subset: The published subset that it was trained on, in per cent; None: on all.
+    """
+
+    metric: str
+    value: float
+    source: str
+    subset: int | None = None
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What was published about a dataset."""
+    """What was published about a dataset.
+
+    Attributes:
+        name: The name of the dataset's file.
+        title: The full name, as the authors write it.
+        labels: C scenes. Their order is the class index; empty: taken from the data.
+        sample_rate: Hz, as published; features are computed at this rate unless a recipe names
+            another.
+        homepage: URL of the dataset's page.
+        licence: The licence of the audio.
+        citation: How the authors ask to be cited.
+        obtain: How to get it and where its files go, for a person.
+        metric: The official metric, in words.
+        headline: The same as a key of the metrics: accuracy, macro_accuracy, …
+        recordings: How many there are; None where that is up to the user.
+        fold_sizes: (training files, test files) of each fold; None: not known.
+        scene_sizes: Recordings of each label, where published.
+        subsets: Published subsets of the training part: (per cent, training files).
+        shares_with: Names of datasets that have recordings in common with this one.
+        archives: What `asc datasets download` gets; empty: to be fetched by hand.
+        baselines: Published figures to compare with.
+    """
 
     name: str
     title: str
-    labels: tuple[str, ...]  # their order is the class index; empty: taken from the data
-    sample_rate: int  # Hz, as published; features are computed at this rate unless told otherwise
+    labels: tuple[str, ...]
+    sample_rate: int
     homepage: str
     licence: str
     citation: str
-    obtain: str  # how to get it and where its files go, for a person
-    metric: str  # the official metric, in words
-    headline: str  # the same as a key of the metrics: accuracy, macro_accuracy, …
-    recordings: int | None = None  # how many there are; None where that is up to the user
-    fold_sizes: tuple[tuple[int | None, int], ...] = ()  # (train, test) of each; None: not known
-    scene_sizes: tuple[int, ...] = ()  # recordings per label, where published
-    subsets: tuple[tuple[int, int | None], ...] = ()  # published: (per cent, training files)
-    shares_with: tuple[str, ...] = ()  # datasets that have recordings in common with it
-    archives: tuple[Archive, ...] = ()  # what `asc datasets download` gets; (): by hand
+    obtain: str
+    metric: str
+    headline: str
+    recordings: int | None = None
+    fold_sizes: tuple[tuple[int | None, int], ...] = ()
+    scene_sizes: tuple[int, ...] = ()
+    subsets: tuple[tuple[int, int | None], ...] = ()
+    shares_with: tuple[str, ...] = ()
+    archives: tuple[Archive, ...] = ()
     baselines: tuple[Baseline, ...] = ()
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One recording as the dataset's lists describe it."""
+    """One recording as the dataset's lists describe it.
 
-    file: str  # relative to the root, with "/"
+    Attributes:
+        file: Path relative to the folder that holds the audio, with "/".
+        label: Its scene.
+        group: What must not be split between training and test, as a location or a source file;
+            "": not known.
+        device: The recording device (a, b, s1, …); "": not known.
+    """
+
+    file: str
     label: str
-    group: str = ""  # what must not be split between train and test: location, source; "" unknown
+    group: str = ""
     device: str = ""
 
 
 @dataclass(frozen=True)
 class Split:
-    """One fold: the files to train and to test on."""
+    """One fold: the files to train and to test on.
 
-    fold: int  # from 1
+    Attributes:
+        fold: Its number, from 1.
+        train: Files of the training part.
+        test: Files of the test part.
+    """
+
+    fold: int
     train: tuple[str, ...]
     test: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Listing:
-    """All that a dataset's lists say."""
+    """All that a dataset's lists say.
+
+    Attributes:
+        labels: C scenes, in the order of the class index.
+        recordings: Every row of the lists, in their order; a file listed twice is there twice.
+        splits: The folds.
+        conflicts: (file, what two lists say differently of it).
+    """
 
     labels: tuple[str, ...]
     recordings: tuple[Recording, ...]
     splits: tuple[Split, ...]
-    conflicts: tuple[tuple[str, str], ...] = ()  # (file, what two lists say differently)
+    conflicts: tuple[tuple[str, str], ...] = ()
 
     def by_file(self) -> dict[str, Recording]:
+        """Return the recordings by their file names; of a file listed twice, the last row.
+
+        Returns:
+            File → recording.
+        """
         return {recording.file: recording for recording in self.recordings}
+
+
+class DatasetModule(Protocol):
+    """What a dataset's file has.
+
+    Attributes:
+        DATASET: What was published about it.
+
+    A file may also have
+
+        audio_root(root) -> Path     where files are listed relative to another folder than `root`
+        read(root, subset)           where the dataset publishes subsets, in per cent
+        make(root, …)                where `asc datasets make` writes the dataset itself
+        STREAMED = True              where it is a stream of shards with many labels a video, as
+                                     datasets/yt8m.py describes
+    """
+
+    DATASET: Dataset
+
+    def read(self, root: Path) -> Listing:
+        """Read the lists, as they are, without judging them.
+
+        Args:
+            root: The dataset's folder.
+
+        Returns:
+            Labels, recordings and folds, faults of the lists included: `protocol.audit` finds
+            those.
+
+        Raises:
+            AscError: A list is not there, or a line of it cannot be read; the text names the file
+                and the line.
+        """
+        ...

@@ -96,7 +96,7 @@ def ece(probabilities: np.ndarray, right: np.ndarray) -> float:  # (n, C), (n,) 
 
 @dataclass(frozen=True)
 class Metric:
-    """A line of METRICS. What is in words here is printed by tables and pages as it stands.
+    """A line of METRICS. `title` is printed by tables and pages as it is.
 
     scope: what `function` takes. "fold": the confusion matrix of a fold; the mean over folds
     counts. "pooled": that of all folds together. "cells": recalls (folds, C). "probabilities":
@@ -107,7 +107,7 @@ class Metric:
     name: str  # as in metrics.json
     function: Callable[..., float]
     scope: str
-    words: str
+    title: str
     share: bool = True  # from 0 to 1, printed in per cent
     definition: str = ""  # how it is computed, of one that may head a report: it must follow from
     # the right and the tested recordings of each scene alone, which the bootstrap draws
@@ -126,14 +126,14 @@ METRICS = (
         "accuracy",
         accuracy,
         "fold",
-        words="accuracy (mean over folds)",
+        title="accuracy (mean over folds)",
         definition="right / all of each fold, then the mean over folds; folds are not pooled",
     ),
     Metric(
         "macro_accuracy",
         macro_accuracy,
         "fold",
-        words="macro accuracy (mean over scenes, then folds)",
+        title="macro accuracy (mean over scenes, then folds)",
         definition="right / all of each scene, their mean in each fold, then the mean over folds; "
         "folds are not pooled",
     ),
@@ -141,7 +141,7 @@ METRICS = (
         "fold_class_accuracy",
         mean_of_cells,
         "cells",
-        words="fold × class accuracy (mean over the matrix)",
+        title="fold × class accuracy (mean over the matrix)",
         definition="right / all of each scene in each fold, then the mean over all cells of that "
         "fold × scene matrix",
     ),
@@ -149,17 +149,17 @@ METRICS = (
         "pooled_accuracy",
         accuracy,
         "pooled",
-        words="pooled accuracy (all folds together)",
+        title="pooled accuracy (all folds together)",
         definition="right / all over the recordings of all folds together",
     ),
     Metric(
         "pooled_macro_accuracy",
         macro_accuracy,
         "pooled",
-        words="pooled macro accuracy (mean over scenes, all folds together)",
+        title="pooled macro accuracy (mean over scenes, all folds together)",
     ),
-    Metric("macro_f1", macro_f1, "fold", words="macro F1 (mean over folds)"),
-    Metric("log_loss", log_loss, "probabilities", words="log loss (nats, pooled)", share=False),
-    Metric("ece", ece, "confidence", words="expected calibration error (15 bins)", share=False),
+    Metric("macro_f1", macro_f1, "fold", title="macro F1 (mean over folds)"),
+    Metric("log_loss", log_loss, "probabilities", title="log loss (nats, pooled)", share=False),
+    Metric("ece", ece, "confidence", title="expected calibration error (15 bins)", share=False),
 )
 BY_NAME = {metric.name: metric for metric in METRICS}

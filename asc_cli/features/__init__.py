@@ -27,37 +27,59 @@ from asc_cli.core.errors import AscError
 
 @dataclass(frozen=True)
 class Framing:
-    """How frames lie over samples."""
+    """Store how frames lie over samples.
+
+    Attributes:
+        frame_samples: Samples that one frame covers.
+        hop_samples: Samples from the start of one frame to the start of the next.
+        context_frames: Neighbours on each side that a frame depends on; 0 for most features.
+    """
 
     frame_samples: int
     hop_samples: int
     context_frames: int = 0
 
     def count(self, n_samples: int) -> int:
-        """Frames that fit in `n_samples` samples."""
+        """Return how many frames fit in a recording.
+
+        Args:
+            n_samples: N, samples of the recording.
+
+        Returns:
+            T = 1 + (N − frame_samples) // hop_samples, at least 0.
+        """
         return max(0, 1 + (n_samples - self.frame_samples) // self.hop_samples)
 
 
 class Feature(Protocol):
-    """What a feature's dataclass has. Its fields are the keys of a recipe's `features` section."""
+    """What a feature's dataclass has.
+
+    Its fields are the keys of a recipe's `features` section, with a comment each; their defaults
+    are written there and nowhere else. Its module sets VERSION, a whole number that is raised
+    whenever the output changes, since it is part of the store's key.
+
+    A feature may also have `centres_hz(sample_rate) -> (F,)`, the centre of each band for the axis
+    of pictures, and `onnx(sample_rate)`, the same computation as ONNX operators, so that models
+    on it can be exported.
+    """
 
     def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
         """Compute the frames of a recording.
 
         Args:
             samples: (N,) float32, mono, full scale from −1 to 1.
-            sample_rate: samples per second.
+            sample_rate: Samples per second, Hz.
 
         Returns:
-            (T, F) float32, finite; T = framing(sample_rate).count(N).
+            (T, F) float32, finite, with T = framing(sample_rate).count(N).
         """
         ...
 
     def framing(self, sample_rate: int) -> Framing:
-        """Say how frames lie over samples.
+        """Return how frames lie over samples.
 
         Args:
-            sample_rate: samples per second.
+            sample_rate: Samples per second, Hz.
 
         Returns:
             Lengths in samples, and how many neighbours a frame depends on.

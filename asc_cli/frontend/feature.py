@@ -21,7 +21,7 @@ from asc_cli.frontend.clips import ClipGrid, clip_grid_from_frames, clip_grid_fr
 
 
 @dataclass(frozen=True)
-class Feature:
+class StoredFeature:
     """A feature with every parameter resolved."""
 
     name: str
@@ -77,14 +77,14 @@ class Feature:
         return self.folder / digest[:2] / f"{digest[2:]}.npy"
 
 
-def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> Feature:
+def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> StoredFeature:
     """A feature with its defaults filled in."""
     defaults = {p.name: p.default for p in plugins.parameters("features", name)}
     version = plugins.version(name)
-    return Feature(name, sample_rate, {**defaults, **given}, version, home.features())
+    return StoredFeature(name, sample_rate, {**defaults, **given}, version, home.features())
 
 
-def probe(feature: Feature) -> None:
+def probe(feature: StoredFeature) -> None:
     """Raise AscError if these parameters give no frames, whatever the audio."""
     try:
         silence = np.zeros(feature.framing.frame_samples, np.float32)

@@ -13,7 +13,7 @@ from typing import Any
 from asc_cli.core import parallel
 from asc_cli.core.errors import FileFault
 from asc_cli.frontend import store
-from asc_cli.frontend.feature import Feature, probe, resolve
+from asc_cli.frontend.feature import StoredFeature, probe, resolve
 from asc_cli.frontend.index import Entry, Index
 from asc_cli.protocol.source import Source, open_source
 from asc_cli.recipe.load import Recipe, resolved
@@ -26,11 +26,22 @@ FEW_BATCHES = 8  # so few are computed before worker processes would have starte
 
 @dataclass(frozen=True)
 class Extraction:
-    """What became of a dataset's recordings."""
+    """The features of a dataset's recordings, in the store.
+
+    Attributes:
+        source: The dataset on this machine.
+        feature: The feature with all its parameters.
+        digests: File → SHA-256 of its bytes, which names its features in the store.
+        computed: How many recordings' features were computed by this call.
+        reused: How many were in the store already.
+        failed: Files without features, each with the reason.
+        audio_seconds: Length of all recordings that have features.
+        wall_seconds: Of this call.
+    """
 
     source: Source
-    feature: Feature
-    digests: dict[str, str]  # file → hash of its bytes, which names its features
+    feature: StoredFeature
+    digests: dict[str, str]
     computed: int
     reused: int
     failed: list[FileFault]
@@ -38,6 +49,11 @@ class Extraction:
     wall_seconds: float
 
     def to_dict(self) -> dict[str, Any]:
+        """Return what `asc features --json` prints.
+
+        Returns:
+            Names, counts, failed files with their reasons, and seconds.
+        """
         return {
             "dataset": self.source.dataset.name,
             "feature": f"{self.feature.name}-{self.feature.key}",
@@ -104,7 +120,7 @@ def fill(
     tasks = [(feature, batch, verify) for batch in _batches(todo)]
     if jobs is None and len(tasks) <= FEW_BATCHES:
         jobs = 1
-    for outcomes in parallel.each(_ensure, tasks, jobs):
+    for outcomes in parallel.map_unordered(_ensure, tasks, jobs):
         for name, outcome, new in outcomes:
             if isinstance(outcome, FileFault):
                 failed.append(outcome)
@@ -130,7 +146,7 @@ def fill(
     )
 
 
-def _in_store(feature: Feature, paths: dict[str, Path], known: Index) -> dict[str, Entry]:
+def _in_store(feature: StoredFeature, paths: dict[str, Path], known: Index) -> dict[str, Entry]:
     """Recordings that are as the index knows them and have features, with their entries."""
     entries, stored = {}, store.Stored(feature)
     for name, path in paths.items():
@@ -156,7 +172,7 @@ def _batches(paths: dict[str, Path]) -> Iterator[dict[str, Path]]:
 
 
 def _ensure(
-    feature: Feature, paths: dict[str, Path], verify: bool
+    feature: StoredFeature, paths: dict[str, Path], verify: bool
 ) -> list[tuple[str, Entry | FileFault, bool]]:
     """In a worker process, per file: its name, its entry or what is wrong, whether computed now."""
     outcomes = store.ensure(_stored(feature), paths.values(), verify)
@@ -171,7 +187,7 @@ def _ensure(
 _last: dict[Path, store.Stored] = {}
 
 
-def _stored(feature: Feature) -> store.Stored:
+def _stored(feature: StoredFeature) -> store.Stored:
     """What the store holds, read once by each worker process."""
     if feature.folder not in _last:
         _last.clear()
@@ -179,7 +195,7 @@ def _stored(feature: Feature) -> store.Stored:
     return _last[feature.folder]
 
 
-def feature_of(recipe: Recipe, source: Source) -> Feature:
+def feature_of(recipe: Recipe, source: Source) -> StoredFeature:
     """The recipe's feature, all parameters resolved; at the dataset's rate unless it names one."""
     given = {k: v for k, v in recipe.features.items() if k not in ("name", "sample_rate")}
     rate = recipe.features["sample_rate"] or source.dataset.sample_rate

@@ -29,7 +29,7 @@ from asc_cli.core import paths as home
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.features import stream
 from asc_cli.frontend import pack as packs
-from asc_cli.frontend.feature import Feature
+from asc_cli.frontend.feature import StoredFeature
 from asc_cli.frontend.index import Entry, stamp
 
 SHORT_BYTES = 65_536  # of features; less than that, and a recording shares a pack with others
@@ -38,7 +38,7 @@ SHORT_BYTES = 65_536  # of features; less than that, and a recording shares a pa
 class Stored:
     """What the store holds of a feature. The tables of its short recordings are read once."""
 
-    def __init__(self, feature: Feature) -> None:
+    def __init__(self, feature: StoredFeature) -> None:
         self.feature = feature
         self._short = feature.folder / "short"
         self._own_files = f"{feature.folder}{os.sep}"
@@ -106,12 +106,12 @@ def digest(path: Path) -> str | None:
         return None
 
 
-def compute(feature: Feature, path: Path) -> np.ndarray:  # -> (T, F)
+def compute(feature: StoredFeature, path: Path) -> np.ndarray:  # -> (T, F)
     """The features of one file, past the store. Raises FileFault."""
     return _compute(feature, path)[0]
 
 
-def describe(feature: Feature, dataset: str, audio_root: Path) -> None:
+def describe(feature: StoredFeature, dataset: str, audio_root: Path) -> None:
     """Write down what the key stands for, and for which dataset it was computed."""
     whole = feature.folder / "feature.json"
     if not whole.exists():
@@ -123,7 +123,7 @@ def describe(feature: Feature, dataset: str, audio_root: Path) -> None:
 
 
 def pack(
-    feature: Feature,
+    feature: StoredFeature,
     digests: Sequence[str],  # of different recordings whose features are in the store
     dataset: str,
     progress: Callable[[int, int], None] | None = None,
@@ -143,7 +143,7 @@ def pack(
     return target
 
 
-def remove_damaged_packs(feature: Feature) -> list[Path]:
+def remove_damaged_packs(feature: StoredFeature) -> list[Path]:
     """Read all packs of a feature, those of short recordings too; returns those it removed."""
     name = f"{feature.name}-{feature.key}"
     folders = [*home.packs().glob(f"{name}-*"), *(feature.folder / "short").glob("[!.]*")]
@@ -177,7 +177,7 @@ def _ensure(
     return entry, True
 
 
-def _compute(feature: Feature, path: Path) -> tuple[np.ndarray, float]:  # (T, F), seconds
+def _compute(feature: StoredFeature, path: Path) -> tuple[np.ndarray, float]:  # (T, F), seconds
     try:
         info, blocks = decode.decode(path, feature.sample_rate)
         parts = stream(feature.compute, blocks, feature.sample_rate)

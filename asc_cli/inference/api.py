@@ -22,8 +22,11 @@ SAMPLES = "samples"  # what predictions of arrays have in place of a file's name
 class Model:
     """A registered model, loaded once, for any number of recordings.
 
-    id: NAME@VERSION. labels: its scenes, in order. sample_rate: what it hears at, in Hz; samples
-    at any other rate are resampled.
+    Attributes:
+        id: NAME@VERSION.
+        labels: Its C scenes, in the order of the class index.
+        sample_rate: Hz, the rate that its feature is computed at; samples at any other rate are
+            resampled.
     """
 
     id: str
@@ -40,10 +43,29 @@ class Model:
         timeline_s: float | None = None,
         threshold: float = 0.0,
     ) -> Prediction:
-        """The scene of a recording in memory, as `asc predict` would say of its file.
+        """Classify a recording in memory; the result is that of `asc predict` for its file.
 
-        samples: floats, full scale from −1 to 1, as soundfile.read gives them. Raises AscError
-        for anything else, and for less than one frame of audio.
+        Args:
+            samples: (N,) or (N, channels) floats, full scale from −1 to 1, as soundfile.read
+                returns them. Channels are averaged.
+            sample_rate: Samples per second, Hz.
+            timeline_s: Classify every so many seconds too; at least the length of the model's
+                clips. None: the whole recording alone.
+            threshold: Below this probability, from 0 to 1, a scene is "unsure".
+
+        Returns:
+            The probability of each scene, and of each part if a timeline was asked for.
+
+        Raises:
+            AscError: The samples have another type or shape, are not finite, or are fewer than
+                one frame; or a setting is out of range.
+
+        Example:
+            >>> import soundfile  # doctest: +SKIP
+            >>> model = load_model("toy_lstm")  # doctest: +SKIP
+            >>> samples, sample_rate = soundfile.read("clip.wav")  # doctest: +SKIP
+            >>> model.predict(samples, sample_rate).scene  # doctest: +SKIP
+            'park'
         """
         whole = _checked(samples, sample_rate)
         size = int(decode.BLOCK_SECONDS * sample_rate)
@@ -59,10 +81,19 @@ class Model:
 
 
 def load_model(name: str | None = None, *, fold: int | None = None) -> Model:
-    """A model of the registry: NAME or NAME@VERSION, the default one when None.
+    """Load a registered model into memory.
 
-    fold: that member alone; the average of all members' probabilities when None. Raises AscError
-    with the nearest name if there is none.
+    Args:
+        name: NAME or NAME@VERSION; the default model when None.
+        fold: The member that this fold trained, alone. None: all members, whose probabilities are
+            averaged.
+
+    Returns:
+        The model, ready to predict.
+
+    Raises:
+        AscError: There is no such model or fold (the text names the nearest), or its files are
+            damaged.
     """
     found = models.find(name)
     loaded = ensemble.load(found, fold)

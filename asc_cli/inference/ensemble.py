@@ -15,7 +15,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.evaluation import calibration
 from asc_cli.frontend.clips import ClipGrid
-from asc_cli.frontend.feature import Feature, resolve
+from asc_cli.frontend.feature import StoredFeature, resolve
 from asc_cli.frontend.standardise import Standardisation
 from asc_cli.registry import members, models
 
@@ -36,7 +36,7 @@ class Loaded:
     id: str
     labels: tuple[str, ...]
     aggregate: str  # how clips' probabilities become a recording's: scoring.contributions
-    feature: Feature
+    feature: StoredFeature
     clip_grid: ClipGrid
     members: tuple[Member, ...]
 
@@ -66,7 +66,17 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
 
 
 def takes_shards(model: str | None) -> bool:
-    """Whether a model, the default one when None, takes shards of videos, not recordings."""
+    """Return whether a model takes shards of videos, not recordings.
+
+    Args:
+        model: NAME or NAME@VERSION; the default model when None.
+
+    Returns:
+        True for a model of videos.
+
+    Raises:
+        AscError: There is no such model.
+    """
     return of_videos(models.find(model))
 
 
@@ -97,7 +107,7 @@ def clip_seconds(model: models.Model) -> float:
     return math.ceil(1000 * settings["length_frames"] * hop_s) / 1000
 
 
-def feature_of(card: dict[str, Any]) -> Feature:
+def feature_of(card: dict[str, Any]) -> StoredFeature:
     """The feature that a model's card describes, as this asc computes it."""
     described = card["feature"]
     return resolve(described["name"], described["audio"]["sample_rate"], described["parameters"])

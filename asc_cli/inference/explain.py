@@ -32,31 +32,57 @@ BATCH_CLIPS = 64
 
 @dataclass(frozen=True)
 class Explanation:
-    """Attention over a recording; T frames, K codewords."""
+    """Attention over a recording. T frames, F bands, K codewords.
+
+    Attributes:
+        file: The recording.
+        model: NAME@VERSION.
+        fold: The member whose attention it is.
+        scene: That member's most probable scene.
+        probability: Its probability.
+        together: All members' most probable scene, its probability, and how many members there
+            are; None of a single member.
+        frames: (T, F) float32, the feature before standardisation.
+        bands_hz: (F,) centre of each band, Hz; None where bands are not frequencies.
+        frame_s: Seconds from one frame to the next.
+        attention: (T,) relative to equal attention: 1 is the average. None without temporal
+            attention.
+        codewords: (T, K) weights that sum to 1 over K; None without semantic attention.
+    """
 
     file: str
-    model: str  # name@version
-    fold: int  # the member that explains
-    scene: str  # what that member says
+    model: str
+    fold: int
+    scene: str
     probability: float
-    together: tuple[str, float, int] | None  # all members' answer, its probability, how many
-    frames: np.ndarray  # (T, F) the feature, as the model hears it before standardisation
-    bands_hz: np.ndarray | None  # (F,) centre of each band, where bands are frequencies
-    frame_s: float  # seconds between frames
-    attention: np.ndarray | None  # (T,) 1 is the average; None without temporal attention
-    codewords: np.ndarray | None  # (T, K) weights, sum to 1; None without semantic attention
+    together: tuple[str, float, int] | None
+    frames: np.ndarray
+    bands_hz: np.ndarray | None
+    frame_s: float
+    attention: np.ndarray | None
+    codewords: np.ndarray | None
 
     @property
     def salient(self) -> list[dict[str, float]]:
-        """Stretches that the model listened to most: start_s, end_s, attention."""
+        """The segments with the highest attention: start_s, end_s, attention of each."""
         return [] if self.attention is None else stretches(self.attention, self.frame_s)
 
 
 def explain(path: Path, *, model: str | None = None, fold: int | None = None) -> Explanation:
-    """Explain one recording by one member: `fold`, or the one nearest to the answer of all.
+    """Return the attention of an attention LSTM over one recording.
 
-    Raises FileFault, and AscError for a model without attention and for a recording of more than
-    LONGEST_S.
+    Args:
+        path: An audio file, of at most LONGEST_S seconds.
+        model: NAME or NAME@VERSION; the default model when None.
+        fold: The member to explain; when None, of those that agree with all members together, the
+            one whose probabilities are nearest to theirs.
+
+    Returns:
+        The member's prediction, its feature, and its attention frame by frame.
+
+    Raises:
+        FileFault: The file cannot be read.
+        AscError: There is no such model, it has no attention, or the recording is too long.
     """
     registered = models.find(model)
     loaded = ensemble.load(registered, fold)

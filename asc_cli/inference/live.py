@@ -28,10 +28,25 @@ def listen(
     every_s: float = 1.0,
     threshold: float = 0.0,
 ) -> Iterator[dict[str, Any]]:
-    """{time_s, scene, probability, scenes, model} every `every_s` seconds of sound.
+    """Classify live sound again and again: the scene of the last seconds.
 
-    The scene of the last `window_s` seconds; of all there is at first. time_s: how much was
-    heard. Raises AscError if there is no such model.
+    Args:
+        blocks: Parts of the sound, one after another: (n,) or (n, channels) floats, full scale
+            from −1 to 1. Channels are averaged.
+        sample_rate: Samples per second, Hz.
+        model: NAME or NAME@VERSION; the default model when None.
+        fold: The member that this fold trained, alone. None: all members, whose probabilities are
+            averaged.
+        window_s: Seconds of sound that each result is of; at first, all there is.
+        every_s: Seconds of sound between results.
+        threshold: Below this probability, from 0 to 1, a scene is "unsure".
+
+    Yields:
+        One result every `every_s` seconds: time_s (seconds of sound up to here), scene,
+        probability, scenes (the probability of each), model (NAME@VERSION).
+
+    Raises:
+        AscError: There is no such model, or the window is shorter than its clips.
     """
     loaded = ensemble.load(models.find(model), fold)
     rate = loaded.feature.sample_rate

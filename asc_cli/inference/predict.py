@@ -34,16 +34,36 @@ def predict(
     journal: bool = False,
     resumed: Callable[[int], None] | None = None,
 ) -> Iterator[Prediction]:
-    """The scene of each recording, as it is known: in no particular order when there are many.
+    """Classify the acoustic scene of recordings.
 
-    model: NAME or NAME@VERSION, the default model when None. fold: that member alone; the
-    average of all members' probabilities when None. timeline_s: the scene of every so many
-    seconds too. threshold: a less probable scene is "unsure". embeddings: each recording's
-    embedding too. jobs: worker processes, one per processor when None; the answers do not depend
-    on it beyond rounding. journal: write down what is known, so that the same call goes on after a
-    crash; resumed(how many) tells what an earlier call knew. A bad file gives a Prediction with
-    `error`. Memory does not grow with a recording's length. Raises AscError if there is no such
-    model.
+    Predictions come as they are ready, in no particular order when there are many. A bad file
+    gives a Prediction with an `error`; the others go on. Memory does not grow with a recording's
+    length.
+
+    Args:
+        paths: Audio files, of any rate, depth and number of channels.
+        model: NAME or NAME@VERSION; the default model when None.
+        fold: The member that this fold trained, alone. None: all members, whose probabilities are
+            averaged.
+        timeline_s: Classify every so many seconds too; at least the length of the model's clips.
+            None: whole recordings alone.
+        threshold: Below this probability, from 0 to 1, a scene is "unsure".
+        embeddings: Compute each recording's embedding too.
+        jobs: Worker processes; one per processor when None, and none for a few files. Results
+            differ by rounding at most.
+        journal: Write results down as they come, so that the same call goes on after a crash.
+        resumed: Called with the number of recordings that an earlier call has done.
+
+    Yields:
+        One Prediction for each distinct path.
+
+    Raises:
+        AscError: There is no such model or fold, it takes videos, or a setting is out of range.
+
+    Example:
+        >>> for prediction in predict(["clip.wav"]):  # doctest: +SKIP
+        ...     print(prediction.file, prediction.error or prediction.scene)
+        clip.wav park
     """
     chosen = models.find(model)
     require_scenes(chosen)
@@ -105,7 +125,7 @@ def _scored(
     few = len(paths) < ALONE_FILES and sum(sizes.values()) < ALONE_BYTES
     n = parallel.workers(1 if few and jobs is None else jobs)
     tasks = [(request, chunk) for chunk in _chunks(paths, sizes, n)]
-    for rows in parallel.each(_score_chunk, tasks, n):
+    for rows in parallel.map_unordered(_score_chunk, tasks, n):
         if journal:
             journal.add(rows)
         yield from ((path, record) for path, _, record in rows)

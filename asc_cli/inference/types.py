@@ -14,30 +14,56 @@ UNSURE = "unsure"
 
 @dataclass(frozen=True)
 class Segment:
-    """The scene of a part of a recording."""
+    """The scene of a part of a recording.
+
+    Attributes:
+        start_s: Where it begins, seconds from the recording's start.
+        end_s: Where it ends, seconds.
+        scene: Its most probable scene; "unsure" when that is below the threshold.
+        probability: Of the most probable scene.
+        scenes: The probability of each scene, in the model's order; they sum to 1.
+    """
 
     start_s: float
     end_s: float
     scene: str
     probability: float
-    scenes: dict[str, float]  # probability of each, in the model's order
+    scenes: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as they stand in JSON.
+
+        Returns:
+            Attribute → value.
+        """
         return vars(self)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The scene of one recording, or what is wrong with its file."""
+    """The scene of one recording, or what is wrong with its file.
+
+    Attributes:
+        file: The recording, as it was named.
+        model: The model, NAME@VERSION.
+        scenes: The probability of each scene, in the model's order; they sum to 1. Empty if there
+            is an `error`.
+        duration_s: Length of the recording, seconds.
+        error: What is wrong with the file; None if nothing is.
+        threshold: Probability below which the scene is "unsure".
+        timeline: The scene of each part, one after another; None unless it was asked for.
+        embedding: (D,) float32, the input of each member's last layer, mean over clips, members
+            side by side; None unless it was asked for.
+    """
 
     file: str
     model: str
-    scenes: dict[str, float]  # probability of each, in the model's order; {} on failure
+    scenes: dict[str, float]
     duration_s: float
     error: str | None = None
     threshold: float = 0.0
-    timeline: tuple[Segment, ...] | None = None  # None unless it was asked for
-    embedding: np.ndarray | None = None  # (D,) likewise
+    timeline: tuple[Segment, ...] | None = None
+    embedding: np.ndarray | None = None
 
     @property
     def scene(self) -> str:
@@ -46,9 +72,16 @@ class Prediction:
 
     @property
     def probability(self) -> float:
+        """The probability of the most probable scene, from 0 to 1."""
         return max(self.scenes.values())
 
     def to_dict(self) -> dict[str, Any]:
+        """Return what `asc predict --json` prints of a recording.
+
+        Returns:
+            File, scene, probabilities, duration and model, and the timeline if there is one; or
+            file and error.
+        """
         if self.error is not None:
             return {"file": self.file, "error": self.error}
         row: dict[str, Any] = {

@@ -1,19 +1,21 @@
 """Models: one file each, clips in, scores out.
 
-A model module has
+A model module is a `Model`: it has
 
-    build(n_bands, n_scenes, **parameters) -> nn.Module
+    build(n_bands, n_scenes, *, …) -> nn.Module        parameters are keyword-only
 
 whose forward(x, mask) takes clips x (B, T, F) and, where some are short, a mask (B, T) that is
 True for frames that count, and gives scores (B, C): softmax(scores) are the clip's probabilities.
 
-A module that also has
+Where what `build` returns also has
 
     estimate(clips, labels, fit_network, seed) -> None
 
-is an Estimator and fits itself: mixtures, factorisations, trees, and networks among other stages.
-What it learns are buffers, arrays like a network's weights, so store, registry, prediction and
-report know no difference. Any other module is fitted by gradient descent.
+it is an `Estimator` and fits itself: mixtures, factorisations, trees, and networks among other
+stages. What it learns are buffers, arrays like a network's weights, so store, registry, prediction
+and report know no difference. Any other network is fitted by gradient descent.
+
+B clips, T frames, F bands, C scenes.
 """
 
 from __future__ import annotations
@@ -30,27 +32,71 @@ if TYPE_CHECKING:
 
 
 def build(settings: dict[str, Any], n_bands: int, n_scenes: int) -> Any:
-    """The network of a recipe's `model` section, with fresh weights.
+    """Build the network of a recipe's `model` section, with fresh weights.
 
     Args:
-        settings: the model's `name`, and its parameters as its file names them.
+        settings: The model's `name`, and its parameters as its file names them.
         n_bands: F, bands of the feature.
         n_scenes: C, scenes to tell apart.
 
+    Returns:
+        The network, as `Model.build` describes it.
+
     Raises:
-        AscError: no model has that name; says the nearest.
+        AscError: No model has that name; the text names the nearest.
     """
     module = plugins.load("models", settings["name"])
     return module.build(n_bands, n_scenes, **{k: v for k, v in settings.items() if k != "name"})
 
 
-class Clips(Protocol):
-    """What gradient descent needs of a set of clips (`clips.ClipSet` is one)."""
+class Model(Protocol):
+    """What a model's file has.
 
-    def __len__(self) -> int: ...
+    The keyword-only arguments of its `build` are the keys of a recipe's `model` section; their
+    types, defaults and descriptions are read from the source, without importing torch.
+
+    A file may also set `MANY_LABELS = True`: its scores are then of labels that do not exclude one
+    another, each with a probability of its own, as videos have.
+    """
+
+    def build(self, n_bands: int, n_scenes: int) -> nn.Module:
+        """Return a network with fresh weights, drawn from torch's global generator.
+
+        Further arguments are keyword-only: the model's own parameters.
+
+        Args:
+            n_bands: F, bands of the feature.
+            n_scenes: C, scenes to tell apart.
+
+        Returns:
+            A module whose `forward(x, mask)` takes clips x (B, T, F) float32, standardised, and
+            mask (B, T) bool, True for frames that count, or None when all do. It returns scores
+            (B, C) float32, whose softmax over C is each clip's probabilities. Frames that the mask
+            leaves out must not change the scores.
+
+        Raises:
+            AscError: A parameter has no meaning; the text names the recipe's key.
+        """
+        ...
+
+
+class Clips(Protocol):
+    """What gradient descent needs of a set of clips. `frontend.clips.ClipSet` is one."""
+
+    def __len__(self) -> int:
+        """Return B, the number of clips."""
+        ...
 
     def batch(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Clips `which` (b,) -> frames (b, T, F) and a mask (b, T), None if all frames count."""
+        """Return some of the clips.
+
+        Args:
+            which: (b,) int64, numbers of clips from 0.
+
+        Returns:
+            Frames (b, T, F) float32, standardised, and a mask (b, T) bool that is True for frames
+            that count; None in its place if all do.
+        """
         ...
 
 
@@ -58,7 +104,9 @@ class OwnedClips(Clips, Protocol):
     """Clips that know which recording each is of."""
 
     @property
-    def owners(self) -> np.ndarray: ...  # (B,)
+    def owners(self) -> np.ndarray:
+        """(B,) int64, the number of each clip's recording."""
+        ...
 
 
 FitNetwork = Callable[["nn.Module", Clips, np.ndarray], None]  # fits a network, labels (B,) int64
@@ -66,13 +114,22 @@ FitNetwork = Callable[["nn.Module", Clips, np.ndarray], None]  # fits a network,
 
 @runtime_checkable
 class Estimator(Protocol):
-    """A model that fits itself, in place.
-
-    `fit_network` fits a network that is one of its stages, with the recipe's training settings, and
-    resumes it; all else follows from the seed alone, so that a fit that starts again ends with
-    the same bits.
-    """
+    """What a network has that fits itself, in place of gradient descent."""
 
     def estimate(
         self, clips: OwnedClips, labels: np.ndarray, fit_network: FitNetwork, seed: int
-    ) -> None: ...
+    ) -> None:
+        """Learn from the training clips, in place, into parameters and buffers.
+
+        Args:
+            clips: B training clips.
+            labels: (B,) int64, the class index of each clip.
+            fit_network: Fits a network that is one of the stages, by gradient descent with the
+                recipe's training settings, and resumes it: fit_network(network, clips, labels).
+            seed: All that is random follows from it alone, so that a fit that starts again ends
+                with the same bits.
+
+        Raises:
+            AscError: The clips do not suffice for the parameters.
+        """
+        ...

@@ -15,21 +15,46 @@ from asc_cli.protocol import duplicates
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset on this machine."""
+    """A dataset on this machine.
+
+    Attributes:
+        dataset: What was published about it.
+        listing: Its labels, recordings and folds, as its lists have them.
+        root: The folder of the lists; of a table of your own, the file.
+        audio_root: The folder that listed file names are relative to.
+    """
 
     dataset: Dataset
     listing: Listing
-    root: Path  # where the lists are
-    audio_root: Path  # what listed file names are relative to
+    root: Path
+    audio_root: Path
 
     def path(self, file: str) -> Path:
+        """Return where a listed recording is.
+
+        Args:
+            file: Its name, as the lists have it.
+
+        Returns:
+            Its path; the file need not exist.
+        """
         return self.audio_root / file
 
 
 def open_source(dataset: str, data: Path | None = None, subset: int | None = None) -> Source:
-    """Read a dataset's lists, or those of one of its published subsets.
+    """Read a dataset's lists.
 
-    Raises AscError when it, or a list of it, is not there, or there is no such subset.
+    Args:
+        dataset: The dataset's name; `table` for recordings of your own.
+        data: Where it is; $ASC_DATA/NAME when None.
+        subset: Read the lists of a published subset, in per cent; None: of all.
+
+    Returns:
+        The dataset with its lists and where its audio is. No audio is read.
+
+    Raises:
+        AscError: There is no such dataset, it or one of its lists is not there, or it has no such
+            subset.
     """
     module = plugins.load("datasets", dataset)
     published = module.DATASET if subset is None else _subset(module.DATASET, subset)
@@ -51,9 +76,22 @@ def audit(
     subset: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Source, list[protocol.Finding]]:
-    """A dataset and every promise of its protocol that this copy breaks, and remarks.
+    """Check a copy of a dataset against its protocol.
 
-    Reads a second of every recording, and all of those that are alike; progress(done, all).
+    Reads a second of every recording, and all of those that are alike.
+
+    Args:
+        dataset: The dataset's name; `table` for recordings of your own.
+        data: Where it is; $ASC_DATA/NAME when None.
+        subset: Check the lists of a published subset, in per cent; None: of all.
+        progress: Called with (done, all) as recordings are read.
+
+    Returns:
+        The dataset, and the protocol's violations and remarks; no violation means that the copy
+        matches the protocol.
+
+    Raises:
+        AscError: There is no such dataset, or it or one of its lists is not there.
     """
     source = open_source(dataset, data, subset)
     listing = source.listing
@@ -66,7 +104,15 @@ def audit(
 
 
 def complete(dataset: str, root: Path) -> bool:
-    """Whether a copy has every recording that was published, by its lists; no audio is read."""
+    """Return whether a copy has every recording that was published.
+
+    Args:
+        dataset: The dataset's name.
+        root: Where the copy is.
+
+    Returns:
+        True if the lists and all listed files are there; no audio is read.
+    """
     try:
         source = open_source(dataset, root)
     except (AscError, OSError):  # nothing there, or not the lists

@@ -26,11 +26,24 @@ BATCH_VIDEOS = 64  # at a time when nothing is learned; the recipe's batch where
 def label(
     paths: Sequence[Path], *, model: str | None = None, top: int = 20, jobs: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """{file, video, labels: [[label, confidence], …], model} of every video of every shard, the
-    `top` likeliest labels first; {file, offset, error} for what cannot be read."""
+    """Label the videos of YouTube-8M shards.
+
+    Args:
+        paths: Shards, .tfrecord files.
+        model: NAME or NAME@VERSION of a model of videos; the default model when None.
+        top: How many labels of each video to return, the likeliest first.
+        jobs: Processes that read shards ahead; None and 1: none.
+
+    Yields:
+        For each video: file, video (its id), labels ([label, confidence from 0 to 1] each) and
+        model. For what cannot be read: file, offset (byte, None where no record is) and error.
+
+    Raises:
+        AscError: There is no such model, or it takes recordings.
+    """
     found = models.find(model)
     network, layout, recipe = load(found)
-    with parallel.readers(jobs) as pool:
+    with parallel.prefetch_pool(jobs) as pool:
         for path in paths:
             faults: list[Fault] = []
             if path.suffix.lower() in (*decode.SUFFIXES, *decode.UNSUPPORTED_SUFFIXES):
@@ -64,7 +77,7 @@ def evaluate(
     part, level = recipe["stream"]["validation_part"], layout.level
     its = plugins.load("datasets", dataset).shards(home.dataset_root(dataset, data), part, level)
     faults = Faults()
-    with parallel.readers(jobs) as pool:
+    with parallel.prefetch_pool(jobs) as pool:
         found = score(network, its, recipe, "cpu", pool, faults.add, progress)
     about = {"model": model.id, "dataset": dataset, "part": part}
     return {**about, **found, "headline": "gap", "failed": faults.rows_as_dicts()}

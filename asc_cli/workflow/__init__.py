@@ -1,16 +1,19 @@
-"""The road from recording to scene label, joined; the public Python API.
+"""The public Python API: a function for each command.
 
     extract    recordings → the feature store
     train      a recipe → a scored run and a registered model
-    evaluate   a run, a model, anybody's predictions → trusted metrics
+    evaluate   a run, a model, or a file of predictions → metrics
     compare    runs → differences with paired tests
-    explain    a recording → what an attention LSTM listened to
     predict    recordings → scenes with probabilities
+    listen     live sound → the scene of the last seconds
+    explain    a recording → the attention of an attention LSTM
     label      shards of videos → each video's likeliest labels
     report     runs → one HTML page
+    export     a model → an ONNX file, or a folder for model hubs
+    costs      a model → parameters, bytes, multiply-accumulates
 
-These functions join the rooms and decide nothing. Each is imported when it is asked for, so that
-predicting loads nothing of training; torch is imported inside, when it is needed.
+Each is imported when it is asked for, so that predicting loads nothing of training; torch is
+imported inside, when it is needed.
 """
 
 from __future__ import annotations
@@ -44,7 +47,8 @@ MODULES = {
     "inference.ensemble": ("takes_shards",),
     "inference.explain": ("Explanation", "explain"),
     "inference.live": ("listen",),
-    "inference.predict": ("Prediction", "predict"),
+    "inference.predict": ("predict",),
+    "inference.types": ("Prediction",),
     "protocol.source": ("Source", "audit", "complete", "open_source"),
     "registry.runs": ("result",),
     "video.predict": ("label",),

@@ -16,10 +16,18 @@ from asc_cli.workflow._evaluate import of_run
 
 
 def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
-    """Each run's headline beside the paper's, and what it gains over the first run.
+    """Compare each run with the first one: differences, intervals and paired tests.
 
-    runs: folders, names, or recipes' names for their newest runs. Raises AscError for fewer than
-    two, or when they were not tested on the same recordings.
+    Args:
+        runs: Two or more folders, names, or recipes' names for their newest runs.
+
+    Returns:
+        The headline metric, and per run its value, the published figure and, but for the first,
+        the difference from the first run with its interval and test.
+
+    Raises:
+        AscError: There are fewer than two runs, they have different headline metrics, or they
+            were not trained and tested on the same recordings.
     """
     if len(runs) < 2:
         raise AscError("compare: two runs or more were expected, as in asc compare RUN RUN")

@@ -11,7 +11,19 @@ from asc_cli.video import predict
 
 
 def costs(model: models.Model, limit: str | None = None) -> dict[str, Any]:
-    """Parameters, bytes and multiply-accumulates of one member, held against a limit."""
+    """Measure a model's parameters, bytes and multiply-accumulates.
+
+    Args:
+        model: A registered model, as `registry.models.find` returns it.
+        limit: A challenge's limit to compare with, such as dcase2024; None: no comparison.
+
+    Returns:
+        Figures of one member, how many members there are and, with a limit, whether one and all
+        of them are within it.
+
+    Raises:
+        AscError: There is no such limit, or the model's files are damaged.
+    """
     found = predict.costs(model) if ensemble.of_videos(model) else _of_scenes(model)
     found["members"] = len(model.card["folds"])
     if limit is not None:

@@ -31,14 +31,30 @@ def evaluate(
     jobs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Metrics of a run; or, with a dataset, of a model on it, or of a CSV of predictions of it.
+    """Score a run; or, with a dataset, a model or a CSV file of predictions on that dataset.
 
-    what: a run's folder or name (a recipe's name is its newest run); a model NAME or
-    NAME@VERSION; a CSV file. data without dataset is a table of your own. folds: score these
-    alone. Raises AscError when there is no such thing, or predictions are not the protocol's.
+    A run's metrics are computed from its predictions. Of a run on videos, which keeps none, the
+    recorded figures of its epochs are returned; of a model on a dataset of shards, GAP, Hit@1 and
+    PERR on its validation part.
 
-    Of videos: a run's epochs as they were recorded; or, with a dataset of shards, a model's GAP,
-    Hit@1 and PERR on its validation part, damaged records in "failed".
+    Args:
+        what: A run's folder or name (a recipe's name is its newest run); with a dataset: a model
+            NAME or NAME@VERSION, or a CSV file.
+        dataset: The dataset to score on; None: the run's own.
+        data: Where the dataset is; $ASC_DATA/NAME when None. Without `dataset`: a CSV table of
+            recordings of your own.
+        subset: Score the protocol of a published subset, in per cent.
+        folds: Score these folds alone, from 1; all when None.
+        jobs: Worker processes that predict; one per processor when None.
+        progress: Called with (done, all) as recordings are predicted.
+
+    Returns:
+        All metrics, shares from 0 to 1 and log loss in nats, with the keys that File formats
+        lists under "JSON output".
+
+    Raises:
+        AscError: There is no such run, model or file, or the predictions are not exactly those
+            that the dataset's protocol asks for.
     """
     if dataset is None and data is None:
         if subset is not None or jobs is not None:

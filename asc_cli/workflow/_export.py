@@ -28,11 +28,22 @@ def export(
     int8: bool = False,
     check: Sequence[Path] = (),
 ) -> dict[str, Any]:
-    """Write a model and say how it differs from the original on recordings.
+    """Write a model for other programs, and compare it with the original on recordings.
 
-    format: onnx, one file that hears samples; hub, a folder to publish. int8: an ONNX file with
-    8-bit weights beside the other. check: recordings; some of the model's own dataset, if it is
-    here, when there are none. Raises AscError for what cannot be exported.
+    Args:
+        model: NAME or NAME@VERSION; the default model when None.
+        format: onnx: one file, waveform in, probabilities out. hub: a folder to publish.
+        output: Where to write; the model's name in the current folder when None.
+        int8: Write an ONNX file with 8-bit weights as well, beside the other.
+        check: Recordings to compare on; some of the model's own dataset, where it is on this
+            machine, when there are none.
+
+    Returns:
+        The files that were written and, for ONNX, the largest difference of a probability.
+
+    Raises:
+        AscError: There is no such model or format, the model or its feature has no ONNX form, or
+            the extra `export` is not installed.
     """
     if format not in FORMATS:
         raise AscError(plugins.unknown("format", format, FORMATS))

@@ -33,10 +33,18 @@ PICTURE_BLOCKS = 1  # blocks of audio read for one: audio.BLOCK_SECONDS each
 
 
 def report(runs: Sequence[str | Path], output: Path | None = None) -> Path:
-    """Write report.html of a run, into its folder; or of several side by side, into `output`.
+    """Write the HTML page of a run; or of several runs side by side.
 
-    Raises AscError when there is no such run, it is not finished, or no output is named for
-    several.
+    Args:
+        runs: Folders, names, or recipes' names for their newest runs.
+        output: The page's path. None: report.html in the run's folder; for several runs, in the
+            current folder.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        AscError: There is no such run, or it is not finished.
     """
     folders = [find_run(run) for run in runs]
     if len(folders) == 1:

@@ -19,13 +19,24 @@ CHECKPOINTS = ("checkpoint.safetensors", "best.safetensors")
 
 @dataclass(frozen=True)
 class Disk:
-    """What the store takes."""
+    """What the feature store, packs and checkpoints take.
+
+    Attributes:
+        usages: Per feature and dataset: how many recordings are stored, and their bytes.
+        unused: Files and folders that nothing needs: what `prune` removes.
+        checkpoint_bytes: Of folds that are not finished; training goes on from them.
+    """
 
     usages: list[usage.Usage]
-    unused: list[usage.Unused]  # what `prune` removes
-    checkpoint_bytes: int  # of folds that are not finished: training goes on from them
+    unused: list[usage.Unused]
+    checkpoint_bytes: int
 
     def to_dict(self) -> dict[str, Any]:
+        """Return what `asc store --json` prints.
+
+        Returns:
+            The home folder, a row for each feature and dataset, and what is unused, in bytes.
+        """
         return {
             "home": str(paths.home()),
             "stored": [row.to_dict() for row in self.usages],
@@ -38,12 +49,15 @@ class Disk:
 
 
 def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
-    """What is stored, and what of it nothing needs.
+    """Measure what is stored, and find what of it nothing needs.
 
     Args:
         dataset: Count all that is stored for this dataset alone as unused as well. Its features
             are computed again when they are asked for.
         all_packs: Count packs as unused as well. The next training writes them again.
+
+    Returns:
+        Sizes in bytes, and the paths that are unused.
 
     Raises:
         AscError: Nothing is stored for `dataset`.
@@ -66,12 +80,15 @@ def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
 def prune(
     dataset: str | None = None, all_packs: bool = False, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Remove what nothing needs; returns {"removed", "bytes", "dry_run"}.
+    """Remove what nothing needs.
 
     Args:
         dataset: Remove all that is stored for this dataset alone as well.
         all_packs: Remove all packs as well.
-        dry_run: Remove nothing; only tell.
+        dry_run: Remove nothing; return what would be removed.
+
+    Returns:
+        What was removed and why, and its bytes.
 
     Raises:
         AscError: Nothing is stored for `dataset`.

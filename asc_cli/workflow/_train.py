@@ -57,14 +57,27 @@ OF_VIDEOS = [
 
 @dataclass(frozen=True)
 class Training:
-    """A finished run."""
+    """A finished run.
+
+    Attributes:
+        run: Its folder.
+        model: Its model in the registry, NAME@VERSION.
+        metrics: What metrics.json holds, shares from 0 to 1; `metrics["headline"]` names the
+            metric whose complement is `metrics["error"]`.
+        wall_seconds: Of this call: near 0 when the run was finished already.
+    """
 
     run: Path
-    model: str  # name@version in the registry
+    model: str
     metrics: dict[str, Any]
-    wall_seconds: float  # of this call: near 0 when the run was finished already
+    wall_seconds: float
 
     def to_dict(self) -> dict[str, Any]:
+        """Return what `asc train --json` prints.
+
+        Returns:
+            The run, the model, the figures without those of single recordings, the wall time.
+        """
         wanted = OF_RECORDINGS if "folds" in self.metrics else OF_VIDEOS
         figures = {key: self.metrics[key] for key in wanted}
         wall = round(self.wall_seconds, 3)
@@ -85,15 +98,31 @@ def train(
 ) -> Training:
     """Fit, score and register a recipe's model on the folds of its dataset's protocol.
 
-    recipe: a shipped name, a path, or a Recipe. folds: some of them, all when None. jobs: folds
-    fitted at once, one processor each, so that the result does not depend on how many there are.
-    The same recipe on the same data resumes, or answers at once when it is finished.
-    extracting(done, all), packing(done, all) and fitting({fold: progress}) are called now and then;
-    the progress of a fold that is done is {"fitted": True}. Raises AscError
-    before any training if a file of the dataset is bad, or if the protocol's promises are broken.
+    The same recipe on the same data goes on where it was stopped, and returns at once when it is
+    finished.
 
-    A stream of shards has no folds; jobs: processes that read it ahead. epoch_done(figures) is
-    called after each of its epochs, and damaged records are in metrics["failed"].
+    Args:
+        recipe: A shipped recipe's name, a path, or a Recipe.
+        data: Where the dataset is; the recipe's `data`, or $ASC_DATA/NAME, when None.
+        folds: Some of the folds, from 1; all when None. A stream of shards has none.
+        device: cpu, cuda, or auto: cuda where there is one.
+        jobs: Folds fitted at once, one processor each: the result does not depend on how many.
+            None: one per processor. For a stream of shards: processes that read it ahead; None
+            and 1: none.
+        extracting: Called with (done, all) as recordings have their features.
+        packing: Called with (done, all) as features are put into the pack that training reads.
+        fitting: Called about twice a second with {fold: progress}; the progress of a fold that is
+            done is {"fitted": True}.
+        epoch_done: Called with the figures of each epoch of a stream of shards.
+
+    Returns:
+        The run's folder, the registered model and the metrics. Damaged records of a stream of
+        shards are in `metrics["failed"]`.
+
+    Raises:
+        AscError: Before any training: the recipe has a fault, a file of the dataset is bad, or
+            the copy violates the dataset's protocol. While fitting: the loss is no longer a
+            number.
     """
     started = time.monotonic()
     recipe = resolved(recipe)
@@ -119,7 +148,7 @@ def train(
         pack = store.pack(extraction.feature, digests, source.dataset.name, packing)
         tasks = [(t,) for t in _fold.tasks(recipe, extraction, pack, run, chosen, device)]
         with watching(run, chosen, fitting):
-            for _ in parallel.each(_fold.fit, tasks, jobs):
+            for _ in parallel.map_unordered(_fold.fit, tasks, jobs):
                 pass
         # by now, another process may have concluded the same run
         finished = _finished(run, chosen) or _conclude(run, recipe, extraction, chosen, fingerprint)
@@ -178,8 +207,8 @@ def _conclude(
     card["labels"] = list(extraction.source.listing.labels)
     card["feature"] = extraction.feature.description()
     members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
-    heard = set(extraction.digests.values())
-    metrics["model"] = models.register(recipe.name, card, members, heard).id
+    digests = set(extraction.digests.values())
+    metrics["model"] = models.register(recipe.name, card, members, digests).id
     metrics["published"] = _report.published(recipe, dataset, metrics)
     atomic.write_json(run / "metrics.json", metrics)
     _report.report([run])

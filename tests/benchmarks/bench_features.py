@@ -5,8 +5,8 @@
 Recordings of 0.1 s at 44.1 kHz, log_mel as in the paper. The plain loop reads each file, hashes its
 bytes and computes its features in one process on one thread, its start included; it stores nothing.
 Beside it: the command's wall time and the processor time of all its processes, the first time and
-again when all is in the store. Each size is measured in one run, the loop before and after the
-command.
+again when all is in the store. Each pair has the loop before and after the command; medians of the
+pairs are printed.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ def command(table: Path, home: Path) -> tuple[float, float]:
 
 
 def timed(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # users' Python
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
     subprocess.run(
@@ -75,29 +76,35 @@ def timed(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **environment},
+        env={**kept, **environment},
     )
     wall = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def measured(table: Path, home: Path) -> tuple[float, ...]:
+    """One pair: loop s, first s, its cpu s, first / loop in wall and cpu, again s, its cpu s."""
+    loops = [plain_loop(table.parent)]
+    wall, cpu = command(table, home)
+    loops.append(plain_loop(table.parent))
+    loop, loop_cpu = (statistics.median(pair) for pair in zip(*loops, strict=True))
+    return loop, wall, cpu, wall / loop, cpu / loop_cpu, *command(table, home)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--files", type=int, nargs="+", default=[1000, 10_000])
+    parser.add_argument("--pairs", type=int, default=3, help="of each size; medians are printed")
+    arguments = parser.parse_args()
     columns = ("files", "loop s", "first s", "cpu s", "wall÷loop", "cpu÷loop", "again s", "cpu s")
     print(*(f"{column:>9}" for column in columns))
-    for n_files in parser.parse_args().files:
+    for n_files in arguments.files:
         with tempfile.TemporaryDirectory() as folder:
-            root, home = Path(folder) / "audio", Path(folder) / "home"
-            table = make(root, n_files)
+            table = make(Path(folder) / "audio", n_files)
             time.sleep(2.1)  # a file changed a moment ago is not taken into the index
-            loops = [plain_loop(root)]
-            wall, cpu = command(table, home)
-            loops.append(plain_loop(root))
-            again_wall, again_cpu = command(table, home)
-            loop, loop_cpu = (statistics.median(pair) for pair in zip(*loops, strict=True))
-            figures = (loop, wall, cpu, wall / loop, cpu / loop_cpu, again_wall, again_cpu)
+            pairs = [measured(table, Path(folder) / f"home{i}") for i in range(arguments.pairs)]
+            figures = (statistics.median(column) for column in zip(*pairs, strict=True))
             print(f"{n_files:9d}", *(f"{figure:9.2f}" for figure in figures), flush=True)
 
 

@@ -148,7 +148,7 @@ def rehearse(
     recipe: str | None = None,
     jobs: int = 2,
 ) -> list[Cost]:
-    """features, train and evaluate of a dataset; the folder may hold a tree made before."""
+    """Run features, train and evaluate, of the run and its model; reuse a tree in the folder."""
     root, home = folder / dataset, folder / "home"
     if not root.exists():
         started = time.monotonic()
@@ -164,7 +164,9 @@ def rehearse(
     again = run(home, "features", "--recipe", recipe, *part, *at)
     assert again.answer["computed"] == 0 and not again.answer["failed"], again.answer
     trained = run(home, *train)
-    return [features, again, trained, run(home, "evaluate", trained.answer["run"])]
+    scored = run(home, "evaluate", trained.answer["run"])
+    model = ["evaluate", trained.answer["model"], "--dataset", dataset]  # decodes all audio again
+    return [features, again, trained, scored, run(home, *model, *some, *part, *at)]
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from asc_cli import __version__, workflow
+from asc_cli.cli import application
 from tests.conftest import ROOT, Asc, Program, command, settings, tone, write
 
 
@@ -214,3 +215,9 @@ def test_a_place_that_cannot_be_written_is_one_line(
     assert done.returncode == 1
     assert "Not a directory; is there room, and may asc write there?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_is_built_without_the_others(program: Program) -> None:
+    assert "predict [OPTIONS] [paths]" in program("predict", "--help").stdout
+    assert "Did you mean 'predict'?" in program("predikt").stderr
+    assert [command.name for command in application("predict").registered_commands] == ["predict"]

@@ -166,7 +166,7 @@ def test_old_journals_go(tmp_path: Path):
 def test_who_stops_early_hears_no_warning(recwarn: pytest.WarningsRecorder):
     from asc_cli.core import parallel
 
-    results = parallel.each(abs, [(i,) for i in range(200)], 2)
+    results = parallel.map_unordered(abs, [(i,) for i in range(200)], 2)
     next(results)
     results.close()
     assert not [w for w in recwarn if "tasks" in str(w.message)]

@@ -9,13 +9,13 @@ from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.export import frontends
 from asc_cli.features import stream
-from asc_cli.frontend.feature import Feature, resolve
+from asc_cli.frontend.feature import StoredFeature, resolve
 
 RATE = 22_050
 
 
 @pytest.fixture(params=plugins.names("features"))
-def feature(request: pytest.FixtureRequest) -> Feature:
+def feature(request: pytest.FixtureRequest) -> StoredFeature:
     return resolve(request.param, RATE, {})
 
 
@@ -24,25 +24,25 @@ def noise() -> np.ndarray:
     return np.random.default_rng(0).normal(0, 0.1, 5 * RATE).astype(np.float32)
 
 
-def frames(feature: Feature, samples: np.ndarray) -> np.ndarray:
+def frames(feature: StoredFeature, samples: np.ndarray) -> np.ndarray:
     return feature.compute(samples, feature.sample_rate)
 
 
-def test_the_shape_is_what_framing_says(feature: Feature, noise: np.ndarray):
+def test_the_shape_is_what_framing_says(feature: StoredFeature, noise: np.ndarray):
     out = frames(feature, noise)
     assert out.dtype == np.float32 and len(out) == feature.framing.count(len(noise))
     assert np.isfinite(out).all()
 
 
-def test_the_same_samples_give_the_same_bits(feature: Feature, noise: np.ndarray):
+def test_the_same_samples_give_the_same_bits(feature: StoredFeature, noise: np.ndarray):
     np.testing.assert_array_equal(frames(feature, noise), frames(feature, noise.copy()))
 
 
-def test_silence_gives_finite_frames(feature: Feature):
+def test_silence_gives_finite_frames(feature: StoredFeature):
     assert np.isfinite(frames(feature, np.zeros(RATE, np.float32))).all()
 
 
-def test_blocks_give_the_frames_of_the_whole(feature: Feature, noise: np.ndarray):
+def test_blocks_give_the_frames_of_the_whole(feature: StoredFeature, noise: np.ndarray):
     whole = frames(feature, noise)
     for size in (RATE // 2, 2 * RATE + 17):
         blocks = [noise[start : start + size] for start in range(0, len(noise), size)]
@@ -61,12 +61,12 @@ def test_every_sample_of_a_frame_of_odd_length_is_heard(name: str):
     assert constants["to_n_fft"].tolist() == [0, 0, 0, 0, 0, 1]
 
 
-def test_less_than_a_frame_says_so(feature: Feature):
+def test_less_than_a_frame_says_so(feature: StoredFeature):
     with pytest.raises(AscError, match=r"is 0\.000 s long, shorter than one frame \(\d+ samples"):
         list(stream(feature.compute, [np.zeros(8, np.float32)], RATE))
 
 
-def test_the_version_is_a_number(feature: Feature):
+def test_the_version_is_a_number(feature: StoredFeature):
     assert feature.version >= 1
 
 
