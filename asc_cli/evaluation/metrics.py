@@ -96,24 +96,41 @@ def ece(probabilities: np.ndarray, right: np.ndarray) -> float:  # (n, C), (n,) 
 
 @dataclass(frozen=True)
 class Metric:
-    """A line of METRICS. What is in words here is printed by tables and pages as it stands.
+    """A line of METRICS. C scenes, n recordings.
 
-    scope: what `function` takes. "fold": the confusion matrix of a fold; the mean over folds
-    counts. "pooled": that of all folds together. "cells": recalls (folds, C). "probabilities":
-    (n, C) and labels (n,); "confidence": (n, C) and which guesses are right (n,); both pooled,
-    and None where only labels were handed in.
+    Attributes:
+        name: Its key in metrics.json.
+        function: Arrays in, one figure out.
+        scope: What `function` takes:
+            "fold", the confusion matrix (C, C) of a fold, and the mean over folds counts;
+            "pooled", the confusion matrix of all folds together;
+            "cells", the recall of each fold and scene (folds, C), NaN where it is not tested;
+            "probabilities", probabilities (n, C) and labels (n,), pooled;
+            "confidence", probabilities (n, C) and which guesses are right (n,) bool, pooled.
+            The last two are None for predictions that are labels alone.
+        words: Its name in tables and pages, printed as it stands.
+        share: Whether it is from 0 to 1 and printed in per cent.
+        definition: How it is computed, in words, of a metric that may head a report; else "".
+            Such a metric must follow from the right and the tested recordings of each scene
+            alone, which the bootstrap draws.
     """
 
-    name: str  # as in metrics.json
+    name: str
     function: Callable[..., float]
     scope: str
     words: str
-    share: bool = True  # from 0 to 1, printed in per cent
-    definition: str = ""  # how it is computed, of one that may head a report: it must follow from
-    # the right and the tested recordings of each scene alone, which the bootstrap draws
+    share: bool = True
+    definition: str = ""
 
     def of(self, matrices: Sequence[np.ndarray]) -> float:
-        """The metric from the confusion matrix of each fold."""
+        """Compute the metric from confusion matrices.
+
+        Args:
+            matrices: (C, C) of each fold; rows are labels, columns guesses.
+
+        Returns:
+            The metric, of one whose scope is "fold", "pooled" or "cells".
+        """
         if self.scope == "fold":
             return float(np.mean([self.function(matrix) for matrix in matrices]))
         if self.scope == "cells":
