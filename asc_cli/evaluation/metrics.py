@@ -61,27 +61,60 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
 
-def reliability(probabilities: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
-    """Per filled bin of confidence: its edges, recordings, mean confidence and accuracy."""
+@dataclass(frozen=True)
+class Bin:
+    """Recordings whose most probable scene has a probability in one range.
+
+    Attributes:
+        low: Lower edge of the range, not included.
+        high: Upper edge, included.
+        recordings: How many there are.
+        confidence: Their mean probability of the most probable scene.
+        accuracy: Share of them that is right.
+    """
+
+    low: float
+    high: float
+    recordings: int
+    confidence: float
+    accuracy: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the bin with its edges as `from` and `to`.
+
+        Returns:
+            As in JSON.
+        """
+        return {
+            "from": self.low,
+            "to": self.high,
+            "recordings": self.recordings,
+            "confidence": self.confidence,
+            "accuracy": self.accuracy,
+        }
+
+
+def reliability(probabilities: np.ndarray, right: np.ndarray) -> list[Bin]:
+    """Return the filled bins of confidence, from probabilities (n, C) and right (n,) bool."""
     confidence = probabilities.max(axis=1)  # (n,)
     bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     return [
-        {
-            "from": b / BINS,
-            "to": (b + 1) / BINS,
-            "recordings": int(inside.sum()),
-            "confidence": float(confidence[inside].mean()),
-            "accuracy": float(right[inside].mean()),
-        }
+        Bin(
+            low=b / BINS,
+            high=(b + 1) / BINS,
+            recordings=int(inside.sum()),
+            confidence=float(confidence[inside].mean()),
+            accuracy=float(right[inside].mean()),
+        )
         for b in range(BINS)
         if (inside := bins == b).any()
     ]
 
 
-def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
+def expected_calibration_error(bins: list[Bin]) -> float:
     """Σ_b n_b/n |accuracy_b − confidence_b|, from the bins of `reliability`."""
-    gaps = [b["recordings"] * abs(b["accuracy"] - b["confidence"]) for b in bins]
-    return float(sum(gaps) / sum(b["recordings"] for b in bins))
+    gaps = [b.recordings * abs(b.accuracy - b.confidence) for b in bins]
+    return float(sum(gaps) / sum(b.recordings for b in bins))
 
 
 def mean_of_cells(recalls: np.ndarray) -> float:  # (folds, C) NaN: not tested

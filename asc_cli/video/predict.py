@@ -182,8 +182,9 @@ def load(model: models.Model) -> tuple[Any, Layout, dict[str, Any]]:
     return network, layout_of(recipe["stream"]), recipe
 
 
-def costs(model: models.Model) -> dict[str, Any]:
-    """Parameters, bytes and multiply-accumulates of a video of full length."""
+def costs(model: models.Model) -> complexity.Costs:
+    """Measure parameters, bytes and multiply-accumulates of a video of full length."""
     network, layout, _ = load(model)
     frames = layout.max_frames if layout.level == "frame" else 1
-    return complexity.measure(network, frames, layout.F, frames)
+    n_members = len(model.card["folds"])
+    return complexity.measure(network, frames, layout.F, frames, n_members)
