@@ -1,4 +1,4 @@
-"""A model is scored on what its members have not heard, or it is not scored."""
+"""A model is scored on what its members were not trained on, or it is not scored."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def test_swapped_folds_are_no_test(trained, copy: Path):
         held = one.read_bytes()
         one.write_bytes(two.read_bytes())
         two.write_bytes(held)
-    with pytest.raises(AscError, match="trained on other lists of toy .* may have heard what they"):
+    with pytest.raises(
+        AscError, match="trained on other lists of toy .* may have been trained on the"
+    ):
         workflow.evaluate(trained.model, dataset="toy", data=copy, jobs=1)
 
 
@@ -57,12 +59,12 @@ def test_a_model_of_a_set_with_common_recordings_is_refused(trained, toy_root: P
     monkeypatch.setattr(_evaluate, "open_source", lambda *given: kin)
     with pytest.raises(AscError, match="trained on toy, which has recordings in common with other"):
         workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
-    (models.find(trained.model).folder / "heard.txt").unlink()
+    (models.find(trained.model).folder / "training_files.txt").unlink()
     strange = replace(kin, dataset=replace(kin.dataset, shares_with=()))
     monkeypatch.setattr(_evaluate, "open_source", lambda *given: strange)
     scored = workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
     assert "all 2 members were averaged" in scored["remarks"][-1]
-    assert "does not say which files it was made from" in scored["remarks"][-1]
+    assert "its training files are not recorded" in scored["remarks"][-1]
     assert all(row["seen"] is None for row in scored["devices"].values())
 
 
@@ -141,7 +143,9 @@ def test_what_a_model_was_made_from_is_no_test(trained, toy_root: Path, tmp_path
     names = sorted(p.relative_to(toy_root).as_posix() for p in toy_root.glob("audio/*.wav"))
     renamed = tmp_path / "renamed.wav"
     shutil.copyfile(toy_root / names[0], renamed)
-    with pytest.raises(AscError, match="toy_lstm@1 was made from 1 of these 1 recordings"):
+    with pytest.raises(
+        AscError, match="toy_lstm@1 was trained or tested on 1 of these 1 recordings"
+    ):
         table = listed(tmp_path / "a.csv", tmp_path, ["renamed.wav"])
         workflow.evaluate(trained.model, data=table, jobs=1)
     data = bytearray(renamed.read_bytes())

@@ -31,12 +31,12 @@ def installed(
 
 def test_an_editable_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch, {"url": ROOT.as_uri(), "dir_info": {"editable": True}})
-    assert installation.adding("onnx") == f"{PIP}--editable '{ROOT}[onnx]'"
+    assert installation.install_command("onnx") == f"{PIP}--editable '{ROOT}[onnx]'"
 
 
 def test_a_folder_that_was_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch, {"url": ROOT.as_uri(), "dir_info": {}})
-    assert installation.adding("onnx") == f"{PIP}'{ROOT}[onnx]'"
+    assert installation.install_command("onnx") == f"{PIP}'{ROOT}[onnx]'"
 
 
 @pytest.mark.parametrize(("revision", "at"), [("main", "@main"), (None, "")])
@@ -44,7 +44,7 @@ def test_a_git_url(monkeypatch: pytest.MonkeyPatch, revision: str | None, at: st
     vcs = {"vcs": "git", "commit_id": "0" * 40, "requested_revision": revision}
     installed(monkeypatch, {"url": "https://example.org/asc.git", "vcs_info": vcs})
     asked = f"asc-scenes[mic] @ git+https://example.org/asc.git{at}"
-    assert installation.adding("mic") == f"{PIP}'{asked}'"
+    assert installation.install_command("mic") == f"{PIP}'{asked}'"
 
 
 def test_a_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -52,9 +52,12 @@ def test_a_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     wheel.parent.mkdir()
     wheel.touch()
     installed(monkeypatch, {"url": wheel.as_uri(), "archive_info": {}})
-    assert installation.adding("yt8m") == f"{PIP}'{wheel}[yt8m]'"
+    assert installation.install_command("yt8m") == f"{PIP}'{wheel}[yt8m]'"
     installed(monkeypatch, {"url": "https://example.org/a.whl", "archive_info": {}})
-    assert installation.adding("yt8m") == f"{PIP}'asc-scenes[yt8m] @ https://example.org/a.whl'"
+    assert (
+        installation.install_command("yt8m")
+        == f"{PIP}'asc-scenes[yt8m] @ https://example.org/a.whl'"
+    )
 
 
 def test_a_wheel_that_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_a_wheel_that_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         'sounddevice; extra == "mic"',
     )
     installed(monkeypatch, origin, *requires)
-    assert installation.adding("onnx") == f"{PIP}'onnx>=1.17' 'onnxruntime>=1'"
+    assert installation.install_command("onnx") == f"{PIP}'onnx>=1.17' 'onnxruntime>=1'"
 
 
 def test_a_package_that_no_installer_knows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,18 +77,20 @@ def test_a_package_that_no_installer_knows(monkeypatch: pytest.MonkeyPatch) -> N
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "distribution", missing)
-    assert installation.adding("onnx") == f"{PIP}--editable '{ROOT}[onnx]'"
+    assert installation.install_command("onnx") == f"{PIP}--editable '{ROOT}[onnx]'"
 
 
 def test_an_environment_of_uv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert installation.adding("onnx").startswith(f"uv pip install --python {sys.executable} ")
+    assert installation.install_command("onnx").startswith(
+        f"uv pip install --python {sys.executable} "
+    )
 
 
 def test_the_sentence_has_need_reason_and_remedy() -> None:
     said = installation.needs_extra("export", "onnx", ImportError("No module named 'onnx'"))
     start = "export: the extra `onnx` is needed (No module named 'onnx'); install it with: "
-    assert said == start + installation.adding("onnx")
+    assert said == start + installation.install_command("onnx")
 
 
 def test_a_left_over_installation_is_told_in_one_line(tmp_path: Path) -> None:
@@ -105,7 +110,7 @@ def test_a_left_over_installation_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_without_one_nothing_is_told() -> None:
-    assert installation.left_over() is None
+    assert installation.leftover_hint() is None
 
 
 def test_nothing_tells_anybody_to_install_asc_from_an_index() -> None:

@@ -119,7 +119,7 @@ def test_five_faults_are_listed_at_once_with_lines_and_suggestions(tmp_path: Pat
         ("extends: toy_lstm\nmodel: {name: lstn}\n", "lstn"),
         (
             "extends: toy_lstm\nmodel: {n_hidden: 3}\nmodel: {n_hidden: 4}\n",
-            ":3: key 'model' stands",
+            ":3: duplicate key 'model'",
         ),
         (
             "extends: toy_lstm\nevaluation: {aggregate: median}\n",

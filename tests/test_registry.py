@@ -169,3 +169,12 @@ def test_what_is_not_there(weights, tmp_path: Path):
     (tmp_path / "text.zip").write_text("no zip")
     with pytest.raises(AscError, match="not a model that asc models export wrote"):
         import_file(tmp_path / "text.zip")
+
+
+def test_training_digests_are_read_under_both_file_names(weights):
+    model = models.register("a", card(), weights, ["b" * 64, "a" * 64])
+    assert (model.folder / "training_files.txt").read_text() == f"{'a' * 64}\n{'b' * 64}\n"
+    (model.folder / "training_files.txt").rename(model.folder / "heard.txt")  # as 0.1.0 wrote it
+    assert model.training_digests() == {"a" * 64, "b" * 64}
+    (model.folder / "heard.txt").unlink()
+    assert model.training_digests() == frozenset()

@@ -239,9 +239,9 @@ def test_feature_json_tells_what_a_folder_holds(folder: Path):
 
 def test_a_few_files_start_no_worker_processes(folder: Path, monkeypatch: pytest.MonkeyPatch):
     asked = []
-    real = parallel.each
+    real = parallel.map_unordered
     monkeypatch.setattr(
-        parallel, "each", lambda f, tasks, jobs: asked.append(jobs) or real(f, tasks, 1)
+        parallel, "map_unordered", lambda f, tasks, jobs: asked.append(jobs) or real(f, tasks, 1)
     )
     chosen = recipe.load("toy_lstm", ["dataset=table"])
     workflow.extract(chosen, data=folder)

@@ -89,7 +89,7 @@ def _root(
     Start with: **asc demo**. Your own recordings, a folder per scene: **asc datasets check table
     --data FOLDER**. A published protocol: **asc datasets show litis**.
     """
-    if (remark := installation.left_over()) is not None:
+    if (remark := installation.leftover_hint()) is not None:
         print(f"asc: {remark}", file=sys.stderr)
     if version:
         print(__version__)

@@ -56,7 +56,12 @@ def show(
 
     found = models.find(model)
     costs = workflow.costs(found, limit)
-    card = {"id": found.id, "folder": str(found.folder), **found.card, "complexity": costs.to_dict()}
+    card = {
+        "id": found.id,
+        "folder": str(found.folder),
+        **found.card,
+        "complexity": costs.to_dict(),
+    }
     report.show(card, report.model, as_json)
     if costs.limit is not None and not costs.limit.passes:
         raise typer.Exit(1)

@@ -22,7 +22,7 @@ from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 
 MAX_EXPANSION = 200  # how much larger than the archive its contents may be; audio is under 20
-PIECE = 1 << 20
+PIECE_BYTES = 1 << 20
 EXPANSION_FREE_BYTES = 64 << 20  # small archives of text may shrink more
 
 
@@ -31,7 +31,7 @@ class Member:
     """A plain file in an archive."""
 
     name: str
-    size: int  # bytes, as announced
+    size: int  # bytes, from the archive's directory
     open: Callable[[], IO[bytes]]
 
 
@@ -46,21 +46,21 @@ def unpack(
     check: may raise AscError for what is in it. Raises AscError, before anything is written, for
     an archive that is damaged or hostile.
     """
-    with _opened(path) as members:
+    with _open_members(path) as members:
         check(members)
         targets = [(_target(path, into, member, strip), member) for member in members]
         _reject_zip_bomb(path, members)
-        wanted = [(target, member) for target, member in targets if target is not None]
-        if len({str(target).casefold() for target, _ in wanted}) < len(wanted):
+        to_write = [(target, member) for target, member in targets if target is not None]
+        if len({str(target).casefold() for target, _ in to_write}) < len(to_write):
             raise AscError(f"{path}: two of its members have the same name; refused")
-        for target, member in wanted:
+        for target, member in to_write:
             _write(path, target, member)
-    return len(wanted)
+    return len(to_write)
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[list[Member]]:
-    """The plain files of a zip or tar; folders are left out, everything else is refused."""
+def _open_members(path: Path) -> Iterator[list[Member]]:
+    """Yield the plain files of a zip or tar; folders are left out, everything else is refused."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -101,7 +101,7 @@ def _from_tar(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _target(path: Path, into: Path, member: Member, strip: int) -> Path | None:
-    """Where a member goes; None for a file above the folders that are left out."""
+    """Return the path that a member is written to; None for a file in the stripped folders."""
     name = member.name.replace("\\", "/")
     parts = PurePosixPath(name).parts
     if name.startswith("/") or PureWindowsPath(name).drive or ".." in parts or "\0" in name:
@@ -114,20 +114,20 @@ def _target(path: Path, into: Path, member: Member, strip: int) -> Path | None:
 
 
 def _reject_zip_bomb(path: Path, members: list[Member]) -> None:
-    total, here = sum(member.size for member in members), path.stat().st_size
-    if total > max(EXPANSION_FREE_BYTES, MAX_EXPANSION * here):
+    total, archive_bytes = sum(member.size for member in members), path.stat().st_size
+    if total > max(EXPANSION_FREE_BYTES, MAX_EXPANSION * archive_bytes):
         raise AscError(
-            f"{path}: {here} bytes would unpack to {total}; an archive of recordings does not "
-            "shrink that much, so it is refused"
+            f"{path}: {archive_bytes} bytes would unpack to {total}, which is implausibly large "
+            f"(at most {MAX_EXPANSION} times the archive is accepted); refused"
         )
 
 
 def _write(path: Path, target: Path, member: Member) -> None:
-    """Whole or not at all, and never more than was announced."""
+    """Write a member completely or not at all, and never more bytes than were announced."""
     with atomic.replacing(target) as temporary, member.open() as source:
         with temporary.open("wb") as out:
-            left = member.size
-            while left and (piece := source.read(min(left, PIECE))):
-                left -= out.write(piece)
-        if left or source.read(1):
+            remaining = member.size
+            while remaining and (piece := source.read(min(remaining, PIECE_BYTES))):
+                remaining -= out.write(piece)
+        if remaining or source.read(1):
             raise AscError(f"{path}: {member.name!r} is not {member.size} bytes long as announced")

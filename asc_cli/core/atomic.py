@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written under a temporary name, then renamed."""
+"""Atomic files: written under a temporary name, then renamed, so never half-written."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from asc_cli.core.errors import AscError
 
 
 def resolve_device(device: str) -> str:
-    """auto → cuda where there is one. Raises AscError for cuda where there is none."""
+    """Return cpu or cuda; auto: cuda if there is a GPU. Raises AscError for cuda without one."""
     if device == "cpu":
         return device
     import torch

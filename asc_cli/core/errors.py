@@ -14,7 +14,7 @@ class AscError(Exception):
 
 
 class FileFault(AscError):
-    """What is wrong with one file. The others go on; the command ends with exit code 3.
+    """An error in one file. The other files are processed; the command ends with exit code 3.
 
     Attributes:
         path: The file.
@@ -25,5 +25,5 @@ class FileFault(AscError):
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = path, reason
 
-    def __reduce__(self) -> tuple:  # worker processes send these home
+    def __reduce__(self) -> tuple:  # worker processes pickle these
         return FileFault, (self.path, self.reason)

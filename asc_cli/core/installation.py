@@ -1,8 +1,8 @@
 """How this asc was installed, and so which command adds an extra to it.
 
 asc is not on PyPI: the distribution there that is called `asc-cli` is another author's tool, which
-has the same import and the same command. So every hint about an extra is made here, from what the
-installer wrote down (PEP 610: direct_url.json), and none sends anybody to a package index for asc.
+has the same import and the same command. So every hint about an extra is made here, from the record
+that the installer left (PEP 610: direct_url.json), and none names a package index for asc.
 """
 
 from __future__ import annotations
@@ -25,29 +25,30 @@ FORMER_FOLDERS = ("asc_cli-*.dist-info", "asc_cli-*.egg-info")
 
 
 def needs_extra(what: str, extra: str, fault: Exception) -> str:
-    """Return the sentence for something that an extra lacks: what needs it, how to install it."""
-    return f"{what}: the extra `{extra}` is needed ({fault}); install it with: {adding(extra)}"
+    """Return the message for a missing extra: what needs it, and how to install it."""
+    how = install_command(extra)
+    return f"{what}: the extra `{extra}` is needed ({fault}); install it with: {how}"
 
 
-def adding(extra: str) -> str:
+def install_command(extra: str) -> str:
     """Return the command that installs an extra into the Python that runs now."""
-    return shlex.join([*_pip("install"), *(_from_origin(extra) or _packages_of(extra))])
+    return shlex.join([*_pip("install"), *(_from_origin(extra) or _requirements_of(extra))])
 
 
-def left_over() -> str | None:
-    """Return what to do about an installation under the former name; None where there is none.
+def leftover_hint() -> str | None:
+    """Return how to remove an installation under the former name; None where there is none.
 
-    Looks at names of files alone, since every command asks.
+    Checks file names only, since every command calls it.
     """
     folders = (Path(entry) for entry in sys.path if entry)
     if not any(next(f.glob(name), None) for f in folders for name in FORMER_FOLDERS):
         return None
     origin = _from_origin()
-    again = shlex.join([*_pip("install"), "--force-reinstall", "--no-deps", *origin])
+    reinstall = shlex.join([*_pip("install"), "--force-reinstall", "--no-deps", *origin])
     return (
         f"{FORMER} is installed beside {DISTRIBUTION}; both have the command asc and the package "
         f"asc_cli. Remove it: {shlex.join([*_pip('uninstall'), FORMER])} and install asc again"
-        + (f": {again}" if origin else "")
+        + (f": {reinstall}" if origin else "")
     )
 
 
@@ -60,22 +61,22 @@ def _pip(verb: str) -> list[str]:
 
 
 def _from_origin(extra: str = "") -> list[str]:
-    """Return asc, with an extra, as pip takes it from where it came; [] if that is not known."""
-    found = _distribution()
-    origin = json.loads((found and found.read_text("direct_url.json")) or "{}")
-    asked = f"[{extra}]" if extra else ""
+    """Return pip's arguments for asc from its origin, with an extra; [] where that is unknown."""
+    distribution = _distribution()
+    origin = json.loads((distribution and distribution.read_text("direct_url.json")) or "{}")
+    extras = f"[{extra}]" if extra else ""
     url = origin.get("url", "")
     if vcs := origin.get("vcs_info"):
         revision = vcs.get("requested_revision")
         at = f"@{revision}" if revision else ""
-        return [f"{DISTRIBUTION}{asked} @ {vcs['vcs']}+{url}{at}"]
+        return [f"{DISTRIBUTION}{extras} @ {vcs['vcs']}+{url}{at}"]
     if url.startswith("https:"):
-        return [f"{DISTRIBUTION}{asked} @ {url}"]
+        return [f"{DISTRIBUTION}{extras} @ {url}"]
     path = _path(url) if url else Path(asc_cli.__file__).parents[1]
     if not path.exists() or (path.is_dir() and not (path / "pyproject.toml").exists()):
         return []
     editable = not url or _is_editable(origin)
-    return [*(["--editable"] if editable else []), f"{path}{asked}"]
+    return [*(["--editable"] if editable else []), f"{path}{extras}"]
 
 
 def _is_editable(origin: dict[str, Any]) -> bool:
@@ -89,12 +90,12 @@ def _path(url: str) -> Path:
     return Path(url2pathname(urlsplit(url).path))
 
 
-def _packages_of(extra: str) -> list[str]:
-    """Return what an extra consists of, where asc's own origin is not known or gone."""
-    found = _distribution()
-    wanted = re.compile(rf"\s*;.*\bextra\s*==\s*['\"]{extra}['\"].*")
-    lines = (found and found.requires) or []
-    return [wanted.sub("", line) for line in lines if wanted.search(line)]
+def _requirements_of(extra: str) -> list[str]:
+    """Return the requirements of an extra, for where asc's origin is unknown or was removed."""
+    distribution = _distribution()
+    pattern = re.compile(rf"\s*;.*\bextra\s*==\s*['\"]{extra}['\"].*")
+    lines = (distribution and distribution.requires) or []
+    return [pattern.sub("", line) for line in lines if pattern.search(line)]
 
 
 def _distribution() -> Distribution | None:

@@ -1,8 +1,8 @@
 """Which kind of data: recordings with one scene each, or shards of videos with many labels.
 
 The only place that decides. Settings (of a recipe, a run or a model's card) are of videos where
-they have a `stream` section; a dataset is where its file says STREAMED. recipe/checks.py sees to
-it that a recipe and its dataset agree.
+they have a `stream` section; a dataset is where its file says STREAMED. recipe/checks.py
+checks that a recipe and its dataset agree.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ RECORDINGS, VIDEOS = "recordings", "videos"
 
 
 def kind_of(settings: Mapping[str, Any]) -> str:
-    """RECORDINGS or VIDEOS, from the settings of a recipe, or of a model's card."""
+    """Return RECORDINGS or VIDEOS, from the settings of a recipe, or of a model's card."""
     return VIDEOS if settings.get("stream") else RECORDINGS
 
 
 def kind_of_dataset(name: str) -> str:
-    """RECORDINGS or VIDEOS. Raises AscError with the nearest name for an unknown dataset."""
+    """Return RECORDINGS or VIDEOS. Raises AscError with the nearest name for an unknown dataset."""
     plugins.require("datasets", name)
     return VIDEOS if plugins.constant("datasets", name, "STREAMED", False) else RECORDINGS
 
 
 def kind_of_run(folder: Path) -> str:
-    """RECORDINGS or VIDEOS, from a run's recipe.yaml."""
+    """Return RECORDINGS or VIDEOS, from a run's recipe.yaml."""
     return kind_of(yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""How work spreads: processes here, or whatever backend joblib was told to use (Dask, Ray).
+"""Parallel work: processes on this machine, or another backend of joblib (Dask, Ray).
 
 Every task runs on one thread. BLAS adds up in another order with another number of threads, so
 the bits would depend on how many workers there are; and tasks side by side use the processors
@@ -17,27 +17,31 @@ from typing import Any
 from asc_cli.core.errors import AscError
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_alone: contextlib.AbstractContextManager | None = None  # holds a worker process to one thread
+_thread_limit: contextlib.AbstractContextManager | None = (
+    None  # limits a worker process to one thread
+)
 
 
 def cores() -> int:
-    """Processors that this process may use."""
+    """Return the number of processors that this process may use."""
     import joblib
 
     return joblib.cpu_count()
 
 
 def workers(jobs: int | None) -> int:
-    """How many workers `--jobs` asks for: all processors when None. Raises AscError below 1."""
+    """Return the number of workers for `--jobs`; None: all processors. Raises AscError below 1."""
     if jobs is not None and jobs < 1:
         raise AscError(f"--jobs {jobs}: at least 1 was expected")
     return jobs or cores()
 
 
-def each(function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None) -> Iterator[Any]:
-    """function(*task) for each task, results as they come, in no particular order.
+def map_unordered(
+    function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None
+) -> Iterator[Any]:
+    """Yield function(*task) for each task, as results arrive, in no particular order.
 
-    One worker: here, without a second process. Inside a `joblib.parallel_config` with another
+    One worker: in this process. Inside a `joblib.parallel_config` with another
     backend, the tasks go there instead.
     """
     tasks = list(tasks)
@@ -54,15 +58,15 @@ def each(function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None)
         for result in results:  # noqa: UP028  `yield from` would close it before what follows
             yield result
     finally:
-        with warnings.catch_warnings():  # whoever stops early knows that tasks are dropped
+        with warnings.catch_warnings():  # a caller that stops early expects dropped tasks
             warnings.filterwarnings("ignore", "[0-9]+ tasks", UserWarning)
             results.close()
 
 
 @contextlib.contextmanager
-def readers(jobs: int | None) -> Iterator[Executor | None]:
-    """Processes that a stream can have read ahead; None, and nothing is started, for one or None:
-    where the work between two reads is long, reading ahead wins nothing."""
+def prefetch_pool(jobs: int | None) -> Iterator[Executor | None]:
+    """Yield a pool of processes that read ahead for a stream; None for one job or None:
+    where the work between two reads is long, reading ahead saves no time."""
     if jobs is None or workers(jobs) == 1:
         yield None
         return
@@ -77,7 +81,7 @@ def readers(jobs: int | None) -> Iterator[Executor | None]:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for numerical libraries: those that are loaded, and those that will be."""
+    """Limit numerical libraries to one thread: those loaded now, and those loaded later."""
     from threadpoolctl import threadpool_limits
 
     before = {name: os.environ.get(name) for name in THREADS}
@@ -94,9 +98,9 @@ def one_thread() -> Iterator[None]:
 
 
 def _in_worker(function: Callable[..., Any], task: tuple) -> Any:
-    """Run a task in a worker process, which stays on one thread from its first task on."""
-    global _alone
-    if _alone is None:
-        _alone = one_thread()
-        _alone.__enter__()
+    """Run a task in a worker process, which uses one thread from its first task on."""
+    global _thread_limit
+    if _thread_limit is None:
+        _thread_limit = one_thread()
+        _thread_limit.__enter__()
     return function(*task)

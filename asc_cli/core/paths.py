@@ -1,4 +1,4 @@
-"""Where things live: $ASC_HOME for what we make, $ASC_DATA for what others published."""
+"""Folders: $ASC_HOME for what asc writes, $ASC_DATA for published datasets."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """$ASC_HOME, or the platform's folder for user data."""
-    if named := os.environ.get("ASC_HOME"):
-        return Path(named).expanduser().absolute()
+    """Return $ASC_HOME, or the platform's folder for user data."""
+    if configured := os.environ.get("ASC_HOME"):
+        return Path(configured).expanduser().absolute()
     import platformdirs
 
     return Path(platformdirs.user_data_dir("asc", appauthor=False))
@@ -32,11 +32,11 @@ def models() -> Path:
 
 
 def data() -> Path:
-    """The folder that holds a folder per dataset: $ASC_DATA, or datasets/ in the home."""
-    named = os.environ.get("ASC_DATA")
-    return Path(named).expanduser().absolute() if named else home() / "datasets"
+    """Return the folder that holds a folder per dataset: $ASC_DATA, or datasets/ in the home."""
+    configured = os.environ.get("ASC_DATA")
+    return Path(configured).expanduser().absolute() if configured else home() / "datasets"
 
 
-def dataset_root(name: str, given: Path | None = None) -> Path:
-    """Root of a dataset: the given path, else $ASC_DATA/<name>."""
-    return given.expanduser().absolute() if given else data() / name
+def dataset_root(name: str, path: Path | None = None) -> Path:
+    """Return the root of a dataset: `path` if there is one, else $ASC_DATA/<name>."""
+    return path.expanduser().absolute() if path else data() / name

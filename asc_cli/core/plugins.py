@@ -1,7 +1,7 @@
-"""Names are file names: models/lstm.py is the model `lstm`, recipes/toy_lstm.yaml a recipe.
+"""Plug-ins by name: models/lstm.py is the model `lstm`, recipes/toy_lstm.yaml a recipe.
 
-Parameters are read from the source's syntax tree, so that a recipe is checked, and `asc --help`
-answers, without importing torch.
+Parameters are read from the source's syntax tree, so that checking a recipe and `asc --help`
+import no torch.
 """
 
 from __future__ import annotations
@@ -33,62 +33,62 @@ class Parameter:
     default: Any  # REQUIRED if it has none
 
 
-def names(room: str) -> list[str]:
-    """Public names in a room ("datasets", "features", "models", "cli"), sorted.
+def names(kind: str) -> list[str]:
+    """Return the public names of a kind ("datasets", "features", "models", "cli"), sorted.
 
-    In models/ only files with a `build` at top level are models; the others serve them.
+    In models/ only files with a `build` at top level are models; the others are helpers.
     """
-    return list(_names(PACKAGE, room))
+    return list(_names(PACKAGE, kind))
 
 
-def load(room: str, name: str) -> ModuleType:
-    """The module behind a name, or behind the name that it had in 0.1.0.
+def load(kind: str, name: str) -> ModuleType:
+    """Import and return the module of a name, or of the name that it had in 0.1.0.
 
-    Raises AscError with the nearest known name.
+    Raises AscError with the nearest name there is.
     """
-    name = renamed(room, name)
-    require(room, name)
-    return importlib.import_module(f"asc_cli.{room}.{name}")
+    name = renamed(kind, name)
+    require(kind, name)
+    return importlib.import_module(f"asc_cli.{kind}.{name}")
 
 
 def feature(name: str, parameters: dict[str, Any]) -> Any:
-    """A feature with its parameters: a `features.Feature`. Raises AscError for an unknown name."""
+    """Return a feature with its parameters: a `features.Feature`. Raises AscError if unknown."""
     module, entry = load("features", name), _entry("features", name)
     assert entry is not None
     return getattr(module, entry.name)(**parameters)
 
 
-def renamed(room: str, name: str) -> str:
-    """Today's name of what an earlier version called otherwise; else the name itself."""
-    return RENAMED.get(room, {}).get(name, name)
+def renamed(kind: str, name: str) -> str:
+    """Return the current name of what an earlier version called otherwise; else `name`."""
+    return RENAMED.get(kind, {}).get(name, name)
 
 
-def first_name(room: str, name: str) -> str:
-    """The name that an earlier version gave; else the name itself."""
-    return next((old for old, new in RENAMED.get(room, {}).items() if new == name), name)
+def first_name(kind: str, name: str) -> str:
+    """Return the name that an earlier version used; else `name`."""
+    return next((old for old, new in RENAMED.get(kind, {}).items() if new == name), name)
 
 
-def lazy(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
-    """A package's `__getattr__`: public name → its module, imported when the name is asked for."""
+def lazy(package: str, modules: dict[str, str]) -> Callable[[str], Any]:
+    """Return a package's `__getattr__`: public name → its module, imported on first access."""
 
     def get(name: str) -> Any:
-        if name not in homes:
+        if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(homes[name]), name)
+        return getattr(importlib.import_module(modules[name]), name)
 
     return get
 
 
-def require(room: str, name: str) -> None:
-    """Raise AscError, with the nearest known name, unless the room has `name`."""
-    if name not in (known := names(room)):
-        if room == "datasets" and (hint := own_recordings(name)):
+def require(kind: str, name: str) -> None:
+    """Raise AscError, with the nearest name there is, unless the kind has `name`."""
+    if name not in (available := names(kind)):
+        if kind == "datasets" and (hint := path_hint(name)):
             raise AscError(f"{name}: {hint}: table --data {name}")
-        raise AscError(unknown(room.removesuffix("s"), name, known))
+        raise AscError(unknown(kind.removesuffix("s"), name, available))
 
 
-def own_recordings(name: str) -> str | None:
-    """What to say of a file or folder that is given where a dataset's name is expected."""
+def path_hint(name: str) -> str | None:
+    """Return a hint for a file or folder that is given where a dataset's name is expected."""
     path = Path(name)
     if path.is_file() or path.suffix.lower() in (".csv", ".tsv"):
         what = "a file"
@@ -99,25 +99,25 @@ def own_recordings(name: str) -> str | None:
     return f"{what}, where a dataset's name was expected; recordings of your own are `table`"
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that is not known: what is nearest, and what there is."""
-    known = list(known)
-    hint = nearest(name, known)
-    meant = f"; did you mean {hint}?" if hint else "."
-    return f"unknown {kind} {name!r}{meant} Known: {', '.join(known)}"
+def unknown(kind: str, name: str, available: Iterable[str]) -> str:
+    """Return the message for an unknown name: the nearest name, and those there are."""
+    available = list(available)
+    hint = nearest(name, available)
+    suggestion = f"; did you mean {hint}?" if hint else "."
+    return f"unknown {kind} {name!r}{suggestion} Known: {', '.join(available)}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is spelt most like `name`, if any is like it at all."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
+def nearest(name: str, available: Iterable[str]) -> str | None:
+    """Return the available name that is spelt most like `name`, if one is similar enough."""
+    by_lower = {candidate.lower(): candidate for candidate in available}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.55)
     return by_lower[close[0]] if close else None
 
 
-def parameters(room: str, name: str) -> list[Parameter]:
-    """What a feature or a model may be given, in order, without importing the module."""
-    require(room, name)
-    entry = _entry(room, name)
+def parameters(kind: str, name: str) -> list[Parameter]:
+    """Return the parameters of a feature or model, in order, without importing the module."""
+    require(kind, name)
+    entry = _entry(kind, name)
     assert entry is not None
     if isinstance(entry, ast.ClassDef):
         return [
@@ -140,25 +140,25 @@ def parameters(room: str, name: str) -> list[Parameter]:
     ]
 
 
-def summary(room: str, name: str) -> str:
-    """First line of a module's docstring, without importing the module."""
-    doc = ast.get_docstring(_tree(room, name)) or ""
+def summary(kind: str, name: str) -> str:
+    """Return the first line of a module's docstring, without importing the module."""
+    doc = ast.get_docstring(_tree(kind, name)) or ""
     return doc.split("\n")[0].rstrip(".")
 
 
 def version(name: str) -> int:
-    """VERSION of a feature's code, without importing it."""
-    found = constant("features", name, "VERSION", None)
-    if found is None:
+    """Return the VERSION of a feature's code, without importing it."""
+    number = constant("features", name, "VERSION", None)
+    if number is None:
         raise AscError(f"feature {name}: features/{name}.py defines no VERSION; add VERSION = 1")
-    return int(found)
+    return int(number)
 
 
-def constant(room: str, name: str, key: str, default: Any) -> Any:
-    """What a module sets `key` to at its top level, without importing it; default: nothing."""
-    if name not in names(room):
+def constant(kind: str, name: str, key: str, default: Any) -> Any:
+    """Return the value of a module's constant, without importing it; `default` without one."""
+    if name not in names(kind):
         return default
-    for node in _tree(room, name).body:
+    for node in _tree(kind, name).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == key:
             return ast.literal_eval(node.value)
     return default
@@ -166,9 +166,9 @@ def constant(room: str, name: str, key: str, default: Any) -> Any:
 
 @functools.cache
 def metrics() -> tuple[dict[str, Any], ...]:
-    """The lines of evaluation/metrics.py's METRICS, less the functions, without importing it.
+    """Return evaluation/metrics.py's METRICS, less the functions, without importing it.
 
-    Each {name, words, share, definition}; one with a definition may head a report.
+    Each {name, title, share, definition}; one with a definition may head a report.
     """
     tree = _parsed(PACKAGE / "evaluation" / "metrics.py")
     [lines] = [
@@ -190,7 +190,7 @@ def metrics() -> tuple[dict[str, Any], ...]:
 
 
 def recipes_folder() -> Path:
-    """Where the shipped recipes are: inside the wheel, or beside the package in a checkout."""
+    """Return the folder of the shipped recipes: in the wheel, or beside the package in a clone."""
     inside = PACKAGE / "recipes"
     return inside if inside.is_dir() else PACKAGE.parent / "recipes"
 
@@ -200,32 +200,32 @@ def recipe_names() -> list[str]:
 
 
 @functools.cache
-def _names(package: Path, room: str) -> tuple[str, ...]:
-    found = sorted(path.stem for path in (package / room).glob("[!_]*.py"))
-    return tuple(name for name in found if room not in HAVE_PARAMETERS or _entry(room, name))
+def _names(package: Path, kind: str) -> tuple[str, ...]:
+    stems = sorted(path.stem for path in (package / kind).glob("[!_]*.py"))
+    return tuple(name for name in stems if kind not in HAVE_PARAMETERS or _entry(kind, name))
 
 
-def _tree(room: str, name: str) -> ast.Module:
-    return _parsed(PACKAGE / room / f"{name}.py")
+def _tree(kind: str, name: str) -> ast.Module:
+    return _parsed(PACKAGE / kind / f"{name}.py")
 
 
 @functools.cache
 def _parsed(path: Path) -> ast.Module:
-    """A source file's syntax tree, read once a process."""
+    """Return a source file's syntax tree, read once per process."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _entry(room: str, name: str) -> ast.FunctionDef | ast.ClassDef | None:
-    """The node of a file's feature or model; None in a file that only serves others."""
-    for node in _tree(room, name).body:
-        if room == "models" and isinstance(node, ast.FunctionDef) and node.name == "build":
+def _entry(kind: str, name: str) -> ast.FunctionDef | ast.ClassDef | None:
+    """Return the node of a file's feature or model; None in a helper file."""
+    for node in _tree(kind, name).body:
+        if kind == "models" and isinstance(node, ast.FunctionDef) and node.name == "build":
             return node
-        if room == "features" and isinstance(node, ast.ClassDef) and _is_feature(node):
+        if kind == "features" and isinstance(node, ast.ClassDef) and _is_feature(node):
             return node
     return None
 
 
 def _is_feature(node: ast.ClassDef) -> bool:
-    methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
-    frozen = [ast.unparse(each) for each in node.decorator_list]
+    methods = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
+    frozen = [ast.unparse(item) for item in node.decorator_list]
     return "__call__" in methods and "dataclass(frozen=True)" in frozen

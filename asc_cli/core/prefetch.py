@@ -1,4 +1,4 @@
-"""Items made by another thread before they are asked for; arrays regrouped into batches."""
+"""Prefetch items in another thread; regroup arrays into batches."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from typing import Any
 
 import numpy as np
 
-DEPTH = 2  # items made before they are asked for
+DEPTH = 2  # items produced ahead
 _END = object()
 
 
 def prefetch(items: Iterable[Any]) -> Generator[Any, None, None]:
-    """The items, made by another thread, at most DEPTH of them before they are asked for."""
-    made: queue.Queue[Any] = queue.Queue(DEPTH)
-    gone = threading.Event()
+    """Yield the items, produced by another thread, at most DEPTH of them ahead."""
+    ready: queue.Queue[Any] = queue.Queue(DEPTH)
+    stopped = threading.Event()
 
     def put(value: Any) -> None:
-        while not gone.is_set():
+        while not stopped.is_set():
             with contextlib.suppress(queue.Full):
-                return made.put(value, timeout=0.1)
+                return ready.put(value, timeout=0.1)
 
-    def make() -> None:
+    def produce() -> None:
         try:
             for item in items:
                 put(item)
-                if gone.is_set():
+                if stopped.is_set():
                     return
             put(_END)
         except BaseException as fault:
             put(fault)
 
-    thread = threading.Thread(target=make, daemon=True)
+    thread = threading.Thread(target=produce, daemon=True)
     thread.start()
     try:
-        while (item := made.get()) is not _END:
+        while (item := ready.get()) is not _END:
             if isinstance(item, BaseException):
                 raise item
             yield item
     finally:
-        gone.set()
+        stopped.set()
         thread.join()
 
 
 def rebatch(parts: Iterable[tuple[np.ndarray, ...]], size: int) -> Iterator[tuple[np.ndarray, ...]]:
-    """Parts that share their first axis, put together into batches of `size`."""
-    waiting: list[tuple[np.ndarray, ...]] = []
+    """Yield parts that share their first axis, joined into batches of `size`."""
+    pending: list[tuple[np.ndarray, ...]] = []
     n = 0
     for part in parts:
-        waiting.append(part)
+        pending.append(part)
         n += len(part[0])
         if n >= size:
-            whole = _concatenated(waiting)
-            yield tuple(array[:size] for array in whole)
-            waiting, n = [tuple(array[size:] for array in whole)], n - size
+            joined = _concatenated(pending)
+            yield tuple(array[:size] for array in joined)
+            pending, n = [tuple(array[size:] for array in joined)], n - size
     if n:
-        yield _concatenated(waiting)
+        yield _concatenated(pending)
 
 
 def _concatenated(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:

@@ -141,7 +141,7 @@ class Metric:
             "probabilities", probabilities (n, C) and labels (n,), pooled;
             "confidence", probabilities (n, C) and which guesses are right (n,) bool, pooled.
             The last two are None for predictions that are labels alone.
-        words: Its name in tables and pages, printed as it stands.
+        title: Its name in tables and pages, printed as it stands.
         share: Whether it is from 0 to 1 and printed in per cent.
         definition: How it is computed, in words, of a metric that may head a report; else "".
             Such a metric must follow from the right and the tested recordings of each scene
@@ -151,7 +151,7 @@ class Metric:
     name: str
     function: Callable[..., float]
     scope: str
-    words: str
+    title: str
     share: bool = True
     definition: str = ""
 
@@ -176,14 +176,14 @@ METRICS = (
         "accuracy",
         accuracy,
         "fold",
-        words="accuracy (mean over folds)",
+        title="accuracy (mean over folds)",
         definition="right / all of each fold, then the mean over folds; folds are not pooled",
     ),
     Metric(
         "macro_accuracy",
         macro_accuracy,
         "fold",
-        words="macro accuracy (mean over scenes, then folds)",
+        title="macro accuracy (mean over scenes, then folds)",
         definition="right / all of each scene, their mean in each fold, then the mean over folds; "
         "folds are not pooled",
     ),
@@ -191,7 +191,7 @@ METRICS = (
         "fold_class_accuracy",
         mean_of_cells,
         "cells",
-        words="fold × class accuracy (mean over the matrix)",
+        title="fold × class accuracy (mean over the matrix)",
         definition="right / all of each scene in each fold, then the mean over all cells of that "
         "fold × scene matrix",
     ),
@@ -199,17 +199,17 @@ METRICS = (
         "pooled_accuracy",
         accuracy,
         "pooled",
-        words="pooled accuracy (all folds together)",
+        title="pooled accuracy (all folds together)",
         definition="right / all over the recordings of all folds together",
     ),
     Metric(
         "pooled_macro_accuracy",
         macro_accuracy,
         "pooled",
-        words="pooled macro accuracy (mean over scenes, all folds together)",
+        title="pooled macro accuracy (mean over scenes, all folds together)",
     ),
-    Metric("macro_f1", macro_f1, "fold", words="macro F1 (mean over folds)"),
-    Metric("log_loss", log_loss, "probabilities", words="log loss (nats, pooled)", share=False),
-    Metric("ece", ece, "confidence", words="expected calibration error (15 bins)", share=False),
+    Metric("macro_f1", macro_f1, "fold", title="macro F1 (mean over folds)"),
+    Metric("log_loss", log_loss, "probabilities", title="log loss (nats, pooled)", share=False),
+    Metric("ece", ece, "confidence", title="expected calibration error (15 bins)", share=False),
 )
 BY_NAME = {metric.name: metric for metric in METRICS}

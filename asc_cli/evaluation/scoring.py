@@ -169,4 +169,3 @@ def _subset(p: Predictions, inside: np.ndarray) -> SubsetScores:
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-

@@ -120,7 +120,7 @@ def fill(
     tasks = [(feature, batch, verify) for batch in _batches(todo)]
     if jobs is None and len(tasks) <= FEW_BATCHES:
         jobs = 1
-    for outcomes in parallel.each(_ensure, tasks, jobs):
+    for outcomes in parallel.map_unordered(_ensure, tasks, jobs):
         for name, outcome, new in outcomes:
             if isinstance(outcome, FileFault):
                 failed.append(outcome)

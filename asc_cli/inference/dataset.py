@@ -27,7 +27,7 @@ def hear(
     heard: dict[tuple[int | None, str], np.ndarray] = {}
     failed: list[FileFault] = []
     done = 0
-    for answers in parallel.each(_answers, tasks, jobs):
+    for answers in parallel.map_unordered(_answers, tasks, jobs):
         for key, answer in answers:
             done += 1
             if isinstance(answer, FileFault):

@@ -49,7 +49,7 @@ def score_streams(
     """The same for sources of samples at the model's rate, each in blocks.
 
     Meanwhile another thread decodes and analyses what comes next. One thread for torch, which
-    parallel.each sees to, is best: batches are too small for more.
+    parallel.map_unordered sees to, is best: batches are too small for more.
     """
     tallies = [_Tally(path, model, request) for path, _ in sources]
     streams = (blocks for _, blocks in sources)

@@ -28,36 +28,36 @@ def as_trained(model: models.Model, source: Source) -> Source:
 def require_unseen_recordings(
     model: models.Model, source: Source, folds: Sequence[int] | None
 ) -> list[str]:
-    """What to say of a model on lists that it was not trained on.
+    """Return remarks for the evaluation of a model on another dataset than its own.
 
-    Raises AscError when its members have heard what they would be tested on, or may have.
+    Raises AscError when its members were, or may have been, trained on the test recordings.
     """
     trained, tested = model.card["dataset"]["name"], source.dataset.name
     if trained == tested != "table":
         raise AscError(
             f"model {model.id} was trained on other lists of {tested} than those at "
-            f"{source.root}: its members may have heard what they would be tested on; evaluate it "
+            f"{source.root}: its members may have been trained on the test recordings; evaluate it "
             "on the copy that it was trained on, or train on this one"
         )
     if trained in source.dataset.shares_with:
         raise AscError(
             f"model {model.id} was trained on {trained}, which has recordings in common with "
-            f"{tested}: it would be tested on what it has heard; train on {tested}"
+            f"{tested}: it would be tested on its training data; train on {tested}"
         )
     names = list(dict.fromkeys(file for _, file in submission.tested(source.listing, folds)))
-    heard = model.heard()
-    if known := [name for name in names if store.digest(source.path(name)) in heard]:
+    digests = model.training_digests()
+    if seen := [name for name in names if store.digest(source.path(name)) in digests]:
         raise AscError(
-            f"model {model.id} was made from {len(known)} of these {len(names)} recordings, "
-            f"{known[0]} among them: what it has heard is no test; leave them out of the list"
+            f"model {model.id} was trained or tested on {len(seen)} of these {len(names)} "
+            f"recordings, such as {seen[0]}; leave them out of the list"
         )
-    told = (
-        "no file is one that it was made from; the same sound in another file cannot be told"
-        if heard
-        else "it does not say which files it was made from, so some may be among these"
+    remark = (
+        "no file is in its training data; the same sound in another file would not be noticed"
+        if digests
+        else "its training files are not recorded, so some may be among these"
     )
     on = tested if tested != trained else "another table"
     return [
         f"all {len(model.card['folds'])} members were averaged; none is tested by its own fold: "
-        f"trained on {trained}, tested on {on}; {told}"
+        f"trained on {trained}, tested on {on}; {remark}"
     ]

@@ -125,7 +125,7 @@ def _scored(
     few = len(paths) < ALONE_FILES and sum(sizes.values()) < ALONE_BYTES
     n = parallel.workers(1 if few and jobs is None else jobs)
     tasks = [(request, chunk) for chunk in _chunks(paths, sizes, n)]
-    for rows in parallel.each(_score_chunk, tasks, n):
+    for rows in parallel.map_unordered(_score_chunk, tasks, n):
         if journal:
             journal.add(rows)
         yield from ((path, record) for path, _, record in rows)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
-from asc_cli.recipe import checks, words
+from asc_cli.recipe import checks, synonyms
 from asc_cli.recipe.schema import (
     Base,
     Clips,
@@ -36,7 +36,7 @@ from asc_cli.recipe.source import Fault, Place, Tree, assign, merge, parse
 
 
 class Recipe(BaseModel):
-    """A recipe with everything resolved.
+    """A recipe with every key resolved.
 
     Attributes:
         name: The name of its file.
@@ -84,8 +84,8 @@ class Recipe(BaseModel):
         """Hash the whole resolved recipe and what it runs on.
 
         Devices and worker counts are no part of a recipe, so they are no part of this; nor is
-        `data`: the fingerprints say what the recordings are, wherever they lie. A renamed model
-        counts by its first name: runs that were made before are found again.
+        `data`: the fingerprints identify the recordings, wherever they are stored. A renamed
+        model is hashed under its first name, so that older runs keep their names.
 
         Args:
             data: Fingerprints of the dataset and of the feature.
@@ -94,9 +94,9 @@ class Recipe(BaseModel):
             12 hexadecimal digits.
         """
         model = self.settings["model"]
-        first = {**model, "name": plugins.first_name("models", model["name"])}
-        whole = json.dumps([{**self.settings, "model": first}, *data], sort_keys=True)
-        return hashlib.sha256(whole.encode()).hexdigest()[:12]
+        original = {**model, "name": plugins.first_name("models", model["name"])}
+        text = json.dumps([{**self.settings, "model": original}, *data], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -114,14 +114,14 @@ def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             file, line, what is wrong and the nearest known name.
     """
     path = find(recipe)
-    tree, faults = _extended(path)
+    tree, faults = _load_with_base(path)
     for text in overrides:
         assign(tree, text, faults)
     return _validated(path.stem, tree, faults)
 
 
 def resolved(recipe: Recipe | str | Path) -> Recipe:
-    """A recipe as it is, or loaded by its name or path."""
+    """Return a recipe as it is, or load it by its name or path."""
     return recipe if isinstance(recipe, Recipe) else load(recipe)
 
 
@@ -147,40 +147,40 @@ def from_settings(name: str, settings: dict[str, Any], overrides: Sequence[str] 
 
 
 def find(recipe: str | Path) -> Path:
-    """The file of a recipe. Raises AscError with the nearest known name."""
-    given = Path(recipe)
-    if given.is_file():
-        return given
+    """Return the file of a recipe. Raises AscError with the nearest name there is."""
+    path = Path(recipe)
+    if path.is_file():
+        return path
     for suffix in (".yaml", ".yml"):
-        if (beside := Path(f"{given}{suffix}")).is_file():
-            raise AscError(f"unknown recipe {str(recipe)!r}; did you mean {beside}?")
-    shipped = plugins.recipes_folder() / f"{given.stem}.yaml"
-    if shipped.is_file() and str(recipe) in (given.stem, f"recipes/{given.stem}.yaml"):
+        if (with_suffix := Path(f"{path}{suffix}")).is_file():
+            raise AscError(f"unknown recipe {str(recipe)!r}; did you mean {with_suffix}?")
+    shipped = plugins.recipes_folder() / f"{path.stem}.yaml"
+    if shipped.is_file() and str(recipe) in (path.stem, f"recipes/{path.stem}.yaml"):
         return shipped
-    if given.suffix in (".yaml", ".yml") or len(given.parts) > 1:
-        hint = plugins.nearest(given.stem, plugins.recipe_names())
-        meant = f"; the shipped recipe {hint} is spelt most like it" if hint else ""
-        raise AscError(f"recipe {recipe}: there is no such file{meant}")
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        hint = plugins.nearest(path.stem, plugins.recipe_names())
+        suggestion = f"; the shipped recipe {hint} is spelt most like it" if hint else ""
+        raise AscError(f"recipe {recipe}: there is no such file{suggestion}")
     raise AscError(plugins.unknown("recipe", str(recipe), plugins.recipe_names()))
 
 
 def schema() -> dict[str, Any]:
-    """JSON schema of a recipe file, for editors."""
-    whole = _whole().model_json_schema()
-    whole["properties"]["extends"] = {
+    """Return the JSON schema of a recipe file, for editors."""
+    json_schema = _full_schema().model_json_schema()
+    json_schema["properties"]["extends"] = {
         "type": "string",
         "description": "Name or path of a recipe that this one changes.",
     }
-    whole["required"] = []  # with extends, any key may come from the other recipe
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
+    json_schema["required"] = []  # with extends, any key may come from the other recipe
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **json_schema}
 
 
-ROOMS = {"features": "features", "model": "models"}  # section → the room whose files it names
+KINDS = {"features": "features", "model": "models"}  # section → the kind of plug-in that it names
 
 
 @functools.cache
-def _whole() -> type[Base]:
-    """Base plus a feature section and a model section out of those that exist."""
+def _full_schema() -> type[Base]:
+    """Return Base plus a feature section and a model section of those that exist."""
     rate: Any = Field(None, ge=1000, description="Hz; none: the dataset's own rate.")
     features = [
         _section("features", name, sample_rate=(int | None, rate))
@@ -198,15 +198,15 @@ def _whole() -> type[Base]:
     )
 
 
-def _section(room: str, name: str, **extra: Any) -> type[Section]:
-    """A section whose keys are the keyword arguments of a feature or a model."""
+def _section(kind: str, name: str, **extra: Any) -> type[Section]:
+    """Return a section whose keys are the parameters of a feature or a model."""
     fields: dict[str, Any] = {"name": (Literal[name], ...), **extra}
-    for parameter in plugins.parameters(room, name):
-        kind = eval(parameter.annotation, {"Sequence": Sequence, "Literal": Literal})
+    for parameter in plugins.parameters(kind, name):
+        type_ = eval(parameter.annotation, {"Sequence": Sequence, "Literal": Literal})
         default = ... if parameter.default is plugins.REQUIRED else parameter.default
-        fields[parameter.name] = (kind, default)
+        fields[parameter.name] = (type_, default)
     return create_model(
-        f"{room}_{name}", __base__=Section, __doc__=plugins.summary(room, name), **fields
+        f"{kind}_{name}", __base__=Section, __doc__=plugins.summary(kind, name), **fields
     )
 
 
@@ -216,10 +216,10 @@ def _either(sections: list[type[Section]]) -> Any:
     return Annotated[functools.reduce(operator.or_, sections), Field(discriminator="name")]
 
 
-def _extended(path: Path, below: tuple[Path, ...] = ()) -> tuple[Tree, list[Fault]]:
-    """A recipe file laid over the one it extends, and that over the one it extends."""
-    if path.resolve() in below:
-        chain = " → ".join(p.name for p in [*below, path.resolve()])
+def _load_with_base(path: Path, children: tuple[Path, ...] = ()) -> tuple[Tree, list[Fault]]:
+    """Load a recipe file merged over the one it extends, and so on."""
+    if path.resolve() in children:
+        chain = " → ".join(p.name for p in [*children, path.resolve()])
         raise AscError(f"recipe {path}: extends itself: {chain}")
     tree, faults = parse(path)
     if isinstance(data := tree.values.get("data"), str):
@@ -228,15 +228,15 @@ def _extended(path: Path, below: tuple[Path, ...] = ()) -> tuple[Tree, list[Faul
     parent = tree.values.pop("extends", None)
     if parent is None:
         return tree, faults
-    beside = path.parent / (parent if str(parent).endswith(".yaml") else f"{parent}.yaml")
-    under, more = _extended(
-        beside if beside.is_file() else find(str(parent)), (*below, path.resolve())
+    neighbour = path.parent / (parent if str(parent).endswith(".yaml") else f"{parent}.yaml")
+    base, base_faults = _load_with_base(
+        neighbour if neighbour.is_file() else find(str(parent)), (*children, path.resolve())
     )
-    return merge(under, tree), more + faults
+    return merge(base, tree), base_faults + faults
 
 
 def _rename_model(tree: Tree) -> None:
-    """Give a model that an earlier version called otherwise its name of today, in place."""
+    """Replace a model's name of an earlier version by the current one, in place."""
     model = tree.values.get("model")
     if isinstance(model, dict) and isinstance(model.get("name"), str):
         model["name"] = plugins.renamed("models", model["name"])
@@ -245,25 +245,26 @@ def _rename_model(tree: Tree) -> None:
 def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
     _rename_model(tree)
     try:
-        whole = _whole().model_validate(tree.values)
+        validated = _full_schema().model_validate(tree.values)
     except ValidationError as refused:
         faults = faults + [_fault(error, tree) for error in refused.errors()]
         faults += checks.features_missing(tree)
     else:
-        if whole.dataset not in plugins.names("datasets"):
-            what = plugins.unknown("dataset", whole.dataset, plugins.names("datasets"))
-            if hint := plugins.own_recordings(whole.dataset):
-                what = f"dataset = {whole.dataset}: {hint}: dataset: table, data: {whole.dataset}"
-            faults = [*faults, Fault(tree.place("dataset"), what)]
+        if validated.dataset not in plugins.names("datasets"):
+            message = plugins.unknown("dataset", validated.dataset, plugins.names("datasets"))
+            if hint := plugins.path_hint(validated.dataset):
+                name = validated.dataset
+                message = f"dataset = {name}: {hint}: dataset: table, data: {name}"
+            faults = [*faults, Fault(tree.place("dataset"), message)]
         else:
-            faults = [*faults, *checks.streaming(whole, tree)]
-        faults = [*faults, *checks.unknown_sources(whole, tree)]
-        faults = [*faults, *checks.selection(whole, tree)]
+            faults = [*faults, *checks.stream_section(validated, tree)]
+        faults = [*faults, *checks.unknown_sources(validated, tree)]
+        faults = [*faults, *checks.selection(validated, tree)]
     if faults:
-        lines = "\n".join(f"  {fault.place}: {fault.what}" for fault in faults)
+        lines = "\n".join(f"  {fault.place}: {fault.message}" for fault in faults)
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise AscError(f"recipe {name}: {count}\n{lines}")
-    settings = whole.model_dump(mode="json")
+    settings = validated.model_dump(mode="json")
     data = settings.pop("data")
     if settings["licence"] is None:  # so that recipes without one keep the signatures of 0.1
         del settings["licence"]
@@ -281,7 +282,7 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
 
 
 def _fault(error: Any, tree: Tree) -> Fault:
-    """pydantic's error → a sentence at a place."""
+    """Convert pydantic's error to a message at a place."""
     location = [str(part) for part in error["loc"]]
     if location[0] in ("features", "model") and len(location) > 1:
         tag = _name_of(tree, location[0])
@@ -293,16 +294,16 @@ def _fault(error: Any, tree: Tree) -> Fault:
             section for section in _sections_with(key, tree) if section != location[0]
         ]:
             return Fault(place, f"unknown key {dotted!r}; did you mean {elsewhere[0]}.{key}?")
-        if (meant := _synonym(key, location[:-1], tree)) is not None:
-            return Fault(place, f"unknown key {dotted!r}; did you mean {meant}?")
+        if (suggestion := _synonym(key, location[:-1], tree)) is not None:
+            return Fault(place, f"unknown key {dotted!r}; did you mean {suggestion}?")
         within = f"key in {'.'.join(location[:-1])}" if location[:-1] else "key"
         return Fault(place, plugins.unknown(within, key, _known_keys(tree, location[:-1])))
     if error["type"] == "missing":
         return Fault(tree.place(*location[:-1]), f"{dotted} is missing")
     if error["type"] == "union_tag_invalid":
-        known = plugins.names(ROOMS[location[0]])
-        what = plugins.unknown(location[0], _name_of(tree, location[0]), known)
-        return Fault(tree.place(location[0], "name"), what)
+        available = plugins.names(KINDS[location[0]])
+        message = plugins.unknown(location[0], _name_of(tree, location[0]), available)
+        return Fault(tree.place(location[0], "name"), message)
     if error["type"] == "union_tag_not_found":
         return Fault(place, f"{dotted}.name is missing")
     message = error["msg"][0].lower() + error["msg"][1:]
@@ -315,35 +316,35 @@ def _name_of(tree: Tree, section: str) -> str:
 
 
 def _sections_with(key: str, tree: Tree) -> list[str]:
-    """The sections that take a key of this name: one that was written a level too high."""
+    """Return the sections that have this key: it was written a level too high."""
     return [section for section in _sections(tree) if key in _known_keys(tree, [section])]
 
 
 def _sections(tree: Tree) -> list[str]:
-    named = [s for s in ("features", "model") if _name_of(tree, s) in plugins.names(ROOMS[s])]
-    return ["training", "clips", "validation", "evaluation", *named]
+    chosen = [s for s in ("features", "model") if _name_of(tree, s) in plugins.names(KINDS[s])]
+    return ["training", "clips", "validation", "evaluation", *chosen]
 
 
 def _synonym(key: str, section: list[str], tree: Tree) -> str | None:
-    """What other tools' word for a key is called here: in its own section, or in another."""
+    """Return this package's key for another tool's word, in its own section or another."""
     for place in (section, [], *([s] for s in _sections(tree))):
-        if meant := words.synonym(key, _known_keys(tree, place)):
-            return ".".join([*place, meant])
+        if hint := synonyms.synonym(key, _known_keys(tree, place)):
+            return ".".join([*place, hint])
     return None
 
 
 def _known_keys(tree: Tree, section: list[str]) -> list[str]:
-    """Keys that a section takes, for the nearest-name hint."""
+    """Return the keys of a section, for the nearest-name hint."""
     if not section:
-        return [*_whole().model_fields, "extends"]
+        return [*_full_schema().model_fields, "extends"]
     if section[0] in ("features", "model"):
-        room = ROOMS[section[0]]
-        taken = [p.name for p in plugins.parameters(room, _name_of(tree, section[0]))]
-        return ["name", *(["sample_rate"] if room == "features" else []), *taken]
+        kind = KINDS[section[0]]
+        names = [p.name for p in plugins.parameters(kind, _name_of(tree, section[0]))]
+        return ["name", *(["sample_rate"] if kind == "features" else []), *names]
     field = Base.model_fields[section[0]].annotation
     sections = (Clips, Training, Validation, Evaluation, Paper, Source, Stream)
-    kind = next(k for k in sections if k.__name__ in str(field))
-    return list(kind.model_fields)
+    section_type = next(k for k in sections if k.__name__ in str(field))
+    return list(section_type.model_fields)
 
 
 __all__ = ["Fault", "Place", "Recipe", "find", "from_settings", "load", "resolved", "schema"]

@@ -1,4 +1,4 @@
-"""Whose a setting is, once another recipe or `--set` has changed it.
+"""Where a setting comes from, once another recipe or `--set` has changed it.
 
 A recipe's `source` section lists the settings that a publication gives (`stated`) and those that
 the recipe's author chose (`ours`). A recipe that extends it inherits the section, but a value that
@@ -13,25 +13,32 @@ from typing import Any
 SECTIONS = ("features", "clips", "model", "training", "evaluation", "stream")
 
 
-def changed(section: str, below: Any, over: Any) -> list[str]:
-    """Names of what a section laid over another changes: keys, or all of it where it is new."""
-    if section not in SECTIONS or not isinstance(over, dict):
+def changed(section: str, base: Any, override: Any) -> list[str]:
+    """Return the names that an overriding section changes: keys, or the whole section if new."""
+    if section not in SECTIONS or not isinstance(override, dict):
         return []
-    if not isinstance(below, dict):
-        below = {}
-    if "name" in over and over["name"] != below.get("name"):
+    if not isinstance(base, dict):
+        base = {}
+    if "name" in override and override["name"] != base.get("name"):
         return [section]
-    return [f"{section}.{key}" for key in over if key not in below or below[key] != over[key]]
+    return [f"{section}.{key}" for key in override if key not in base or base[key] != override[key]]
 
 
-def owned(source: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """The source section without a claim on these keys and sections, which are listed as `own`."""
+def mark_as_own(source: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the source section with these keys and sections moved to the list `own`."""
     names = list(names)
-    whole = tuple(f"{name}." for name in names if "." not in name)
+    sections = tuple(f"{name}." for name in names if "." not in name)
 
-    def kept(key: str) -> bool:
-        return key not in names and not key.startswith(whole)
+    def unchanged(key: str) -> bool:
+        return key not in names and not key.startswith(sections)
 
-    lists = {part: [k for k in source.get(part) or () if kept(k)] for part in ("stated", "ours")}
-    own = [key for key in source.get("own") or () if kept(key)] + names
-    return {**source, **{part: lists[part] for part in lists if part in source}, "own": own}
+    lists = {
+        list_name: [k for k in source.get(list_name) or () if unchanged(k)]
+        for list_name in ("stated", "ours")
+    }
+    own = [key for key in source.get("own") or () if unchanged(key)] + names
+    return {
+        **source,
+        **{list_name: lists[list_name] for list_name in lists if list_name in source},
+        "own": own,
+    }

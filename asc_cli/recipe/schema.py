@@ -39,9 +39,11 @@ class Clips(Section):
 
 
 class Training(Section):
-    """How a model is fitted on one fold. What has no gradient to descend uses the seed alone."""
+    """How a model is fitted on one fold. Models without gradient descent use the seed alone."""
 
-    epochs: int = Field(100, ge=1, description="Passes over the fold; the last one's weights stay.")
+    epochs: int = Field(
+        100, ge=1, description="Passes over the fold; the last one's weights are kept."
+    )
     batch_size: int = Field(128, ge=1, description="Clips in a step.")
     optimiser: Literal["adam", "rmsprop"] = Field("adam", description="Rule of the steps.")
     learning_rate: float = Field(1e-3, gt=0, description="The optimiser's.")
@@ -50,22 +52,22 @@ class Training(Section):
     curve_every: int = Field(
         1,
         ge=0,
-        description="Draw the test fold's accuracy every so many epochs; 0: never. A "
-        "curve to look at: nothing is chosen by it.",
+        description="Draw the test fold's accuracy every so many epochs; 0: never. Only "
+        "a curve to look at: nothing is chosen by it.",
     )
     choose_epoch: Literal["last", "validation"] = Field(
         "last",
-        description="Whose weights stay: the last epoch's, or those of the smallest log "
+        description="Which weights are saved: the last epoch's, or those of the smallest log "
         "loss on the validation recordings.",
     )
 
 
 class Validation(Section):
-    """Recordings cut from training to choose on, or to calibrate; the test fold never is."""
+    """Recordings held out of training, to choose an epoch or to calibrate; never the test fold."""
 
     fraction: float = Field(0.1, gt=0, lt=1, description="Share of each scene's recordings.")
     by: Literal["group", "recording"] = Field(
-        "group", description="What is held out whole: groups (places, sources) or recordings."
+        "group", description="Unit that is held out: groups (places, sources) or recordings."
     )
 
 
@@ -84,7 +86,7 @@ class Evaluation(Section):
 
 
 class Paper(Section):
-    """What was published for this row, to be printed beside ours."""
+    """The published result of this system, printed beside the result of the recipe."""
 
     error: float | None = Field(None, description="Classification error in percent; of scenes.")
     gap: float | None = Field(None, ge=0, le=1, description="GAP@20; of videos.")
@@ -110,9 +112,10 @@ class Stream(Section):
     audio: int = Field(128, ge=1, description="Numbers of a frame's sound.")
     n_labels: int = Field(4716, ge=1, description="4716 in 2017, 3862 since 2018.")
     max_frames: int = Field(300, ge=1, description="Frames after these are left out.")
-    train_part: str = Field("train", description="How the names of shards to train on begin.")
+    train_part: str = Field("train", description="Prefix of the names of training shards.")
     validation_part: str = Field(
-        "validate", description="How the names of those to evaluate on begin, after every epoch."
+        "validate",
+        description="Prefix of the names of validation shards, evaluated after every epoch.",
     )
     buffer: int = Field(
         1024, ge=1, description="Videos of which a random one is next: 345 kB each at full length."
@@ -145,7 +148,7 @@ class Source(Section):
 
 
 class Base(Section):
-    """Everything in a recipe but features and model, which depend on what there is."""
+    """All keys of a recipe but features and model, which depend on the installed plug-ins."""
 
     description: str = Field("", description="One line for `asc recipes list`.")
     dataset: str = Field(description="Name of a dataset, see `asc datasets list`.")
@@ -160,13 +163,13 @@ class Base(Section):
     clips: Clips = Field(Clips(), description="Length and overlap of clips.")
     training: Training = Field(Training(), description="How a model is fitted.")
     validation: Validation | None = Field(
-        None, description="What to cut from training for choosing; nothing unless asked for."
+        None, description="Recordings to hold out of training; none by default."
     )
     evaluation: Evaluation = Field(Evaluation(), description="How scores become figures.")
     exclude: tuple[str, ...] = Field((), description="Files of the dataset to leave out.")
     paper: Paper | None = Field(None, description="The published figure for this row.")
     stream: Stream | None = Field(None, description="For a dataset of shards: how they are read.")
-    source: Source | None = Field(None, description="What the settings rest on.")
+    source: Source | None = Field(None, description="Where the settings come from.")
     licence: str | None = Field(
-        None, description="Licence of the models that the recipe makes, for their cards, as in MIT."
+        None, description="Licence of the trained models, for their cards, such as MIT."
     )

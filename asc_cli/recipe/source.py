@@ -1,4 +1,4 @@
-"""YAML that remembers where each key stood: the text side of a recipe."""
+"""YAML with the file and line of every key: the text side of a recipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import provenance as recipe_provenance
-from asc_cli.recipe.words import key_for
+from asc_cli.recipe.synonyms import key_for
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Place:
 @dataclass(frozen=True)
 class Fault:
     place: Place
-    what: str
+    message: str
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Tree:
     places: dict[tuple[str, ...], Place]
 
     def place(self, *path: str) -> Place:
-        """Where a key stood, or the nearest key around it."""
+        """Return the place of a key, or of the nearest key around it."""
         for end in range(len(path), -1, -1):
             if path[:end] in self.places:
                 return self.places[path[:end]]
@@ -46,7 +46,7 @@ class Tree:
 
 
 def parse(path: Path) -> tuple[Tree, list[Fault]]:
-    """A YAML mapping with places; keys that stand twice are faults. Raises AscError."""
+    """Parse a YAML mapping with places; duplicate keys are faults. Raises AscError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -63,35 +63,37 @@ def parse(path: Path) -> tuple[Tree, list[Fault]]:
     return Tree(values, places), faults
 
 
-def merge(under: Tree, over: Tree) -> Tree:
-    """`over` laid on `under`, section by section.
+def merge(base: Tree, override: Tree) -> Tree:
+    """Return `override` merged over `base`, section by section.
 
-    A section that names another feature or model starts afresh: the old one's parameters are
-    not the new one's. Another dataset does not lie where the old one does. What `source` says of
-    a key ends where the key is changed, unless `over` says it anew.
+    A section that names another feature or model replaces the old section: the old one's
+    parameters are not the new one's. Another dataset drops the old one's `data`. A key that is
+    changed leaves the lists of `source`, unless `override` has lists of its own.
     """
-    values = dict(under.values)
+    values = dict(base.values)
     changed: list[str] = []
-    if over.values.get("dataset", values.get("dataset")) != values.get("dataset"):
+    if override.values.get("dataset", values.get("dataset")) != values.get("dataset"):
         values.pop("data", None)
-    for key, value in over.values.items():
-        below = values.get(key)
-        changed += recipe_provenance.changed(key, below, value)
-        if isinstance(value, dict) and isinstance(below, dict):
-            renamed = "name" in value and value["name"] != below.get("name")
-            value = value if renamed else {**below, **value}
+    for key, value in override.values.items():
+        base_value = values.get(key)
+        changed += recipe_provenance.changed(key, base_value, value)
+        if isinstance(value, dict) and isinstance(base_value, dict):
+            renamed = "name" in value and value["name"] != base_value.get("name")
+            value = value if renamed else {**base_value, **value}
         values[key] = value
-    anew = over.values.get("source") or {}
-    if isinstance(anew, dict) and {"stated", "ours"} & anew.keys():
-        values["source"] = {k: v for k, v in values["source"].items() if k != "own" or k in anew}
+    new_source = override.values.get("source") or {}
+    if isinstance(new_source, dict) and {"stated", "ours"} & new_source.keys():
+        values["source"] = {
+            k: v for k, v in values["source"].items() if k != "own" or k in new_source
+        }
     else:
-        _own(values, changed)
-    return Tree(values, {**under.places, **over.places})
+        _mark_as_own(values, changed)
+    return Tree(values, {**base.places, **override.places})
 
 
-def _own(values: dict[str, Any], changed: list[str]) -> None:
+def _mark_as_own(values: dict[str, Any], changed: list[str]) -> None:
     if changed and isinstance(values.get("source"), dict):
-        values["source"] = recipe_provenance.owned(values["source"], changed)
+        values["source"] = recipe_provenance.mark_as_own(values["source"], changed)
 
 
 def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
@@ -110,16 +112,16 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
             faults.append(Fault(place, f"{part} is a value, not a section"))
             return
     try:
-        read = yaml.safe_load(value)
+        parsed = yaml.safe_load(value)
     except yaml.YAMLError:
-        read = value
-    if path == ("dataset",) and section.get("dataset") != read:
+        parsed = value
+    if path == ("dataset",) and section.get("dataset") != parsed:
         section.pop("data", None)
     if len(path) == 2:
-        _own(tree.values, recipe_provenance.changed(path[0], section, {path[1]: read}))
-    if path[-1] == "name" and section.get("name") != read:
+        _mark_as_own(tree.values, recipe_provenance.changed(path[0], section, {path[1]: parsed}))
+    if path[-1] == "name" and section.get("name") != parsed:
         section.clear()  # another feature or model: the old one's parameters are not its own
-    section[path[-1]] = read
+    section[path[-1]] = parsed
     tree.places[path] = place
 
 
@@ -135,9 +137,9 @@ def _value(
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = key_for((*path, str(key_node.value)))
-        inside, here = (*path, key), Place(source, key_node.start_mark.line + 1)
+        key_path, key_place = (*path, key), Place(source, key_node.start_mark.line + 1)
         if key in values:
-            faults.append(Fault(here, f"key {key!r} stands twice; first on {places[inside]}"))
-        places[inside] = here
-        values[key] = _value(value_node, inside, source, places, faults)
+            faults.append(Fault(key_place, f"duplicate key {key!r}; first on {places[key_path]}"))
+        places[key_path] = key_place
+        values[key] = _value(value_node, key_path, source, places, faults)
     return values

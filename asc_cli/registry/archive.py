@@ -13,7 +13,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.registry.models import Model, add_version, find, member_file, read_card
 
 MAX_UNPACKED_BYTES = 4 << 30
-MEMBER = re.compile(r"card\.yaml|README\.md|heard\.txt|fold\d+\.safetensors")
+MEMBER = re.compile(r"card\.yaml|README\.md|(training_files|heard)\.txt|fold\d+\.safetensors")
 
 
 def export(reference: str | None, path: Path) -> Model:
@@ -41,7 +41,7 @@ def import_file(path: Path) -> Model:
 
 
 def _unpack(path: Path, building: Path) -> None:
-    """Only plain files at the top level, named as a model's files are named."""
+    """Unpack plain files at the top level, named like a model's files; refuse all else."""
 
     def check(members: list[archives.Member]) -> None:
         if sum(member.size for member in members) > MAX_UNPACKED_BYTES:

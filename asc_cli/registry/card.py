@@ -1,4 +1,4 @@
-"""What every run writes down about itself, and its model's card."""
+"""The card of a registered model, and the package versions that a run records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGES = ("torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "
 def card(
     run: Path, recipe: Recipe, dataset: Dataset, data: dict[str, str], metrics: dict[str, Any]
 ) -> dict[str, Any]:
-    """A model's card, but for its labels and its feature. data: fingerprints."""
+    """Return a model's card, without labels and feature. data: fingerprints."""
     return {
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "labels": [],
@@ -38,5 +38,5 @@ def card(
 
 
 def packages() -> dict[str, str]:
-    """Versions of what decides the numbers."""
+    """Return the versions of the packages that results depend on."""
     return {DISTRIBUTION: __version__, **{name: metadata.version(name) for name in PACKAGES}}

@@ -21,7 +21,7 @@ from asc_cli.core.errors import AscError
 
 @dataclass(frozen=True)
 class Arrays:
-    """What a member's file holds beside the network's weights."""
+    """Arrays in a member's file beside the network's weights."""
 
     mean: np.ndarray | None = None  # (F,) float32
     deviation: np.ndarray | None = None  # (F,) float32
@@ -29,7 +29,7 @@ class Arrays:
 
 
 def save(path: Path, network: Any, arrays: Arrays | None = None) -> None:
-    """Write a network and what belongs to it; complete or not at all."""
+    """Write a network and its arrays; complete or not at all."""
     import torch
     from safetensors.torch import save_file
 
@@ -45,7 +45,7 @@ def save(path: Path, network: Any, arrays: Arrays | None = None) -> None:
 
 
 def load(path: Path, build: Callable[[Arrays], Any]) -> tuple[Any, Arrays]:
-    """The network that `build` gives for a file, with the file's weights, in evaluation mode.
+    """Load a member: the network that `build` returns, with the file's weights, in eval mode.
 
     Raises AscError when the file is missing or damaged, or holds another network's weights.
     """
@@ -54,15 +54,15 @@ def load(path: Path, build: Callable[[Arrays], Any]) -> tuple[Any, Arrays]:
     from safetensors.numpy import load_file
 
     try:
-        found = load_file(path)
+        tensors = load_file(path)
         arrays = Arrays(
-            found.pop("standardisation.mean", None),
-            found.pop("standardisation.deviation", None),
-            float(found.pop("calibration.temperature", np.ones(1))[0]),
+            tensors.pop("standardisation.mean", None),
+            tensors.pop("standardisation.deviation", None),
+            float(tensors.pop("calibration.temperature", np.ones(1))[0]),
         )
         network = build(arrays)
         network.load_state_dict(
-            {k.removeprefix("model."): torch.from_numpy(a.copy()) for k, a in found.items()}
+            {k.removeprefix("model."): torch.from_numpy(a.copy()) for k, a in tensors.items()}
         )
     except (OSError, SafetensorError, KeyError, RuntimeError) as fault:
         raise AscError(f"model weights {path}: cannot be used ({fault})") from fault

@@ -1,10 +1,10 @@
 """The model registry: name@version, each a folder that holds all a prediction needs.
 
-    models/<name>/<version>/card.yaml            what the model is, does and was made from
+    models/<name>/<version>/card.yaml            labels, feature, recipe, folds, metrics, data
                             README.md            the same for a person
                             fold01.safetensors   weights and standardisation of one member
-                            heard.txt            hashes of the recordings it was made from
-    models/<name>/newest                         the highest version there ever was
+                            training_files.txt   SHA-256 of its recordings, train and test
+    models/<name>/newest                         the highest version so far, removed ones too
     models/default.json                          set by `asc models use`, else the newest counts
 
 Weights are safetensors, the rest YAML or JSON: nothing is ever unpickled.
@@ -30,7 +30,8 @@ from asc_cli.registry import readme
 FORMAT = 1
 REQUIRED = ("format", "name", "version", "created", "labels", "feature", "recipe", "folds")
 SAFE_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times as fast, as safe
-HEARD = "heard.txt"
+TRAINING_FILES = "training_files.txt"
+TRAINING_FILES_0_1 = "heard.txt"  # its name in version 0.1.0
 CARDS = "[!.]*/[0-9]*/card.yaml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -49,10 +50,12 @@ class Model:
     def member(self, fold: int) -> Path:
         return self.folder / member_file(fold)
 
-    def heard(self) -> frozenset[str]:
-        """Hashes of the recordings that it was made from; empty where that is not known."""
-        path = self.folder / HEARD
-        return frozenset(path.read_text().split()) if path.exists() else frozenset()
+    def training_digests(self) -> frozenset[str]:
+        """SHA-256 of every recording used in training or testing; empty if not recorded."""
+        for name in (TRAINING_FILES, TRAINING_FILES_0_1):
+            if (path := self.folder / name).exists():
+                return frozenset(path.read_text().split())
+        return frozenset()
 
 
 def member_file(fold: int) -> str:
@@ -60,36 +63,37 @@ def member_file(fold: int) -> str:
 
 
 def register(
-    name: str, card: dict[str, Any], members: dict[int, Path], heard: Iterable[str] = ()
+    name: str, card: dict[str, Any], members: dict[int, Path], training_digests: Iterable[str] = ()
 ) -> Model:
     """Copy members (fold → safetensors) and card into the next free version of `name`.
 
-    heard: hashes of all recordings that some member was trained or tested on.
+    training_digests: SHA-256 of all recordings that some member was trained or tested on.
     """
-    under = paths.models() / name
-    under.mkdir(parents=True, exist_ok=True)
-    building = under / f".tmp-{os.getpid()}-{os.urandom(4).hex()}"
+    parent = paths.models() / name
+    parent.mkdir(parents=True, exist_ok=True)
+    building = parent / f".tmp-{os.getpid()}-{os.urandom(4).hex()}"
     building.mkdir()
     try:
         for fold, path in members.items():
             shutil.copyfile(path, building / member_file(fold))
-        atomic.write_text(building / HEARD, "".join(f"{digest}\n" for digest in sorted(heard)))
+        lines = "".join(f"{digest}\n" for digest in sorted(training_digests))
+        atomic.write_text(building / TRAINING_FILES, lines)
         return add_version(building, name, {**card, "folds": sorted(members)})
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
 def models() -> list[Model]:
-    """Every registered model whose card can be read, oldest first; `damaged` has the others."""
-    found = []
+    """Return every registered model whose card is readable, oldest first; see `damaged`."""
+    readable = []
     for path in paths.models().glob(CARDS):
         with contextlib.suppress(AscError):
-            found.append(read_card(path.parent))
-    return sorted(found, key=lambda m: (m.card["created"], m.card["name"], m.card["version"]))
+            readable.append(read_card(path.parent))
+    return sorted(readable, key=lambda m: (m.card["created"], m.card["name"], m.card["version"]))
 
 
 def damaged() -> list[str]:
-    """What is wrong with each registered model's card that cannot be read."""
+    """Return an error message for each registered model whose card cannot be read."""
     faults = []
     for path in sorted(paths.models().glob(CARDS)):
         try:
@@ -100,35 +104,35 @@ def damaged() -> list[str]:
 
 
 def find(reference: str | None = None) -> Model:
-    """NAME@VERSION, or NAME for its newest version, or the default for None.
+    """Return NAME@VERSION, or NAME's newest version, or the default model for None.
 
-    Raises AscError with the nearest known name.
+    Raises AscError with the nearest name there is.
     """
-    known = models()
-    if not known and (faults := damaged()):
+    registered = models()
+    if not registered and (faults := damaged()):
         raise AscError(faults[0])
-    if not known:
+    if not registered:
         raise AscError(
             f"no models in {paths.models()}; train one (asc train toy_lstm), "
             "import one (asc models import FILE), or try asc demo"
         )
     if reference is None:
-        return _default(known)
+        return _default(registered)
     name, _, version = reference.partition("@")
-    named = [model for model in known if model.card["name"] == name]
+    matching = [model for model in registered if model.card["name"] == name]
     if version and (paths.models() / name / version / "card.yaml").is_file():
         read_card(paths.models() / name / version)  # raises where its card is damaged
-    if not named:
+    if not matching:
         raise AscError(
-            plugins.unknown("model", name, sorted({model.card["name"] for model in known}))
+            plugins.unknown("model", name, sorted({model.card["name"] for model in registered}))
         )
-    named.sort(key=lambda model: model.card["version"])
+    matching.sort(key=lambda model: model.card["version"])
     if not version:
-        return named[-1]
-    for model in named:
+        return matching[-1]
+    for model in matching:
         if str(model.card["version"]) == version:
             return model
-    versions = ", ".join(str(model.card["version"]) for model in named)
+    versions = ", ".join(str(model.card["version"]) for model in matching)
     raise AscError(f"model {name} has no version {version!r}; it has {versions}")
 
 
@@ -140,39 +144,39 @@ def use(reference: str) -> Model:
 
 
 def remove(reference: str) -> Model:
-    """Delete one version, whose number is not given again; a default that pointed at it points at
-    the newest again."""
+    """Delete one version, whose number is never reused; if it was the default, the newest model
+    becomes the default again."""
     model = find(reference)
     if _chosen() == model.id:
         _default_file().unlink()
-    under = model.folder.parent
-    atomic.write_text(_newest_file(under), str(_newest(under)))
-    doomed = model.folder.with_name(f".tmp-removed-{os.urandom(4).hex()}")
-    model.folder.rename(doomed)  # gone for readers at once, whole or not at all
-    shutil.rmtree(doomed)
+    parent = model.folder.parent
+    atomic.write_text(_newest_file(parent), str(_newest(parent)))
+    trash = model.folder.with_name(f".tmp-removed-{os.urandom(4).hex()}")
+    model.folder.rename(trash)  # readers see all of it or nothing
+    shutil.rmtree(trash)
     return model
 
 
 def add_version(building: Path, name: str, card: dict[str, Any]) -> Model:
-    """Give a finished folder the next version and put it in its place in one step."""
+    """Give a finished folder the next version and move it into place atomically."""
     if not NAME.fullmatch(name):
         raise AscError(f"model name {name!r}: letters, digits, '.', '_', '+' and '-' were expected")
-    under = paths.models() / name
-    under.mkdir(parents=True, exist_ok=True)
+    parent = paths.models() / name
+    parent.mkdir(parents=True, exist_ok=True)
     while True:
-        version = 1 + _newest(under)
-        whole = {**card, "format": FORMAT, "name": name, "version": version}
+        version = 1 + _newest(parent)
+        full_card = {**card, "format": FORMAT, "name": name, "version": version}
         atomic.write_text(
-            building / "card.yaml", yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
+            building / "card.yaml", yaml.safe_dump(full_card, sort_keys=False, allow_unicode=True)
         )
-        atomic.write_text(building / "README.md", readme.text(whole))
+        atomic.write_text(building / "README.md", readme.text(full_card))
         try:
-            os.rename(building, under / str(version))  # fails if another process took the number
+            os.rename(building, parent / str(version))  # fails if another process took the number
         except OSError:
-            if not (under / str(version)).exists():
+            if not (parent / str(version)).exists():
                 raise
             continue
-        return Model(whole, under / str(version))
+        return Model(full_card, parent / str(version))
 
 
 def read_card(folder: Path) -> Model:
@@ -194,24 +198,24 @@ def read_card(folder: Path) -> Model:
     return Model(card, folder)
 
 
-def _newest(under: Path) -> int:
-    """The highest version that a name's folder has or had; 0 for none."""
-    there = [int(p.name) for p in under.glob("[0-9]*") if p.name.isdigit()]
-    kept = _newest_file(under)
-    return max([0, *there, *([int(kept.read_text())] if kept.exists() else [])])
+def _newest(parent: Path) -> int:
+    """Return the highest version that a name has or had; 0 for none."""
+    versions = [int(p.name) for p in parent.glob("[0-9]*") if p.name.isdigit()]
+    record = _newest_file(parent)
+    return max([0, *versions, *([int(record.read_text())] if record.exists() else [])])
 
 
-def _newest_file(under: Path) -> Path:
-    return under / "newest"
+def _newest_file(parent: Path) -> Path:
+    return parent / "newest"
 
 
-def _default(known: Sequence[Model]) -> Model:
+def _default(registered: Sequence[Model]) -> Model:
     chosen = _chosen()
-    return next((model for model in known if model.id == chosen), known[-1])
+    return next((model for model in registered if model.id == chosen), registered[-1])
 
 
 def _chosen() -> str | None:
-    """The model that `use` chose. Raises AscError for a file that it did not write."""
+    """Return the model that `use` chose. Raises AscError for a file that it did not write."""
     path = _default_file()
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""A model's card as a README for a person."""
+"""A model's card as a README."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from asc_cli.core.kind import VIDEOS, kind_of
 
 
 def text(card: dict[str, Any]) -> str:
-    """The model card for a person."""
+    """Return the model card as Markdown."""
     metrics, feature = card.get("metrics", {}), card["feature"]
     figures = "\n".join(
         f"| {name} | {value:.4f} |" for name, value in metrics.items() if isinstance(value, float)
@@ -19,23 +19,23 @@ def text(card: dict[str, Any]) -> str:
     videos = kind_of(card["recipe"]) == VIDEOS
     if videos:
         kind = f"Labels of videos: {len(card['labels'])} labels, many a video"
-        takes = f"asc predict --model {reference} shard.tfrecord"
-        heard = f"shards of videos' features in YouTube-8M's format, level {feature['level']}, "
-        heard += f"{feature['rgb']} + {feature['audio']} numbers a frame"
-        listed = f"## Labels\n\n0 to {len(card['labels']) - 1}"
+        command = f"asc predict --model {reference} shard.tfrecord"
+        accepts = f"shards of videos' features in YouTube-8M's format, level {feature['level']}, "
+        accepts += f"{feature['rgb']} + {feature['audio']} numbers a frame"
+        labels_section = f"## Labels\n\n0 to {len(card['labels']) - 1}"
     else:
         kind = f"Acoustic scene classification: {len(card['labels'])} scenes"
-        takes = f"asc predict --model {reference} clip.wav"
-        heard = f"any audio file; resampled to {feature['audio']['sample_rate']} Hz mono, "
-        heard += f"feature {feature['name']}"
-        listed = "## Scenes\n\n" + "\n".join(f"- {label}" for label in card["labels"])
+        command = f"asc predict --model {reference} clip.wav"
+        accepts = f"any audio file; resampled to {feature['audio']['sample_rate']} Hz mono, "
+        accepts += f"feature {feature['name']}"
+        labels_section = "## Scenes\n\n" + "\n".join(f"- {label}" for label in card["labels"])
     return (
         f"# {reference}\n\n"
         f"{kind}, {len(card['folds'])} member(s), trained {card['created']} on "
         f"{data.get('title', '?')} (fingerprint {data.get('fingerprint', '?')}).\n\n"
-        f"    {takes}\n\n"
-        f"Input: {heard}.\n\n"
-        f"{listed}\n\n"
+        f"    {command}\n\n"
+        f"Input: {accepts}.\n\n"
+        f"{labels_section}\n\n"
         f"## {'Validated' if videos else 'Cross-validated'} on "
         f"{data.get('title', '?')}\n\n"
         f"| metric | value |\n|---|---|\n{figures}\n\n"

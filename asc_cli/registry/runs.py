@@ -1,4 +1,4 @@
-"""What the runs on this machine found, recipe by recipe."""
+"""Results of the runs on this machine, and where they are stored."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from asc_cli.recipe.load import Recipe
 from asc_cli.registry import models
 from asc_cli.registry.card import packages
 
-WORDS = (
+NON_FUNCTIONAL_KEYS = (
     "description",
     "paper",
     "source",
     "licence",
-)  # keys that change nothing of what is computed
+)  # keys that do not change any result
 
 
 def result(recipe: Recipe) -> dict[str, Any] | None:
@@ -33,32 +33,32 @@ def result(recipe: Recipe) -> dict[str, Any] | None:
         there is no such run on this machine.
     """
     expected = len(plugins.load("datasets", recipe.dataset).DATASET.fold_sizes)  # 0: not known
-    found = []
+    finished = []
     for path in paths.runs().glob(f"{recipe.name}-*/metrics.json"):
         metrics = atomic.read_json(path)
-        whole = len(metrics["folds"]) == expected if expected else True
-        if whole and _computes(path.parent / "recipe.yaml") == _without_words(recipe):
-            found.append((path.stat().st_mtime, metrics["error"], path.parent.name))
-    if not found:
+        complete = len(metrics["folds"]) == expected if expected else True
+        if complete and _settings_of(path.parent / "recipe.yaml") == _functional_settings(recipe):
+            finished.append((path.stat().st_mtime, metrics["error"], path.parent.name))
+    if not finished:
         return None
-    _, error, run = max(found)
+    _, error, run = max(finished)
     return {"error": error, "run": run}
 
 
-def _computes(path: Path) -> dict[str, Any] | None:
-    """A run's settings with today's defaults filled in; None if today's asc refuses them."""
+def _settings_of(path: Path) -> dict[str, Any] | None:
+    """Return a run's settings with current defaults; None if this version refuses them."""
     try:
-        return _without_words(recipes.load(path))
+        return _functional_settings(recipes.load(path))
     except AscError:
         return None
 
 
-def _without_words(recipe: Recipe) -> dict[str, Any]:
-    return {key: value for key, value in recipe.settings.items() if key not in WORDS}
+def _functional_settings(recipe: Recipe) -> dict[str, Any]:
+    return {key: value for key, value in recipe.settings.items() if key not in NON_FUNCTIONAL_KEYS}
 
 
 def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: str) -> None:
-    """recipe.yaml and environment.json."""
+    """Write recipe.yaml and environment.json."""
     atomic.write_text(run / "recipe.yaml", recipe.yaml())
     atomic.write_json(
         run / "environment.json",
@@ -75,14 +75,12 @@ def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: st
 
 
 def recorded_metrics(folder: Path) -> dict[str, Any]:
-    """What a finished run wrote; one of scenes has its predictions too."""
+    """Return the metrics of a finished run; a run of scenes needs its predictions too."""
     path = folder / "metrics.json"
     recorded = atomic.read_json(path) if path.exists() else {}
     has_all = kind_of_run(folder) == VIDEOS or (folder / "predictions.csv").exists()
     if not recorded or not has_all:
-        raise AscError(
-            f"run {folder.name}: not finished; the same asc train command goes on with it"
-        )
+        raise AscError(f"run {folder.name}: not finished; the same asc train command resumes it")
     return recorded
 
 
@@ -98,30 +96,28 @@ def find_run(run: str | Path) -> Path:
     Raises:
         AscError: There is no such run; the text names the nearest, and those there are.
     """
-    given = Path(run)
-    if (given / "recipe.yaml").is_file():
-        return given
-    if given.is_file():
-        raise AscError(
-            f"{run}: predictions need the protocol that they are of: --dataset NAME or --data PATH"
-        )
-    known = [p.parent for p in paths.runs().glob("*/recipe.yaml")]
-    named = [p for p in known if p.name == str(run) or p.name.rpartition("-")[0] == str(run)]
-    if named:
-        return max(named, key=lambda p: (p / "recipe.yaml").stat().st_mtime)
+    path = Path(run)
+    if (path / "recipe.yaml").is_file():
+        return path
+    if path.is_file():
+        raise AscError(f"{run}: predictions need their protocol: --dataset NAME or --data PATH")
+    folders = [p.parent for p in paths.runs().glob("*/recipe.yaml")]
+    matching = [p for p in folders if p.name == str(run) or p.name.rpartition("-")[0] == str(run)]
+    if matching:
+        return max(matching, key=lambda p: (p / "recipe.yaml").stat().st_mtime)
     require_file(run)
     if any(str(run).partition("@")[0] == model.card["name"] for model in models.models()):
         return _run_of(models.find(str(run)))
-    if not known:
+    if not folders:
         raise AscError(f"run {run}: no runs in {paths.runs()}; train one with asc train RECIPE")
-    recipes = {p.name.rpartition("-")[0] for p in known}
+    recipes = {p.name.rpartition("-")[0] for p in folders}
     raise AscError(
-        plugins.unknown("run", str(run), [*sorted(recipes), *sorted(p.name for p in known)])
+        plugins.unknown("run", str(run), [*sorted(recipes), *sorted(p.name for p in folders)])
     )
 
 
 def _run_of(model: models.Model) -> Path:
-    """The run that made a model. Raises AscError if it is gone, or was made elsewhere."""
+    """Return the run that trained a model. Raises AscError if it is not on this machine."""
     name = model.card.get("run") or ""
     if name and (paths.runs() / name / "recipe.yaml").is_file():
         return paths.runs() / name
@@ -132,7 +128,7 @@ def _run_of(model: models.Model) -> Path:
 
 
 def require_file(what: str | Path) -> None:
-    """Raise AscError for what looks like a file and is none, rather than for an unknown name."""
+    """Raise AscError if `what` looks like a path but does not exist."""
     path = Path(what)
     if not path.exists() and (path.suffix.lower() == ".csv" or len(path.parts) > 1):
         raise AscError(f"{what}: there is no such file")

@@ -1,4 +1,4 @@
-"""Fit one model on one fold: gradient descent, or the model's own way of estimating itself.
+"""Fit one model on one fold: by gradient descent, or by the model's own `estimate`.
 
 Networks: Adam (or RMSprop), cross-entropy, a fixed number of epochs, the last weights; or those of
 the epoch that is best on validation recordings, where a recipe holds some out.
@@ -7,12 +7,12 @@ the epoch that is best on validation recordings, where a recipe holds some out.
                                                  (Adam's coupled weight_decay λ is this gradient)
 
 Every model is an nn.Module whose forward gives scores (B, C): their softmax is the clip's
-probabilities. So logits are scores, and a mixture's log-likelihoods are. What a model learns, by
-whatever method, are its parameters and buffers: arrays, which one file format holds.
+probabilities. So logits are scores, and so are a mixture's log-likelihoods. What a model learns
+is in its parameters and buffers, by any method: arrays, which one file format holds.
 
 Every epoch's shuffling and dropout are drawn from (seed, fold, epoch), so a run that was killed
 and resumed from its checkpoint ends with the same bits as one that was not. The test fold is
-looked at only to draw a curve. Nothing is pickled: checkpoints are safetensors.
+used only to draw a curve. Nothing is pickled: checkpoints are safetensors.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def fit(
     """Fit in place, resuming from `folder`'s checkpoint if there is one.
 
     A model that is an Estimator fits itself, with one thread, so that sums are taken in one
-    order; no curve is drawn for it. Raises AscError when the data or the settings do not do.
+    order; no curve is drawn for it. Raises AscError when the data or the settings do not allow it.
     """
     if not isinstance(model, Estimator):
         fit_network(model, clips, labels, settings, folder, curve, report, validate)
@@ -111,8 +111,8 @@ def fit_network(
         loss = _epoch(model, optimiser, clips, labels, settings, epoch, reporter)
         draws = curve and settings.curve_every and epoch % settings.curve_every == 0
         accuracy = curve(model) if curve and draws else None
-        judged = validate(model) if validate else None
-        return Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3), judged)
+        validation = validate(model) if validate else None
+        return Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3), validation)
 
     def save() -> None:
         checkpoint(folder, model, optimiser, past)
@@ -123,12 +123,12 @@ def fit_network(
 
 
 def validation_loss(epoch: Epoch) -> float:
-    """What the chosen epoch has the smallest of; infinite for one that was not validated."""
+    """Return an epoch's validation loss; infinite for an epoch that was not validated."""
     return float("inf") if epoch.validation_loss is None else epoch.validation_loss
 
 
 def logits(model: nn.Module, clips: Clips, which: np.ndarray, device: str) -> Tensor:
-    """The model's output (b, C) for clips `which` (b,)."""
+    """Return the model's output (b, C) for clips `which` (b,)."""
     frames, mask = clips.batch(which)
     # clone: torch's memory is aligned to 64 bytes, numpy's is not, and kernels round by alignment
     x = torch.from_numpy(frames).clone().to(device)
@@ -139,7 +139,7 @@ def logits(model: nn.Module, clips: Clips, which: np.ndarray, device: str) -> Te
 def log_probabilities(
     model: nn.Module, clips: Clips, batch_size: int, device: str
 ) -> np.ndarray:  # -> (B, C)
-    """Log probabilities of every clip, in order; batches of equal size, so equal bits."""
+    """Return the log probabilities of every clip, in order; equal batches, so equal bits."""
     model.eval()
     parts = []
     with torch.inference_mode():
@@ -188,7 +188,7 @@ def _epoch(
 def checkpoint(
     folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, past: list[Epoch]
 ) -> None:
-    """Weights, moments of the optimiser and history in one file, so that they cannot disagree."""
+    """Save weights, optimiser state and history in one file, so that they always match."""
     rows = json.dumps([vars(epoch) for epoch in past])
     optim.save_state(folder, model, optimiser, {"history": rows})
     write_history(folder, past)
@@ -201,11 +201,11 @@ def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) ->
 
 
 def write_history(folder: Path, past: list[Epoch]) -> None:
-    """history.csv: epoch, train_loss, test_accuracy, seconds, validation_loss."""
+    """Write history.csv: epoch, train_loss, test_accuracy, seconds, validation_loss."""
     columns = ("epoch", "train_loss", "test_accuracy", "seconds", "validation_loss")
     rows = []
     for e in past:
         accuracy = "" if e.test_accuracy is None else f"{e.test_accuracy:.6f}"
-        judged = "" if e.validation_loss is None else f"{e.validation_loss:.6f}"
-        rows.append([str(e.epoch), f"{e.train_loss:.6f}", accuracy, str(e.seconds), judged])
+        validation = "" if e.validation_loss is None else f"{e.validation_loss:.6f}"
+        rows.append([str(e.epoch), f"{e.train_loss:.6f}", accuracy, str(e.seconds), validation])
     history.write(folder, columns, rows)

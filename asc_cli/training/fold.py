@@ -26,15 +26,15 @@ from asc_cli.recipe.load import Recipe
 from asc_cli.registry import members
 from asc_cli.registry.runs import fold_folder
 
-INFERENCE_CLIPS = 256  # clips in a batch when nothing is learned
+INFERENCE_CLIPS = 256  # clips in a batch for inference
 
 
-Recordings = tuple[tuple[Recording, str], ...]  # and the hash of each one's audio
+Recordings = tuple[tuple[Recording, str], ...]  # each with the hash of its audio
 
 
 @dataclass(frozen=True)
 class Task:
-    """All that a worker needs to fit a fold; small enough to send anywhere."""
+    """What a worker needs to fit a fold; small enough to pickle."""
 
     recipe: Recipe
     feature: StoredFeature
@@ -50,7 +50,7 @@ class Task:
 def tasks(
     recipe: Recipe, extraction: Extraction, pack: Path, run: Path, chosen: list[int], device: str
 ) -> Iterator[Task]:
-    """A task per chosen fold that is not finished."""
+    """Yield a task per chosen fold that is not finished."""
     listing, digests = extraction.source.listing, extraction.digests
     recordings = listing.by_file()
     resolved = resolve_device(device)
@@ -91,10 +91,10 @@ def fit(task: Task) -> int:
         **task.recipe.training.model_dump(), fold=task.fold, device=task.device
     )
     pack = load_pack(task.pack)
-    fitted, held = _held_out(task)
+    fitted, held_out = _hold_out(task)
     standardise = _standardisation(task, pack, fitted)
-    train, test = (_part(task, pack, part, standardise) for part in (fitted, task.test))
-    judge = _part(task, pack, held, standardise) if held else None
+    train, test = (_fold_part(task, pack, part, standardise) for part in (fitted, task.test))
+    validation = _fold_part(task, pack, held_out, standardise) if held_out else None
     torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
     model = models.build(task.recipe.model, train.clips.frames.shape[1], len(task.labels))
     descent.fit(
@@ -105,9 +105,9 @@ def fit(task: Task) -> int:
         task.folder,
         curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
         report=lambda p: atomic.write_json(task.folder / "progress.json", vars(p)),
-        validate=(lambda _: judge.loss(model, task)) if judge else None,
+        validate=(lambda _: validation.loss(model, task)) if validation else None,
     )
-    temperature = judge.temperature(model, task) if judge else 1.0
+    temperature = validation.temperature(model, task) if validation else 1.0
     arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)
     members.save(task.folder / "model.safetensors", model, arrays)
     scores = test.scores(model, task, temperature)
@@ -117,8 +117,8 @@ def fit(task: Task) -> int:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Recordings of one part of a fold, as clips."""
+class FoldPart:
+    """The clips of one part of a fold: training, validation or test."""
 
     clips: clips.ClipSet
     labels: np.ndarray  # (n,) of the recordings
@@ -131,7 +131,7 @@ class Part:
         return metrics.log_loss(self.scores(model, task), self.labels)
 
     def temperature(self, model: Any, task: Task) -> float:
-        """What the recipe asks for: fitted on this part, or 1."""
+        """Return the temperature fitted on this part; 1 without calibration."""
         if task.recipe.evaluation.calibrate == "none":
             return 1.0
         logs = self._clip_logs(model, task)
@@ -145,37 +145,39 @@ class Part:
         return descent.log_probabilities(model, self.clips, INFERENCE_CLIPS, task.device)
 
     def _aggregate(self, logs: np.ndarray, task: Task) -> np.ndarray:  # (B, C) -> (n, C)
-        how = task.recipe.evaluation.aggregate
-        return aggregate.recording_scores(logs, self.clips.owners, len(self.labels), how)
+        method = task.recipe.evaluation.aggregate
+        return aggregate.recording_scores(logs, self.clips.owners, len(self.labels), method)
 
 
-def _held_out(task: Task) -> tuple[Recordings, Recordings]:
-    """What of the fold's training part is fitted on, and what validates: nothing unless asked."""
-    asked = task.recipe.validation
-    if asked is None:
+def _hold_out(task: Task) -> tuple[Recordings, Recordings]:
+    """Split the fold's training part into recordings to fit on and to validate on."""
+    settings = task.recipe.validation
+    if settings is None:
         return task.train, ()
     seed = (task.recipe.training.seed, task.fold)
-    fitted, held = holdout.cut([r for r, _ in task.train], asked.fraction, asked.by, seed)
+    fitted, held_out = holdout.cut([r for r, _ in task.train], settings.fraction, settings.by, seed)
     atomic.write_json(
-        task.folder / "validation.json", {"files": [task.train[i][0].file for i in held]}
+        task.folder / "validation.json", {"files": [task.train[i][0].file for i in held_out]}
     )
-    return tuple(task.train[i] for i in fitted), tuple(task.train[i] for i in held)
+    return tuple(task.train[i] for i in fitted), tuple(task.train[i] for i in held_out)
 
 
 def _standardisation(task: Task, pack: Pack, fitted: Recordings) -> Standardisation:
-    """From the frames of the fold's training recordings alone, in the fold's order."""
+    """Fit the standardisation on the frames of the fold's training recordings, in order."""
     if not task.recipe.clips.standardise:
         return no_standardisation(pack.frames.shape[1])
     rows = pack.rows([digest for _, digest in fitted])
     return fit_standardisation(pack.recording(row) for row in rows)
 
 
-def _part(task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation) -> Part:
+def _fold_part(
+    task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation
+) -> FoldPart:
     rows = pack.rows([digest for _, digest in recordings])
     pack.require_sound(rows)
-    table, where = pack.table[rows], task.feature.clip_grid(task.recipe.clips.model_dump())
-    laid = clips.lay(pack.frames, table["first"], table["n_frames"], where, standardise)
-    return Part(laid, label_indices(recordings, task.labels))
+    table, grid = pack.table[rows], task.feature.clip_grid(task.recipe.clips.model_dump())
+    clip_set = clips.lay(pack.frames, table["first"], table["n_frames"], grid, standardise)
+    return FoldPart(clip_set, label_indices(recordings, task.labels))
 
 
 def label_indices(
@@ -185,7 +187,7 @@ def label_indices(
 
 
 def as_predictions(task: Task, truth: np.ndarray, scores: np.ndarray) -> predictions.Predictions:
-    """The fold's predictions as rows of predictions.csv."""
+    """Return the fold's predictions as rows of predictions.csv."""
     recordings = [recording for recording, _ in task.test]
     return predictions.Predictions(
         task.labels,

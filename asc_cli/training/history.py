@@ -1,4 +1,4 @@
-"""history.csv, a row an epoch: the one writer and the one reader."""
+"""Write and read history.csv, a row per epoch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """Per epoch its number, training loss and test accuracy (None where none was measured)."""
+    """Return per epoch its number, training loss and test accuracy (None if not measured)."""
     path = folder / FILE
     if not path.exists():
         return []
@@ -35,7 +35,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
 
 
 def curve(run: Path) -> list[dict[str, Any]]:
-    """The folds' histories averaged: per epoch the training loss and the test fold's accuracy."""
+    """Return the mean history of the folds: training loss and test accuracy per epoch."""
     folds = [read(path.parent) for path in sorted(run.glob(f"fold*/{FILE}"))]
     return [
         {

@@ -1,4 +1,4 @@
-"""The loop over epochs that every gradient descent shares: resume, choose, remember."""
+"""The training loop over epochs: resume, choose the best epoch, save checkpoints."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch.optim import Optimizer
 
 from asc_cli.training import optim
 
-Row = TypeVar("Row")  # what an epoch leaves in the history
+Row = TypeVar("Row")  # an epoch's row in the history
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to fit, whatever the data are; the defaults are the recipe's."""
+    """Settings of gradient descent on any data; the defaults are the recipe's."""
 
     epochs: int
     learning_rate: float
@@ -29,7 +29,7 @@ class Settings:
 
 
 def optimiser_for(model: nn.Module, settings: Settings) -> Optimizer:
-    """The recipe's optimiser for a model, which is moved to its device first."""
+    """Return the recipe's optimiser for a model, which is moved to its device first."""
     model.to(settings.device)
     return optim.optimiser(model, settings.optimiser, settings.learning_rate, settings.l2)
 
@@ -44,11 +44,11 @@ def fit_epochs(
     loss_of: Callable[[Row], float],
     epoch_done: Callable[[Row], None] = lambda row: None,
 ) -> None:
-    """Run the epochs that are left; in place, and the history grows by a row each.
+    """Run the remaining epochs, in place; each adds a row to the history.
 
     run_epoch(epoch) fits one, numbered from 1. save() writes a checkpoint, the new row in it.
-    loss_of(row) is what the chosen epoch is the smallest of: its weights are loaded in the end
-    where the settings ask for them.
+    loss_of(row) is the loss by which the best epoch is chosen: its weights are loaded in the end
+    if the settings say so.
     """
     chooses = settings.choose_epoch == "validation"
     for epoch in range(len(history) + 1, settings.epochs + 1):
@@ -63,5 +63,5 @@ def fit_epochs(
 
 
 def best(history: list[Row], loss_of: Callable[[Row], float]) -> Row:
-    """The row of the smallest loss, the first of equals."""
+    """Return the row of the smallest loss, the first of equals."""
     return min(history, key=loss_of)

@@ -1,7 +1,7 @@
-"""What every gradient descent shares: the optimiser, checkpoints, seeds.
+"""The optimiser, checkpoints and seeds of gradient descent.
 
-A checkpoint is one safetensors file: weights, the optimiser's moments, and as text whatever else a
-fit needs to go on to the same bits. Nothing is pickled.
+A checkpoint is one safetensors file: weights, the optimiser's state, and as text all else that a
+resumed fit needs to end with the same bits. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OPTIMISERS = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
 def optimiser(
     model: nn.Module, name: str, learning_rate: float, l2: float
 ) -> torch.optim.Optimizer:
-    """With the l2 penalty on weights (two dimensions or more), not on biases."""
+    """Return the optimiser; the l2 penalty is on weights (two dimensions or more), not biases."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": l2},
@@ -33,14 +33,14 @@ def optimiser(
 
 
 def seed(*parts: int) -> int:
-    """A seed for torch that is far from those of neighbouring parts."""
+    """Return a seed for torch that is far from those of neighbouring parts."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
 def save_state(
     folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, texts: dict[str, str]
 ) -> None:
-    """Weights, moments and texts in one file, so that they cannot disagree."""
+    """Save weights, optimiser state and texts in one file, so that they always match."""
     tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
@@ -51,7 +51,7 @@ def save_state(
 def load_state(
     folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer
 ) -> dict[str, str] | None:
-    """Load the folder's checkpoint into model and optimiser; its texts, None if there is none."""
+    """Load the folder's checkpoint into model and optimiser; return its texts, None without one."""
     path = folder / "checkpoint.safetensors"
     if not path.exists():
         return None
@@ -64,8 +64,8 @@ def load_state(
             _, index, kind = name.split(".", 2)
             states.setdefault(int(index), {})[kind] = file.get_tensor(name)
     model.load_state_dict(weights)
-    whole = optimiser.state_dict()
-    optimiser.load_state_dict({**whole, "state": states})
+    state_dict = optimiser.state_dict()
+    optimiser.load_state_dict({**state_dict, "state": states})
     return texts
 
 

@@ -1,4 +1,4 @@
-"""How far a fit is, told now and then to whoever draws a bar."""
+"""Progress of a fit, reported at intervals for a progress bar."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REPORT_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a fit stands, for a progress bar."""
+    """Progress of a fit, for a progress bar."""
 
     epoch: int
     epochs: int
@@ -28,7 +28,7 @@ class ProgressReporter:
         self.last, self.pending = time.monotonic(), 0
 
     def update(self, epoch: int, share: float, loss: float, n_clips: int) -> None:
-        """`n_clips` more are through, and `share` of this epoch in all."""
+        """Count `n_clips` more; `share` of this epoch is done."""
         self.pending += n_clips
         now = time.monotonic()
         if now - self.last < REPORT_SECONDS:

@@ -16,18 +16,18 @@ WATCH_SECONDS = 0.5
 
 @contextlib.contextmanager
 def watching(
-    run: Path, chosen: list[int], tell: Callable[[dict[int, dict[str, Any]]], None] | None
+    run: Path, chosen: list[int], report: Callable[[dict[int, dict[str, Any]]], None] | None
 ) -> Iterator[None]:
-    """Tell about the folds' progress files at once, and now and then while the folds run."""
-    if tell is None:
+    """Report the folds' progress at once, then at intervals while the folds run."""
+    if report is None:
         yield
         return
     done = threading.Event()
 
     def watch() -> None:
-        tell(progress_of(run, chosen))
+        report(progress_of(run, chosen))
         while not done.wait(WATCH_SECONDS):
-            tell(progress_of(run, chosen))
+            report(progress_of(run, chosen))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -36,14 +36,14 @@ def watching(
     finally:
         done.set()
         thread.join()
-        tell(progress_of(run, chosen))
+        report(progress_of(run, chosen))
 
 
 def progress_of(run: Path, chosen: list[int]) -> dict[int, dict[str, Any]]:
-    found = {}
+    progress = {}
     for fold in chosen:
         with contextlib.suppress(FileNotFoundError):  # not begun, or finished a moment ago
-            found[fold] = atomic.read_json(fold_folder(run, fold) / "progress.json")
+            progress[fold] = atomic.read_json(fold_folder(run, fold) / "progress.json")
         if (fold_folder(run, fold) / "predictions.csv").exists():
-            found[fold] = {"fitted": True}
-    return found
+            progress[fold] = {"fitted": True}
+    return progress

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def label(
     """
     found = models.find(model)
     network, layout, recipe = load(found)
-    with parallel.readers(jobs) as pool:
+    with parallel.prefetch_pool(jobs) as pool:
         for path in paths:
             faults: list[Fault] = []
             if path.suffix.lower() in (*decode.SUFFIXES, *decode.UNSUPPORTED_SUFFIXES):
@@ -68,19 +69,63 @@ def _rows(
         yield {"file": str(path), "video": video, "labels": pairs, "model": model}
 
 
+@dataclass(frozen=True)
+class VideoEvaluation:
+    """The figures of a run on videos, or of a model on a dataset of shards.
+
+    `evaluation["gap"]` is the value of a key of `to_dict()`.
+
+    Attributes:
+        figures: GAP, Hit@1, PERR and counts; of a run, those of its epochs too.
+        run: The run's folder; None for a model.
+        model: The model, NAME@VERSION; None for a run.
+        dataset: The dataset's name; None for a run.
+        part: The part of the dataset that is scored; None for a run.
+    """
+
+    figures: dict[str, Any]
+    run: str | None = None
+    model: str | None = None
+    dataset: str | None = None
+    part: str | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        return self.to_dict()[key]
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        """Records that could not be read: file, offset and error of each."""
+        return self.figures["failed"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc evaluate --json` prints.
+
+        Returns:
+            Whose figures they are, and the figures.
+        """
+        about = {
+            "run": self.run,
+            "model": self.model,
+            "dataset": self.dataset,
+            "part": self.part,
+        }
+        known = {key: value for key, value in about.items() if value is not None}
+        return {**known, **self.figures}
+
+
 def evaluate(
     reference: str, dataset: str, data: Path | None, jobs: int | None, progress: Any
-) -> dict[str, Any]:
+) -> VideoEvaluation:
     """A registered model on the validation part of a dataset of shards."""
     model = models.find(reference)
     network, layout, recipe = load(model)
     part, level = recipe["stream"]["validation_part"], layout.level
     its = plugins.load("datasets", dataset).shards(home.dataset_root(dataset, data), part, level)
     faults = Faults()
-    with parallel.readers(jobs) as pool:
+    with parallel.prefetch_pool(jobs) as pool:
         found = score(network, its, recipe, "cpu", pool, faults.add, progress)
-    about = {"model": model.id, "dataset": dataset, "part": part}
-    return {**about, **found, "headline": "gap", "failed": faults.rows_as_dicts()}
+    figures = {**found, "headline": "gap", "failed": faults.rows_as_dicts()}
+    return VideoEvaluation(figures, model=model.id, dataset=dataset, part=part)
 
 
 def score(

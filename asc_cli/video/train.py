@@ -57,7 +57,7 @@ def train(
         return run, finished
     device = resolve_device(device)
     runs.describe(run, recipe, its.root, fingerprint, device)
-    with parallel.readers(jobs) as pool:
+    with parallel.prefetch_pool(jobs) as pool:
         epochs, failed = _fit(recipe, its, run, device, pool, fitting, epoch_done)
     # by now, another process may have concluded the same run
     return run, _finished(run) or _conclude(run, recipe, its, fingerprint, epochs, failed)

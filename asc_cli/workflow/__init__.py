@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from asc_cli.inference.predict import predict
     from asc_cli.inference.types import Prediction
     from asc_cli.protocol.source import Source, audit, complete, open_source
-    from asc_cli.registry.runs import result
-    from asc_cli.video.predict import label
-    from asc_cli.workflow._compare import compare
+    from asc_cli.registry.runs import find_run, result
+    from asc_cli.video.predict import VideoEvaluation, label
+    from asc_cli.workflow._compare import Comparison, compare
     from asc_cli.workflow._costs import costs
-    from asc_cli.workflow._evaluate import evaluate, find_run
+    from asc_cli.workflow._evaluate import Evaluation, evaluate
     from asc_cli.workflow._export import export
     from asc_cli.workflow._report import report
     from asc_cli.workflow._store import Disk, disk, prune
@@ -50,24 +50,27 @@ MODULES = {
     "inference.predict": ("predict",),
     "inference.types": ("Prediction",),
     "protocol.source": ("Source", "audit", "complete", "open_source"),
-    "registry.runs": ("result",),
-    "video.predict": ("label",),
-    "workflow._compare": ("compare",),
+    "registry.runs": ("find_run", "result"),
+    "video.predict": ("VideoEvaluation", "label"),
+    "workflow._compare": ("Comparison", "compare"),
     "workflow._costs": ("costs",),
-    "workflow._evaluate": ("evaluate", "find_run"),
+    "workflow._evaluate": ("Evaluation", "evaluate"),
     "workflow._export": ("export",),
     "workflow._report": ("report",),
     "workflow._store": ("Disk", "disk", "prune"),
     "workflow._train": ("Training", "train"),
 }
 __all__ = [
+    "Comparison",
     "Disk",
+    "Evaluation",
     "Explanation",
     "Extraction",
     "Model",
     "Prediction",
     "Source",
     "Training",
+    "VideoEvaluation",
     "audit",
     "compare",
     "complete",

@@ -148,7 +148,7 @@ def train(
         pack = store.pack(extraction.feature, digests, source.dataset.name, packing)
         tasks = [(t,) for t in _fold.tasks(recipe, extraction, pack, run, chosen, device)]
         with watching(run, chosen, fitting):
-            for _ in parallel.each(_fold.fit, tasks, jobs):
+            for _ in parallel.map_unordered(_fold.fit, tasks, jobs):
                 pass
         # by now, another process may have concluded the same run
         finished = _finished(run, chosen) or _conclude(run, recipe, extraction, chosen, fingerprint)
@@ -198,7 +198,8 @@ def _conclude(
     dataset = extraction.source.dataset
     headline = recipe.evaluation.headline
     seen = audit.seen_devices(extraction.source.listing)
-    metrics = scoring.score(said, dataset.headline if headline == "dataset" else headline, seen)
+    scores = scoring.score(said, dataset.headline if headline == "dataset" else headline, seen)
+    metrics = scores.to_dict()
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
@@ -207,8 +208,8 @@ def _conclude(
     card["labels"] = list(extraction.source.listing.labels)
     card["feature"] = extraction.feature.description()
     members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
-    heard = set(extraction.digests.values())
-    metrics["model"] = models.register(recipe.name, card, members, heard).id
+    digests = set(extraction.digests.values())
+    metrics["model"] = models.register(recipe.name, card, members, digests).id
     metrics["published"] = _report.published(recipe, dataset, metrics)
     atomic.write_json(run / "metrics.json", metrics)
     _report.report([run])

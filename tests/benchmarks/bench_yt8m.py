@@ -132,7 +132,7 @@ def read_speed(shards: list[Path], given: argparse.Namespace) -> float:
 
     ways = ("package", "bare", "stream", "batches", "pipeline", "ahead")
     found: dict[str, list[float]] = {name: [] for name in ways}
-    with parallel.readers(given.jobs) as pool:
+    with parallel.prefetch_pool(given.jobs) as pool:
         pipeline(shards, pool)  # processes start and import
         for _ in range(given.pairs):
             found["package"].append(timed(package, shards))

@@ -148,7 +148,7 @@ def rehearse(
     recipe: str | None = None,
     jobs: int = 2,
 ) -> list[Cost]:
-    """features, train and evaluate, of the run and of its model; the folder may hold a tree made before."""
+    """Run features, train and evaluate, of the run and its model; reuse a tree in the folder."""
     root, home = folder / dataset, folder / "home"
     if not root.exists():
         started = time.monotonic()

@@ -1,4 +1,4 @@
-"""What all tables share: a plain table, a metric's name in words, figures as they are printed."""
+"""What all tables share: a plain table, metric titles, formatted figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 from asc_cli.core import plugins
 from asc_cli.report.console.narrow import SPARE
 
-NAMES: dict[str, str] = {metric["name"]: metric["words"] for metric in plugins.metrics()}
+NAMES: dict[str, str] = {metric["name"]: metric["title"] for metric in plugins.metrics()}
 PLAIN = {metric["name"] for metric in plugins.metrics() if not metric["share"]}
 BAR_CELLS = 20
 

@@ -10,7 +10,7 @@ from asc_cli import workflow
 from asc_cli.core.errors import AscError
 from asc_cli.export import hub
 from asc_cli.recipe import load as recipe
-from asc_cli.recipe.words import SPELLINGS, SYNONYMS
+from asc_cli.recipe.synonyms import SPELLINGS, SYNONYMS
 from asc_cli.registry import readme as model_readme
 from asc_cli.report.console.recipes import recipe as shown
 from tests.conftest import SMALL
@@ -60,7 +60,7 @@ def test_a_licence_is_for_the_model_s_card(key: str, tmp_path: Path) -> None:
 
 def test_both_spellings_at_once_are_one_key_twice(tmp_path: Path) -> None:
     text = "extends: toy_lstm\ntraining:\n  optimiser: adam\n  optimizer: adam\n"
-    with pytest.raises(AscError, match=r":4: key 'optimiser' stands twice; first on .*:3"):
+    with pytest.raises(AscError, match=r":4: duplicate key 'optimiser'; first on .*:3"):
         recipe.load(mine(tmp_path, text))
 
 

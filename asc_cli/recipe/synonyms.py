@@ -1,4 +1,4 @@
-"""Other words for a recipe's keys: spellings that are accepted, and names that are hinted at."""
+"""Synonyms of a recipe's keys: spellings that are accepted, and names that are only hinted at."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SPELLINGS = {  # accepted: (section, key) → the key
     ("clips", "standardize"): "standardise",
     ("", "license"): "licence",
 }
-SYNONYMS = {  # not accepted, since other tools mean different things by them; but hinted at
+SYNONYMS = {  # not accepted, since other tools mean other things by them, but hinted at
     "lr": "learning_rate",
     "step_size": "learning_rate",
     "weight_decay": "l2",
@@ -74,12 +74,12 @@ SYNONYMS = {  # not accepted, since other tools mean different things by them; b
 
 
 def key_for(path: tuple[str, ...]) -> str:
-    """The last key of a path, in the spelling of the code."""
+    """Return the last key of a path, in the spelling of the schema."""
     section, key = path if len(path) == 2 else ("", path[-1])
     return SPELLINGS.get((section, key), key)
 
 
-def synonym(word: str, known: Collection[str]) -> str | None:
-    """The known key that other tools call `word`, if there is one."""
-    meant = SYNONYMS.get(word.lower().replace("-", "_"))
-    return meant if meant in known else None
+def synonym(name: str, keys: Collection[str]) -> str | None:
+    """Return the key that other tools call `name`, if there is one."""
+    key = SYNONYMS.get(name.lower().replace("-", "_"))
+    return key if key in keys else None
