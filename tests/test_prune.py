@@ -53,8 +53,8 @@ def train(data: Path) -> workflow.Training:
 def removed(**more: object) -> dict[str, int]:
     """How many things are removed, by why."""
     counts: dict[str, int] = {}
-    for row in workflow.prune(**more)["removed"]:  # type: ignore[arg-type]
-        counts[row["why"]] = counts.get(row["why"], 0) + 1
+    for row in workflow.prune(**more).removed:  # type: ignore[arg-type]
+        counts[row.why] = counts.get(row.why, 0) + 1
     return counts
 
 

@@ -161,6 +161,7 @@ def _label(
     """The labels of videos in shards."""
     from asc_cli import workflow
     from asc_cli.audio import inputs
+    from asc_cli.datasets.yt8m import Fault
     from asc_cli.video import report as videos
 
     if given := [option for option, value in unused.items() if value is not None]:
@@ -171,8 +172,8 @@ def _label(
     inputs.spare({"--csv": csv}, found)
     with videos.predictions(csv, as_json) as add:
         for row in workflow.label(found, model=model, top=top, jobs=jobs):
-            failed += "error" in row
-            add(row)
+            failed += isinstance(row, Fault)
+            add(row.to_dict())
     if failed:
         raise typer.Exit(3)
 

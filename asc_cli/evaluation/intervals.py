@@ -31,7 +31,7 @@ def wald(share: float, n: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Intervals:
-    """95 % intervals of the headline metric.
+    """Intervals of 95 % of the headline metric.
 
     Attributes:
         metric: The headline's name.

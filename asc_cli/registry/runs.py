@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,27 @@ NON_FUNCTIONAL_KEYS = (
 )  # keys that do not change any result
 
 
-def result(recipe: Recipe) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Result:
+    """What a finished run found.
+
+    Attributes:
+        error: 1 − the headline metric, from 0 to 1.
+        run: The name of the run's folder.
+    """
+
+    error: float
+    run: str
+
+
+def result(recipe: Recipe) -> Result | None:
     """Return the newest finished run of exactly this recipe on all folds.
 
     Args:
         recipe: A resolved recipe; its description and sources do not count.
 
     Returns:
-        error (the headline metric's complement, from 0 to 1) and run (the folder's name); None if
-        there is no such run on this machine.
+        Its error and its name; None if there is no such run on this machine.
     """
     expected = len(plugins.load("datasets", recipe.dataset).DATASET.fold_sizes)  # 0: not known
     finished = []
@@ -42,7 +55,7 @@ def result(recipe: Recipe) -> dict[str, Any] | None:
     if not finished:
         return None
     _, error, run = max(finished)
-    return {"error": error, "run": run}
+    return Result(error, run)
 
 
 def _settings_of(path: Path) -> dict[str, Any] | None:

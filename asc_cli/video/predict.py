@@ -24,9 +24,34 @@ TOO_MANY = 1000  # damaged records
 BATCH_VIDEOS = 64  # at a time when nothing is learned; the recipe's batch where it is smaller
 
 
+@dataclass(frozen=True)
+class LabelledVideo:
+    """A video and its likeliest labels.
+
+    Attributes:
+        file: The shard that it is in.
+        video: Its id.
+        labels: [label, confidence from 0 to 1] each, the likeliest first.
+        model: NAME@VERSION.
+    """
+
+    file: str
+    video: str
+    labels: list[list[Any]]
+    model: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc predict --json` prints of a video.
+
+        Returns:
+            Attribute → value.
+        """
+        return vars(self)
+
+
 def label(
     paths: Sequence[Path], *, model: str | None = None, top: int = 20, jobs: int | None = None
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[LabelledVideo | Fault]:
     """Label the videos of YouTube-8M shards.
 
     Args:
@@ -36,8 +61,7 @@ def label(
         jobs: Processes that read shards ahead; None and 1: none.
 
     Yields:
-        For each video: file, video (its id), labels ([label, confidence from 0 to 1] each) and
-        model. For what cannot be read: file, offset (byte, None where no record is) and error.
+        A LabelledVideo of each video, and a Fault of each record or file that cannot be read.
 
     Raises:
         AscError: There is no such model, or it takes recordings.
@@ -52,21 +76,19 @@ def label(
                     f"model {found.id} takes shards of videos' features (.tfrecord), not "
                     "recordings; name a model of scenes with --model"
                 )
-                yield {"file": str(path), "offset": None, "error": reason}
+                yield Fault(str(path), None, reason)
                 continue
             stream = Stream([path], layout, Order(), pool=pool, damaged=faults.append)
             for batch, p in said(network, stream, layout, recipe, "cpu"):
                 yield from _rows(path, batch, p, top, found.id)
-            yield from (fault._asdict() for fault in faults)
+            yield from faults
 
 
-def _rows(
-    path: Path, batch: Batch, p: np.ndarray, top: int, model: str
-) -> Iterator[dict[str, Any]]:
+def _rows(path: Path, batch: Batch, p: np.ndarray, top: int, model: str) -> Iterator[LabelledVideo]:
     labels, confidences = metrics.best(p, top)
     for video, its, sure in zip(batch.ids, labels, confidences, strict=True):
         pairs = [list(pair) for pair in zip(its.tolist(), sure.tolist(), strict=True)]
-        yield {"file": str(path), "video": video, "labels": pairs, "model": model}
+        yield LabelledVideo(str(path), video, pairs, model)
 
 
 @dataclass(frozen=True)
@@ -174,7 +196,7 @@ class Faults:
             )
 
     def rows_as_dicts(self) -> list[dict[str, Any]]:
-        return [Fault(*row)._asdict() for row in self.rows]
+        return [Fault(*row).to_dict() for row in self.rows]
 
 
 def said(

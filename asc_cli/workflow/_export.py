@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,59 @@ CHECKED = 20  # recordings of the model's own dataset, when none are named
 FORMATS = ("onnx", "hub")
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """How an exported file agrees with the model that it was made from.
+
+    Attributes:
+        recordings: How many were compared.
+        largest_difference: Of a probability, over all recordings and scenes.
+        same_scene: Recordings whose most probable scene is the same.
+    """
+
+    recordings: int
+    largest_difference: float
+    same_scene: int
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """A file that was written.
+
+    Attributes:
+        file: Its path.
+        bytes: Its size.
+        check: How it agrees with the model; None where no recording was compared.
+    """
+
+    file: str
+    bytes: int
+    check: Agreement | None = None
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export wrote.
+
+    Attributes:
+        model: The model, NAME@VERSION.
+        format: onnx or hub.
+        files: What was written.
+    """
+
+    model: str
+    format: str
+    files: list[ExportedFile]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc export --json` prints.
+
+        Returns:
+            As in JSON.
+        """
+        return asdict(self)
+
+
 def export(
     model: str | None,
     format: str,
@@ -27,7 +81,7 @@ def export(
     *,
     int8: bool = False,
     check: Sequence[Path] = (),
-) -> dict[str, Any]:
+) -> Export:
     """Write a model for other programs, and compare it with the original on recordings.
 
     Args:
@@ -61,14 +115,14 @@ def export(
         from asc_cli.export import hub
 
         written: list[Path] = hub.write(found.card, found.folder, target)
-        rows = [{"file": str(p), "bytes": p.stat().st_size, "check": None} for p in written]
-        return {"model": found.id, "format": format, "files": rows}
-    return {"model": found.id, "format": format, "files": _onnx(found, target, int8, check)}
+        files = [ExportedFile(str(p), p.stat().st_size) for p in written]
+        return Export(found.id, format, files)
+    return Export(found.id, format, _onnx(found, target, int8, check))
 
 
 def _onnx(
     found: models.Model, target: Path, int8: bool, check: Sequence[Path]
-) -> list[dict[str, Any]]:
+) -> list[ExportedFile]:
     try:
         import onnx
         import onnxruntime  # noqa: F401  (the check needs it: better said now than after the work)
@@ -91,13 +145,13 @@ def _onnx(
         beside = target.with_name(f"{target.stem}.int8{target.suffix}")
         variants.append((beside, eight.quantised(made)))
     heard = _heard(found, list(check) or _own_recordings(found))
-    rows = []
+    files = []
     for path, variant in variants:
         with atomic.replacing(path) as temporary:
             onnx.save(variant, temporary)
             compared = _compared(temporary, heard, loaded.feature.sample_rate)
-        rows.append({"file": str(path), "bytes": path.stat().st_size, "check": compared})
-    return rows
+        files.append(ExportedFile(str(path), path.stat().st_size, compared))
+    return files
 
 
 def _own_recordings(found: models.Model) -> list[Path]:
@@ -128,7 +182,7 @@ def _heard(
 
 def _compared(
     path: Path, heard: Sequence[tuple[Path, np.ndarray]], sample_rate: int
-) -> dict[str, Any] | None:
+) -> Agreement | None:
     """The file run through onnxruntime beside the model; None without a recording to try."""
     if not heard:
         return None
@@ -143,8 +197,4 @@ def _compared(
         [scores] = session.run(None, {"samples": samples[None]})
         differences.append(float(np.abs(scores[0] - whole).max()))
         same += int(scores[0].argmax() == whole.argmax())
-    return {
-        "recordings": len(differences),
-        "largest_difference": max(differences),
-        "same_scene": same,
-    }
+    return Agreement(len(differences), max(differences), same)
