@@ -291,7 +291,7 @@ def test_damaged_records_are_named_counted_and_exit_3(shards: Path, tmp_path: Pa
 def test_shards_that_are_not_the_recipe_s_are_said(shards: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(AscError, match=r"not one whole video .* has an rgb frame of 24 bytes; 23"):
         workflow.train(small("yt8m_toy_lstm", "stream.rgb=23"), data=tiny(shards))
-        from asc_cli.video import predict
+    from asc_cli.video import predict
 
     monkeypatch.setattr(predict, "TOO_MANY", 5)
     with pytest.raises(AscError, match=r"5 damaged records; are these .* The first: .* at byte 0"):
