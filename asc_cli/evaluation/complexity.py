@@ -1,6 +1,6 @@
-"""What a model costs: parameters, bytes, multiply-accumulates per second of audio.
+"""Complexity of a model: parameters, bytes, multiply-accumulates per second of audio.
 
-    parameters   every number that the model learnt or keeps: weights, and the buffers of mixtures,
+    parameters   every number in the model's state: weights, and the buffers of mixtures,
                  trees and factorisations
     bytes        fractions × 4 (float32), 2 (float16), 1 (int8); whole numbers, as trees hold, as
                  they are
@@ -36,31 +36,31 @@ LIMITS = {
 
 
 def measure(network: Any, n_frames: int, n_bands: int, step_seconds: float) -> dict[str, Any]:
-    """Costs of one network (nn.Module) on clips of n_frames frames every step_seconds."""
-    kept = list(network.state_dict().values())
-    fractions = sum(values.numel() for values in kept if values.is_floating_point())
-    whole = [values for values in kept if not values.is_floating_point()]
-    whole_bytes = sum(values.numel() * values.element_size() for values in whole)
+    """Return the costs of one network (nn.Module), a clip of n_frames every step_seconds."""
+    tensors = list(network.state_dict().values())
+    fractions = sum(values.numel() for values in tensors if values.is_floating_point())
+    integers = [values for values in tensors if not values.is_floating_point()]
+    integer_bytes = sum(values.numel() * values.element_size() for values in integers)
     macs = _macs(network, n_frames, n_bands)
     return {
-        "parameters": fractions + sum(values.numel() for values in whole),
-        "bytes": {name: size * fractions + whole_bytes for name, size in BYTES.items()},
+        "parameters": fractions + sum(values.numel() for values in integers),
+        "bytes": {name: size * fractions + integer_bytes for name, size in BYTES.items()},
         "macs_per_clip": macs,
         "macs_per_second": None if macs is None else round(macs / step_seconds),
     }
 
 
-def judge(costs: dict[str, Any], limit: str, members: int) -> dict[str, Any]:
-    """Whether a member, and all together, keep a named limit; per precision of the parameters.
+def check_limit(costs: dict[str, Any], limit: str, members: int) -> dict[str, Any]:
+    """Return whether one member, and all members, are within a limit, per precision.
 
-    Raises AscError for a limit that is not known.
+    Raises AscError for an unknown limit.
     """
     if limit not in LIMITS:
         raise AscError("--limit: " + plugins.unknown("limit", limit, LIMITS))
     allowed = LIMITS[limit]
     macs = costs["macs_per_second"]
 
-    def keeps(n: int, precision: str) -> bool:
+    def within(n: int, precision: str) -> bool:
         fits = n * costs["bytes"][precision] <= allowed.bytes
         return fits and macs is not None and n * macs <= allowed.macs
 
@@ -69,22 +69,23 @@ def judge(costs: dict[str, Any], limit: str, members: int) -> dict[str, Any]:
         "source": allowed.source,
         "bytes": allowed.bytes,
         "macs_per_second": allowed.macs,
-        "passes": keeps(1, "float32"),
+        "passes": within(1, "float32"),
         "precisions": {
-            name: {"member": keeps(1, name), "all_members": keeps(members, name)} for name in BYTES
+            name: {"member": within(1, name), "all_members": within(members, name)}
+            for name in BYTES
         },
     }
 
 
 def _macs(network: Any, n_frames: int, n_bands: int) -> int | None:
-    """Multiply-accumulates of one clip; None where the counter sees no product."""
+    """Return the multiply-accumulates of one clip; None if the counter sees no product."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False)
     clip = torch.zeros(1, n_frames, n_bands)
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "TF32", UserWarning)  # torch's own, of no matter here
+        warnings.filterwarnings("ignore", "TF32", UserWarning)  # torch's own, irrelevant here
         # fused recurrent kernels would hide their products from the counter
         with torch.backends.mkldnn.flags(enabled=False), counter:
             network.eval()(clip, None)

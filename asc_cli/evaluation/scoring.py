@@ -1,4 +1,4 @@
-"""Scores and labels → metrics, each with its name, and intervals.
+"""Compute all metrics of predictions, and intervals.
 
 Conventions. C scenes, n tested recordings. A fold's figures are computed on the fold; "mean over
 folds" weighs folds equally; "pooled" puts all folds' recordings together. A scene that a fold
@@ -33,11 +33,11 @@ def score(
     headline: str = "accuracy",
     seen_devices: Mapping[int, frozenset[str]] | None = None,
 ) -> dict[str, Any]:
-    """All metrics of a set of predictions, as JSON-ready values in [0, 1] (log_loss in nats).
+    """Return all metrics of predictions, as JSON-ready values in [0, 1] (log_loss in nats).
 
     headline: the metric whose complement is `error`, one of METRICS with a definition.
-    seen_devices: per fold, the devices that are trained on; the others are unseen. Log loss and
-    calibration are None where only labels were handed in.
+    seen_devices: per fold, the recording devices in the training part; others are unseen. Log loss
+    and calibration are None where only labels were submitted.
     """
     p = predictions
     C = len(p.scenes)
@@ -49,19 +49,19 @@ def score(
     recalls = np.array([metrics.recall(matrices[k]) for k in numbers])  # (folds, C) NaN: no test
     folds = [fold_metrics(p, k, matrices[k]) for k in numbers]
     bins = [] if p.hard else metrics.reliability(p.probabilities, p.guesses == p.labels)
-    found: dict[str, Any] = {"recordings": len(p)}
-    found |= {m.name: _value(m, p, [*matrices.values()]) for m in metrics.METRICS}
-    found["headline"] = headline
-    found["aggregation"] = metrics.BY_NAME[headline].definition
-    found["error"] = 1 - found[headline]
-    found["intervals"] = intervals(p, found[headline], headline)
-    found["folds"] = folds
-    found["scenes"] = scene_metrics(p, recalls, pooled)
-    found["confusion"] = pooled.tolist()
-    found["reliability"] = bins
-    found |= device_metrics(p, seen_devices)
-    found["remarks"] = remarks(p, folds)
-    return found
+    scores: dict[str, Any] = {"recordings": len(p)}
+    scores |= {m.name: _value(m, p, [*matrices.values()]) for m in metrics.METRICS}
+    scores["headline"] = headline
+    scores["aggregation"] = metrics.BY_NAME[headline].definition
+    scores["error"] = 1 - scores[headline]
+    scores["intervals"] = intervals(p, scores[headline], headline)
+    scores["folds"] = folds
+    scores["scenes"] = scene_metrics(p, recalls, pooled)
+    scores["confusion"] = pooled.tolist()
+    scores["reliability"] = bins
+    scores |= device_metrics(p, seen_devices)
+    scores["remarks"] = remarks(p, folds)
+    return scores
 
 
 def _value(metric: metrics.Metric, p: Predictions, matrices: list[np.ndarray]) -> float | None:
@@ -88,7 +88,7 @@ def fold_metrics(p: Predictions, fold: int, matrix: np.ndarray) -> dict[str, Any
 
 
 def scene_metrics(p: Predictions, recalls: np.ndarray, pooled: np.ndarray) -> dict[str, Any]:
-    """Per scene: recordings, accuracy (mean over the folds that test it), pooled precision, F1."""
+    """Return per scene its recordings, accuracy (mean over folds), pooled precision and F1."""
     precisions, f1s = metrics.precision(pooled), metrics.f1(pooled)
     return {
         scene: {
@@ -106,37 +106,37 @@ def scene_metrics(p: Predictions, recalls: np.ndarray, pooled: np.ndarray) -> di
 def device_metrics(
     p: Predictions, seen_devices: Mapping[int, frozenset[str]] | None
 ) -> dict[str, Any]:
-    """Per recording device, and of all seen and all unseen ones, pooled over folds.
+    """Return metrics per recording device, and of seen and unseen devices, pooled over folds.
 
-    Both are empty where devices are not known; `seen` is None where training is not known.
+    Both are empty where devices are unknown; `seen` is None where the training part is unknown.
     """
     devices = np.array(p.devices)
-    known = sorted(set(p.devices) - {""})
+    known_devices = sorted(set(p.devices) - {""})
     if not seen_devices:
-        rows = {device: {**_subset(p, devices == device), "seen": None} for device in known}
+        rows = {device: {**_subset(p, devices == device), "seen": None} for device in known_devices}
         return {"devices": rows, "device_groups": {}}
     pairs = zip(p.devices, p.folds.tolist(), strict=True)
     seen = np.array([device in seen_devices[fold] for device, fold in pairs])
     rows = {
         device: {**_subset(p, devices == device), "seen": bool(seen[devices == device].all())}
-        for device in known
+        for device in known_devices
     }
     parts = {"seen": (devices != "") & seen, "unseen": (devices != "") & ~seen}
     groups = {name: _subset(p, inside) for name, inside in parts.items() if inside.any()}
-    return {"devices": rows, "device_groups": groups if len(known) > 1 else {}}
+    return {"devices": rows, "device_groups": groups if len(known_devices) > 1 else {}}
 
 
 def remarks(p: Predictions, folds: list[dict[str, Any]]) -> list[str]:
-    """What a reader must know beside the figures."""
-    found = [
+    """Return remarks on the figures."""
+    texts = [
         f"fold {fold['fold']} does not test {', '.join(fold['absent'])}: left out of its macro "
         "averages"
         for fold in folds
         if fold["absent"]
     ]
     if p.hard:
-        found.append("only labels were handed in: no log loss, no calibration")
-    return found
+        texts.append("only labels were submitted: no log loss, no calibration")
+    return texts
 
 
 def log_loss(p: Predictions, inside: np.ndarray) -> float | None:
@@ -155,8 +155,3 @@ def _subset(p: Predictions, inside: np.ndarray) -> dict[str, Any]:
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-# -- clip scores → recording scores ---------------------------------------------------------------
-
-AGGREGATES = ("mean", "vote", "log_sum")

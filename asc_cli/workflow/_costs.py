@@ -24,10 +24,10 @@ def costs(model: models.Model, limit: str | None = None) -> dict[str, Any]:
     Raises:
         AscError: There is no such limit, or the model's files are damaged.
     """
-    found = predict.costs(model) if ensemble.of_videos(model) else _of_scenes(model)
+    found = predict.costs(model) if ensemble.is_video_model(model) else _of_scenes(model)
     found["members"] = len(model.card["folds"])
     if limit is not None:
-        found["limit"] = complexity.judge(found, limit, found["members"])
+        found["limit"] = complexity.check_limit(found, limit, found["members"])
     return found
 
 
