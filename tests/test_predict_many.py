@@ -219,35 +219,13 @@ def test_settings_that_cannot_be(tmp_path: Path):
 
 def test_below_the_threshold_it_is_unsure_everywhere(folder: Path, asc: Asc, tmp_path: Path):
     path = folder / "54.wav"
-    done = asc(
-        "predict",
-        path,
-        "--threshold",
-        1,
-        "--csv",
-        tmp_path / "a.csv",
-        "--timeline",
-        1,
-        "--audacity",
-        tmp_path / "a.txt",
-        "--json",
-    )
+    written = ("--csv", tmp_path / "a.csv", "--audacity", tmp_path / "a.txt")
+    done = asc("predict", path, "--threshold", 1, "--timeline", 1, *written, "--json")
     [row] = rows_of(done.stdout).values()
     assert row["scene"] == "unsure" and {p["scene"] for p in row["segments"]} == {"unsure"}
     [first, *_] = csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text()))
-    assert list(first) == [
-        "file",
-        "start",
-        "end",
-        "scene",
-        "probability",
-        "bus",
-        "park",
-        "tram",
-        "model",
-        "settings",
-        "error",
-    ]
+    columns = "file start end scene probability bus park tram model settings error"
+    assert " ".join(first) == columns
     assert first["scene"] == "unsure" and first["settings"] == "timeline_s=1.0 threshold=1.0"
     start, end, label = (tmp_path / "a.txt").read_text().rstrip("\n").split("\t")
     assert (float(start), float(end)) == (0, pytest.approx(row["duration_s"], abs=1e-3))
@@ -294,18 +272,8 @@ def test_a_journal_of_0_1_is_read():
 
 def test_listening_to_a_pipe_predicts_what_predict_does(folder: Path, asc: Asc):
     samples, _ = soundfile.read(folder / "54.wav", dtype="int16")
-    done = asc(
-        "listen",
-        "-",
-        "--rate",
-        RATE,
-        "--window",
-        60,
-        "--every",
-        0.5,
-        "--json",
-        input=samples.tobytes(),
-    )
+    timing = ("--rate", RATE, "--window", 60, "--every", 0.5)
+    done = asc("listen", "-", *timing, "--json", input=samples.tobytes())
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) >= 2, done.stderr
     [said] = workflow.predict([folder / "54.wav"])

@@ -20,7 +20,7 @@ B clips, T frames, S segments of a clip, F bands, C scenes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -62,6 +62,13 @@ class Embedded:
         return self.images[which], None if mask.all() else mask
 
 
+class Segments(NamedTuple):
+    """The segments of clips, to grow forests from."""
+
+    images: np.ndarray  # (B, S, F)
+    masks: np.ndarray  # (B, S) False where a segment does not count
+
+
 class LabelTree(nn.Module):
     """Clips (B, T, F) -> their label-tree images (B, S, 2 (C − 1))."""
 
@@ -97,37 +104,33 @@ class LabelTree(nn.Module):
         """Learn the tree and its forests; returns the training clips, embedded out of fold."""
         n_scenes = self.sides.shape[1]
         require_recordings(clips.owners, labels, n_scenes, 2)
-        images, masks = self._all_segments(clips)  # (B, S, F), (B, S)
+        segments = self._all_segments(clips)
+        images, masks = segments
         rng = np.random.default_rng(seed)
         half = deal(clips.owners, labels, 2, rng)  # (B,) 0 or 1
-        self.sides.copy_(tensor(self._splits(images, masks, labels, half == 0, rng)))
+        self.sides.copy_(tensor(self._splits(segments, labels, half == 0, rng)))
         everyone = np.ones(len(labels), bool)
-        self.forests.take(self._node_forests(images, masks, labels, everyone, rng))
+        self.forests.take(self._node_forests(segments, labels, everyone, rng))
         first = np.empty((*images.shape[:2], n_scenes - 1), np.float32)  # (B, S, C − 1)
         fold = deal(clips.owners, labels, self.grow.out_of_fold, rng)
         for k in np.unique(fold):
-            forests = self._node_forests(images, masks, labels, fold != k, rng)
+            forests = self._node_forests(segments, labels, fold != k, rng)
             rows = images[fold == k].reshape(-1, images.shape[2])
             shares = [forest.predict_proba(rows)[:, 0] for forest in forests]
             first[fold == k] = np.stack(shares, axis=1).reshape(-1, *first.shape[1:])
         return Embedded(embedding(torch.from_numpy(first)).numpy() * masks[:, :, None], masks)
 
-    def _all_segments(self, clips: OwnedClips) -> tuple[np.ndarray, np.ndarray]:
+    def _all_segments(self, clips: OwnedClips) -> Segments:
         images, masks = [], []
         for start in range(0, len(clips), BATCH_CLIPS):
             x, mask = clips.batch(np.arange(start, min(start + BATCH_CLIPS, len(clips))))
             segments, whole = self.segments(tensor(x), None if mask is None else tensor(mask))
             images.append(segments.numpy())
             masks.append(np.ones(segments.shape[:2], bool) if whole is None else whole.numpy())
-        return np.concatenate(images), np.concatenate(masks)
+        return Segments(np.concatenate(images), np.concatenate(masks))
 
     def _splits(
-        self,
-        images: np.ndarray,
-        masks: np.ndarray,
-        labels: np.ndarray,
-        learns: np.ndarray,
-        rng: np.random.Generator,
+        self, segments: Segments, labels: np.ndarray, learns: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:  # -> (C − 1, C)
         """Every split of the tree, the root's first."""
         waiting = [np.arange(self.sides.shape[1])]
@@ -137,8 +140,8 @@ class LabelTree(nn.Module):
             if len(scenes) < 2:
                 continue
             there = np.isin(labels, scenes)
-            learnt = self._fit(images, masks, labels, learns & there, rng)
-            confusion = _confusion(learnt, images, masks, labels, ~learns & there, scenes)
+            learnt = self._fit(segments, labels, learns & there, rng)
+            confusion = _confusion(learnt, segments, labels, ~learns & there, scenes)
             left = cut_in_two(confusion)
             side = np.zeros(self.sides.shape[1], np.int64)
             side[scenes] = np.where(left, LEFT, RIGHT)
@@ -147,31 +150,22 @@ class LabelTree(nn.Module):
         return np.stack(sides)
 
     def _node_forests(
-        self,
-        images: np.ndarray,
-        masks: np.ndarray,
-        labels: np.ndarray,
-        learns: np.ndarray,
-        rng: np.random.Generator,
+        self, segments: Segments, labels: np.ndarray, learns: np.ndarray, rng: np.random.Generator
     ) -> list[Any]:
         """For every split a forest that tells left (class LEFT, the first) from right."""
         forests = []
         for side in self.sides.numpy():
             which = learns & (side[labels] > 0)
-            forests.append(self._fit(images, masks, side[labels], which, rng))
+            forests.append(self._fit(segments, side[labels], which, rng))
         return forests
 
     def _fit(
-        self,
-        images: np.ndarray,
-        masks: np.ndarray,
-        targets: np.ndarray,
-        which: np.ndarray,
-        rng: np.random.Generator,
+        self, segments: Segments, targets: np.ndarray, which: np.ndarray, rng: np.random.Generator
     ) -> Any:
         """A forest on segments of the clips `which` (B,), targets (B,)."""
         from sklearn.ensemble import RandomForestClassifier
 
+        images, masks = segments
         clip, segment = np.nonzero(masks & which[:, None])
         if len(clip) > self.grow.n_segments:
             drawn = rng.choice(len(clip), self.grow.n_segments, replace=False)
@@ -215,14 +209,10 @@ def cut_in_two(confusion: np.ndarray) -> np.ndarray:  # (n, n) rows sum to 1 -> 
 
 
 def _confusion(
-    forest: Any,
-    images: np.ndarray,
-    masks: np.ndarray,
-    labels: np.ndarray,
-    which: np.ndarray,
-    scenes: np.ndarray,
+    forest: Any, segments: Segments, labels: np.ndarray, which: np.ndarray, scenes: np.ndarray
 ) -> np.ndarray:  # -> (n, n)
     """Mean probability that the forest gives each of `scenes`, a row a true scene."""
+    images, masks = segments
     clip, segment = np.nonzero(masks & which[:, None])
     said = np.zeros((len(clip), len(scenes)))
     said[:, np.searchsorted(scenes, forest.classes_)] = forest.predict_proba(images[clip, segment])

@@ -80,7 +80,7 @@ def _grad_scalar_gates(L, gate, row, h_before, c_before, dg, s, dz, dh, dc, dgat
 
 
 @njit(**PART)
-def _cell_backward(L, gate, row, h_before, h, c_before, c, dv, alpha, dg, s, dz, dh, dc, dgate):
+def _cell_backward(L, gate, row, h_before, c_before, c, dv, alpha, dg, s, dz, dh, dc, dgate):
     """One clip's frame up to δz (δr excepted); dh becomes temporal attention's δh_{t-1}."""
     H = L.Hp
     o, candidate, dz_c = row[L.o : L.o + H], row[L.c : L.c + H], dz[L.c : L.c + H]
@@ -112,75 +112,49 @@ def _softmax_backward(a, da, dr):
 def _weight_gradients(L, n, xh, X, S, Z, dz, dW, dcodebook):
     """Add n rows' share to δ[W | U] and −δζ."""
     width, stride = L.Fp + L.Hp, L.stride
-    product(L.both, width, n, dz, 0, 1, stride, xh, X, NR, width, dW, 0, width, dW, 0, width)
-    product(
-        L.columns - L.both,
-        L.Fp,
-        n,
-        dz,
-        L.both,
-        1,
-        stride,
-        xh,
-        X,
-        NR,
-        width,
-        dW,
-        L.both * width,
-        width,
-        dW,
-        L.both * width,
-        width,
-    )
+    xh_t = (xh, X, NR, width)
+    both, only_x = (dW, 0, width), (dW, L.both * width, width)
+    product((L.both, width, n), (dz, 0, 1, stride), xh_t, both, both)
+    shape = (L.columns - L.both, L.Fp, n)
+    product(shape, (dz, L.both, 1, stride), xh_t, only_x, only_x)
     if L.semantic:
-        product(
-            L.Kp,
-            L.Hp,
-            n,
-            S,
-            Z + L.r,
-            1,
-            stride,
-            dz,
-            L.c,
-            NR,
-            stride,
-            dcodebook,
-            0,
-            L.Hp,
-            dcodebook,
-            0,
-            L.Hp,
-        )
+        sums = (dcodebook, 0, L.Hp)
+        product((L.Kp, L.Hp, n), (S, Z + L.r, 1, stride), (dz, L.c, NR, stride), sums, sums)
 
 
 @njit(**PART)
 def _input_gradients(L, first, t0, frames, W, dz, zeros, out, dx):
     """δx = δz W for some frames of the block."""
-    product(
-        frames * L.rows,
-        L.Fp,
-        L.columns,
-        dz,
-        0,
-        L.stride,
-        1,
-        W,
-        0,
-        L.columns * NR,
-        NR,
-        zeros,
-        0,
-        0,
-        out,
-        0,
-        L.Fp,
-    )
+    shape, panels = (frames * L.rows, L.Fp, L.columns), (W, 0, L.columns * NR, NR)
+    product(shape, (dz, 0, L.stride, 1), panels, (zeros, 0, 0), (out, 0, L.Fp))
     for q in range(frames):
         for m in range(min(L.rows, dx.shape[0] - first)):
             row = out[(q * L.rows + m) * L.Fp :]
             for j in range(L.F):
                 dx[first + m, t0 + q, j] = row[j]
+
+
+@njit(**PART)
+def _start(L, dv, first, v, dh, grad, mean):
+    """δv of the block's clips into `grad`, ⟨δv, v⟩ into `mean`; δh_T where v is the last h."""
+    n, H = min(dv.shape[0] - first, L.rows), L.Hp
+    if not L.temporal:
+        for m in range(n):
+            dh[m * H : m * H + L.H] = dv[first + m]
+    for m in range(n):
+        grad[m, : L.H] = dv[first + m]
+        mean[m] = dot(grad[m], v[m])
+
+
+@njit(**PART)
+def _attention_backward(L, minus_codebook_t, S, Z, dz, D, zeros, da):
+    """δa = −δc~ ζᵀ, δr; the frame's rows start at Z in S and at D in dz."""
+    stride, shape, panels = L.stride, (L.rows, L.Kp, L.Hp), (minus_codebook_t, 0, L.Hp * NR, NR)
+    product(shape, (dz, D + L.c, stride, 1), panels, (zeros, 0, 0), (da, 0, L.Kp))
+    for m in range(L.rows):
+        r = m * stride + L.r
+        a = S[Z + r : Z + r + L.Kp]
+        _softmax_backward(a, da[m * L.Kp : (m + 1) * L.Kp], dz[D + r : D + r + L.Kp])
 
 
 @kept(**WHOLE)
@@ -195,74 +169,49 @@ def backward_block(
     dz, da = np.empty(CHUNK * rows * stride, dtype), np.empty(rows * L.Kp, dtype)
     zeros = np.zeros(max(L.columns, width), dtype)
     out = np.empty(CHUNK * rows * L.Fp if dx.size else 0, dtype)
-    if not L.temporal:
-        for m in range(min(n, rows)):
-            dh[m * H : m * H + L.H] = dv[first + m]
-    mean = np.zeros(rows, dtype)
-    grad = np.zeros((rows, H), dtype)
-    for m in range(min(n, rows)):
-        grad[m, : L.H] = dv[first + m]
-        mean[m] = dot(grad[m], v[m])
+    grad, mean = np.zeros((rows, H), dtype), np.zeros(rows, dtype)
+    _start(L, dv, first, v, dh, grad, mean)
     for t in range(T - 1, -1, -1):
         t0 = t // CHUNK * CHUNK
-        X, Xn, Z, D = t * rows * width, (t + 1) * rows * width, t * rows * stride, t - t0
+        X, Xn, Z = t * rows * width, (t + 1) * rows * width, t * rows * stride
         Cb, Cn, D = t * rows * H, (t + 1) * rows * H, (t - t0) * rows * stride
         for m in range(rows):
             d = dz[D + m * stride : D + (m + 1) * stride]
             if m >= n or not (valid.size == 0 or valid[first + m, t]):
                 d[:] = 0
                 continue
-            h = xh[Xn + m * width + L.Fp : Xn + (m + 1) * width]
             alpha = dg = gate[0]
             if L.temporal:
+                h = xh[Xn + m * width + L.Fp : Xn + (m + 1) * width]
                 alpha = exp(g[t, m] - stat[m, 0]) / stat[m, 1]
                 dg = alpha * (dot(grad[m], h) - mean[m])
+            row = S[Z + m * stride : Z + (m + 1) * stride]
+            h_before = xh[X + m * width + L.Fp : X + (m + 1) * width]
+            c_before, c = C[Cb + m * H : Cb + (m + 1) * H], C[Cn + m * H : Cn + (m + 1) * H]
+            dh_m, dc_m = dh[m * H : (m + 1) * H], dc[m * H : (m + 1) * H]
             _cell_backward(
                 L,
                 gate,
-                S[Z + m * stride : Z + (m + 1) * stride],
-                xh[X + m * width + L.Fp : X + (m + 1) * width],
-                h,
-                C[Cb + m * H : Cb + (m + 1) * H],
-                C[Cn + m * H : Cn + (m + 1) * H],
+                row,
+                h_before,
+                c_before,
+                c,
                 grad[m],
                 alpha,
                 dg,
                 s[t, m],
                 d,
-                dh[m * H : (m + 1) * H],
-                dc[m * H : (m + 1) * H],
+                dh_m,
+                dc_m,
                 dgate,
             )
         if L.semantic:
-            product(
-                rows,
-                L.Kp,
-                H,
-                dz,
-                D + L.c,
-                stride,
-                1,
-                minus_codebook_t,
-                0,
-                H * NR,
-                NR,
-                zeros,
-                0,
-                0,
-                da,
-                0,
-                L.Kp,
-            )
-            for m in range(rows):
-                r = m * stride + L.r
-                a = S[Z + r : Z + r + L.Kp]
-                _softmax_backward(a, da[m * L.Kp : (m + 1) * L.Kp], dz[D + r : D + r + L.Kp])
+            _attention_backward(L, minus_codebook_t, S, Z, dz, D, zeros, da)
         for m in range(rows):
-            d = dz[D + m * stride : D + (m + 1) * stride]
             for j in range(L.both):
-                db[j] += d[j]
-        product(rows, H, L.both, dz, D, stride, 1, U, 0, L.both * NR, NR, dh, 0, H, dh, 0, H)
+                db[j] += dz[D + m * stride + j]
+        dh_t = (dh, 0, H)
+        product((rows, H, L.both), (dz, D, stride, 1), (U, 0, L.both * NR, NR), dh_t, dh_t)
         if t == t0:
             frames = min(CHUNK, T - t0)
             _weight_gradients(L, frames * rows, xh, X, S, Z, dz, dW, dcodebook)

@@ -69,14 +69,23 @@ class Layout(NamedTuple):
 
 
 @njit(**PART)
-def product(M, N, K, A, a0, a_row, a_k, B, b0, b_panel, b_k, init, i0, i_row, C, c0, c_row):
-    """C (M, N) = init + A B, tile by tile; a panel of B (K, NR) serves all rows from L1."""
+def product(shape, A, B, init, C):
+    """C (M, N) = init + A B, tile by tile; a panel of B (K, NR) serves all rows from L1.
+
+    shape = (M, N, K). Each operand is a flat array, where it starts in it, and strides: those of A
+    from row to row and from k to k, of B from panel to panel and from k to k, of init and C from
+    row to row.
+    """
+    M, N, K = shape
+    a, a0, a_row, a_k = A
+    b, b0, b_panel, b_k = B
+    i, i0, i_row = init
+    c, c0, c_row = C
     for n in range(0, N, NR):
-        b = b0 + (n // NR) * b_panel
+        panel = b0 + (n // NR) * b_panel
         for m in range(0, M, MR):
-            a = a0 + m * a_row
             at, to = i0 + m * i_row + n, c0 + m * c_row + n
-            tile(A, a, a_row, a_k, B, b, b_k, init, at, i_row, C, to, c_row, K)  # type: ignore[call-arg]  # numba gives the typing context
+            tile(a, a0 + m * a_row, a_row, a_k, b, panel, b_k, i, at, i_row, c, to, c_row, K)  # type: ignore[call-arg]  # numba gives the typing context
 
 
 @njit(**PART)
@@ -193,88 +202,58 @@ def _cell(L, gate, row, h_before, h, c_before, c, s, v, stat):
     return g
 
 
+@njit(**PART)
+def _semantic_attention(L, minus_codebook, S, Z):
+    """r → a = softmax(r), W_x x → c~ = W_x x − a ζ; the frame's rows of S start at Z."""
+    for m in range(L.rows):
+        r = Z + m * L.stride + L.r
+        _softmax(S[r : r + L.Kp], L.K)
+    c = (S, Z + L.c, L.stride)
+    product(
+        (L.rows, L.Hp, L.Kp), (S, Z + L.r, L.stride, 1), (minus_codebook, 0, L.Kp * NR, NR), c, c
+    )
+
+
+@njit(**PART)
+def _start(L, xh, C, v, stat):
+    """h_0 = 0, c_0 = 0, and nothing pooled yet."""
+    xh[: L.rows * (L.Fp + L.Hp)] = 0
+    C[: L.rows * L.Hp] = 0
+    v[:] = 0
+    for m in range(L.rows):
+        stat[m, 0], stat[m, 1] = -np.inf, 0
+
+
+@njit(**PART)
+def _finish(L, h_last, v, stat):
+    """v of each clip: the mean that was summed, or else its last h; h_last starts at [x | h]."""
+    width = L.Fp + L.Hp
+    for m in range(L.rows):
+        if not L.temporal:
+            v[m] = h_last[m * width + L.Fp : (m + 1) * width]
+        elif stat[m, 1] > 0 or stat[m, 1] != stat[m, 1]:
+            v[m] /= stat[m, 1]
+
+
 @kept(**WHOLE)  # compiled once per machine
 def forward_block(x, valid, first, L, packs, bias, gate, xh, S, C, s, g, stat, v, keep):
     """All frames of the clips first … first + rows; `keep` saves every frame for the backward."""
     rows, H, width, T = L.rows, L.Hp, L.Fp + L.Hp, x.shape[1]
     W_both, W_x, minus_codebook = packs
     live = np.zeros(rows, np.bool_)
-    xh[: rows * width] = 0
-    C[: rows * H] = 0
-    v[:] = 0
-    for m in range(rows):
-        stat[m, 0], stat[m, 1] = -np.inf, 0
+    _start(L, xh, C, v, stat)
     for t in range(T):
         now, then, at = (t, t + 1, t) if keep else (t % 2, 1 - t % 2, 0)
-        X, Xn, Cn, Z = (
-            now * rows * width,
-            then * rows * width,
-            then * rows * H,
-            at * rows * L.stride,
-        )
-        Cb, n_x = now * rows * H, L.columns - L.both
+        X, Xn, Z = now * rows * width, then * rows * width, at * rows * L.stride
+        Cb, Cn = now * rows * H, then * rows * H
         load_frame(x, valid, first, t, L, xh[X:], live)
-        product(
-            rows,
-            L.both,
-            width,
-            xh,
-            X,
-            width,
-            1,
-            W_both,
-            0,
-            width * NR,
-            NR,
-            bias,
-            0,
-            0,
-            S,
-            Z,
-            L.stride,
-        )
-        product(
-            rows,
-            n_x,
-            L.Fp,
-            xh,
-            X,
-            width,
-            1,
-            W_x,
-            0,
-            L.Fp * NR,
-            NR,
-            bias,
-            L.both,
-            0,
-            S,
-            Z + L.both,
-            L.stride,
-        )
+        xh_t = (xh, X, width, 1)
+        z, z_x = (S, Z, L.stride), (S, Z + L.both, L.stride)
+        product((rows, L.both, width), xh_t, (W_both, 0, width * NR, NR), (bias, 0, 0), z)
+        only_x = (rows, L.columns - L.both, L.Fp)
+        product(only_x, xh_t, (W_x, 0, L.Fp * NR, NR), (bias, L.both, 0), z_x)
         if L.semantic:
-            for m in range(rows):
-                r = Z + m * L.stride + L.r
-                _softmax(S[r : r + L.Kp], L.K)
-            product(
-                rows,
-                H,
-                L.Kp,
-                S,
-                Z + L.r,
-                L.stride,
-                1,
-                minus_codebook,
-                0,
-                L.Kp * NR,
-                NR,
-                S,
-                Z + L.c,
-                L.stride,
-                S,
-                Z + L.c,
-                L.stride,
-            )
+            _semantic_attention(L, minus_codebook, S, Z)
         for m in range(rows):
             h_before = xh[X + m * width + L.Fp : X + (m + 1) * width]
             h = xh[Xn + m * width + L.Fp : Xn + (m + 1) * width]
@@ -288,8 +267,4 @@ def forward_block(x, valid, first, L, packs, bias, gate, xh, S, C, s, g, stat, v
                 c[:] = c_before
                 g[t, m] = 0
     last = (T if keep else T % 2) * rows * width
-    for m in range(rows):
-        if not L.temporal:
-            v[m] = xh[last + m * width + L.Fp : last + (m + 1) * width]
-        elif stat[m, 1] > 0 or stat[m, 1] != stat[m, 1]:
-            v[m] /= stat[m, 1]
+    _finish(L, xh[last:], v, stat)

@@ -84,35 +84,42 @@ def _pointer(context, builder, array_type, array, offset):
     return builder.gep(data, [offset])
 
 
-def _load(builder, pointer, vector, align):
-    return builder.load(builder.bitcast(pointer, vector.as_pointer()), align=align)
+def _row_vectors(builder, operand, m, at, vector):
+    """Pointers to the vectors of row m of C or init in the strip: operand is (pointer, stride)."""
+    pointer, stride = operand
+    _, column, columns = at
+    offset = builder.add(ir.Constant(_INT, column), builder.mul(ir.Constant(_INT, m), stride))
+    return _vectors(builder, builder.gep(pointer, [offset]), columns, vector)
+
+
+def _vectors(builder, start, columns, vector):
+    """Pointers to the vectors that hold `columns` numbers from `start` on."""
+    starts = [
+        builder.gep(start, [ir.Constant(_INT, first)]) for first in range(0, columns, vector.count)
+    ]
+    return [builder.bitcast(pointer, vector.as_pointer()) for pointer in starts]
 
 
 def _emit_tile(builder, scalar, size, lanes, at, A, B, init, C, K):
     """One strip of `at` = (rows, first column, columns); A, B, init, C are (pointer, strides)."""
-    rows, column, columns = at
+    rows, _, _ = at
     vector = ir.VectorType(scalar, lanes)
-    parts = columns // lanes
-    kind = ir.FunctionType(vector, [vector] * 3)
-    name = f"llvm.fma.v{lanes}f{8 * size}"
-    fma = cgutils.get_or_insert_function(builder.module, kind, name)
+    sums = [
+        builder.load(pointer, align=size)
+        for m in rows
+        for pointer in _row_vectors(builder, init, m, at, vector)
+    ]
+    sums = _emit_sums(builder, vector, size, at, A, B, sums, K)
+    ends = [p for m in rows for p in _row_vectors(builder, C, m, at, vector)]
+    for pointer, value in zip(ends, sums, strict=True):
+        builder.store(value, pointer, align=size)
 
-    def place(pointer, *terms):
-        offset = ir.Constant(_INT, column)
-        for index, stride in terms:
-            offset = builder.add(offset, builder.mul(ir.Constant(_INT, index), stride))
-        return builder.gep(pointer, [offset])
 
-    def lane(pointer, part):
-        return builder.gep(pointer, [ir.Constant(_INT, part * lanes)])
-
-    sums = []
-    for m in rows:
-        start = place(init[0], (m, init[1]))
-        sums += [_load(builder, lane(start, p), vector, size) for p in range(parts)]
+def _emit_sums(builder, vector, size, at, A, B, sums, K):
+    """sums[m, n] + Σ_k A[m, k] B[k, n], vectors by rows: a loop over k that keeps all of them."""
+    rows, column, columns = at
     a_rows = [builder.gep(A[0], [builder.mul(ir.Constant(_INT, m), A[1])]) for m in rows]
     b_start = builder.gep(B[0], [ir.Constant(_INT, column)])
-
     before = builder.block
     loop = builder.append_basic_block("k")
     after = builder.append_basic_block("k_end")
@@ -124,16 +131,10 @@ def _emit_tile(builder, scalar, size, lanes, at, A, B, init, C, K):
     for phi, value in zip(carried, sums, strict=True):
         phi.add_incoming(value, before)
     b_k = builder.gep(b_start, [builder.mul(k, B[1])])
-    bs = [_load(builder, lane(b_k, p), vector, size) for p in range(parts)]
+    bs = [builder.load(p, align=size) for p in _vectors(builder, b_k, columns, vector)]
     a_step = builder.mul(k, A[2])
-    new = []
-    zero_mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-    for r, a_row in enumerate(a_rows):
-        a = builder.load(builder.gep(a_row, [a_step]))
-        one = builder.insert_element(ir.Constant(vector, ir.Undefined), a, _INT(0))
-        spread = builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zero_mask)
-        for p in range(parts):
-            new.append(builder.call(fma, [spread, bs[p], carried[r * parts + p]]))
+    a_k = [builder.load(builder.gep(a_row, [a_step])) for a_row in a_rows]
+    new = _emit_step(builder, vector, size, a_k, bs, carried)
     following = builder.add(k, ir.Constant(_INT, 1))
     k.add_incoming(following, builder.block)
     for phi, value in zip(carried, new, strict=True):
@@ -141,17 +142,27 @@ def _emit_tile(builder, scalar, size, lanes, at, A, B, init, C, K):
     builder.cbranch(builder.icmp_signed("<", following, K), loop, after)
     tail = builder.block
     builder.position_at_end(after)
-    for r in range(len(rows)):
-        for p in range(parts):
-            result = builder.phi(vector)
-            result.add_incoming(sums[r * parts + p], before)
-            result.add_incoming(new[r * parts + p], tail)
-            sums[r * parts + p] = result
-    for r, m in enumerate(rows):
-        end = place(C[0], (m, C[1]))
-        for p in range(parts):
-            target = builder.bitcast(lane(end, p), vector.as_pointer())
-            builder.store(sums[r * parts + p], target, align=size)
+    results = [builder.phi(vector) for _ in sums]
+    for phi, at_once, summed in zip(results, sums, new, strict=True):
+        phi.add_incoming(at_once, before)
+        phi.add_incoming(summed, tail)
+    return results
+
+
+def _emit_step(builder, vector, size, a_k, bs, sums):
+    """sums[m, n] + A[m, k] B[k, n] for one k: a fused multiply-add a vector."""
+    kind = ir.FunctionType(vector, [vector] * 3)
+    name = f"llvm.fma.v{vector.count}f{8 * size}"
+    fma = cgutils.get_or_insert_function(builder.module, kind, name)
+    undefined = ir.Constant(vector, ir.Undefined)
+    all_first = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+    new = []
+    for r, a in enumerate(a_k):
+        one = builder.insert_element(undefined, a, _INT(0))
+        spread = builder.shuffle_vector(one, undefined, all_first)
+        for p, b in enumerate(bs):
+            new.append(builder.call(fma, [spread, b, sums[r * len(bs) + p]]))
+    return new
 
 
 @intrinsic

@@ -36,14 +36,8 @@ def training(result: dict[str, Any]) -> list[Any]:
         "", "fold>", "recordings>", "accuracy>", "macro accuracy>", "macro F1>", "log loss>"
     )
     for fold in result["folds"]:
-        folds.add_row(
-            str(fold["fold"]),
-            str(fold["recordings"]),
-            percent(fold["accuracy"]),
-            percent(fold["macro_accuracy"]),
-            percent(fold["macro_f1"]),
-            f"{fold['log_loss']:.3f}",
-        )
+        figures = _figures(fold, "accuracy", "macro_accuracy", "macro_f1", "log_loss")
+        folds.add_row(str(fold["fold"]), *figures)
     return [
         folds,
         "",
@@ -53,19 +47,19 @@ def training(result: dict[str, Any]) -> list[Any]:
     ]
 
 
+def _figures(row: dict[str, Any], *names: str) -> list[str]:
+    """How many recordings, and the metrics of that name, as they are printed."""
+    return [str(row["recordings"]), *(figure(name, row[name]) for name in names)]
+
+
 def evaluation(result: dict[str, Any]) -> list[Any]:
     figures = table("", "metric", "value>")
     for name, words in NAMES.items():
         figures.add_row(words, figure(name, result[name]))
     folds = table("", "fold>", "recordings>", "accuracy>", "macro accuracy>", "log loss>")
     for fold in result["folds"]:
-        folds.add_row(
-            str(fold["fold"]),
-            str(fold["recordings"]),
-            percent(fold["accuracy"]),
-            percent(fold["macro_accuracy"]),
-            figure("log_loss", fold["log_loss"]),
-        )
+        row = _figures(fold, "accuracy", "macro_accuracy", "log_loss")
+        folds.add_row(str(fold["fold"]), *row)
     return [
         f"{result['recordings']} tested recordings",
         headline(result),
@@ -92,14 +86,8 @@ def devices(result: dict[str, Any]) -> list[Any]:
     rows = [(name, row, words[row["seen"]]) for name, row in result["devices"].items()]
     rows += [(f"all {name}", row, "") for name, row in result["device_groups"].items()]
     for name, row, remark in rows:
-        made.add_row(
-            name,
-            str(row["recordings"]),
-            percent(row["accuracy"]),
-            percent(row["macro_accuracy"]),
-            figure("log_loss", row["log_loss"]),
-            remark,
-        )
+        figures = _figures(row, "accuracy", "macro_accuracy", "log_loss")
+        made.add_row(name, *figures, remark)
     return [made, ""]
 
 
@@ -108,14 +96,7 @@ def scenes(result: dict[str, Any]) -> Table:
     for name, row in result["scenes"].items():
         share = row["accuracy"] or 0.0
         bar = Text("█" * round(share * BAR_CELLS), style="green")
-        made.add_row(
-            name,
-            str(row["recordings"]),
-            percent(row["accuracy"]),
-            percent(row["precision"]),
-            percent(row["f1"]),
-            bar,
-        )
+        made.add_row(name, *_figures(row, "accuracy", "precision", "f1"), bar)
     return made
 
 

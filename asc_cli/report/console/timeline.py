@@ -16,28 +16,11 @@ STRIP_CELLS = 60  # of a line: 10 minutes at 10 s each
 STRIP_LINES = 24  # at most; a cell stands for several parts of a longer recording
 UNSURE = "unsure"
 LETTERS = string.ascii_uppercase + string.ascii_lowercase  # for those who see no colours
-COLOURS = (
-    "#4e79a7",
-    "#f28e2b",
-    "#59a14f",
-    "#e15759",
-    "#76b7b2",
-    "#edc948",
-    "#b07aa1",
-    "#ff9da7",
-    "#9c755f",
-    "#1b9e77",
-    "#d95f02",
-    "#7570b3",
-    "#e7298a",
-    "#66a61e",
-    "#e6ab02",
-    "#a6cee3",
-    "#fb9a99",
-    "#cab2d6",
-    "#ffff99",
-    "#b15928",
-)
+PALETTE = """
+    #4e79a7 #f28e2b #59a14f #e15759 #76b7b2 #edc948 #b07aa1 #ff9da7 #9c755f #1b9e77
+    #d95f02 #7570b3 #e7298a #66a61e #e6ab02 #a6cee3 #fb9a99 #cab2d6 #ffff99 #b15928
+"""
+COLOURS = PALETTE.split()
 
 
 def shown(rows: Sequence[dict[str, Any]], top: int) -> Iterator[Any]:
