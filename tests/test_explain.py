@@ -60,7 +60,7 @@ def test_the_member_nearest_to_the_common_answer_explains(toy_root: Path, clip: 
     made = workflow.train(recipe.load("toy_ta", overrides), data=toy_root, folds=[1, 2, 3])
     found = workflow.explain(clip, model=made.model)
     [together] = workflow.predict([clip], model=made.model)
-    scene, probability, n = found.together
+    scene, probability, n = found.all_members
     assert (scene, n) == (together.scene, 3)
     assert probability == pytest.approx(together.probability, abs=1e-6)
     single = {k: next(workflow.predict([clip], model=made.model, fold=k)) for k in (1, 2, 3)}
@@ -89,17 +89,17 @@ def test_signs_that_the_font_lacks_are_boxes():
 def test_stretches_are_where_attention_is():
     attention = np.full(400, 0.5)
     attention[100:120] = 6.0
-    [stretch] = explain.stretches(attention, 0.01)
+    [stretch] = explain.salient_segments(attention, 0.01)
     assert stretch["start_s"] == pytest.approx(1.0, abs=0.06)
     assert stretch["end_s"] == pytest.approx(1.2, abs=0.06)
     assert stretch["attention"] > 4
-    assert explain.stretches(np.ones(400), 0.01) == []
+    assert explain.salient_segments(np.ones(400), 0.01) == []
 
 
 def test_two_peaks_close_together_are_one_stretch():
     attention = np.full(1000, 0.1)
     attention[100:120] = attention[130:150] = attention[700:730] = 10.0
-    assert len(explain.stretches(attention, 0.01)) == 2
+    assert len(explain.salient_segments(attention, 0.01)) == 2
 
 
 @pytest.mark.parametrize("model", ["toy_ta", "toy_sa", "toy_ta_sa"])

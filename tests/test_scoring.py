@@ -157,7 +157,7 @@ def test_labels_alone_have_no_log_loss():
     assert m.metrics["log_loss"] is None and m.metrics["ece"] is None and m.reliability == ()
     assert m.remarks == (
         "fold 1 does not test c: left out of its macro averages",
-        "only labels were handed in: no log loss, no calibration",
+        "only labels were submitted: no log loss, no calibration",
     )
 
 

@@ -31,16 +31,16 @@ def recordings(n_groups: int, per_group: int, scenes: int = 3) -> list[Recording
 
 def test_groups_are_held_out_whole():
     known = recordings(10, 4)
-    fitted, held = holdout.cut(known, 0.2, "group", (0, 1))
+    fitted, held = holdout.split(known, 0.2, "group", (0, 1))
     groups = [{known[i].group for i in part} for part in (fitted, held)]
     assert not groups[0] & groups[1] and len(groups[1]) == 6  # 2 of 10 of each scene
     assert sorted(fitted + held) == list(range(120))
-    assert holdout.cut(known, 0.2, "group", (0, 1)) == (fitted, held)
-    assert holdout.cut(known, 0.2, "group", (0, 2)) != (fitted, held)
+    assert holdout.split(known, 0.2, "group", (0, 1)) == (fitted, held)
+    assert holdout.split(known, 0.2, "group", (0, 2)) != (fitted, held)
 
 
 def test_each_scene_keeps_a_group():
-    fitted, held = holdout.cut(recordings(2, 5), 0.9, "group", (0,))
+    fitted, held = holdout.split(recordings(2, 5), 0.9, "group", (0,))
     assert len(fitted) == len(held) == 15
 
 
@@ -48,7 +48,7 @@ def test_each_scene_keeps_a_group():
 def test_a_scene_that_is_in_a_group_of_another_is_not_held_out_whole(seed: int):
     shared = [Recording(f"{g}-{i}.wav", "bus", group=f"g{g}") for g in range(3) for i in range(4)]
     shared.append(Recording("car.wav", "car", group="g0"))
-    fitted, held = holdout.cut(shared, 0.3, "group", (seed, 1))
+    fitted, held = holdout.split(shared, 0.3, "group", (seed, 1))
     assert {shared[i].label for i in fitted} == {"bus", "car"}
     assert {shared[i].group for i in held} in ({"g1"}, {"g2"})
 
@@ -56,23 +56,26 @@ def test_a_scene_that_is_in_a_group_of_another_is_not_held_out_whole(seed: int):
 def test_a_group_that_no_scene_can_spare_is_said():
     alone = [*recordings(1, 4), Recording("x.wav", "scene0", group="1-0")]
     alone.append(Recording("y.wav", "scene3", group="0-0"))
-    with pytest.raises(AscError, match="or one that another scene cannot spare"):
-        holdout.cut(alone, 0.2, "group", (0,))
+    with pytest.raises(AscError, match="or one that another scene needs"):
+        holdout.split(alone, 0.2, "group", (0,))
 
 
 def test_without_groups_it_is_said():
     alone = [Recording(f"{i}.wav", "bus") for i in range(10)]
     with pytest.raises(AscError, match="names no group for 0.wav; give the table a column group"):
-        holdout.cut(alone, 0.2, "group", (0,))
-    assert len(holdout.cut(alone, 0.2, "recording", (0,))[1]) == 2
+        holdout.split(alone, 0.2, "group", (0,))
+    assert len(holdout.split(alone, 0.2, "recording", (0,))[1]) == 2
     with pytest.raises(AscError, match="holds out nothing: every scene has a single group"):
-        holdout.cut(recordings(1, 5), 0.2, "group", (0,))
+        holdout.split(recordings(1, 5), 0.2, "group", (0,))
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("training.choose_epoch=validation", "nothing is held out; add validation: .* may not"),
+        (
+            "training.choose_epoch=validation",
+            "nothing is held out; add validation: .* cannot be used",
+        ),
         ("evaluation.calibrate=temperature", "nothing is held out; add validation"),
     ],
 )

@@ -95,7 +95,7 @@ def command(
 
     if inputs.STDIN in map(str, (csv, audacity, embeddings, explain)):
         raise AscError("predict: output goes into files, not into -; for stdout there is --json")
-    named = [*(paths or []), *(inputs.listed(files_from) if files_from else [])]
+    named = [*(paths or []), *(inputs.read_list(files_from) if files_from else [])]
     if not named:
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
     if workflow.takes_shards(model):
@@ -110,7 +110,7 @@ def command(
         _label(named, model, top or LABELS, csv, jobs, as_json, unused)
         return
     with _found(named) as (found, shown):
-        inputs.spare(
+        inputs.require_no_overwrite(
             {
                 "--csv": csv,
                 "--audacity": audacity,
@@ -169,7 +169,7 @@ def _label(
     if inputs.STDIN in named:
         raise AscError("predict -: this model takes shards of videos, which are not read on stdin")
     failed, found = 0, inputs.find(named)
-    inputs.spare({"--csv": csv}, found)
+    inputs.require_no_overwrite({"--csv": csv}, found)
     with videos.predictions(csv, as_json) as add:
         for row in workflow.label(found, model=model, top=top, jobs=jobs):
             failed += isinstance(row, Fault)

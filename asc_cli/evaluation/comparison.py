@@ -115,16 +115,16 @@ def compare(
 
 
 def aligned(first: Predictions, second: Predictions) -> Predictions:
-    """The second's rows in the first's order. Raises AscError naming what only one has."""
-    where = {row: i for i, row in enumerate(_rows(second))}
-    missing = [row for row in _rows(first) if row not in where]
+    """Return the second's rows in the first's order. Raises AscError if the rows differ."""
+    row_of = {row: i for i, row in enumerate(_rows(second))}
+    missing = [row for row in _rows(first) if row not in row_of]
     if missing or len(first) != len(second) or first.scenes != second.scenes:
-        named = f"fold {missing[0][0]} of {missing[0][1]}" if missing else "other recordings"
+        example = f"fold {missing[0][0]} of {missing[0][1]}" if missing else "other recordings"
         raise AscError(
             f"compare: not the same test recordings: {len(first)} and {len(second)} rows, "
-            f"{named} in only one of the runs; compare runs of the same data and folds"
+            f"{example} in only one of the runs; compare runs of the same data and folds"
         )
-    order = np.array([where[row] for row in _rows(first)])
+    order = np.array([row_of[row] for row in _rows(first)])
     return dataclasses.replace(
         second,
         files=first.files,
@@ -137,7 +137,7 @@ def aligned(first: Predictions, second: Predictions) -> Predictions:
 
 
 def fold_values(p: Predictions, headline: str) -> np.ndarray:  # -> (k,)
-    """The headline of each fold alone."""
+    """Return the headline metric of each fold."""
     metric, C = metrics.BY_NAME[headline], len(p.scenes)
     return np.array(
         [
@@ -174,7 +174,7 @@ def corrected_t(differences: np.ndarray, test_over_train: float) -> CorrectedT:
 
 
 def share_tested(p: Predictions, trained: Mapping[int, int]) -> float:
-    """n_test / n_train, averaged over the folds."""
+    """Return n_test / n_train, averaged over the folds."""
     return float(
         np.mean([(p.folds == fold).sum() / trained[fold] for fold in set(p.folds.tolist())])
     )

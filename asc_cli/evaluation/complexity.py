@@ -1,6 +1,6 @@
-"""What a model costs: parameters, bytes, multiply-accumulates per second of audio.
+"""Complexity of a model: parameters, bytes, multiply-accumulates per second of audio.
 
-    parameters   every number that the model learnt or keeps: weights, and the buffers of mixtures,
+    parameters   every number in the model's state: weights, and the buffers of mixtures,
                  trees and factorisations
     bytes        fractions × 4 (float32), 2 (float16), 1 (int8); whole numbers, as trees hold, as
                  they are
@@ -125,14 +125,14 @@ def measure(
 
     members: how many networks like it the model has.
     """
-    kept = list(network.state_dict().values())
-    fractions = sum(values.numel() for values in kept if values.is_floating_point())
-    whole = [values for values in kept if not values.is_floating_point()]
-    whole_bytes = sum(values.numel() * values.element_size() for values in whole)
+    tensors = list(network.state_dict().values())
+    fractions = sum(values.numel() for values in tensors if values.is_floating_point())
+    integers = [values for values in tensors if not values.is_floating_point()]
+    integer_bytes = sum(values.numel() * values.element_size() for values in integers)
     macs = _macs(network, n_frames, n_bands)
     return Costs(
-        parameters=fractions + sum(values.numel() for values in whole),
-        bytes={name: size * fractions + whole_bytes for name, size in BYTES.items()},
+        parameters=fractions + sum(values.numel() for values in integers),
+        bytes={name: size * fractions + integer_bytes for name, size in BYTES.items()},
         macs_per_clip=macs,
         macs_per_second=None if macs is None else round(macs / step_seconds),
         members=members,
@@ -140,9 +140,9 @@ def measure(
 
 
 def check_limit(costs: Costs, limit: str) -> Check:
-    """Check one member, and all together, against a named limit, at each precision.
+    """Return whether one member, and all members, are within a limit, at each precision.
 
-    Raises AscError for a limit that is not known.
+    Raises AscError for an unknown limit.
     """
     if limit not in LIMITS:
         raise AscError("--limit: " + plugins.unknown("limit", limit, LIMITS))
@@ -165,14 +165,14 @@ def check_limit(costs: Costs, limit: str) -> Check:
 
 
 def _macs(network: Any, n_frames: int, n_bands: int) -> int | None:
-    """Multiply-accumulates of one clip; None where the counter sees no product."""
+    """Return the multiply-accumulates of one clip; None if the counter sees no product."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False)
     clip = torch.zeros(1, n_frames, n_bands)
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "TF32", UserWarning)  # torch's own, of no matter here
+        warnings.filterwarnings("ignore", "TF32", UserWarning)  # torch's own, irrelevant here
         # fused recurrent kernels would hide their products from the counter
         with torch.backends.mkldnn.flags(enabled=False), counter:
             network.eval()(clip, None)

@@ -1,4 +1,4 @@
-"""Arrays in, figures out: one function a metric, and its line in the table METRICS at the end.
+"""Metrics: one function each, arrays in, floats out, and the table METRICS at the end.
 
 C scenes, n recordings. A confusion matrix has a row per true scene and a column per guess.
 """
@@ -16,7 +16,7 @@ BINS = 15  # of confidence
 
 
 def confusion(labels: np.ndarray, guesses: np.ndarray, C: int) -> np.ndarray:  # -> (C, C)
-    """Counts: rows are labels, columns guesses."""
+    """Return counts: rows are labels, columns guesses."""
     return np.bincount(labels * C + guesses, minlength=C * C).reshape(C, C)
 
 
@@ -25,40 +25,42 @@ def accuracy(matrix: np.ndarray) -> float:
 
 
 def recall(matrix: np.ndarray) -> np.ndarray:  # (C, C) -> (C,)
-    """Accuracy of each scene; NaN for one that is not tested."""
+    """Return the accuracy of each scene; NaN for a scene that is not tested."""
     return ratio(np.diag(matrix), matrix.sum(axis=1))
 
 
 def macro_accuracy(matrix: np.ndarray) -> float:
-    """Mean over the tested scenes."""
+    """Return the mean over the tested scenes."""
     return float(np.nanmean(recall(matrix)))
 
 
 def precision(matrix: np.ndarray) -> np.ndarray:  # (C, C) -> (C,)
-    """Share of right guesses of each scene; NaN for one never guessed."""
+    """Return the share of right guesses of each scene; NaN for a scene never guessed."""
     return ratio(np.diag(matrix), matrix.sum(axis=0))
 
 
 def f1(matrix: np.ndarray) -> np.ndarray:  # (C, C) -> (C,)
-    """2 · right / (labelled + guessed); NaN for a scene neither tested nor guessed."""
+    """Return 2 · right / (labelled + guessed); NaN for a scene neither tested nor guessed."""
     return ratio(2 * np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1))
 
 
 def macro_f1(matrix: np.ndarray) -> float:
-    """Mean over the tested scenes."""
+    """Return the mean over the tested scenes."""
     return float(f1(matrix)[matrix.sum(axis=1) > 0].mean())
 
 
 def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:  # (n, C), (n,)
-    """Mean of −ln p(label); rows are scaled to sum to 1 first."""
+    """Return the mean of −ln p(label); rows are scaled to sum to 1 first."""
     p = np.clip(probabilities, LOG_FLOOR, 1.0)
     p = p / p.sum(axis=1, keepdims=True)
     return float(-np.log(p[np.arange(len(labels)), labels]).mean())
 
 
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, NaN where whole is 0."""
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Return numerator / denominator, NaN where the denominator is 0."""
+    return np.divide(
+        numerator, denominator, out=np.full(len(denominator), np.nan), where=denominator > 0
+    )
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,12 @@ def expected_calibration_error(bins: list[Bin]) -> float:
 
 
 def mean_of_cells(recalls: np.ndarray) -> float:  # (folds, C) NaN: not tested
-    """Mean over all cells of the fold × scene matrix."""
+    """Return the mean over all cells of the fold × scene matrix."""
     return float(np.nanmean(recalls))
 
 
 def ece(probabilities: np.ndarray, right: np.ndarray) -> float:  # (n, C), (n,) bool
-    """Expected calibration error over equal bins of confidence."""
+    """Return the expected calibration error over equal bins of confidence."""
     return expected_calibration_error(reliability(probabilities, right))
 
 

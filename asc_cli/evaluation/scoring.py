@@ -1,4 +1,4 @@
-"""Scores and labels → metrics, each with its name, and intervals.
+"""Compute all metrics of predictions, and intervals.
 
 Conventions. C scenes, n tested recordings. A fold's figures are computed on the fold; "mean over
 folds" weighs folds equally; "pooled" puts all folds' recordings together. A scene that a fold
@@ -123,34 +123,35 @@ def scene_scores(p: Predictions, recalls: np.ndarray, pooled: np.ndarray) -> dic
 def device_scores(
     p: Predictions, seen_devices: Mapping[int, frozenset[str]] | None
 ) -> tuple[dict[str, DeviceScores], dict[str, SubsetScores]]:
-    """Per recording device, and of all seen and all unseen ones, pooled over folds.
+    """Return scores of each recording device, and of seen and unseen ones, pooled over folds.
 
-    Both are empty where devices are not known; `seen` is None where training is not known.
+    Both are empty where devices are unknown; `seen` is None where the training part is unknown.
     """
     devices = np.array(p.devices)
-    known = sorted(set(p.devices) - {""})
+    known_devices = sorted(set(p.devices) - {""})
     if not seen_devices:
-        return {d: DeviceScores(_subset(p, devices == d), None) for d in known}, {}
+        return {d: DeviceScores(_subset(p, devices == d), None) for d in known_devices}, {}
     pairs = zip(p.devices, p.folds.tolist(), strict=True)
     seen = np.array([device in seen_devices[fold] for device, fold in pairs])
     rows = {
-        d: DeviceScores(_subset(p, devices == d), bool(seen[devices == d].all())) for d in known
+        d: DeviceScores(_subset(p, devices == d), bool(seen[devices == d].all()))
+        for d in known_devices
     }
     parts = {"seen": (devices != "") & seen, "unseen": (devices != "") & ~seen}
     groups = {name: _subset(p, inside) for name, inside in parts.items() if inside.any()}
-    return rows, groups if len(known) > 1 else {}
+    return rows, groups if len(known_devices) > 1 else {}
 
 
 def remarks(p: Predictions, folds: Sequence[FoldScores]) -> list[str]:
-    """What a reader must know beside the figures."""
-    found = [
+    """Return remarks on the figures."""
+    texts = [
         f"fold {fold.fold} does not test {', '.join(fold.absent)}: left out of its macro averages"
         for fold in folds
         if fold.absent
     ]
     if p.hard:
-        found.append("only labels were handed in: no log loss, no calibration")
-    return found
+        texts.append("only labels were submitted: no log loss, no calibration")
+    return texts
 
 
 def log_loss(p: Predictions, inside: np.ndarray) -> float | None:

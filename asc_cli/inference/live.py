@@ -1,4 +1,4 @@
-"""Live sound → the scene of the last seconds, again and again."""
+"""Classify live sound: the scene of the last seconds, at regular intervals."""
 
 from __future__ import annotations
 
@@ -57,24 +57,24 @@ def listen(
             f"listen: a window of {window_s} s every {every_s} s; at least {clip_s:.2f} s, the "
             "length of the model's clips, every more than 0 s was expected"
         )
-    heard = decode.resample_stream(blocks, sample_rate, rate)
-    frames = _named(stream(loaded.feature.compute, heard, rate))
-    held: collections.deque[np.ndarray] = collections.deque(
+    resampled = decode.resample_stream(blocks, sample_rate, rate)
+    frames = _name_source(stream(loaded.feature.compute, resampled, rate))
+    window: collections.deque[np.ndarray] = collections.deque(
         maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
     )
-    told_s = 0.0
-    for k, (batch, lengths) in enumerate(clips.streamed(frames, loaded.clip_grid, 1)):
-        held.append(
+    last_reported_s = 0.0
+    for k, (batch, lengths) in enumerate(clips.from_stream(frames, loaded.clip_grid, 1)):
+        window.append(
             aggregate.summands(
                 ensemble.log_probabilities(loaded, batch, lengths), loaded.aggregate
             )[0]
         )
         time_s = k * step_s + clip_s
-        if time_s < told_s + every_s and told_s:
+        if time_s < last_reported_s + every_s and last_reported_s:
             continue
-        told_s = time_s
+        last_reported_s = time_s
         scores = aggregate.normalise(
-            np.sum(held, axis=0)[None], np.array([len(held)]), loaded.aggregate
+            np.sum(window, axis=0)[None], np.array([len(window)]), loaded.aggregate
         )[0]
         scenes = dict(zip(loaded.labels, scores.tolist(), strict=True))
         yield LivePrediction(
@@ -86,8 +86,8 @@ def listen(
         )
 
 
-def _named(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The frames; what stands in their way says that it is about the sound."""
+def _name_source(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the frames; raise errors as FileFault of the live sound."""
     try:
         yield from frames
     except FileFault:

@@ -16,7 +16,7 @@ from asc_cli.core import paths as home
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Fault, Layout, Order, Stream, Video, batches
 from asc_cli.evaluation import complexity
-from asc_cli.inference.ensemble import of_videos
+from asc_cli.inference.ensemble import is_video_model
 from asc_cli.registry import members, models
 from asc_cli.video import metrics
 
@@ -240,7 +240,7 @@ def build(recipe: dict[str, Any]) -> Any:
 def load(model: models.Model) -> tuple[Any, Layout, dict[str, Any]]:
     """A registered network, what it takes, and its recipe. Raises AscError."""
     recipe = model.card["recipe"]
-    if not of_videos(model):
+    if not is_video_model(model):
         raise AscError(
             f"model {model.id} takes recordings, not shards of videos' features; name one that "
             "a recipe such as yt8m_ta_sa made"

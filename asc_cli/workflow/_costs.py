@@ -25,8 +25,8 @@ def costs(model: models.Model, limit: str | None = None) -> Costs:
     Raises:
         AscError: There is no such limit, or the model's files are damaged.
     """
-    found = predict.costs(model) if ensemble.of_videos(model) else _of_scenes(model)
-    return found if limit is None else replace(found, limit=complexity.check_limit(found, limit))
+    costs = predict.costs(model) if ensemble.is_video_model(model) else _of_scenes(model)
+    return costs if limit is None else replace(costs, limit=complexity.check_limit(costs, limit))
 
 
 def _of_scenes(model: models.Model) -> Costs:

@@ -14,7 +14,7 @@ from asc_cli.core.kind import VIDEOS, kind_of_dataset, kind_of_run
 from asc_cli.evaluation import predictions, scoring, submission
 from asc_cli.evaluation.scores import Scores
 from asc_cli.inference import ensemble
-from asc_cli.inference.dataset import hear
+from asc_cli.inference.dataset import predict_dataset
 from asc_cli.inference.leakage import as_trained, lists_fingerprint, require_unseen_recordings
 from asc_cli.protocol import audit
 from asc_cli.protocol.source import Source, open_source
@@ -118,7 +118,7 @@ def evaluate(
         return predict.evaluate(str(what), dataset, data, jobs, progress)
     require_file(what)
     source = open_source(dataset or "table", data, subset)
-    audit.require_sound(source.dataset, source.listing)
+    audit.require_consistent(source.dataset, source.listing)
     if Path(what).is_file():
         return of_file(Path(what), source, folds)
     return of_model(str(what), source, folds, jobs, progress)
@@ -199,8 +199,8 @@ def of_model(
     if its_own and (lacking := sorted({fold for fold, _ in expected} - set(trained))):
         raise AscError(f"model {model.id} has no fold {lacking[0]}; it has {trained}")
     asked = list(dict.fromkeys((member[key], key[1]) for key in expected))
-    heard = hear(model.id, asked, source, jobs, progress)
-    probabilities = np.stack([heard[member[key], key[1]] for key in expected])
+    predicted = predict_dataset(model.id, asked, source, jobs, progress)
+    probabilities = np.stack([predicted[member[key], key[1]] for key in expected])
     said = predictions.Predictions(
         labels,
         tuple(file for _, file in expected),

@@ -176,7 +176,7 @@ def _heard(
     for outcome in outcomes:
         if isinstance(outcome, FileFault):
             raise AscError(f"--check {outcome}")
-        heard.append((outcome.path, outcome.whole))
+        heard.append((outcome.path, outcome.probabilities))
     return heard
 
 

@@ -42,7 +42,8 @@ class Disk:
             "stored": [row.to_dict() for row in self.usages],
             "checkpoint_bytes": self.checkpoint_bytes,
             "unused": [
-                {"path": str(row.path), "bytes": row.n_bytes, "why": row.why} for row in self.unused
+                {"path": str(row.path), "bytes": row.n_bytes, "reason": row.reason}
+                for row in self.unused
             ],
             "unused_bytes": sum(row.n_bytes for row in self.unused),
         }
@@ -100,7 +101,7 @@ class Pruned:
         Returns:
             As in JSON.
         """
-        rows = [{"path": str(r.path), "bytes": r.n_bytes, "why": r.why} for r in self.removed]
+        rows = [{"path": str(r.path), "bytes": r.n_bytes, "reason": r.reason} for r in self.removed]
         return {"removed": rows, "bytes": self.bytes, "dry_run": self.dry_run}
 
 
@@ -131,8 +132,8 @@ def prune(dataset: str | None = None, all_packs: bool = False, dry_run: bool = F
     return Pruned(unused, dry_run)
 
 
-def _pack(folder: Path, why: str) -> usage.Unused:
-    return usage.Unused(folder, usage.bytes_below(folder), why)
+def _pack(folder: Path, reason: str) -> usage.Unused:
+    return usage.Unused(folder, usage.folder_bytes(folder), reason)
 
 
 def _checkpoints() -> tuple[list[Path], list[Path]]:
@@ -155,5 +156,5 @@ def _abandoned() -> Iterator[usage.Unused]:
         for path in root.rglob(f"{pack.TEMPORARY}*"):
             age = time.time() - path.stat().st_mtime
             if age > ABANDONED_SECONDS:
-                n_bytes = usage.bytes_below(path) if path.is_dir() else path.stat().st_size
+                n_bytes = usage.folder_bytes(path) if path.is_dir() else path.stat().st_size
                 yield usage.Unused(path, n_bytes, "a killed process left it")

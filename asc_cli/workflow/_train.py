@@ -16,7 +16,7 @@ from asc_cli.evaluation import predictions, scoring
 from asc_cli.frontend import store
 from asc_cli.frontend.fill import Extraction, fill
 from asc_cli.protocol import audit
-from asc_cli.protocol.source import open_source, without
+from asc_cli.protocol.source import exclude, open_source
 from asc_cli.recipe.load import Recipe, resolved
 from asc_cli.registry import card as _run
 from asc_cli.registry import models, runs
@@ -131,7 +131,7 @@ def train(
 
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
-    source = without(
+    source = exclude(
         open_source(recipe.dataset, data or recipe.data, recipe.subset), recipe.exclude
     )
     audit.require(source.dataset, source.listing)

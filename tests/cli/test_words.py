@@ -154,13 +154,13 @@ def test_help_of_listen_is_no_list(asc: Asc):
 
 
 def test_old_journals_go(tmp_path: Path):
-    from asc_cli.inference.journal import KEPT_SECONDS, Journal
+    from asc_cli.inference.journal import RETENTION_SECONDS, Journal
 
     old, young = (paths.home() / "predictions" / name for name in ("old.jsonl", "young.jsonl"))
     old.parent.mkdir(parents=True)
     for file in (old, young):
         file.touch()
-    os.utime(old, (0, old.stat().st_mtime - KEPT_SECONDS - 60))
+    os.utime(old, (0, old.stat().st_mtime - RETENTION_SECONDS - 60))
     Journal("key").read()
     assert young.exists() and not old.exists()
 

@@ -24,7 +24,7 @@ def families(seed: int = 0) -> tuple[clips.ClipSet, np.ndarray]:
     labels = np.repeat(np.arange(5), 8)
     recordings = [rng.normal(centres[c], 1, (30, 6)).astype("f4") for c in labels]
     plain = standardise.no_standardisation(recordings[0].shape[1])
-    made = clips.cut(recordings, clips.ClipGrid(20, 10.0), plain)
+    made = clips.from_recordings(recordings, clips.ClipGrid(20, 10.0), plain)
     return made, labels[made.owners]
 
 
@@ -66,7 +66,7 @@ def test_training_clips_are_embedded_by_forests_that_did_not_see_them():
     """On noise, a forest knows what it has seen; out of fold it knows nothing."""
     rng = np.random.default_rng(0)
     recordings = [rng.normal(0, 1, (8, 4)).astype("f4") for _ in range(80)]
-    made = clips.cut(
+    made = clips.from_recordings(
         recordings, clips.ClipGrid(8, 8.0), standardise.no_standardisation(recordings[0].shape[1])
     )
     labels = np.arange(80) % 2

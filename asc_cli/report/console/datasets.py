@@ -60,5 +60,6 @@ def audit(result: dict[str, Any]) -> list[Any]:
             found.add_row(mark, row["check"], row["where"], row["what"])
         lines.append(found)
     if n_broken:
-        return [*lines, Text(f"{n_broken} broken promise(s)", style="red")]
-    return [*lines, Text("The protocol's promises hold.", style="green")]
+        count = "1 protocol violation" if n_broken == 1 else f"{n_broken} protocol violations"
+        return [*lines, Text(count, style="red")]
+    return [*lines, Text("The copy matches the protocol.", style="green")]

@@ -33,11 +33,11 @@ def pruned(result: dict[str, Any]) -> list[Any]:
         return ["nothing to remove: all that is stored is needed"]
     n_bytes: Counter[str] = Counter()
     for row in result["removed"]:
-        n_bytes[row["why"]] += row["bytes"]
-    made = table("", "why it is not needed", "items>", "bytes>")
-    items = Counter(row["why"] for row in result["removed"])
-    for why, n in n_bytes.most_common():
-        made.add_row(why, str(items[why]), size(n))
+        n_bytes[row["reason"]] += row["bytes"]
+    made = table("", "reason", "items>", "bytes>")
+    items = Counter(row["reason"] for row in result["removed"])
+    for reason, n in n_bytes.most_common():
+        made.add_row(reason, str(items[reason]), size(n))
     did = "would free" if result["dry_run"] else "freed"
     return [made, f"{did} {size(result['bytes'])}"]
 

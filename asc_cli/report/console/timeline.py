@@ -32,7 +32,7 @@ def shown(rows: Sequence[dict[str, Any]], top: int) -> Iterator[Any]:
             yield ""
             yield Text(printable(row["file"]), style="bold")
             yield from strip(row["timeline"])
-            yield stretches(row["stretches"])
+            yield stretches(row["segments"])
 
 
 def answered(rows: Sequence[dict[str, Any]]) -> Text:

@@ -38,8 +38,8 @@ def draw(explanation: Any, path: Path) -> None:
 def _title(explanation: Any) -> str:
     """The answer that asc predict gives, and under it whose attention is drawn."""
     scene, probability = explanation.scene, explanation.probability
-    if explanation.together:
-        scene, probability, n = explanation.together
+    if explanation.all_members:
+        scene, probability, n = explanation.all_members
         member = (
             f"the {n} networks together; drawn: the one of fold {explanation.fold}, which by "
             f"itself says {explanation.scene}, {100 * explanation.probability:.0f} %"
