@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asc_cli.cli import _progress
+from asc_cli.cli import _progress, _videos
 from asc_cli.cli._options import Fold, Jobs, Model, Threshold
 from asc_cli.core.errors import AscError
+
+if TYPE_CHECKING:
+    from asc_cli.workflow import Prediction
 
 SCENES, LABELS = 3, 20  # shown of each recording, of each video
 
@@ -90,92 +94,91 @@ def command(
 
     Example: **asc predict --model yt8m_ta_sa test00.tfrecord --csv labels.csv**
     """
-    from asc_cli import report, workflow
+    from asc_cli import workflow
     from asc_cli.audio import inputs
 
-    if inputs.STDIN in map(str, (csv, audacity, embeddings, explain)):
+    outputs = _Outputs(csv, audacity, embeddings, explain)
+    if inputs.STDIN in map(str, outputs.by_option().values()):
         raise AscError("predict: output goes into files, not into -; for stdout there is --json")
     named = [*(paths or []), *(inputs.read_list(files_from) if files_from else [])]
     if not named:
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
     if workflow.takes_shards(model):
-        unused = {
+        given: dict[str, Any] = {
             "--fold": fold,
             "--threshold": threshold or None,
             "--timeline": timeline,
-            "--audacity": audacity,
-            "--embeddings": embeddings,
-            "--explain": explain,
         }
-        _label(named, model, top or LABELS, csv, jobs, as_json, unused)
+        given |= {o: path for o, path in outputs.by_option().items() if o != "--csv"}
+        _videos.label(named, model, top or LABELS, csv, jobs, as_json, given)
         return
+    settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
     with _found(named) as (found, shown):
-        inputs.require_no_overwrite(
-            {
-                "--csv": csv,
-                "--audacity": audacity,
-                "--embeddings": embeddings,
-                "--explain": explain,
-            },
+        inputs.require_no_overwrite(outputs.by_option(), found)
+        outputs.require_one(len(found))
+        said = workflow.predict(
             found,
+            model=model,
+            fold=fold,
+            timeline_s=timeline,
+            threshold=threshold,
+            embeddings=embeddings is not None,
+            jobs=jobs,
+            journal=len(found) > 1 and not shown,
+            resumed=lambda n: _progress.note(f"{n} of {len(found)} were known from before"),
         )
-        if audacity and len(found) > 1:
-            raise AscError(f"--audacity: a label track is of one recording; there are {len(found)}")
-        if explain and len(found) > 1:
-            raise AscError(f"--explain: a picture is of one recording; there are {len(found)}")
-        settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
-        with (
-            report.Predictions(top or SCENES, as_json, csv, audacity, embeddings, settings) as out,
-            _progress.counting("recordings") as progress,
-        ):
-            said = workflow.predict(
-                found,
-                model=model,
-                fold=fold,
-                timeline_s=timeline,
-                threshold=threshold,
-                embeddings=embeddings is not None,
-                jobs=jobs,
-                journal=len(found) > 1 and not shown,
-                resumed=lambda n: _progress.note(f"{n} of {len(found)} were known from before"),
-            )
-            for done, prediction in enumerate(said, start=1):
-                row = prediction.to_dict()
-                if explain and not prediction.error:
-                    row |= _explained(found[0], model, fold, explain)
-                out.add({**row, "file": shown.get(row["file"], row["file"])}, prediction.embedding)
-                progress(done, len(found))
-    if out.failed:
-        raise typer.Exit(3)
-
-
-def _label(
-    named: list[str],
-    model: str | None,
-    top: int,
-    csv: Path | None,
-    jobs: int | None,
-    as_json: bool,
-    unused: dict[str, Any],
-) -> None:
-    """The labels of videos in shards."""
-    from asc_cli import workflow
-    from asc_cli.audio import inputs
-    from asc_cli.datasets.yt8m import Fault
-    from asc_cli.video import report as videos
-
-    if given := [option for option, value in unused.items() if value is not None]:
-        raise AscError(f"{given[0]}: of scenes in recordings; this model labels whole videos")
-    if inputs.STDIN in named:
-        raise AscError("predict -: this model takes shards of videos, which are not read on stdin")
-    failed, found = 0, inputs.find(named)
-    inputs.require_no_overwrite({"--csv": csv}, found)
-    with videos.predictions(csv, as_json) as add:
-        for row in workflow.label(found, model=model, top=top, jobs=jobs):
-            failed += isinstance(row, Fault)
-            add(row.to_dict())
+        failed = outputs.write(said, len(found), shown, top or SCENES, as_json, settings, model)
     if failed:
         raise typer.Exit(3)
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """The files to write, beside what is printed."""
+
+    csv: Path | None
+    audacity: Path | None
+    embeddings: Path | None
+    explain: Path | None
+
+    def by_option(self) -> dict[str, Path | None]:
+        return {f"--{field.name}": getattr(self, field.name) for field in fields(self)}
+
+    def require_one(self, n_recordings: int) -> None:
+        """Raise AscError if an output is of one recording, and there are more."""
+        if self.audacity and n_recordings > 1:
+            raise AscError(
+                f"--audacity: a label track is of one recording; there are {n_recordings}"
+            )
+        if self.explain and n_recordings > 1:
+            raise AscError(f"--explain: a picture is of one recording; there are {n_recordings}")
+
+    def write(
+        self,
+        predictions: Iterable[Prediction],
+        n_recordings: int,
+        shown: dict[str, str],
+        top: int,
+        as_json: bool,
+        settings: dict[str, Any],
+        model: str | None,
+    ) -> int:
+        """Print and write predictions as they come; return how many recordings failed."""
+        from asc_cli import report
+
+        with (
+            report.Predictions(
+                top, as_json, self.csv, self.audacity, self.embeddings, settings
+            ) as out,
+            _progress.counting("recordings") as progress,
+        ):
+            for done, prediction in enumerate(predictions, start=1):
+                row = prediction.to_dict()
+                if self.explain and not prediction.error:
+                    row |= _explained(Path(row["file"]), model, settings["fold"], self.explain)
+                out.add({**row, "file": shown.get(row["file"], row["file"])}, prediction.embedding)
+                progress(done, n_recordings)
+        return out.failed
 
 
 def _explained(path: Path, model: str | None, fold: int | None, picture: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli import _completion as _complete
+from asc_cli.cli import _completion
 from asc_cli.cli._options import Json
 from asc_cli.core.errors import AscError
 
@@ -20,14 +20,14 @@ def list_(as_json: Json = False) -> None:
     Example: **asc runs list**
     """
     from asc_cli import report
-    from asc_cli.cli import _progress as _screen
-    from asc_cli.registry import run_list as folders
+    from asc_cli.cli import _progress
+    from asc_cli.registry import runs as folders
 
     found, faults = folders.runs()
     rows = [run.to_dict() for run in found]
     report.show(rows, report.runs if rows else lambda _: NONE_YET, as_json)
     for fault in faults:
-        _screen.note(f"asc: {fault}")
+        _progress.note(f"asc: {fault}")
 
 
 def show(
@@ -35,7 +35,7 @@ def show(
         str,
         typer.Argument(
             help="A run's folder or name, or a recipe's name for its newest run.",
-            autocompletion=_complete.runs,
+            autocompletion=_completion.runs,
         ),
     ],
     as_json: Json = False,
@@ -47,7 +47,7 @@ def show(
     Example: **asc runs show toy_lstm**
     """
     from asc_cli import report, workflow
-    from asc_cli.registry import run_list as folders
+    from asc_cli.registry import runs as folders
 
     folder = workflow.find_run(run)
     found = {**folders.read(folder).to_dict(), "folder": str(folder.absolute())}
@@ -59,7 +59,7 @@ def remove(
         str,
         typer.Argument(
             help="A run's name, or its recipe's where that has one run alone.",
-            autocompletion=_complete.runs,
+            autocompletion=_completion.runs,
         ),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -73,7 +73,7 @@ def remove(
     Example: **asc runs remove toy_lstm-1a2b3c4d5e6f --yes**
     """
     from asc_cli import report
-    from asc_cli.registry import run_list as folders
+    from asc_cli.registry import runs as folders
 
     found = folders.read(folders.find(run))
     if not yes:

@@ -7,33 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from asc_cli.audio import decode
-from asc_cli.core import atomic, installation, parallel, plugins
-from asc_cli.core import paths as home
-from asc_cli.core.errors import AscError, FileFault
-from asc_cli.evaluation import predictions
-from asc_cli.inference import engine, ensemble
+from asc_cli.core import atomic, installation, plugins
+from asc_cli.core.errors import AscError
+from asc_cli.inference import ensemble
 from asc_cli.registry import models
+from asc_cli.workflow import _verify
 
-CHECKED = 20  # recordings of the model's own dataset, when none are named
 FORMATS = ("onnx", "hub")
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How an exported file agrees with the model that it was made from.
-
-    Attributes:
-        recordings: How many were compared.
-        largest_difference: Of a probability, over all recordings and scenes.
-        same_scene: Recordings whose most probable scene is the same.
-    """
-
-    recordings: int
-    largest_difference: float
-    same_scene: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +28,7 @@ class ExportedFile:
 
     file: str
     bytes: int
-    check: Agreement | None = None
+    check: _verify.Agreement | None = None
 
 
 @dataclass(frozen=True)
@@ -144,57 +124,12 @@ def _onnx(
     if int8:
         beside = target.with_name(f"{target.stem}.int8{target.suffix}")
         variants.append((beside, eight.quantised(made)))
-    heard = _heard(found, list(check) or _own_recordings(found))
+    recordings = list(check) or _verify.own_recordings(found)
+    references = _verify.reference_predictions(found, recordings)
     files = []
     for path, variant in variants:
         with atomic.replacing(path) as temporary:
             onnx.save(variant, temporary)
-            compared = _compared(temporary, heard, loaded.feature.sample_rate)
+            compared = _verify.compare(temporary, references, loaded.feature.sample_rate)
         files.append(ExportedFile(str(path), path.stat().st_size, compared))
     return files
-
-
-def _own_recordings(found: models.Model) -> list[Path]:
-    """Some recordings of the dataset that the model was trained on, if it is on this machine."""
-    run = home.runs() / found.card.get("run", "")
-    try:
-        root = Path(atomic.read_json(run / "environment.json")["audio_root"])
-        names = sorted(set(predictions.read(run / "predictions.csv").files))
-    except (OSError, AscError):  # trained elsewhere, or the run is gone
-        return []
-    paths = [root / name for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
-    return [path for path in paths if path.is_file()]
-
-
-def _heard(
-    found: models.Model, recordings: Sequence[Path]
-) -> list[tuple[Path, np.ndarray]]:  # each with (C,) probabilities
-    """What the model says of each recording."""
-    with parallel.one_thread():
-        outcomes = engine.score_files(engine.Request(found), recordings)
-    heard = []
-    for outcome in outcomes:
-        if isinstance(outcome, FileFault):
-            raise AscError(f"--check {outcome}")
-        heard.append((outcome.path, outcome.probabilities))
-    return heard
-
-
-def _compared(
-    path: Path, heard: Sequence[tuple[Path, np.ndarray]], sample_rate: int
-) -> Agreement | None:
-    """The file run through onnxruntime beside the model; None without a recording to try."""
-    if not heard:
-        return None
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # a scan's steps are too small for more
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    differences, same = [], 0
-    for recording, whole in heard:
-        samples = decode.read(recording, sample_rate)
-        [scores] = session.run(None, {"samples": samples[None]})
-        differences.append(float(np.abs(scores[0] - whole).max()))
-        same += int(scores[0].argmax() == whole.argmax())
-    return Agreement(len(differences), max(differences), same)

@@ -1,0 +1,80 @@
+"""An exported file against the model it was made from, on recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from asc_cli.audio import decode
+from asc_cli.core import atomic, parallel
+from asc_cli.core import paths as home
+from asc_cli.core.errors import AscError, FileFault
+from asc_cli.evaluation import predictions
+from asc_cli.inference import engine
+from asc_cli.registry import models
+
+CHECKED = 20  # recordings of the model's own dataset, when none are named
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How an exported file agrees with the model that it was made from.
+
+    Attributes:
+        recordings: How many were compared.
+        largest_difference: Of a probability, over all recordings and scenes.
+        same_scene: Recordings whose most probable scene is the same.
+    """
+
+    recordings: int
+    largest_difference: float
+    same_scene: int
+
+
+def own_recordings(found: models.Model) -> list[Path]:
+    """Some recordings of the dataset that the model was trained on, if it is on this machine."""
+    run = home.runs() / found.card.get("run", "")
+    try:
+        root = Path(atomic.read_json(run / "environment.json")["audio_root"])
+        names = sorted(set(predictions.read(run / "predictions.csv").files))
+    except (OSError, AscError):  # trained elsewhere, or the run is gone
+        return []
+    paths = [root / name for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
+    return [path for path in paths if path.is_file()]
+
+
+def reference_predictions(
+    found: models.Model, recordings: Sequence[Path]
+) -> list[tuple[Path, np.ndarray]]:  # each with (C,) probabilities
+    """Return the model's own prediction for each recording."""
+    with parallel.one_thread():
+        outcomes = engine.score_files(engine.Request(found), recordings)
+    predicted = []
+    for outcome in outcomes:
+        if isinstance(outcome, FileFault):
+            raise AscError(f"--check {outcome}")
+        predicted.append((outcome.path, outcome.probabilities))
+    return predicted
+
+
+def compare(
+    path: Path, references: Sequence[tuple[Path, np.ndarray]], sample_rate: int
+) -> Agreement | None:
+    """Run the file in onnxruntime and compare it with the model; None without recordings."""
+    if not references:
+        return None
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # a scan's steps are too small for more
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    differences, same = [], 0
+    for recording, whole in references:
+        samples = decode.read(recording, sample_rate)
+        [scores] = session.run(None, {"samples": samples[None]})
+        differences.append(float(np.abs(scores[0] - whole).max()))
+        same += int(scores[0].argmax() == whole.argmax())
+    return Agreement(len(differences), max(differences), same)
