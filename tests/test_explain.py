@@ -69,7 +69,7 @@ def test_the_member_nearest_to_the_common_answer_explains(toy_root: Path, clip: 
         for k, p in single.items()
     }
     assert found.fold == min(far, key=far.__getitem__)
-    assert f"drawn: the one of fold {found.fold}, which by itself says" in _title(found)
+    assert f"drawn: the one of fold {found.fold}, which alone predicts" in _title(found)
     assert f": {scene}, {100 * probability:.0f} %" in _title(found)
     assert "the network of fold 2 alone" in _title(workflow.explain(clip, model=made.model, fold=2))
 

@@ -163,7 +163,7 @@ def of_model(
         np.array([fold for fold, _ in expected]),
         np.array([labels.index(r.label) for r in expected.values()]),
         tuple(r.group for r in expected.values()),
-        tuple(r.device for r in expected.values()),
+        tuple(r.recording_device for r in expected.values()),
         scores,
     )
     return said, {"model": model.id, "remarks": remarks, "by_protocol": its_own}

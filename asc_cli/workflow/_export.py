@@ -89,7 +89,7 @@ def _onnx(
     variants = [(target, made)]
     if int8:
         beside = target.with_name(f"{target.stem}.int8{target.suffix}")
-        variants.append((beside, eight.quantised(made)))
+        variants.append((beside, eight.quantise(made)))
     heard = _heard(found, list(check) or _own_recordings(found))
     rows = []
     for path, variant in variants:
