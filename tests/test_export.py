@@ -49,7 +49,7 @@ def registered(
     chosen = recipe.load("toy_lstm", [*SMALL, *overrides])
     described = resolve(feature, RATE, {})
     F = described.compute(np.zeros(4_096, "f4"), RATE).shape[1]
-    folder = store.home.home() / "weights"
+    folder = store.paths.home() / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     members = {}
     for fold in (1, 2):
