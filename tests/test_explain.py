@@ -14,7 +14,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.inference import explain
 from asc_cli.recipe import load as recipe
 from asc_cli.report.figures.canvas import legible
-from asc_cli.report.figures.explanation import MOST_BOXES, _title, boxes, draw
+from asc_cli.report.figures.explanation import MAX_BOXES, _title, boxes, draw
 from tests.conftest import SMALL, Asc, write
 
 SECONDS = 2.3
@@ -69,7 +69,7 @@ def test_the_member_nearest_to_the_common_answer_explains(toy_root: Path, clip: 
         for k, p in single.items()
     }
     assert found.fold == min(far, key=far.__getitem__)
-    assert f"drawn: the one of fold {found.fold}, which by itself says" in _title(found)
+    assert f"drawn: the one of fold {found.fold}, which alone predicts" in _title(found)
     assert f": {scene}, {100 * probability:.0f} %" in _title(found)
     assert "the network of fold 2 alone" in _title(workflow.explain(clip, model=made.model, fold=2))
 
@@ -77,7 +77,7 @@ def test_the_member_nearest_to_the_common_answer_explains(toy_root: Path, clip: 
 def test_a_long_recording_is_not_hidden_by_boxes():
     salient = [{"start_s": s, "end_s": s + 0.3, "attention": 1 + s / 96} for s in range(0, 96, 2)]
     shown = boxes(salient, 96.0)
-    assert len(shown) == MOST_BOXES and shown[-1] == (94, 94.3) and shown == sorted(shown)
+    assert len(shown) == MAX_BOXES and shown[-1] == (94, 94.3) and shown == sorted(shown)
     assert boxes(salient[:2], 400.0) == [(0, 2.3)]
     assert salient[0] == {"start_s": 0, "end_s": 0.3, "attention": 1}, "what --json says stays"
 

@@ -80,7 +80,7 @@ def read(path: Path, scenes: tuple[str, ...], expected: dict[Key, Recording]) ->
         np.array([fold for fold, _ in expected]),
         np.array([scenes.index(recording.label) for recording in recordings]),
         tuple(recording.group for recording in recordings),
-        tuple(recording.device for recording in recordings),
+        tuple(recording.recording_device for recording in recordings),
         scores[order],
         hard,
         None if hard else _submitted_guesses(table, scenes, order),

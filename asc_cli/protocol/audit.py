@@ -101,11 +101,11 @@ def _require_none(dataset: Dataset, broken: list[Finding]) -> None:
 
 def seen_devices(listing: Listing) -> dict[int, frozenset[str]]:
     """Return per fold the recording devices of its training part; {} if none are known."""
-    device = {recording.file: recording.device for recording in listing.recordings}
-    if not any(device.values()):
+    device_of = {recording.file: recording.recording_device for recording in listing.recordings}
+    if not any(device_of.values()):
         return {}
     return {
-        split.fold: frozenset(device[file] for file in split.train) - {""}
+        split.fold: frozenset(device_of[file] for file in split.train) - {""}
         for split in listing.splits
     }
 

@@ -197,6 +197,6 @@ def as_predictions(task: Task, truth: np.ndarray, scores: np.ndarray) -> predict
         np.full(len(recordings), task.fold),
         truth,
         tuple(r.group for r in recordings),
-        tuple(r.device for r in recordings),
+        tuple(r.recording_device for r in recordings),
         scores,
     )

@@ -207,7 +207,7 @@ def of_model(
         np.array([fold for fold, _ in expected]),
         np.array([labels.index(r.label) for r in expected.values()]),
         tuple(r.group for r in expected.values()),
-        tuple(r.device for r in expected.values()),
+        tuple(r.recording_device for r in expected.values()),
         probabilities,
     )
     scores = scoring.score(said, dataset.headline, seen if its_own else None)

@@ -123,7 +123,7 @@ def _onnx(
     variants = [(target, made)]
     if int8:
         beside = target.with_name(f"{target.stem}.int8{target.suffix}")
-        variants.append((beside, eight.quantised(made)))
+        variants.append((beside, eight.quantise(made)))
     recordings = list(check) or _verify.own_recordings(found)
     references = _verify.reference_predictions(found, recordings)
     files = []

@@ -134,7 +134,7 @@ def test_a_csv_prints_a_summary_of_many_and_no_embeddings_of_none(
         out.add({"file": "z.wav", "error": "is empty"})
     said = capsys.readouterr()
     assert "a.csv: 2 recordings, 1 bad" in said.out and "x.wav" not in said.out
-    assert "e.npz: not written; no recording was heard" in said.err
+    assert "e.npz: not written; no predictions" in said.err
     assert not (tmp_path / "e.npz").exists()
     with Predictions(csv_file=tmp_path / "a.csv") as out:
         out.add({"file": "x.wav", **row})
