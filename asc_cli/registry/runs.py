@@ -10,17 +10,18 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of, kind_of_run
-from asc_cli.recipe import load as recipes
-from asc_cli.recipe.load import Recipe
 from asc_cli.registry import models
 from asc_cli.registry.card import packages
+
+if TYPE_CHECKING:  # reading recipes takes 0.3 s to import: only `result` does
+    from asc_cli.recipe.load import Recipe
 
 SAFE_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times as fast, as safe
 SETTINGS = "recipe.yaml"
@@ -64,6 +65,8 @@ def result(recipe: Recipe) -> Result | None:
 
 def _settings_of(path: Path) -> dict[str, Any] | None:
     """Return a run's settings with current defaults; None if this version refuses them."""
+    from asc_cli.recipe import load as recipes
+
     try:
         return _functional_settings(recipes.load(path))
     except AscError:
