@@ -10,7 +10,7 @@ from asc_cli.features.gammatone import Gammatone, gammatone_filters
 
 
 def onnx(feature: Gammatone, sample_rate: int) -> tuple[str, dict[str, np.ndarray]]:
-    """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use."""
+    """Return nodes that compute `frames` (R, T, F) from `samples` (R, N), and their constants."""
     filters = gammatone_filters(
         sample_rate, feature.frame_samples, feature.n_bands, feature.f_min_hz, feature.f_max_hz
     )

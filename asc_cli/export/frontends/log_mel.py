@@ -10,7 +10,7 @@ from asc_cli.features.log_mel import LogMel, mel_filters
 
 
 def onnx(feature: LogMel, sample_rate: int) -> tuple[str, dict[str, np.ndarray]]:
-    """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use."""
+    """Return nodes that compute `frames` (R, T, F) from `samples` (R, N), and their constants."""
     filters = mel_filters(
         sample_rate, feature.frame_samples, feature.n_mels, feature.f_min_hz, feature.f_max_hz
     )
