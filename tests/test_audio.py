@@ -118,16 +118,16 @@ def test_nan_and_inf_are_refused(tmp_path: Path, value: float, kind: str):
     [
         (
             "a.wav",
-            r"is cut short: \d+ of the 441044 bytes that its header promises are there; fetch",
+            r"is cut short: \d+ of the 441044 bytes that its header declares are present; download",
         ),
         ("a.aiff", r"is cut short: \d+ of the 441054 bytes"),
         ("a.au", r"is cut short: \d+ of the 441024 bytes"),
         ("a.w64", r"is cut short: \d+ of the 441104 bytes"),
         (
             "a.ogg",
-            "is cut short: its last page is not there; fetch it again, or write what is left",
+            "is cut short: its last page is missing; download it again, or rewrite the rest",
         ),
-        ("a.mp3", r"is cut short: [24]\.\d+ of the 5 s that its header promises"),
+        ("a.mp3", r"is cut short: [24]\.\d+ of the 5 s that its header declares"),
         ("a.flac", "cannot be decoded past"),
     ],
 )
@@ -140,14 +140,14 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, name: str, reason: str, kep
     assert re.match(reason, fault(path))
     if name != "a.flac":
         for quick in (decode.inspect, hashing.excerpt):
-            with pytest.raises(FileFault, match="is cut short: .*; fetch it again"):
+            with pytest.raises(FileFault, match="is cut short: .*; download it again"):
                 quick(path)
 
 
 def test_an_ogg_that_ends_within_its_last_page_is_cut_short(tmp_path: Path):
     path = write(tmp_path / "a.ogg", tone(440, 2, 22_050))
     path.write_bytes(path.read_bytes()[:-1])
-    assert fault(path).startswith("is cut short: its last page is not there")
+    assert fault(path).startswith("is cut short: its last page is missing")
 
 
 @pytest.mark.parametrize(

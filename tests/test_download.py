@@ -97,23 +97,23 @@ def test_a_plain_file_is_put_in_its_folder(server: Server, tmp_path: Path):
 
 
 def test_a_wrong_checksum_is_refused_and_leaves_nothing(server: Server, tmp_path: Path):
-    with pytest.raises(AscError, match="another checksum than the published md5 0000"):
+    with pytest.raises(AscError, match="its checksum is not the published md5 0000"):
         download.fetch(Archive(url(server), "0" * 32), tmp_path)
     assert list((tmp_path / ".download").iterdir()) == []
     assert not (tmp_path / "meta.txt").exists()
 
 
 def test_a_broken_download_goes_on_where_it_stopped(server: Server, tmp_path: Path):
-    half = 3 * download.PIECE
+    half = 3 * download.CHUNK_BYTES
     server.breaks = [half]
     assert download.fetch(Archive(url(server), MD5), tmp_path)
     assert server.ranges == [None, f"bytes={half}-"]
 
 
 def test_a_second_call_resumes_what_a_first_one_left(server: Server, tmp_path: Path):
-    half = 3 * download.PIECE
+    half = 3 * download.CHUNK_BYTES
     server.breaks = [half, 0, 0]
-    with pytest.raises(AscError, match=f"broke after {half} bytes .*goes on from there"):
+    with pytest.raises(AscError, match=f"broke after {half} bytes .*resumes"):
         download.fetch(Archive(url(server), MD5), tmp_path)
     assert (tmp_path / ".download/set.zip.part").stat().st_size == half
     assert download.fetch(Archive(url(server), MD5), tmp_path)
@@ -121,7 +121,7 @@ def test_a_second_call_resumes_what_a_first_one_left(server: Server, tmp_path: P
 
 
 def test_ever_breaking_connections_are_given_up(server: Server, tmp_path: Path):
-    server.breaks = [download.PIECE] * 3
+    server.breaks = [download.CHUNK_BYTES] * 3
     with pytest.raises(AscError, match="broke 3 times; what came is kept"):
         download.fetch(Archive(url(server), MD5), tmp_path)
 

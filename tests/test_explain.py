@@ -14,7 +14,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.inference import explain
 from asc_cli.recipe import load as recipe
 from asc_cli.report.figures.canvas import legible
-from asc_cli.report.figures.explanation import MOST_BOXES, _title, boxes, draw
+from asc_cli.report.figures.explanation import MAX_BOXES, _title, boxes, draw
 from tests.conftest import SMALL, Asc, write
 
 SECONDS = 2.3
@@ -60,7 +60,7 @@ def test_the_member_nearest_to_the_common_answer_explains(toy_root: Path, clip: 
     made = workflow.train(recipe.load("toy_ta", overrides), data=toy_root, folds=[1, 2, 3])
     found = workflow.explain(clip, model=made.model)
     [together] = workflow.predict([clip], model=made.model)
-    scene, probability, n = found.together
+    scene, probability, n = found.all_members
     assert (scene, n) == (together.scene, 3)
     assert probability == pytest.approx(together.probability, abs=1e-6)
     single = {k: next(workflow.predict([clip], model=made.model, fold=k)) for k in (1, 2, 3)}
@@ -69,7 +69,7 @@ def test_the_member_nearest_to_the_common_answer_explains(toy_root: Path, clip: 
         for k, p in single.items()
     }
     assert found.fold == min(far, key=far.__getitem__)
-    assert f"drawn: the one of fold {found.fold}, which by itself says" in _title(found)
+    assert f"drawn: the one of fold {found.fold}, which alone predicts" in _title(found)
     assert f": {scene}, {100 * probability:.0f} %" in _title(found)
     assert "the network of fold 2 alone" in _title(workflow.explain(clip, model=made.model, fold=2))
 
@@ -77,7 +77,7 @@ def test_the_member_nearest_to_the_common_answer_explains(toy_root: Path, clip: 
 def test_a_long_recording_is_not_hidden_by_boxes():
     salient = [{"start_s": s, "end_s": s + 0.3, "attention": 1 + s / 96} for s in range(0, 96, 2)]
     shown = boxes(salient, 96.0)
-    assert len(shown) == MOST_BOXES and shown[-1] == (94, 94.3) and shown == sorted(shown)
+    assert len(shown) == MAX_BOXES and shown[-1] == (94, 94.3) and shown == sorted(shown)
     assert boxes(salient[:2], 400.0) == [(0, 2.3)]
     assert salient[0] == {"start_s": 0, "end_s": 0.3, "attention": 1}, "what --json says stays"
 
@@ -89,17 +89,17 @@ def test_signs_that_the_font_lacks_are_boxes():
 def test_stretches_are_where_attention_is():
     attention = np.full(400, 0.5)
     attention[100:120] = 6.0
-    [stretch] = explain.stretches(attention, 0.01)
+    [stretch] = explain.salient_segments(attention, 0.01)
     assert stretch["start_s"] == pytest.approx(1.0, abs=0.06)
     assert stretch["end_s"] == pytest.approx(1.2, abs=0.06)
     assert stretch["attention"] > 4
-    assert explain.stretches(np.ones(400), 0.01) == []
+    assert explain.salient_segments(np.ones(400), 0.01) == []
 
 
 def test_two_peaks_close_together_are_one_stretch():
     attention = np.full(1000, 0.1)
     attention[100:120] = attention[130:150] = attention[700:730] = 10.0
-    assert len(explain.stretches(attention, 0.01)) == 2
+    assert len(explain.salient_segments(attention, 0.01)) == 2
 
 
 @pytest.mark.parametrize("model", ["toy_ta", "toy_sa", "toy_ta_sa"])

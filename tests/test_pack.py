@@ -29,7 +29,7 @@ def test_every_recording_comes_back(folder: Path) -> None:
     rows = opened.rows([*RECORDINGS])
     for row, frames in zip(rows, RECORDINGS.values(), strict=True):
         np.testing.assert_array_equal(opened.recording(row), frames)
-    opened.require_sound(rows)
+    opened.require_intact(rows)
     assert opened.frames.shape == (5 + 6 + 7 + 8, 3)
     np.testing.assert_array_equal(np.load(folder / "frames.npy"), opened.frames)
 
@@ -49,11 +49,11 @@ def test_every_changed_byte_is_found(folder: Path) -> None:
             path.write_bytes(
                 sound[:position] + bytes([sound[position] ^ 4]) + sound[position + 1 :]
             )
-            assert not pack.sound(folder) or np.array_equal(
+            assert not pack.is_intact(folder) or np.array_equal(
                 pack.load(folder).frames, np.concatenate([*RECORDINGS.values()])
             )
         path.write_bytes(sound)
-    assert pack.sound(folder)
+    assert pack.is_intact(folder)
 
 
 def test_only_the_recordings_asked_for_are_checked(folder: Path) -> None:
@@ -62,10 +62,10 @@ def test_only_the_recordings_asked_for_are_checked(folder: Path) -> None:
     damaged[-1] ^= 1
     path.write_bytes(damaged)
     opened = pack.load(folder)
-    opened.require_sound([0, 1, 2])
+    opened.require_intact([0, 1, 2])
     message = "1 of 2 recordings differ from their CRC-32.*Run asc features with --verify"
     with pytest.raises(AscError, match=message):
-        opened.require_sound([2, 3])
+        opened.require_intact([2, 3])
 
 
 @pytest.mark.parametrize("name", ["frames.npy", "table.npy", "pack.json"])

@@ -20,7 +20,7 @@ from asc_cli import workflow
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
 from asc_cli.inference import engine, types
-from asc_cli.inference.journal import Journal, stamp
+from asc_cli.inference.journal import Journal, from_record, stamp
 from asc_cli.inference.types import Segment
 from tests.conftest import ROOT, Asc, Program, command, write
 from tests.test_export import registered
@@ -181,7 +181,7 @@ def test_stretches_are_as_long_as_clips_of_frames(tmp_path: Path, n_frames: int,
 def test_a_stretch_without_a_clip_belongs_to_the_next(tmp_path: Path):
     model = SimpleNamespace(aggregate="mean", feature=SimpleNamespace(sample_rate=10))
     counts, sums = [1, 0, 2], [np.array(p) for p in ([0.8, 0.2], [0.0, 0.0], [0.5, 1.5])]
-    tally = engine._Tally(
+    accumulator = engine.SegmentAccumulator(
         tmp_path,
         model,
         SimpleNamespace(timeline_s=2.0, embeddings=False),
@@ -190,9 +190,9 @@ def test_a_stretch_without_a_clip_belongs_to_the_next(tmp_path: Path):
         sums=sums,
         counts=counts,
     )
-    done = tally.conclude()
+    done = accumulator.result()
     assert done.ends_s.tolist() == [2.0, 6.5]
-    np.testing.assert_allclose(done.stretches, [[0.8, 0.2], [0.25, 0.75]])
+    np.testing.assert_allclose(done.segments, [[0.8, 0.2], [0.25, 0.75]])
 
 
 def test_stretches_of_one_scene_are_merged():
@@ -222,7 +222,7 @@ def test_below_the_threshold_it_is_unsure_everywhere(folder: Path, asc: Asc, tmp
     written = ("--csv", tmp_path / "a.csv", "--audacity", tmp_path / "a.txt")
     done = asc("predict", path, "--threshold", 1, "--timeline", 1, *written, "--json")
     [row] = rows_of(done.stdout).values()
-    assert row["scene"] == "unsure" and {p["scene"] for p in row["stretches"]} == {"unsure"}
+    assert row["scene"] == "unsure" and {p["scene"] for p in row["segments"]} == {"unsure"}
     [first, *_] = csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text()))
     columns = "file start end scene probability bus park tram model settings error"
     assert " ".join(first) == columns
@@ -257,7 +257,20 @@ def test_a_journal_forgets_changed_files_and_torn_lines(tmp_path: Path):
     assert again.read() == {} and Journal("other").file != again.file
 
 
-def test_listening_to_a_pipe_says_what_predict_says(folder: Path, asc: Asc):
+def test_a_journal_of_0_1_is_read():
+    journal = Journal("key")
+    journal.file.parent.mkdir(parents=True, exist_ok=True)
+    record = {"duration_s": 1.0, "whole": [1.0], "ends_s": [1.0], "stretches": [[1.0]]}
+    line = {"path": "a.wav", "stamp": [1, 2, 3], "said": {**record, "embedding": None}}
+    journal.file.write_text(json.dumps(line) + "\n")
+    [(stamped, row)] = journal.read().values()
+    assert stamped == [1, 2, 3]
+    request = SimpleNamespace(timeline_s=1.0, model=SimpleNamespace(id="m@1"))
+    prediction = from_record(Path("a.wav"), row, request, ("bus",), 0.0)
+    assert prediction.scene == "bus" and prediction.to_dict()["segments"][0]["end_s"] == 1.0
+
+
+def test_listening_to_a_pipe_predicts_what_predict_does(folder: Path, asc: Asc):
     samples, _ = soundfile.read(folder / "54.wav", dtype="int16")
     timing = ("--rate", RATE, "--window", 60, "--every", 0.5)
     done = asc("listen", "-", *timing, "--json", input=samples.tobytes())

@@ -48,7 +48,7 @@ def edit(path: Path, change: Callable[[list[str]], None]) -> str:
     return first
 
 
-def test_the_real_lists_keep_every_promise(whole: Path):
+def test_the_published_lists_match_the_protocol(whole: Path):
     listing = tut2016.read(whole)
     assert audit(whole) == []
     assert len(listing.recordings) == 1170
@@ -70,7 +70,8 @@ def test_a_leak_by_file_and_place_is_found(root: Path):
     assert found["leak by group"].what == f"{place} is tested on, and 1 of its files train"
     assert found["leak by group"].where == "fold 1"
     with pytest.raises(
-        AscError, match="tut2016: 2 broken promise.* See all with: asc datasets chec"
+        AscError,
+        match="tut2016: 2 protocol violations, the first: .* See all with: asc datasets chec",
     ):
         protocol.require(tut2016.DATASET, tut2016.read(root))
 
@@ -82,7 +83,7 @@ def test_a_missing_file_is_found(root: Path, whole: Path, tmp_path: Path):
     for path in files[1:]:
         (root / "audio" / path.name).symlink_to(path)
     assert audit(root) == [
-        protocol.Finding("missing file", f"audio/{files[0].name}", "listed, but not there")
+        protocol.Finding("missing file", f"audio/{files[0].name}", "listed, but missing")
     ]
 
 
@@ -142,7 +143,7 @@ def test_a_set_without_folds_cannot_be_scored(tmp_path: Path):
         ("split\na.wav,bus,test\n", "fold 1: no recordings to train on"),
         ("split\na.wav,bus,train\n", "fold 1: no recordings to test on"),
         ("fold\na.wav,bus,1\nb.wav,buss,1\nc.wav,bus,2\n", "'buss' is tested .1 rec.* never trai"),
-        ("fold\na.wav,bus,1\nb.wav,bus,2\n", "all are 'bus': there is nothing to tell apart"),
+        ("fold\na.wav,bus,1\nb.wav,bus,2\n", "all are 'bus': there is nothing to classify"),
     ],
 )
 def test_a_split_with_nothing_in_it_is_refused(tmp_path: Path, rows: str, message: str):
@@ -154,7 +155,7 @@ def test_a_split_with_nothing_in_it_is_refused(tmp_path: Path, rows: str, messag
     kinds = ("nothing to train on", "nothing to test on", "scene not trained", "one scene")
     assert any(finding.check in kinds for finding in said)
     if listing.splits[0].test:
-        protocol.require_sound(table.DATASET, listing)  # nothing but tests can be scored
+        protocol.require_consistent(table.DATASET, listing)  # nothing but tests can be scored
 
 
 def test_the_fingerprint_follows_contents_not_order(root: Path):
@@ -166,7 +167,7 @@ def test_the_fingerprint_follows_contents_not_order(root: Path):
     assert protocol.fingerprint(listing, digests) != first
 
 
-def test_esc10_keeps_its_promises(esc10: Path):
+def test_esc10_matches_its_protocol(esc10: Path):
     module = plugins.load("datasets", "esc10")
     listing = module.read(esc10)
     assert protocol.audit(module.DATASET, listing, esc10) == []

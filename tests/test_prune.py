@@ -51,10 +51,10 @@ def train(data: Path) -> workflow.Training:
 
 
 def removed(**more: object) -> dict[str, int]:
-    """How many things are removed, by why."""
+    """How many things are removed, by reason."""
     counts: dict[str, int] = {}
-    for row in workflow.prune(**more)["removed"]:  # type: ignore[arg-type]
-        counts[row["why"]] = counts.get(row["why"], 0) + 1
+    for row in workflow.prune(**more).removed:  # type: ignore[arg-type]
+        counts[row.reason] = counts.get(row.reason, 0) + 1
     return counts
 
 
@@ -100,8 +100,8 @@ def test_features_of_older_code_go(data: Path, home: Path) -> None:
     removed()
     about = next(home.glob("features/*/feature.json"))
     atomic.write_json(about, {**atomic.read_json(about), "version": 1})
-    why = "version 1 of log_mel; asc computes 2"
-    assert set(removed()) == {why}
+    reason = "version 1 of log_mel; asc computes 2"
+    assert set(removed()) == {reason}
     assert not list(home.glob("packs/*")) and not list(home.glob("features/*/??/*.npy"))
 
 

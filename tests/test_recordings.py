@@ -50,14 +50,14 @@ def test_what_is_not_there_is_kept_for_whoever_reads_it(tmp_path: Path):
 
 def test_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "list").write_bytes("\ufeffä.wav\r\n\r\nb c.wav\n".encode())
-    assert inputs.listed(str(tmp_path / "list")) == ["ä.wav", "b c.wav"]
+    assert inputs.read_list(str(tmp_path / "list")) == ["ä.wav", "b c.wav"]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x.wav\n")))
-    assert inputs.listed("-") == ["x.wav"]
+    assert inputs.read_list("-") == ["x.wav"]
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(AscError, match="--files-from .*bytes: is UTF-16; a file a line, in UTF-8"):
-        inputs.listed(str(tmp_path / "bytes"))
+        inputs.read_list(str(tmp_path / "bytes"))
     with pytest.raises(AscError, match="--files-from .*none: cannot be read"):
-        inputs.listed(str(tmp_path / "none"))
+        inputs.read_list(str(tmp_path / "none"))
 
 
 def test_stdin_becomes_a_file_that_goes_again():
@@ -72,10 +72,10 @@ def test_no_output_is_written_over_sound(tmp_path: Path, name: str):
     with pytest.raises(
         AscError, match=r"--csv .*: a recording would be written over; .*scenes.csv"
     ):
-        inputs.spare(outputs, [tmp_path / "notes", tmp_path / "heard.wav"])
-    inputs.spare({"--csv": tmp_path / "scenes.csv"}, [tmp_path / name])
+        inputs.require_no_overwrite(outputs, [tmp_path / "notes", tmp_path / "heard.wav"])
+    inputs.require_no_overwrite({"--csv": tmp_path / "scenes.csv"}, [tmp_path / name])
 
 
 def test_lists_with_nul_and_names_that_are_no_text(tmp_path: Path):
     (tmp_path / "list").write_bytes(b"a\nb.wav\0c\xff.wav\0")
-    assert inputs.listed(str(tmp_path / "list")) == ["a\nb.wav", "c\udcff.wav"]
+    assert inputs.read_list(str(tmp_path / "list")) == ["a\nb.wav", "c\udcff.wav"]

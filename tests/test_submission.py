@@ -114,7 +114,7 @@ def labels(last: str) -> list[str]:
         (labels("buss"), r"1 label\(s\) are no scene: 'buss' \(line 7\)\. Scenes: bus, park"),
         (["file,bus,park", *(r[:-4] for r in ROWS)], "no column for tram"),
         (["file,bus,park,trams", *ROWS], "column unknown scene 'trams'; did you mean tram"),
-        (["file,bus,bus,tram", *ROWS], "column 'bus' stands twice"),
+        (["file,bus,bus,tram", *ROWS], "duplicate column 'bus'"),
         (["bus,park,tram", "1,0,0"], "no column 'file' in its header"),
         (["file,score", "0.wav,1"], "neither a column 'label' nor a column per scene"),
         (row(1, "1.wav,0.5"), "p.csv:3: 2 fields where 4 are expected"),

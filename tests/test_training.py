@@ -33,7 +33,7 @@ def data() -> tuple[clips.ClipSet, np.ndarray]:
     labels = np.arange(60) % 2
     recordings = [rng.normal(label, 1, (12, 4)).astype(np.float32) for label in labels]
     st = standardise.fit_standardisation(recordings)
-    made = clips.cut(recordings, clips.ClipGrid(8, 4.0), st)
+    made = clips.from_recordings(recordings, clips.ClipGrid(8, 4.0), st)
     return made, labels[made.owners]
 
 

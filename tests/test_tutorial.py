@@ -31,7 +31,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_each_step_says_what_the_page_says(said: dict[str, str]) -> None:
     checked = said["asc datasets check table --data recordings.csv"]
     assert "24 recordings; folds (train/test)" in checked
-    assert "The protocol's promises hold." in checked
+    assert "The copy matches the protocol." in checked
     assert "folds (train/test): none" in said["asc datasets check table --data scenes"]
     assert "n_hidden: 64" in said["asc recipes show rooms.yaml"]
     assert "rooms@1" in said["asc train rooms.yaml"]

@@ -128,7 +128,7 @@ def test_runs_that_are_not_there(toy_root: Path):
     with pytest.raises(AscError, match="unknown run 'toy_lstn'; did you mean toy_lstm\\?"):
         workflow.evaluate("toy_lstn")
     (done.run / "metrics.json").unlink()
-    with pytest.raises(AscError, match="not finished; the same asc train command goes on with it"):
+    with pytest.raises(AscError, match="not finished; the same asc train command resumes it"):
         workflow.evaluate(done.run)
 
 

@@ -1,4 +1,4 @@
-"""A recording on disk → mono float32 samples at a wanted rate.
+"""Decode audio files to mono float32 samples at a given rate.
 
 libsndfile decodes (wav, flac, ogg, opus, mp3, aiff, au, caf, w64 …: any rate, depth and number
 of channels); mono is the mean of the channels; soxr resamples at its HQ setting. Files are read
@@ -33,15 +33,15 @@ UNSUPPORTED_SUFFIXES = {
     ".3gp",
     ".avi",
 }
-SHARD = ".tfrecord"  # no audio either: what models of videos take
+SHARD = ".tfrecord"  # not audio: input of models of videos
 READS = "wav, flac, ogg, opus, mp3, aiff, au, caf and w64"
-LENGTH_SLACK_SECONDS = 0.25  # that lengths in headers may be off by
+LENGTH_SLACK_SECONDS = 0.25  # tolerance for lengths in headers
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 
 
 @dataclass(frozen=True)
 class Info:
-    """What a file's header says."""
+    """The header of an audio file."""
 
     sample_rate: int  # Hz
     channels: int
@@ -54,19 +54,19 @@ class Info:
 
 
 def inspect(path: Path) -> Info:
-    """Read the header only. Raises FileFault if that cannot be done, or the file is cut short."""
+    """Read only the header. Raises FileFault if the file is unreadable or cut short."""
     with open_sound(path) as sound:
         require_end(sound, path)
         return _info(sound)
 
 
 def read(path: Path, sample_rate: int) -> np.ndarray:  # -> (N,)
-    """The whole recording: mono float32 at `sample_rate` Hz. Raises FileFault."""
+    """Read the whole recording: mono float32 at `sample_rate` Hz. Raises FileFault."""
     return np.concatenate(list(blocks(path, sample_rate)))
 
 
 def blocks(path: Path, sample_rate: int) -> Iterator[np.ndarray]:  # each (n,)
-    """The recording in blocks of about BLOCK_SECONDS: mono float32 at `sample_rate` Hz.
+    """Yield the recording in blocks of about BLOCK_SECONDS: mono float32 at `sample_rate` Hz.
 
     Joined, they are `read(path, sample_rate)`. Raises FileFault for a file that cannot be read,
     is empty or cut short, or holds NaN or Inf.
@@ -75,7 +75,7 @@ def blocks(path: Path, sample_rate: int) -> Iterator[np.ndarray]:  # each (n,)
 
 
 def decode(path: Path, sample_rate: int) -> tuple[Info, Iterator[np.ndarray]]:
-    """What the header of a file says, and the same blocks; opened once.
+    """Return the header of a file and the same blocks; opens the file once.
 
     Raises FileFault at once if the file cannot be opened, and while the blocks are read.
     """
@@ -104,13 +104,13 @@ def _blocks(sound: Any, path: Path, sample_rate: int) -> Iterator[np.ndarray]:
 def resample_stream(
     blocks: Iterable[np.ndarray], source_rate: int, target_rate: int
 ) -> Iterator[np.ndarray]:  # each (n,) or (n, channels) -> each (m,)
-    """Samples that come from elsewhere, made what `blocks` gives for a file that holds them."""
+    """Convert blocks of samples to mono at another rate, like `blocks` does for a file."""
     resample = _resampler(source_rate, target_rate)
     for block in blocks:
-        whole = np.asarray(block, np.float32)
-        yield resample(whole if whole.ndim == 1 else _mono(whole), False)
-    if len(rest := resample(np.zeros(0, np.float32), True)):
-        yield rest
+        samples = np.asarray(block, np.float32)
+        yield resample(samples if samples.ndim == 1 else _mono(samples), False)
+    if len(tail := resample(np.zeros(0, np.float32), True)):
+        yield tail
 
 
 def _mono(block: np.ndarray) -> np.ndarray:  # (n, channels) -> (n,)
@@ -123,7 +123,7 @@ def _info(sound: Any) -> Info:
 
 
 def _resampler(source_rate: int, target_rate: int) -> Callable[[np.ndarray, bool], np.ndarray]:
-    """A function (block (n,), is_last) -> resampled block (m,)."""
+    """Return a function (block (n,), is_last) -> resampled block (m,)."""
     if source_rate == target_rate:
         return lambda block, last: block
     import soxr
@@ -156,7 +156,7 @@ def _require_finite(block: np.ndarray, path: Path, start_s: float) -> None:
 
 
 def open_sound(path: Path) -> Any:
-    """A soundfile.SoundFile. Raises FileFault that says what stands in the way."""
+    """Open a file as soundfile.SoundFile. Raises FileFault with the reason."""
     import soundfile
 
     path = Path(path)
@@ -166,7 +166,7 @@ def open_sound(path: Path) -> Any:
     except TypeError as fault:  # soundfile asks for the rate of what is called .raw
         raise FileFault(
             path,
-            "is called .raw: samples without a header, whose rate nobody says; convert it, "
+            "is called .raw: samples without a header, so its rate is unknown; convert it, "
             "or pipe it into asc listen -",
         ) from fault
     except soundfile.LibsndfileError as fault:
@@ -181,8 +181,8 @@ def open_sound(path: Path) -> Any:
                 f"Convert it: ffmpeg -i '{path.name}' '{converted}'"
             )
         else:
-            said = fault.error_string.rstrip(".")
-            reason = f"is not audio that can be read ({said}); asc reads {READS}"
+            message = fault.error_string.rstrip(".")
+            reason = f"is not audio that can be read ({message}); asc reads {READS}"
         raise FileFault(path, reason) from fault
 
 
@@ -193,7 +193,7 @@ def _require_file(path: Path) -> None:
             raise FileFault(
                 path, f"is a folder; a file was expected, or a folder that holds {READS}"
             )
-        if not stat.S_ISREG(kind):  # a pipe would keep whoever opens it waiting
+        if not stat.S_ISREG(kind):  # opening a pipe would block
             raise FileFault(path, "is not a regular file; sound from a pipe goes in by -")
         with path.open("rb", buffering=0) as file:
             head = file.read(24)
@@ -207,7 +207,7 @@ def _require_file(path: Path) -> None:
 
 
 def require_end(sound: Any, path: Path) -> None:
-    """An mp3's header says how long it was, however much of it is there."""
+    """Raise FileFault for an mp3 that ends before the length in its header."""
     if sound.format == "MP3":
         sound.seek(max(0, _end(sound)))
         if not len(read_frames(sound, 1, path)):
@@ -215,5 +215,5 @@ def require_end(sound: Any, path: Path) -> None:
 
 
 def _end(sound: Any) -> int:
-    """The sample up to which a file must go to be whole."""
+    """Return the sample that a complete file must reach."""
     return sound.frames - int(LENGTH_SLACK_SECONDS * sound.samplerate)

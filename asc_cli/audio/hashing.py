@@ -1,4 +1,4 @@
-"""Hashes of sound: to tell recordings apart whatever their containers and tags."""
+"""Hashes of decoded audio, independent of containers and tags."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from asc_cli.audio.decode import BLOCK_SECONDS, open_sound, read_frames, require
 
 
 def excerpt(path: Path) -> tuple[int, int, int, str]:
-    """Length, rate, channels and a hash of a second from the middle: quick to tell files apart.
+    """Return length, rate, channels and a hash of a second from the middle, which is fast.
 
     Raises FileFault for a file that cannot be read.
     """
@@ -22,7 +22,7 @@ def excerpt(path: Path) -> tuple[int, int, int, str]:
 
 
 def content(path: Path) -> str:
-    """Hash of all samples as decoded, at the file's own rate; tags and container do not count.
+    """Return the hash of all samples as decoded, at the file's own rate, without tags.
 
     Raises FileFault for a file that cannot be read.
     """

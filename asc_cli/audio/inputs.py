@@ -1,4 +1,4 @@
-"""What a person names → recordings: files, folders, globs, lists, and sound on stdin."""
+"""Resolve command-line inputs to audio files: files, folders, globs, lists, and stdin."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ from asc_cli.core.errors import AscError
 
 STDIN = "-"
 EXAMPLES = {"--csv": ".csv", "--audacity": ".txt", "--embeddings": ".npz", "--explain": ".png"}
-KNOWN = {
+AUDIO_SUFFIXES = {
     *decode.SUFFIXES,
     *decode.UNSUPPORTED_SUFFIXES,
     decode.SHARD,
-}  # foreign ones too, each with its remedy
+}  # unsupported ones too: their error names a remedy
 
 
-def find(named: Sequence[str]) -> list[Path]:
-    """Files in the order they were named, none twice; a folder's, and its folders', sorted.
+def find(names: Sequence[str]) -> list[Path]:
+    """Return files in the order of their names, without duplicates; those of folders sorted.
 
-    A file that is not there is kept, and a folder without recordings: whoever reads it says so.
+    A missing file is kept, and so is a folder without recordings: reading it raises the error.
     Raises AscError for a pattern that matches nothing.
     """
-    found: dict[Path, None] = {}
-    for name in named:
-        found.update(dict.fromkeys(_of(name)))
-    return list(found)
+    files: dict[Path, None] = {}
+    for name in names:
+        files.update(dict.fromkeys(_of(name)))
+    return list(files)
 
 
-def spare(outputs: dict[str, Path | None], found: Sequence[Path]) -> None:
-    """Raise AscError if an output would be written over sound, or over what is to be heard."""
-    inputs = {os.path.abspath(path) for path in found}
+def require_no_overwrite(outputs: dict[str, Path | None], paths: Sequence[Path]) -> None:
+    """Raise AscError if an output would overwrite audio or an input."""
+    inputs = {os.path.abspath(path) for path in paths}
     for option, path in outputs.items():
-        if path and (os.path.abspath(path) in inputs or path.suffix.lower() in KNOWN):
+        if path and (os.path.abspath(path) in inputs or path.suffix.lower() in AUDIO_SUFFIXES):
             raise AscError(
                 f"{option} {path}: a recording would be written over; give a file to write, as in "
                 f"{option} scenes{EXAMPLES[option]}"
             )
 
 
-def listed(source: str) -> list[str]:
-    """The lines of a list of files; `-` is stdin. Raises AscError if it cannot be read.
+def read_list(source: str) -> list[str]:
+    """Read the lines of a list of files; `-` is stdin. Raises AscError if it cannot be read.
 
-    NUL parts the names where there is one, as `find -print0` writes them.
+    NUL separates the names if there is one, as `find -print0` writes them.
     """
     try:
         text = sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()
     except OSError as fault:
         raise AscError(f"--files-from {source}: cannot be read ({fault.strerror})") from fault
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise AscError(f"--files-from {source}: is UTF-16; a file a line, in UTF-8, was expected")
+        raise AscError(f"--files-from {source}: is UTF-16; a file per line, in UTF-8, was expected")
     text = text.removeprefix(codecs.BOM_UTF8)
     lines = text.split(b"\0") if b"\0" in text else text.splitlines()
     return [os.fsdecode(line) for line in lines if line.strip()]
@@ -66,7 +66,7 @@ def listed(source: str) -> list[str]:
 
 @contextlib.contextmanager
 def spooled(stdin: IO[bytes]) -> Iterator[Path]:
-    """Sound on stdin as a file: decoders must seek, and memory stays bounded."""
+    """Yield audio on stdin as a temporary file, because decoders must seek."""
     with tempfile.TemporaryDirectory(prefix="asc-") as folder:
         path = Path(folder) / "stdin"
         with path.open("wb") as file:
@@ -77,7 +77,7 @@ def spooled(stdin: IO[bytes]) -> Iterator[Path]:
 def _of(name: str) -> Iterable[Path]:
     path = Path(name).expanduser()
     if path.is_dir():
-        return sorted(_below(path)) or [path]
+        return sorted(_recordings_under(path)) or [path]
     if not os.path.lexists(path) and glob.has_magic(name):
         matched = sorted(glob.glob(str(path), recursive=True))
         if not matched:
@@ -87,16 +87,17 @@ def _of(name: str) -> Iterable[Path]:
 
 
 def _matched(path: Path) -> Iterable[Path]:
-    return sorted(_below(path)) if path.is_dir() else [path]
+    return sorted(_recordings_under(path)) if path.is_dir() else [path]
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """Recordings under a folder. One that cannot be looked into is named like a file."""
+def _recordings_under(folder: Path) -> Iterator[Path]:
+    """Yield recordings under a folder. An unreadable folder is yielded like a file."""
     unreadable: list[str] = []
-    for under, _, names in os.walk(folder, onerror=lambda fault: unreadable.append(fault.filename)):
-        yield from (Path(under, name) for name in names if _is_recording(name))
+    for parent, _, names in os.walk(folder, onerror=lambda e: unreadable.append(e.filename)):
+        yield from (Path(parent, name) for name in names if _is_recording(name))
     yield from map(Path, unreadable)
 
 
 def _is_recording(name: str) -> bool:
-    return Path(name).suffix.lower() in KNOWN and not name.startswith("._")  # "._": macOS's own
+    hidden = name.startswith("._")  # macOS's own files
+    return Path(name).suffix.lower() in AUDIO_SUFFIXES and not hidden

@@ -17,8 +17,8 @@ ENCODINGS = {"s16le": ("<i2", 1 << 15), "s32le": ("<i4", 1 << 31), "f32le": ("<f
 def pcm(
     source: IO[bytes], sample_rate: int, channels: int, encoding: str
 ) -> Iterator[np.ndarray]:  # each (n, channels)
-    """Blocks of float samples, as soon as they are there. Raises AscError for an encoding, and
-    FileFault at the first sample that is NaN or Inf: all that is said after it would be worthless.
+    """Yield blocks of float samples as they arrive. Raises AscError for an unknown encoding, and
+    FileFault at the first sample that is NaN or Inf: every later result would be invalid.
     """
     if encoding not in ENCODINGS:
         raise AscError(f"--encoding {encoding}: one of {', '.join(ENCODINGS)} was expected")
@@ -29,22 +29,22 @@ def _pcm(
     source: IO[bytes], size: int, channels: int, kind: str, full_scale: int
 ) -> Iterator[np.ndarray]:
     frame_bytes = channels * np.dtype(kind).itemsize
-    heard = 0
+    position = 0
     while data := source.read(size * frame_bytes):
-        whole = len(data) - len(data) % frame_bytes  # the end may be cut within a frame
-        samples = np.frombuffer(data[:whole], kind).reshape(-1, channels)
+        n_bytes = len(data) - len(data) % frame_bytes  # the end may be cut within a frame
+        samples = np.frombuffer(data[:n_bytes], kind).reshape(-1, channels)
         if not np.isfinite(samples).all():
             raise FileFault(
                 "stdin",
-                f"holds NaN or Inf among its samples {heard} to {heard + len(samples)}; "
+                f"holds NaN or Inf among its samples {position} to {position + len(samples)}; "
                 "is --encoding right, and does the sender write numbers?",
             )
-        heard += len(samples)
+        position += len(samples)
         yield (samples / full_scale).astype(np.float32)
 
 
 def blocks(sample_rate: int, channels: int) -> Iterator[np.ndarray]:  # each (n, channels)
-    """The default microphone. Raises AscError without the extra or without a microphone."""
+    """Yield blocks of the default microphone. Raises AscError without the extra or a microphone."""
     try:
         import sounddevice
     except (ImportError, OSError) as fault:  # OSError: the PortAudio library is missing

@@ -25,6 +25,7 @@ def label(
     """
     from asc_cli import workflow
     from asc_cli.audio import inputs
+    from asc_cli.datasets.yt8m import Fault
     from asc_cli.video import report as videos
 
     for option, value in given.items():
@@ -33,10 +34,10 @@ def label(
     if inputs.STDIN in named:
         raise AscError("predict -: this model takes shards of videos, which are not read on stdin")
     failed, found = 0, inputs.find(named)
-    inputs.spare({"--csv": csv}, found)
+    inputs.require_no_overwrite({"--csv": csv}, found)
     with videos.predictions(csv, as_json) as add:
         for row in workflow.label(found, model=model, top=top, jobs=jobs):
-            failed += "error" in row
-            add(row)
+            failed += isinstance(row, Fault)
+            add(row.to_dict())
     if failed:
         raise typer.Exit(3)

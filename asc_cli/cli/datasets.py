@@ -58,11 +58,11 @@ def show(name: Name, as_json: Json = False) -> None:
 
 
 def check(name: Name, data: Data = None, subset: Subset = None, as_json: Json = False) -> None:
-    """Check a copy of a dataset against what its protocol promises; exit 1 if it fails.
+    """Check a copy of a dataset against its protocol; exit 1 if there is a violation.
 
     Counts; files missing, unreadable or listed twice; unknown labels; train and test that share a
     file, a group (location, source) or the same audio under two names. Names that are nearly the
-    same across train and test are remarked upon.
+    same across train and test give a remark.
 
     Example: **asc datasets check tut2016 --data ~/TUT-2016**
 

@@ -50,4 +50,4 @@ def command(
     from asc_cli.audio import inputs
 
     made = workflow.export(model, format, output, int8=int8, check=inputs.find(check or []))
-    report.show(made, report.exported, as_json)
+    report.show(made.to_dict(), report.exported, as_json)

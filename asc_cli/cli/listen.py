@@ -51,4 +51,4 @@ def command(
     )
     with report.Live(as_json) as out:
         for row in heard:
-            out.add(row)
+            out.add(row.to_dict())

@@ -56,9 +56,14 @@ def show(
 
     found = models.find(model)
     costs = workflow.costs(found, limit)
-    card = {"id": found.id, "folder": str(found.folder), **found.card, "complexity": costs}
+    card = {
+        "id": found.id,
+        "folder": str(found.folder),
+        **found.card,
+        "complexity": costs.to_dict(),
+    }
     report.show(card, report.model, as_json)
-    if limit is not None and not costs["limit"]["passes"]:
+    if costs.limit is not None and not costs.limit.passes:
         raise typer.Exit(1)
 
 

@@ -100,7 +100,7 @@ def command(
     outputs = _Outputs(csv, audacity, embeddings, explain)
     if inputs.STDIN in map(str, outputs.by_option().values()):
         raise AscError("predict: output goes into files, not into -; for stdout there is --json")
-    named = [*(paths or []), *(inputs.listed(files_from) if files_from else [])]
+    named = [*(paths or []), *(inputs.read_list(files_from) if files_from else [])]
     if not named:
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
     if workflow.takes_shards(model):
@@ -114,7 +114,7 @@ def command(
         return
     settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
     with _found(named) as (found, shown):
-        inputs.spare(outputs.by_option(), found)
+        inputs.require_no_overwrite(outputs.by_option(), found)
         outputs.require_one(len(found))
         said = workflow.predict(
             found,

@@ -107,13 +107,13 @@ class Recording:
         label: Its scene.
         group: What must not be split between training and test, as a location or a source file;
             "": not known.
-        device: The recording device (a, b, s1, …); "": not known.
+        recording_device: The device of the recording (a, b, s1, …); "": not known.
     """
 
     file: str
     label: str
     group: str = ""
-    device: str = ""
+    recording_device: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,8 +180,8 @@ class DatasetModule(Protocol):
             root: The dataset's folder.
 
         Returns:
-            Labels, recordings and folds, faults of the lists included: `protocol.audit` finds
-            those.
+            Labels, recordings and folds, with whatever faults the lists have; `protocol.audit`
+            finds those.
 
         Raises:
             AscError: A list is not there, or a line of it cannot be read; the text names the file

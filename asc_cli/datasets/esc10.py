@@ -52,13 +52,13 @@ DATASET = Dataset(
 
 
 def read(root: Path) -> Listing:
-    """Every recording in the numbered folders; 1-100032-A.ogg is <fold>-<source>-<take>."""
-    found = sorted(path for path in root.glob("[0-9]* - */*") if path.name[0] not in "._")
-    if not found:
+    """Read every recording in the numbered folders; 1-100032-A.ogg is <fold>-<source>-<take>."""
+    files = sorted(path for path in root.glob("[0-9]* - */*") if path.name[0] not in "._")
+    if not files:
         raise AscError(f"{root}: no folders such as '001 - Dog bark' here; {DATASET.obtain}")
     folds: dict[str, int] = {}
     recordings = []
-    for path in found:
+    for path in files:
         file = path.relative_to(root).as_posix()
         try:
             fold, source, _take = path.stem.split("-")
@@ -66,5 +66,5 @@ def read(root: Path) -> Listing:
         except ValueError:
             raise AscError(f"{path}: the name is not <fold>-<source>-<take>") from None
         recordings.append(Recording(file, path.parent.name.split(" - ", 1)[1], group=source))
-    splits = _folds.held_out(list(folds.items()))
+    splits = _folds.leave_one_fold_out(list(folds.items()))
     return Listing(DATASET.labels, tuple(recordings), splits)

@@ -56,7 +56,7 @@ DATASET = Dataset(
 
 
 def read(root: Path) -> Listing:
-    """meta/esc50.csv. The group of a clip is the recording it was cut from."""
+    """Read meta/esc50.csv. The group of a clip is the recording it was cut from."""
     path = root / "meta" / "esc50.csv"
     recordings, folds = [], []
     for row in lists.records(path, ("filename", "fold", "category", "src_file"), ","):
@@ -65,4 +65,4 @@ def read(root: Path) -> Listing:
             raise AscError(f"{path}: {file} has fold {row['fold']!r}, not a number")
         recordings.append(Recording(file, row["category"], group=row["src_file"]))
         folds.append((file, int(row["fold"])))
-    return Listing(DATASET.labels, tuple(recordings), _folds.held_out(folds))
+    return Listing(DATASET.labels, tuple(recordings), _folds.leave_one_fold_out(folds))

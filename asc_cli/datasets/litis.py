@@ -65,14 +65,14 @@ DATASET = Dataset(
 
 
 def read(root: Path) -> Listing:
-    """The list of recordings and the 20 splits; where each was recorded is not published."""
-    listed = [_relation(root, line) for line in lists.lines(root / "relation_wav_examples.txt")]
-    recordings = tuple(Recording(file, scene(file)) for file, _ in listed)
-    files = {number: file for file, number in listed}
+    """Read the recordings and the 20 splits; locations are not published."""
+    rows = [_relation(root, line) for line in lists.lines(root / "relation_wav_examples.txt")]
+    recordings = tuple(Recording(file, scene(file)) for file, _ in rows)
+    files = {number: file for file, number in rows}
     train, test = _matrices(root)
     splits = tuple(
-        Split(fold, _named(learn, files), _named(held_out, files))
-        for fold, (learn, held_out) in enumerate(zip(train, test, strict=True), start=1)
+        Split(fold, _files(train_ids, files), _files(test_ids, files))
+        for fold, (train_ids, test_ids) in enumerate(zip(train, test, strict=True), start=1)
     )
     return Listing(DATASET.labels, recordings, splits)
 
@@ -92,13 +92,13 @@ def _relation(root: Path, line: str) -> tuple[str, int]:
         ) from None
 
 
-def _named(numbers: list[int], files: dict[int, str]) -> tuple[str, ...]:
-    """Files of the ids; an id that is not listed stays visible, for the audit to name."""
+def _files(numbers: list[int], files: dict[int, str]) -> tuple[str, ...]:
+    """Return the files of the ids; an unlisted id is kept, so that the audit reports it."""
     return tuple(files.get(number, f"data_rouen/id {number} is in no list") for number in numbers)
 
 
 def _matrices(root: Path) -> tuple[list[list[int]], list[list[int]]]:
-    """Ids to learn and to test with, a list per split."""
+    """Return the ids of training and test recordings, a list per split."""
     learn = root / "fold3026-matrices_Learn.txt"
     matlab = root / "fold3026-matrices_v7.mat"
     if learn.exists() or not matlab.exists():

@@ -41,21 +41,23 @@ ALIASES = {
 
 
 def read(root: Path) -> Listing:
-    """A CSV's rows or a folder's sub-folders. Without folds there is nothing to test on."""
+    """Read a CSV's rows, or a folder's sub-folders. Without folds there is nothing to test on."""
     return _folder(root) if root.is_dir() else _csv(root)
 
 
 def audio_root(path: Path) -> Path:
-    """The folder that listed file names are relative to."""
+    """Return the folder that listed file names are relative to."""
     return path if path.is_dir() else path.parent
 
 
 def _folder(root: Path) -> Listing:
-    """Scenes are sub-folders; only audio files in them count, so a stray README is no scene."""
+    """Read a folder: scenes are its sub-folders that hold audio files."""
     inside = sorted(p for p in root.rglob("*") if p.name[0] != "." and p.parent != root)
-    if foreign := [path for path in inside if path.suffix.lower() in decode.UNSUPPORTED_SUFFIXES]:
+    if unsupported := [
+        path for path in inside if path.suffix.lower() in decode.UNSUPPORTED_SUFFIXES
+    ]:
         raise AscError(
-            f"{foreign[0]}: {len(foreign)} recording(s) here are in a format that cannot be read "
+            f"{unsupported[0]}: {len(unsupported)} recording(s) in a format that cannot be read "
             f"(asc reads {decode.READS}); convert or move them: ffmpeg -i IN OUT.flac"
         )
     files = [path for path in inside if path.suffix.lower() in decode.SUFFIXES]
@@ -86,7 +88,7 @@ def _csv(path: Path) -> Listing:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    """The CSV's rows by our names of the columns."""
+    """Return the CSV's rows with canonical column names."""
     text = lists.lines(path)
     if len(text) < 2:
         raise AscError(f"{path}: a header and at least one row were expected")
@@ -94,31 +96,31 @@ def _rows(path: Path) -> list[dict[str, str]]:
     reader = csv.DictReader(
         lists.lines(path, delimiter), delimiter=delimiter, skipinitialspace=True
     )
-    given = [(name or "").strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = [_ours(name, given) for name in given]
-    _require_no_lookalikes(path, given, reader.fieldnames)
+    header = [(name or "").strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = [_column_name(name, header) for name in header]
+    _require_no_lookalikes(path, header, reader.fieldnames)
     missing = [name for name in ("filename", "label") if name not in reader.fieldnames]
     if missing:
         lacking = " and no column ".join(missing)
-        raise AscError(f"{path}: no column {lacking} in its header ({', '.join(given)})")
+        raise AscError(f"{path}: no column {lacking} in its header ({', '.join(header)})")
     return [{name: (value or "").strip() for name, value in row.items() if name} for row in reader]
 
 
-def _require_no_lookalikes(path: Path, given: list[str], ours: Sequence[str]) -> None:
-    """A column "Fold" or "folds" is not passed over in silence where there is no column fold."""
-    for name in given:
+def _require_no_lookalikes(path: Path, header: list[str], columns: Sequence[str]) -> None:
+    """Raise AscError for a column "Fold" or "folds" where there is no column "fold"."""
+    for name in header:
         near = name.lower().removesuffix("s")
         for column, aliases in ALIASES.items():
-            if column not in ours and near in aliases:
+            if column not in columns and near in aliases:
                 raise AscError(f"{path}: column {name!r} in its header; did you mean {near}?")
 
 
-def _ours(name: str, given: list[str]) -> str:
-    """Our name of a column; an alias counts only where our own name is not there."""
-    for ours, aliases in ALIASES.items():
-        present = [alias for alias in aliases if alias in given]
+def _column_name(name: str, header: list[str]) -> str:
+    """Return the canonical name of a column; an alias is used only without the canonical one."""
+    for column, aliases in ALIASES.items():
+        present = [alias for alias in aliases if alias in header]
         if present and name == present[0]:
-            return ours
+            return column
     return name
 
 
@@ -126,7 +128,7 @@ def _splits(path: Path, folds: list[tuple[str, str, str]]) -> tuple[Split, ...]:
     if any(fold for _, fold, _ in folds):
         if any(split for _, _, split in folds):
             raise AscError(f"{path}: has columns fold and split; one of them was expected")
-        return _folds.held_out(
+        return _folds.leave_one_fold_out(
             [(file, _number(path, n, fold)) for n, (file, fold, _) in enumerate(folds, start=2)]
         )
     if not any(split for _, _, split in folds):

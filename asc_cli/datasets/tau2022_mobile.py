@@ -3,7 +3,7 @@
     <root>/split_setup/split{5,10,25,50,100}.csv    DCASE 2024/25's nested training lists
 
 The recordings of the 2020 set, cut in ten. A subset keeps the test part of fold 1 and trains on
-its list; what no list of it names is not asked for.
+its list; recordings in neither list are left out.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ DATASET = Dataset(
 
 
 def read(root: Path, subset: int = 100) -> Listing:
-    """Fold 1, or one of the subsets. The full training list is in evaluation_setup/."""
+    """Read fold 1, or one of the subsets. The full training list is in evaluation_setup/."""
     if subset == 100:
         return tau.read(root)
     name = f"split{subset}.csv"
     places = [root / "split_setup" / name, root / "evaluation_setup" / name, root / name]
-    found = next((path for path in places if path.exists()), places[0])
-    return tau.read(root, train=found, only_listed=True)
+    file = next((path for path in places if path.exists()), places[0])
+    return tau.read(root, train=file, only_listed=True)

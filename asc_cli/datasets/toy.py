@@ -1,19 +1,18 @@
-"""Made-up scenes in the layout of TUT Acoustic Scenes 2016: to try everything on, at no download.
+"""Made-up scenes in the layout of TUT Acoustic Scenes 2016, to try asc without a download.
 
-    <root>/toy.json                                  which arguments the audio was made with
+    <root>/toy.json                                  the arguments the audio was generated from
     <root>/audio/a001_0_30.wav                       44.1 kHz, stereo, 24 bit
     <root>/meta.txt                                  "audio/a001_0_30.wav<TAB>bus", no header
     <root>/evaluation_setup/fold{1..4}_train.txt     same two columns; _evaluate.txt too
     <root>/evaluation_setup/fold{1..4}_test.txt      path only
     <root>/error.txt                                 empty: made-up audio has no faults
 
-Scenes, names and lists are those of the real set; only the sound is invented
+Scenes, names and lists are those of the real set; only the sound is synthetic
 (_synthetic/scenes.py).
 A name is <location>_<start>_<end>. Real segments last 30 s, so segment k is always called
 <location>_<30 k>_<30 (k + 1)>, however many seconds of audio are made for it.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -24,6 +23,7 @@ from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import tut2016
 from asc_cli.datasets._formats import lists as _lists
+from asc_cli.datasets._formats.generated import claim_folder
 from asc_cli.datasets._synthetic.scenes import SCENES, VERSION, record
 from asc_cli.datasets._synthetic.textures import SAMPLE_RATE
 
@@ -44,7 +44,7 @@ DATASET = replace(
 )
 read = tut2016.read
 FOLDS = (1, 2, 3, 4)
-NAMED_SECONDS = 30  # a segment's length as its name tells it
+NAME_SECONDS = 30  # a segment's length in its name
 FEWEST_RECORDINGS = len(SCENES) * len(FOLDS)
 SHORTEST_SECONDS = 0.01
 
@@ -52,7 +52,7 @@ SHORTEST_SECONDS = 0.01
 class Clip(NamedTuple):
     path: str  # below the root, with "/"
     scene: str
-    fold: int  # the fold that tests it; 0 where published lists say so instead
+    fold: int  # the fold that tests it; 0 where published lists define the folds
 
     @property
     def location(self) -> str:
@@ -68,11 +68,11 @@ def make(
     lists: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write a whole data set below `root`; or its missing rest, if a run was cut short.
+    """Write a data set below `root`; or what is missing of it, if a run was interrupted.
 
     A recording depends on its name, its scene, `seconds` and `seed` only: the same call writes
-    the same bytes, and one more recording leaves the others as they were. Audio that is there in
-    its full length is kept. The lists come last, so that half a data set does not look whole.
+    the same bytes, and one more recording does not change the others. Audio of the full
+    length is kept. The lists are written last, so that half a data set does not look complete.
 
     `lists` is a folder with the meta.txt and evaluation_setup/ of a real TUT 2016: they are
     copied, and the names in that meta.txt are what is made; `recordings` is then not used.
@@ -80,9 +80,11 @@ def make(
     """
     if not (math.isfinite(seconds) and seconds >= SHORTEST_SECONDS):
         raise AscError(f"seconds is {seconds}; a toy recording needs {SHORTEST_SECONDS} or more")
-    clips = _plan(recordings) if lists is None else _listed(lists)
+    clips = _plan(recordings) if lists is None else _read_lists(lists)
     texts = _texts(clips) if lists is None else _copies(lists)
-    _claim(root, {"version": VERSION, "seed": seed, "seconds": float(seconds)})
+    arguments = {"version": VERSION, "seed": seed, "seconds": float(seconds)}
+    others = (root / name for name in ("audio", "meta.txt", "evaluation_setup"))
+    claim_folder(root / "toy.json", arguments, "toy scenes", others)
     for done, clip in enumerate(clips, start=1):
         _make_audio(root / clip.path, clip, round(seconds * SAMPLE_RATE), seed)
         if progress:
@@ -114,7 +116,7 @@ def _plan(recordings: int) -> list[Clip]:
 
 
 def _share(total: int, parts: int, part: int) -> int:
-    """What one part gets when the total is dealt out evenly, the rest to the first parts.
+    """Return one part's share when the total is divided evenly, the rest to the first parts.
 
     >>> [_share(8, 3, part) for part in range(3)]
     [3, 3, 2]
@@ -123,7 +125,7 @@ def _share(total: int, parts: int, part: int) -> int:
 
 
 def _locations(count: int) -> int:
-    """Locations of a scene with count recordings: as many in every fold.
+    """Return the number of locations of a scene with `count` recordings, equal in every fold.
 
     The real set has about twelve a scene, of six or seven segments; a small one needs variety
     more than repetition.
@@ -135,14 +137,14 @@ def _locations(count: int) -> int:
 
 
 def _path(scene: int, place: int, segment: int) -> str:
-    """The name of a segment. Scenes take turns, so that a larger set renames none."""
+    """Return the name of a segment. Scenes alternate, so that a larger set renames none."""
     number = 1 + scene + place * len(SCENES)
-    start = segment * NAMED_SECONDS
-    return f"audio/{'ab'[place % 2]}{number:03d}_{start}_{start + NAMED_SECONDS}.wav"
+    start = segment * NAME_SECONDS
+    return f"audio/{'ab'[place % 2]}{number:03d}_{start}_{start + NAME_SECONDS}.wav"
 
 
 def _texts(clips: list[Clip]) -> dict[str, bytes]:
-    """The list files: name below the root -> contents. meta.txt is last: it makes the set whole."""
+    """Return the list files: name below the root -> contents. meta.txt completes it, so is last."""
     texts = {"error.txt": b""}
     for fold in FOLDS:
         stem = f"evaluation_setup/fold{fold}"
@@ -158,7 +160,7 @@ def _lines(rows: Iterable[tuple[str, ...]]) -> bytes:
 
 
 def _copies(lists: Path) -> dict[str, bytes]:
-    """The same, copied byte for byte from published lists."""
+    """Return the same, copied byte for byte from published lists."""
     folds = sorted((lists / "evaluation_setup").glob("fold*.txt"))
     if not folds:
         raise AscError(f"{lists / 'evaluation_setup'} has no fold*.txt; give a TUT 2016 folder")
@@ -170,18 +172,16 @@ def _copies(lists: Path) -> dict[str, bytes]:
     return texts | {"meta.txt": (lists / "meta.txt").read_bytes()}
 
 
-def _listed(lists: Path) -> list[Clip]:
-    """The recordings that a published meta.txt names."""
+def _read_lists(lists: Path) -> list[Clip]:
+    """Return the recordings that a published meta.txt names."""
     meta = lists / "meta.txt"
     if not meta.is_file():
-        raise AscError(f"{meta} is not there; give the folder that holds TUT 2016's meta.txt")
+        raise AscError(f"{meta} is missing; give the folder that holds TUT 2016's meta.txt")
     lines = meta.read_text(encoding="utf-8-sig").splitlines()
-    return [
-        _listed_clip(meta, number, line) for number, line in enumerate(lines, 1) if line.strip()
-    ]
+    return [_parse_clip(meta, number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def _listed_clip(meta: Path, number: int, line: str) -> Clip:
+def _parse_clip(meta: Path, number: int, line: str) -> Clip:
     path, _, scene = (part.strip() for part in line.partition("\t"))
     path = _lists.slashes(path)
     if scene not in SCENES:
@@ -192,26 +192,6 @@ def _listed_clip(meta: Path, number: int, line: str) -> Clip:
 
 
 # The files
-
-
-def _claim(root: Path, arguments: dict[str, float]) -> None:
-    """Mark the root as made up, before anything else; never write among other data."""
-    mark = root / "toy.json"
-    if mark.is_file():
-        found = mark.read_text()
-        if found != _json(arguments):
-            raise AscError(
-                f"{root} holds toy scenes of {found.strip()}, not {_json(arguments).strip()}; "
-                "give another folder, or delete that one"
-            )
-    elif any((root / name).exists() for name in ("audio", "meta.txt", "evaluation_setup")):
-        raise AscError(f"{root} holds another data set (it has no toy.json); give an empty folder")
-    else:
-        atomic.write_text(mark, _json(arguments))
-
-
-def _json(arguments: dict[str, float]) -> str:
-    return json.dumps(arguments) + "\n"
 
 
 def _make_audio(path: Path, clip: Clip, n: int, seed: int) -> None:
@@ -225,7 +205,7 @@ def _make_audio(path: Path, clip: Clip, n: int, seed: int) -> None:
 
 
 def _length(path: Path) -> int:
-    """Samples in a file; -1 if it is no audio at all."""
+    """Return the number of samples in a file; -1 if it is not audio."""
     import soundfile
 
     try:

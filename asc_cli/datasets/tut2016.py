@@ -73,7 +73,7 @@ DATASET = Dataset(
 
 
 def read(root: Path) -> Listing:
-    """meta.txt and the four published folds. The group of a recording is its location.
+    """Read meta.txt and the four published folds. The group of a recording is its location.
 
     TUT 2017 has the same lists; its third column repeats the location.
     """
@@ -105,9 +105,10 @@ def _split(
 
 
 def _files(path: Path, labels: dict[str, str], conflicts: list[tuple[str, str]]) -> tuple[str, ...]:
-    """Files of one fold's list; labels that differ from meta.txt's go into `conflicts`."""
-    listed = [(lists.slashes(row[0]), row[1]) for row in lists.rows(path, columns=2)]
-    for file, label in listed:
+    """Return the files of one fold's list; labels that differ from meta.txt's go into
+    `conflicts`."""
+    rows = [(lists.slashes(row[0]), row[1]) for row in lists.rows(path, columns=2)]
+    for file, label in rows:
         if labels.get(file, label) != label:
             conflicts.append((file, f"{path.name} says {label}, meta.txt {labels[file]}"))
-    return tuple(file for file, _ in listed)
+    return tuple(file for file, _ in rows)

@@ -60,7 +60,7 @@ DATASET = Dataset(
 
 
 def read(root: Path) -> Listing:
-    """metadata/UrbanSound8K.csv. The group of a slice is the recording (fsID) it was cut from."""
+    """Read metadata/UrbanSound8K.csv. A slice's group is the recording (fsID) it was cut from."""
     path = root / "metadata" / "UrbanSound8K.csv"
     recordings, folds = [], []
     for row in lists.records(path, ("slice_file_name", "fsID", "fold", "class"), ","):
@@ -69,4 +69,4 @@ def read(root: Path) -> Listing:
         file = f"audio/fold{row['fold']}/{row['slice_file_name']}"
         recordings.append(Recording(file, row["class"], group=row["fsID"]))
         folds.append((file, int(row["fold"])))
-    return Listing(DATASET.labels, tuple(recordings), _folds.held_out(folds))
+    return Listing(DATASET.labels, tuple(recordings), _folds.leave_one_fold_out(folds))

@@ -4,8 +4,8 @@
     <root>/validate*.tfrecord
     <root>/test*.tfrecord       without labels
 
-A dataset that is a stream (STREAMED): its videos are never listed and never held at once. In place
-of lists it has `shards` and `Stream`; `collate` makes a batch for a network out of videos.
+A dataset that is a stream (STREAMED): its videos are neither listed nor loaded all at once. In
+place of lists it has `shards` and `Stream`; `collate` makes a batch for a network out of videos.
 
 B videos, T frames, F numbers a frame, C labels.
 """
@@ -47,7 +47,7 @@ DATASET = Dataset(
 
 
 def read(root: Path) -> Listing:
-    """Refused: there are no lists of recordings."""
+    """Raise AscError: there are no lists of recordings."""
     raise AscError(
         f"{root}: shards of videos' features, not recordings; train on them with asc train "
         "yt8m_lstm, and read docs/video.md"
@@ -55,18 +55,19 @@ def read(root: Path) -> Listing:
 
 
 def shards(root: Path, part: str, level: str = "frame") -> list[Path]:
-    """The shards of a part (train, validate, test), sorted. Raises AscError if there are none."""
+    """Return the shards of a part (train, validate, test), sorted. Raises AscError if there are
+    none."""
     for folder in (root, root / level):
-        if found := sorted(folder.glob(f"{part}*.tfrecord")):
-            return found
+        if files := sorted(folder.glob(f"{part}*.tfrecord")):
+            return files
     raise AscError(
         f"{root}: no {part}*.tfrecord there, and none in {level}/ below it; put the shards of "
-        "that part there, or say where they are with --data"
+        "that part there, or give their folder with --data"
     )
 
 
 def fingerprint(shards: Sequence[Path]) -> str:
-    """Of names, sizes and both ends of every shard: terabytes are not hashed."""
+    """Return a hash of names, sizes and both ends of every shard, not of all terabytes."""
     digest = hashlib.sha256()
     for path in shards:
         size = path.stat().st_size
@@ -79,7 +80,7 @@ def fingerprint(shards: Sequence[Path]) -> str:
 
 
 class Batch(NamedTuple):
-    """Videos as they are collected; dequantised where they are used, a quarter of the bytes."""
+    """A batch of videos, quantised: dequantised only when used, a quarter of the bytes."""
 
     ids: tuple[str, ...]
     frames: np.ndarray  # (B, T, F) uint8; float32 of level video; 0 after a video's last frame
@@ -87,7 +88,7 @@ class Batch(NamedTuple):
     truth: tuple[tuple[int, ...], ...]  # each video's labels
 
     def tensors(self, device: str) -> tuple[Tensor, Tensor]:  # (B, T, F) float32, (B, T) bool
-        """On the device: frames, dequantised and zero after each video's last, and the mask."""
+        """Return on the device: dequantised frames, zero after each video's last, and the mask."""
         import torch
 
         mask = torch.from_numpy(self.mask).to(device)
@@ -95,33 +96,33 @@ class Batch(NamedTuple):
         return x if self.mask.all() else x.mul_(mask[..., None]), mask
 
     def targets(self, C: int) -> np.ndarray:  # -> (B, C) float32
-        made = np.zeros((len(self.truth), C), np.float32)
-        for row, labels in zip(made, self.truth, strict=True):
+        matrix = np.zeros((len(self.truth), C), np.float32)
+        for row, labels in zip(matrix, self.truth, strict=True):
             row[list(labels)] = 1
-        return made
+        return matrix
 
 
 def dequantise(q: Tensor) -> Tensor:  # (…) uint8 -> (…) float32
-    """x = q · 4/255 + 4/512 − 2; floats are what they are. Always in memory of torch's own, which
-    is aligned to 64 bytes, as numpy's is not: kernels round by alignment."""
+    """Return q · 4/255 + 4/512 − 2; floats are only copied. The result is in torch's own memory,
+    aligned to 64 bytes, which numpy's is not: kernels round by alignment."""
     return q.clone() if q.is_floating_point() else q.float().mul_(4 / 255).add_(4 / 512 - 2)
 
 
 def batches(videos: Iterable[Video], size: int, layout: Layout) -> Iterator[Batch]:
-    """Up to `size` videos at a time."""
-    held: list[Video] = []
+    """Yield batches of up to `size` videos."""
+    pending: list[Video] = []
     for video in videos:
-        held.append(video)
-        if len(held) == size:
-            yield collate(held, layout)
-            held = []
-    if held:
-        yield collate(held, layout)
+        pending.append(video)
+        if len(pending) == size:
+            yield collate(pending, layout)
+            pending = []
+    if pending:
+        yield collate(pending, layout)
 
 
 def collate(videos: Sequence[Video], layout: Layout) -> Batch:
-    """Every batch is as long as the recipe's longest video, so that bits do not depend on which
-    videos meet in it."""
+    """Join videos to a batch, padded to the recipe's longest video, so that bits do not depend on
+    which videos share it."""
     T = layout.max_frames if layout.level == "frame" else 1
     kind = np.uint8 if layout.level == "frame" else np.float32
     frames = np.zeros((len(videos), T, layout.F), kind)

@@ -1,12 +1,12 @@
 """Made-up videos in YouTube-8M's format, whose labels depend on *when* things happen.
 
-    <root>/yt8m_toy.json                which arguments they were made with
+    <root>/yt8m_toy.json                the arguments they were generated from
     <root>/train00.tfrecord …           ids as since 2018 (id)
-    <root>/validate00.tfrecord …        ids as in 2017 (video_id), so that both are tried
+    <root>/validate00.tfrecord …        ids as in 2017 (video_id), so that both are tested
 
 A video is noise in which two of EVENTS events happen, each for EVENT_FRAMES frames, one after the
-other. It has three labels, and every one of them is about order: who knows only *which* two events
-happened finds all three by tossing a coin, a GAP of 1/2.
+other. It has three labels, and every one of them is about order: a model that knows only *which*
+two events happened can only guess all three, a GAP of 1/2.
 
     label e                 event e comes first                   e < E = EVENTS
     label E + e             event e comes last
@@ -16,7 +16,6 @@ happened finds all three by tossing a coin, a GAP of 1/2.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import yt8m
+from asc_cli.datasets._formats.generated import claim_folder
 from asc_cli.datasets._yt8m.videos import protocol_buffers
 from asc_cli.datasets.yt8m import fingerprint, read, shards
 
@@ -64,9 +64,9 @@ def make(
 ) -> None:
     """Write `videos` videos of up to `frames` frames, four fifths of them to train on.
 
-    A shard depends on its name and these arguments alone; what an interrupted call left is kept.
-    Raises AscError for fewer than 10
-    videos or FEWEST_FRAMES frames, and for a folder that holds something else.
+    A shard depends on its name and these arguments alone; shards of an interrupted call are
+    kept. Raises AscError for fewer than 10 videos or FEWEST_FRAMES frames, and for a folder that
+    holds something else.
     """
     if videos < 10 or frames < FEWEST_FRAMES:
         raise AscError(
@@ -82,38 +82,24 @@ def make(
         "audio": audio,
         "shard_videos": shard_videos,
     }
-    _claim(root, arguments)
+    others = sorted(root.glob("*.tfrecord"))
+    claim_folder(root / "yt8m_toy.json", arguments, "made-up videos", others)
     done = 0
     for part, share in PARTS:
         count = round(videos * share)
         for number, start in enumerate(range(0, count, shard_videos)):
             n = min(shard_videos, count - start)
             path = root / f"{part}{number:02d}.tfrecord"
-            if not path.exists():  # whole, if it is there
+            if not path.exists():  # complete if it exists
                 _write_shard(path, n, arguments)
             done += n
             if progress:
                 progress(done, videos)
 
 
-def _claim(root: Path, arguments: dict[str, int]) -> None:
-    """Mark the folder as made up before anything else; never write among other data."""
-    mark = root / "yt8m_toy.json"
-    if mark.is_file():
-        if (found := atomic.read_json(mark)) != arguments:
-            raise AscError(
-                f"{root} holds made-up videos of {json.dumps(found)}, not {json.dumps(arguments)}; "
-                "give another folder, or delete that one"
-            )
-    elif strange := sorted(root.glob("*.tfrecord")):
-        raise AscError(f"{root} holds {strange[0].name}, not made up here; give an empty folder")
-    else:
-        atomic.write_text(mark, json.dumps(arguments) + "\n")
-
-
 def _write_shard(path: Path, n: int, arguments: dict[str, Any]) -> None:
-    """By the tfrecord package's own writer."""
-    protocol_buffers()  # says so where the package is not installed
+    """Write a shard with the tfrecord package's own writer."""
+    protocol_buffers()  # raises AscError if the package is not installed
     from tfrecord.writer import TFRecordWriter
 
     key = "id" if path.name.startswith("train") else "video_id"
@@ -135,7 +121,7 @@ def _write_shard(path: Path, n: int, arguments: dict[str, Any]) -> None:
 
 
 def _looks(arguments: dict[str, Any]) -> np.ndarray:  # -> (EVENTS, F)
-    """What each event adds to a frame, in quantisation steps."""
+    """Return what each event adds to a frame, in quantisation steps."""
     random = np.random.default_rng([arguments["seed"], EVENTS])
     return LOUDNESS * random.normal(size=(EVENTS, arguments["rgb"] + arguments["audio"]))
 
@@ -143,7 +129,7 @@ def _looks(arguments: dict[str, Any]) -> np.ndarray:  # -> (EVENTS, F)
 def _video(
     random: np.random.Generator, looks: np.ndarray, longest: int
 ) -> tuple[list[int], np.ndarray]:
-    """Labels, and frames (T, F) uint8."""
+    """Return labels, and frames (T, F) uint8."""
     T = int(random.integers(max(FEWEST_FRAMES, longest // 2), longest + 1))
     pair = int(random.integers(len(PAIRS)))
     first = int(random.integers(0, T - 2 * EVENT_FRAMES + 1))

@@ -1,1 +1,1 @@
-"""Predictions in, metrics with intervals, calibration and paired tests out."""
+"""Metrics of predictions with intervals, calibration and paired tests."""

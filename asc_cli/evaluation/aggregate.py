@@ -1,4 +1,4 @@
-"""Scores of clips → scores of recordings.
+"""Aggregate scores of clips to scores of recordings.
 
 B clips, C scenes, n recordings.
 """
@@ -9,10 +9,10 @@ import numpy as np
 
 
 def summands(logs: np.ndarray, aggregate: str) -> np.ndarray:  # (B, C) -> (B, C)
-    """What each clip adds to its recording's score, by its log probabilities.
+    """Return what each clip adds to its recording's sum, from its log probabilities.
 
     mean: its probabilities. vote: 1 for its likeliest scene. log_sum: the logs as they are; a
-    generative model's can be thousands of nats apart, which probabilities could not tell.
+    generative model's can be thousands of nats apart, which probabilities cannot represent.
     """
     if aggregate == "vote":
         return np.eye(logs.shape[1])[logs.argmax(axis=1)]
@@ -20,7 +20,7 @@ def summands(logs: np.ndarray, aggregate: str) -> np.ndarray:  # (B, C) -> (B, C
 
 
 def normalise(total: np.ndarray, n_clips: np.ndarray, aggregate: str) -> np.ndarray:
-    """Sums of summands (n, C) over n_clips (n,) clips each -> probabilities (n, C).
+    """Return probabilities (n, C) from sums of summands (n, C) over n_clips (n,) clips each.
 
     mean and vote: the average. log_sum: the normalised product, softmax of the summed logs.
     """
@@ -33,7 +33,10 @@ def normalise(total: np.ndarray, n_clips: np.ndarray, aggregate: str) -> np.ndar
 def recording_scores(
     logs: np.ndarray, owners: np.ndarray, n_recordings: int, aggregate: str
 ) -> np.ndarray:  # (B, C), (B,) -> (n, C)
-    """Clips' log probabilities → recordings' probabilities; owners: the recording of each clip."""
+    """Return recordings' probabilities from clips' log probabilities.
+
+    owners: the recording of each clip.
+    """
     total = np.zeros((n_recordings, logs.shape[1]))
     np.add.at(total, owners, summands(logs, aggregate))
     return normalise(total, np.bincount(owners, minlength=n_recordings), aggregate)

@@ -1,10 +1,10 @@
-"""Do probabilities mean what they say, and how to make them.
+"""Calibration of probabilities by temperature scaling.
 
     temperature   ln p_T = ln p / T − ln Σ p^(1/T)         softmax(z / T), written for ln p
 
 Guo et al., On calibration of modern neural networks, arXiv:1706.04599. T above 1 makes a model
-less sure. It is fitted on validation recordings, never on the test fold, to the smallest log
-loss, and changes no clip's guess.
+less confident. It is fitted on validation recordings, never on the test fold, to the smallest log
+loss, and changes no clip's prediction.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 
 from asc_cli.evaluation.metrics import log_loss
 
-MAX_TEMPERATURE = 20.0  # T is looked for between 1/MAX_TEMPERATURE and MAX_TEMPERATURE
+MAX_TEMPERATURE = 20.0  # T is searched between 1/MAX_TEMPERATURE and MAX_TEMPERATURE
 
 
 def apply_temperature(logs: np.ndarray, temperature: float) -> np.ndarray:  # (..., C) -> (..., C)
-    """Log probabilities at a temperature; at 1 they are returned as they are."""
+    """Return log probabilities at a temperature; unchanged at 1."""
     if temperature == 1:
         return logs
     scaled = logs / temperature
@@ -31,7 +31,7 @@ def fit_temperature(
     labels: np.ndarray,  # (n,) of the recordings
     recording_scores: Callable[[np.ndarray], np.ndarray],  # (B, C) -> (n, C)
 ) -> float:
-    """The temperature of clips at which recordings have the smallest log loss."""
+    """Return the temperature of clips at which recordings have the smallest log loss."""
     import scipy.optimize
 
     def loss(log_temperature: float) -> float:
@@ -40,5 +40,5 @@ def fit_temperature(
         )
 
     edge = float(np.log(MAX_TEMPERATURE))
-    found = scipy.optimize.minimize_scalar(loss, bounds=(-edge, edge), method="bounded")
-    return float(np.exp(found.x))
+    minimum = scipy.optimize.minimize_scalar(loss, bounds=(-edge, edge), method="bounded")
+    return float(np.exp(minimum.x))

@@ -3,7 +3,7 @@
     Wald         a ± 1.96 √(a (1 − a) / n)          n distinct tested recordings
     bootstrap    2.5 and 97.5 % of the headline over draws of whole groups (Efron's percentiles)
 
-Recordings of one place stand or fall together, so they are drawn together: an interval over
+Recordings of one place are right or wrong together, so they are drawn together: an interval over
 single recordings would be too narrow. A recording without a group is its own. Where each group is
 tested in one fold, each fold draws as many groups as it has; where folds test the same recordings
 again (LITIS), one draw serves all folds, because they are no independent samples.
@@ -11,6 +11,7 @@ again (LITIS), one draw serves all folds, because they are no independent sample
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -23,43 +24,71 @@ Z_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 
 
 def wald(share: float, n: int) -> tuple[float, float]:
-    """share ± 1.96 √(share (1 − share) / n), clipped to 0 and 1: shares beyond are none."""
+    """Return share ± 1.96 √(share (1 − share) / n), clipped to [0, 1]."""
     half = Z_95 * np.sqrt(share * (1 - share) / n)
     return max(0.0, float(share - half)), min(1.0, float(share + half))
 
 
-def intervals(p: Predictions, value: float, headline: str) -> dict[str, Any]:
-    """Both intervals of the headline metric, which has the given value."""
-    low, high = bootstrap(p, headline)
-    return {
-        "metric": headline,
-        "wald": [*wald(value, len(set(p.files)))],
-        "bootstrap": [low, high],
-        "bootstrap_over": "groups" if any(p.groups) else "recordings",
-        "groups": len(set(_names(p))),
-        "bootstraps": BOOTSTRAPS,
-    }
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals of 95 % of the headline metric.
+
+    Attributes:
+        metric: The headline's name.
+        wald: Lower and upper end, from the normal distribution.
+        bootstrap: Lower and upper end, from draws of whole groups.
+        bootstrap_over: What was drawn: "groups", or "recordings" where no groups are known.
+        groups: How many there are to draw from.
+        bootstraps: How many draws there were.
+    """
+
+    metric: str
+    wald: tuple[float, float]
+    bootstrap: tuple[float, float]
+    bootstrap_over: str
+    groups: int
+    bootstraps: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes.
+
+        Returns:
+            As in JSON.
+        """
+        return {**asdict(self), "wald": [*self.wald], "bootstrap": [*self.bootstrap]}
+
+
+def intervals(p: Predictions, value: float, headline: str) -> Intervals:
+    """Compute both intervals of the headline metric, which has the given value."""
+    return Intervals(
+        metric=headline,
+        wald=wald(value, len(set(p.files))),
+        bootstrap=bootstrap(p, headline),
+        bootstrap_over="groups" if any(p.groups) else "recordings",
+        groups=len(set(_names(p))),
+        bootstraps=BOOTSTRAPS,
+    )
 
 
 def bootstrap(p: Predictions, headline: str) -> tuple[float, float]:
-    """Percentiles of the headline over draws of groups."""
+    """Return percentiles of the headline over draws of groups."""
     return percentiles(draws(p, headline))
 
 
 def percentiles(values: np.ndarray) -> tuple[float, float]:
-    """The middle 95 % of bootstrapped values."""
+    """Return the middle 95 % of bootstrapped values."""
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return float(low), float(high)
 
 
 def draws(p: Predictions, headline: str) -> np.ndarray:  # -> (BOOTSTRAPS,)
-    """The headline over draws of groups, with replacement.
+    """Return the headline over draws of groups, with replacement.
 
     The draws are the same for two sets of predictions with the same rows: their differences are
     paired.
     """
     rng = np.random.default_rng(0)
-    folds, strata, n_groups = _drawable(p)
+    folds, strata, n_groups = _counts_and_strata(p)
     values = []
     for _ in range(BOOTSTRAPS):
         times = np.zeros(n_groups)
@@ -73,15 +102,15 @@ def draws(p: Predictions, headline: str) -> np.ndarray:  # -> (BOOTSTRAPS,)
 
 
 def value(p: Predictions, headline: str) -> float:
-    """The headline itself: every group drawn once."""
-    folds, _, _ = _drawable(p)
+    """Return the headline itself: every group counted once."""
+    folds, _, _ = _counts_and_strata(p)
     return _headline([(right.sum(axis=0), tested.sum(axis=0)) for right, tested in folds], headline)
 
 
-def _drawable(
+def _counts_and_strata(
     p: Predictions,
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[np.ndarray], int]:
-    """Counts per group of each fold, the strata that draws stay within, the number of groups."""
+    """Return counts per group of each fold, the strata to draw in, the number of groups."""
     names = _names(p)
     number = {name: g for g, name in enumerate(dict.fromkeys(names))}
     rows = np.array([number[name] for name in names])  # (n,) the group of each row
@@ -94,7 +123,7 @@ def _names(p: Predictions) -> list[str]:
 
 
 def _strata(folds: np.ndarray, rows: np.ndarray, n_groups: int) -> list[np.ndarray]:
-    """Groups that are drawn among one another: each fold's, or all when folds share groups."""
+    """Return the strata: each fold's groups, or all groups when folds share some."""
     per_fold = [np.unique(rows[folds == fold]) for fold in np.unique(folds)]
     shared = sum(map(len, per_fold)) > n_groups
     return [np.arange(n_groups)] if shared else per_fold
@@ -103,7 +132,7 @@ def _strata(folds: np.ndarray, rows: np.ndarray, n_groups: int) -> list[np.ndarr
 def _counts(
     p: Predictions, rows: np.ndarray, fold: int, n_groups: int
 ) -> tuple[np.ndarray, np.ndarray]:  # (groups, C) each
-    """Per group and scene: recordings right, recordings tested in the fold."""
+    """Return per group and scene the correct and the tested recordings of the fold."""
     inside = p.folds == fold
     tested, right = np.zeros((2, n_groups, len(p.scenes)))
     np.add.at(tested, (rows[inside], p.labels[inside]), 1)
@@ -111,14 +140,14 @@ def _counts(
     return right, tested
 
 
-def _headline(drawn: list[tuple[np.ndarray, np.ndarray]], headline: str) -> float:
-    """The metric from (right, tested) per scene (C,) of each fold."""
-    matrices = [_confusion(right, tested) for right, tested in drawn if tested.sum()]
+def _headline(counts: list[tuple[np.ndarray, np.ndarray]], headline: str) -> float:
+    """Return the metric from (right, tested) per scene (C,) of each fold."""
+    matrices = [_confusion(right, tested) for right, tested in counts if tested.sum()]
     return BY_NAME[headline].of(matrices)
 
 
 def _confusion(right: np.ndarray, tested: np.ndarray) -> np.ndarray:  # (C,), (C,) -> (C, C)
-    """A matrix with these counts: which scene a wrong guess is of does not matter to a headline."""
+    """Return a matrix with these counts; the headline does not depend on the wrong scene."""
     matrix = np.diag(right)
     matrix[np.arange(len(right)), np.arange(len(right)) - 1] += tested - right
     return matrix

@@ -1,4 +1,4 @@
-"""Arrays in, figures out: one function a metric, and its line in the table METRICS at the end.
+"""Metrics: one function each, arrays in, floats out, and the table METRICS at the end.
 
 C scenes, n recordings. A confusion matrix has a row per true scene and a column per guess.
 """
@@ -16,7 +16,7 @@ BINS = 15  # of confidence
 
 
 def confusion(labels: np.ndarray, guesses: np.ndarray, C: int) -> np.ndarray:  # -> (C, C)
-    """Counts: rows are labels, columns guesses."""
+    """Return counts: rows are labels, columns guesses."""
     return np.bincount(labels * C + guesses, minlength=C * C).reshape(C, C)
 
 
@@ -25,95 +25,147 @@ def accuracy(matrix: np.ndarray) -> float:
 
 
 def recall(matrix: np.ndarray) -> np.ndarray:  # (C, C) -> (C,)
-    """Accuracy of each scene; NaN for one that is not tested."""
+    """Return the accuracy of each scene; NaN for a scene that is not tested."""
     return ratio(np.diag(matrix), matrix.sum(axis=1))
 
 
 def macro_accuracy(matrix: np.ndarray) -> float:
-    """Mean over the tested scenes."""
+    """Return the mean over the tested scenes."""
     return float(np.nanmean(recall(matrix)))
 
 
 def precision(matrix: np.ndarray) -> np.ndarray:  # (C, C) -> (C,)
-    """Share of right guesses of each scene; NaN for one never guessed."""
+    """Return the share of right guesses of each scene; NaN for a scene never guessed."""
     return ratio(np.diag(matrix), matrix.sum(axis=0))
 
 
 def f1(matrix: np.ndarray) -> np.ndarray:  # (C, C) -> (C,)
-    """2 · right / (labelled + guessed); NaN for a scene neither tested nor guessed."""
+    """Return 2 · right / (labelled + guessed); NaN for a scene neither tested nor guessed."""
     return ratio(2 * np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1))
 
 
 def macro_f1(matrix: np.ndarray) -> float:
-    """Mean over the tested scenes."""
+    """Return the mean over the tested scenes."""
     return float(f1(matrix)[matrix.sum(axis=1) > 0].mean())
 
 
 def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:  # (n, C), (n,)
-    """Mean of −ln p(label); rows are scaled to sum to 1 first."""
+    """Return the mean of −ln p(label); rows are scaled to sum to 1 first."""
     p = np.clip(probabilities, LOG_FLOOR, 1.0)
     p = p / p.sum(axis=1, keepdims=True)
     return float(-np.log(p[np.arange(len(labels)), labels]).mean())
 
 
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, NaN where whole is 0."""
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Return numerator / denominator, NaN where the denominator is 0."""
+    return np.divide(
+        numerator, denominator, out=np.full(len(denominator), np.nan), where=denominator > 0
+    )
 
 
-def reliability(probabilities: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
-    """Per filled bin of confidence: its edges, recordings, mean confidence and accuracy."""
+@dataclass(frozen=True)
+class Bin:
+    """Recordings whose most probable scene has a probability in one range.
+
+    Attributes:
+        low: Lower edge of the range, not included.
+        high: Upper edge, included.
+        recordings: How many there are.
+        confidence: Their mean probability of the most probable scene.
+        accuracy: Share of them that is right.
+    """
+
+    low: float
+    high: float
+    recordings: int
+    confidence: float
+    accuracy: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the bin with its edges as `from` and `to`.
+
+        Returns:
+            As in JSON.
+        """
+        return {
+            "from": self.low,
+            "to": self.high,
+            "recordings": self.recordings,
+            "confidence": self.confidence,
+            "accuracy": self.accuracy,
+        }
+
+
+def reliability(probabilities: np.ndarray, right: np.ndarray) -> list[Bin]:
+    """Return the filled bins of confidence, from probabilities (n, C) and right (n,) bool."""
     confidence = probabilities.max(axis=1)  # (n,)
     bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     return [
-        {
-            "from": b / BINS,
-            "to": (b + 1) / BINS,
-            "recordings": int(inside.sum()),
-            "confidence": float(confidence[inside].mean()),
-            "accuracy": float(right[inside].mean()),
-        }
+        Bin(
+            low=b / BINS,
+            high=(b + 1) / BINS,
+            recordings=int(inside.sum()),
+            confidence=float(confidence[inside].mean()),
+            accuracy=float(right[inside].mean()),
+        )
         for b in range(BINS)
         if (inside := bins == b).any()
     ]
 
 
-def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
+def expected_calibration_error(bins: list[Bin]) -> float:
     """Σ_b n_b/n |accuracy_b − confidence_b|, from the bins of `reliability`."""
-    gaps = [b["recordings"] * abs(b["accuracy"] - b["confidence"]) for b in bins]
-    return float(sum(gaps) / sum(b["recordings"] for b in bins))
+    gaps = [b.recordings * abs(b.accuracy - b.confidence) for b in bins]
+    return float(sum(gaps) / sum(b.recordings for b in bins))
 
 
 def mean_of_cells(recalls: np.ndarray) -> float:  # (folds, C) NaN: not tested
-    """Mean over all cells of the fold × scene matrix."""
+    """Return the mean over all cells of the fold × scene matrix."""
     return float(np.nanmean(recalls))
 
 
 def ece(probabilities: np.ndarray, right: np.ndarray) -> float:  # (n, C), (n,) bool
-    """Expected calibration error over equal bins of confidence."""
+    """Return the expected calibration error over equal bins of confidence."""
     return expected_calibration_error(reliability(probabilities, right))
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A line of METRICS. `title` is printed by tables and pages as it is.
+    """A line of METRICS. C scenes, n recordings.
 
-    scope: what `function` takes. "fold": the confusion matrix of a fold; the mean over folds
-    counts. "pooled": that of all folds together. "cells": recalls (folds, C). "probabilities":
-    (n, C) and labels (n,); "confidence": (n, C) and which guesses are right (n,); both pooled,
-    and None where only labels were handed in.
+    Attributes:
+        name: Its key in metrics.json.
+        function: Arrays in, one figure out.
+        scope: What `function` takes:
+            "fold", the confusion matrix (C, C) of a fold, and the mean over folds counts;
+            "pooled", the confusion matrix of all folds together;
+            "cells", the recall of each fold and scene (folds, C), NaN where it is not tested;
+            "probabilities", probabilities (n, C) and labels (n,), pooled;
+            "confidence", probabilities (n, C) and which guesses are right (n,) bool, pooled.
+            The last two are None for predictions that are labels alone.
+        title: Its name in tables and pages, printed as it stands.
+        share: Whether it is from 0 to 1 and printed in per cent.
+        definition: How it is computed, in words, of a metric that may head a report; else "".
+            Such a metric must follow from the right and the tested recordings of each scene
+            alone, which the bootstrap draws.
     """
 
-    name: str  # as in metrics.json
+    name: str
     function: Callable[..., float]
     scope: str
     title: str
-    share: bool = True  # from 0 to 1, printed in per cent
-    definition: str = ""  # how it is computed, of one that may head a report: it must follow from
-    # the right and the tested recordings of each scene alone, which the bootstrap draws
+    share: bool = True
+    definition: str = ""
 
     def of(self, matrices: Sequence[np.ndarray]) -> float:
-        """The metric from the confusion matrix of each fold."""
+        """Compute the metric from confusion matrices.
+
+        Args:
+            matrices: (C, C) of each fold; rows are labels, columns guesses.
+
+        Returns:
+            The metric, of one whose scope is "fold", "pooled" or "cells".
+        """
         if self.scope == "fold":
             return float(np.mean([self.function(matrix) for matrix in matrices]))
         if self.scope == "cells":

@@ -1,4 +1,4 @@
-"""predictions.csv: what a model said of each test recording; the one input of all scoring.
+"""predictions.csv: the probabilities of each test recording; the only input of scoring.
 
 file,fold,label,group,device,<scene 1>,…,<scene C>      one probability per scene
 """
@@ -20,7 +20,7 @@ COLUMNS = ("file", "fold", "label", "group", "device")
 
 @dataclass(frozen=True)
 class Predictions:
-    """One row a tested recording; a recording may be tested in more than one fold."""
+    """One row per tested recording; a recording may be tested in more than one fold."""
 
     scenes: tuple[str, ...]
     files: tuple[str, ...]
@@ -29,19 +29,19 @@ class Predictions:
     groups: tuple[str, ...]
     devices: tuple[str, ...]
     probabilities: np.ndarray  # (n, C) float64
-    hard: bool = False  # only the guess is known: probabilities are 1 and 0, and mean nothing
-    given: np.ndarray | None = None  # (n,) guesses said besides; None: the most probable scenes
+    hard: bool = False  # only labels are known: probabilities are 1 and 0
+    submitted: np.ndarray | None = None  # (n,) labels submitted beside probabilities
 
     @property
     def guesses(self) -> np.ndarray:  # (n,)
-        return self.probabilities.argmax(axis=1) if self.given is None else self.given
+        return self.probabilities.argmax(axis=1) if self.submitted is None else self.submitted
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def take(self, kept: np.ndarray) -> Predictions:
-        """The rows where kept (n,) is True."""
-        rows = np.flatnonzero(kept)
+    def take(self, mask: np.ndarray) -> Predictions:
+        """Return the rows where mask (n,) is True."""
+        rows = np.flatnonzero(mask)
         return Predictions(
             self.scenes,
             tuple(self.files[i] for i in rows),
@@ -55,7 +55,7 @@ class Predictions:
 
 
 def join(parts: Sequence[Predictions]) -> Predictions:
-    """The rows of several folds, one after another."""
+    """Join the rows of several folds."""
     return Predictions(
         parts[0].scenes,
         tuple(file for part in parts for file in part.files),
@@ -66,7 +66,7 @@ def join(parts: Sequence[Predictions]) -> Predictions:
         np.concatenate([part.probabilities for part in parts]),
         any(part.hard for part in parts),
         np.concatenate([part.guesses for part in parts])
-        if any(part.given is not None for part in parts)
+        if any(part.submitted is not None for part in parts)
         else None,
     )
 

@@ -1,15 +1,15 @@
-"""Anybody's predictions as a CSV, held against a protocol before they are scored.
+"""Read predictions of any system from a CSV and check them against the protocol.
 
     file,<scene 1>,…,<scene C>       a probability per scene; and `fold` where folds share files
-    file,label                       or only the guess
-    file<TAB>label                   or the same without a header, as DCASE 2016 asked for
+    file,label                       or only the predicted label
+    file<TAB>label                   or the same without a header, as in DCASE 2016
 
-Comma, semicolon or TAB. A file with both is a guess that must agree with its probabilities, and
-that decides among equal ones. What asc itself writes is read too: predictions.csv, where `label`
-is the truth, and what `asc predict --csv` says of each recording.
+Comma, semicolon or TAB. In a file with both, the label must be a most probable scene; it
+decides among equal probabilities. asc's own files are read too:
+predictions.csv, where `label` is the ground truth, and the output of `asc predict --csv`.
 
-Every tested recording must be predicted once, and nothing else: a scorer that takes what it is
-given awards 100 % to those who hand in only what they got right.
+Every tested recording must be predicted once, and nothing else: otherwise a system
+could submit only its correct predictions and get 100 %.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ SUM_TOLERANCE = 0.01  # probabilities rounded to three digits sum to 1 within th
 
 
 def tested(listing: Listing, folds: Sequence[int] | None = None) -> dict[Key, Recording]:
-    """What the protocol tests: (fold, file) → recording. All as fold 1 where there are no folds."""
+    """Return the test recordings by (fold, file); without folds, all are fold 1."""
     recordings = listing.by_file()
     if not listing.splits:
         return {(1, file): recording for file, recording in recordings.items()}
-    known = [split.fold for split in listing.splits]
-    if strange := sorted(set(folds or []) - set(known)):
+    numbers = [split.fold for split in listing.splits]
+    if unknown := sorted(set(folds or []) - set(numbers)):
         raise AscError(
-            f"--folds: there is no fold {strange[0]}; there are {known[0]} to {known[-1]}"
+            f"--folds: there is no fold {unknown[0]}; there are {numbers[0]} to {numbers[-1]}"
         )
     return {
         (split.fold, file): recordings[file]
@@ -57,20 +57,20 @@ def tested(listing: Listing, folds: Sequence[int] | None = None) -> dict[Key, Re
 
 
 def read(path: Path, scenes: tuple[str, ...], expected: dict[Key, Recording]) -> Predictions:
-    """Predictions of exactly the expected recordings, in their order.
+    """Read the predictions of exactly the expected recordings, in their order.
 
     Raises AscError that names every kind of fault, with the files: missing, predicted twice, not
     tested, no number, probabilities that do not sum to 1, a label that is none.
     """
     table = read_table(path, expected)
     if faults := column_faults(table, scenes) or _failures(table, scenes):
-        raise _refused(path, faults)
+        raise _refusal(path, faults)
     keys = _keys(path, table, expected)
     faults = [*_membership(keys, table, expected), *_truth_faults(table, keys, expected)]
     hard = not all(scene in table.columns for scene in scenes)
     scores, more = _labels(table, scenes) if hard else _probabilities(table, scenes)
     if faults or more:
-        raise _refused(path, [*faults, *more])
+        raise _refusal(path, [*faults, *more])
     row = {key: i for i, key in enumerate(keys)}
     order = [row[key] for key in expected]
     recordings = list(expected.values())
@@ -80,15 +80,15 @@ def read(path: Path, scenes: tuple[str, ...], expected: dict[Key, Recording]) ->
         np.array([fold for fold, _ in expected]),
         np.array([scenes.index(recording.label) for recording in recordings]),
         tuple(recording.group for recording in recordings),
-        tuple(recording.device for recording in recordings),
+        tuple(recording.recording_device for recording in recordings),
         scores[order],
         hard,
-        None if hard else _given(table, scenes, order),
+        None if hard else _submitted_guesses(table, scenes, order),
     )
 
 
 def _failures(table: Table, scenes: tuple[str, ...]) -> list[str]:
-    """Rows that say why there is no prediction, as `asc predict --csv` does of a bad file."""
+    """Return faults of rows with an error in place of a prediction (`asc predict --csv`)."""
     if "error" in scenes or "error" not in table.columns:
         return []
     return [
@@ -99,7 +99,7 @@ def _failures(table: Table, scenes: tuple[str, ...]) -> list[str]:
 
 
 def _keys(path: Path, table: Table, expected: dict[Key, Recording]) -> list[Key]:
-    """(fold, file) of each row; the fold may be left out where each file is tested once."""
+    """Return (fold, file) of each row; the fold is optional where each file is tested once."""
     name = table.column(FILE)
     assert name is not None
     files = [normalised_path(row[name]) for _, row in table.rows]
@@ -113,21 +113,21 @@ def _keys(path: Path, table: Table, expected: dict[Key, Recording]) -> list[Key]
         if file in fold_of:
             raise AscError(
                 f"predictions {path}: {file} is tested in folds {fold_of[file]} and {fold}; "
-                "add a column 'fold' that says which one a row is of"
+                "add a column 'fold'"
             )
         fold_of[file] = fold
     return [(fold_of.get(file, 0), file) for file in files]
 
 
 def _membership(keys: list[Key], table: Table, expected: dict[Key, Recording]) -> list[str]:
-    """Recordings that are missing, doubled, or not asked for."""
+    """Return faults of recordings that are missing, duplicate, or not tested."""
     times = Counter(keys)
     faults = []
     if missing := [file for key in expected if key not in times for file in [key[1]]]:
         faults.append(f"{len(missing)} tested recording(s) have no prediction: {some_of(missing)}")
-    if doubled := [file for (_, file), n in times.items() if n > 1]:
+    if duplicate := [file for (_, file), n in times.items() if n > 1]:
         faults.append(
-            f"{len(doubled)} recording(s) are predicted more than once: {some_of(doubled)}"
+            f"{len(duplicate)} recording(s) are predicted more than once: {some_of(duplicate)}"
         )
     if unknown := [
         f"{key[1]} (line {line})"
@@ -142,7 +142,7 @@ def _membership(keys: list[Key], table: Table, expected: dict[Key, Recording]) -
 
 
 def _truth_faults(table: Table, keys: list[Key], expected: dict[Key, Recording]) -> list[str]:
-    """asc's own predictions.csv says the truth too: it must be the protocol's."""
+    """Return faults of the ground truth in asc's own predictions.csv."""
     if table.columns[: len(COLUMNS)] != COLUMNS:
         return []
     wrong = [
@@ -154,21 +154,21 @@ def _truth_faults(table: Table, keys: list[Key], expected: dict[Key, Recording])
 
 
 def _labels(table: Table, scenes: tuple[str, ...]) -> tuple[np.ndarray, list[str]]:
-    """Guesses as probabilities of 1 and 0 (n, C), and labels that are none."""
+    """Return labels as probabilities of 1 and 0 (n, C), and faults of unknown labels."""
     name = table.column(GUESS)
     assert name is not None
     guesses = [(line, row[name]) for line, row in table.rows]
-    strange = [f"{label!r} (line {line})" for line, label in guesses if label not in scenes]
-    if strange:
-        known = ", ".join(scenes)
+    unknown = [f"{label!r} (line {line})" for line, label in guesses if label not in scenes]
+    if unknown:
+        scene_list = ", ".join(scenes)
         return np.zeros((0, len(scenes))), [
-            f"{len(strange)} label(s) are no scene: {some_of(strange)}. Scenes: {known}"
+            f"{len(unknown)} label(s) are no scene: {some_of(unknown)}. Scenes: {scene_list}"
         ]
     return np.eye(len(scenes))[[scenes.index(label) for _, label in guesses]], []
 
 
 def _probabilities(table: Table, scenes: tuple[str, ...]) -> tuple[np.ndarray, list[str]]:
-    """Probabilities (n, C), and rows whose are not."""
+    """Return probabilities (n, C), and faults of rows with invalid ones."""
     scores = np.array([[_number(row[scene]) for scene in scenes] for _, row in table.rows])
     lines = np.array([line for line, _ in table.rows])
     faults = []
@@ -190,18 +190,20 @@ def _probabilities(table: Table, scenes: tuple[str, ...]) -> tuple[np.ndarray, l
 
 
 def _guess(table: Table) -> str | None:
-    """The column of a guess beside probabilities; in asc's own predictions.csv it is the truth."""
+    """Return the column of predicted labels; in asc's own predictions.csv there is none."""
     return None if table.columns[: len(COLUMNS)] == COLUMNS else table.column(GUESS)
 
 
-def _given(table: Table, scenes: tuple[str, ...], order: list[int]) -> np.ndarray | None:
-    """The guesses that were handed in beside probabilities (n,): they decide among equals."""
+def _submitted_guesses(
+    table: Table, scenes: tuple[str, ...], order: list[int]
+) -> np.ndarray | None:
+    """Return the labels submitted beside probabilities (n,): they decide among equals."""
     name = _guess(table)
     return np.array([scenes.index(table.rows[i][1][name]) for i in order]) if name else None
 
 
 def _disagreements(table: Table, scenes: tuple[str, ...], scores: np.ndarray) -> list[str]:
-    """Rows that hand in a label besides, which their own probabilities do not make largest."""
+    """Return faults of rows whose label is not a most probable scene."""
     name = _guess(table)
     if name is None:
         return []
@@ -214,11 +216,11 @@ def _disagreements(table: Table, scenes: tuple[str, ...], scores: np.ndarray) ->
     return wrong[:SHOWN]
 
 
-def _refused(path: Path, faults: list[str]) -> AscError:
+def _refusal(path: Path, faults: list[str]) -> AscError:
     if len(faults) == 1:
         return AscError(f"predictions {path}: refused: {faults[0]}")
-    listed = "\n".join(f"  {fault}" for fault in faults)
-    return AscError(f"predictions {path}: refused for {len(faults)} reasons\n{listed}")
+    reasons = "\n".join(f"  {fault}" for fault in faults)
+    return AscError(f"predictions {path}: refused for {len(faults)} reasons\n{reasons}")
 
 
 def _number(text: str) -> float:

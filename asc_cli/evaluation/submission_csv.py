@@ -1,4 +1,4 @@
-"""CSV files of predictions as text: columns and rows, and what is wrong with them."""
+"""Read CSV files of predictions as text: columns, rows, and their faults."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from asc_cli.datasets import Recording
 FILE = ("file", "filename", "path", "slice_file_name")
 GUESS = ("label", "scene_label", "scene", "prediction", "predicted")
 IGNORED = ("group", "device", "probability", "duration_s", "model", "start", "end", "settings")
-SHOWN = 5  # files named of each fault
+SHOWN = 5  # files listed per fault
 Key = tuple[int, str]  # fold, file
 
 
 @dataclass(frozen=True)
 class Table:
-    """The CSV as text: rows by column, and where each began."""
+    """A CSV as text: rows by column, each with its line."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]  # (line, {column: text})
@@ -45,7 +45,7 @@ def read_table(path: Path, expected: dict[Key, Recording]) -> Table:
     body = rows if headless else rows[1:]
     if not body:
         raise AscError(
-            f"predictions {path}: a header without a row; a row a recording was expected"
+            f"predictions {path}: a header without a row; a row per recording was expected"
         )
     for line, row in body:
         if len(row) != len(columns):
@@ -58,7 +58,7 @@ def read_table(path: Path, expected: dict[Key, Recording]) -> Table:
 
 
 def _rows(path: Path, lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of the rows that hold anything."""
+    """Yield (line, cells) of the rows that are not empty."""
     reader = csv.reader(lines, delimiter=delimiter)
     try:
         for line, row in enumerate(reader, start=1):
@@ -69,9 +69,9 @@ def _rows(path: Path, lines: list[str], delimiter: str) -> Iterator[tuple[int, l
 
 
 def column_faults(table: Table, scenes: tuple[str, ...]) -> list[str]:
-    """What is wrong with the header: columns missing, doubled or unknown."""
-    if twice := [name for name, n in Counter(table.columns).items() if n > 1]:
-        return [f"column {twice[0]!r} stands twice"]
+    """Return faults of the header: missing, duplicate or unknown columns."""
+    if duplicates := [name for name, n in Counter(table.columns).items() if n > 1]:
+        return [f"duplicate column {duplicates[0]!r}"]
     if table.column(FILE) is None:
         return [f"no column 'file' in its header ({', '.join(table.columns)[:80]})"]
     missing = [scene for scene in scenes if scene not in table.columns]
@@ -80,9 +80,9 @@ def column_faults(table: Table, scenes: tuple[str, ...]) -> list[str]:
             return [f"neither a column 'label' nor a column per scene ({', '.join(scenes)})"]
         return []
     faults = [f"no column for {some_of(missing)}"] if missing else []
-    known = {*FILE, *GUESS, *IGNORED, "fold", "error", *scenes}
-    if strange := [name for name in table.columns if name not in known]:
-        faults.append(f"column {plugins.unknown('scene', strange[0], scenes)}")
+    allowed = {*FILE, *GUESS, *IGNORED, "fold", "error", *scenes}
+    if unknown := [name for name in table.columns if name not in allowed]:
+        faults.append(f"column {plugins.unknown('scene', unknown[0], scenes)}")
     return faults
 
 

@@ -1,1 +1,1 @@
-"""Models taken elsewhere: one ONNX file that hears samples, or a folder to publish."""
+"""Export of models: one ONNX file, waveform in, probabilities out; or a folder to publish."""

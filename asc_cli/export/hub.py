@@ -1,8 +1,8 @@
 """A registered model as a folder to publish: weights, card and configuration.
 
-README.md                the model card, headed by what model hubs read
+README.md                the model card, with the metadata that model hubs read
 config.json              the card for programs: labels, feature, recipe, metrics, versions
-card.yaml, fold01.safetensors, …    what the registry keeps, as it is
+card.yaml, fold01.safetensors, …    the registry's files, unchanged
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KEYS = (
 
 
 def write(card: dict[str, Any], source: Path, target: Path) -> list[Path]:
-    """Fill a new folder. Raises AscError if there is something in `target` already."""
+    """Write a new folder. Raises AscError if `target` is not empty."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise AscError(f"--output {target}: exists; the name of a new folder was expected")
     building = target.parent / f".tmp-{os.urandom(4).hex()}"
@@ -42,8 +42,8 @@ def write(card: dict[str, Any], source: Path, target: Path) -> list[Path]:
                 shutil.copyfile(path, building / path.name)
         config = {key: card[key] for key in KEYS if key in card}
         atomic.write_json(building / "config.json", config)
-        said = (source / "README.md").read_text(encoding="utf-8")
-        atomic.write_text(building / "README.md", front_matter(card) + said)
+        readme = (source / "README.md").read_text(encoding="utf-8")
+        atomic.write_text(building / "README.md", front_matter(card) + readme)
         if target.exists():
             target.rmdir()
         building.rename(target)
@@ -53,7 +53,7 @@ def write(card: dict[str, Any], source: Path, target: Path) -> list[Path]:
 
 
 def front_matter(card: dict[str, Any]) -> str:
-    """The YAML that hubs read above a model card."""
+    """Return the YAML metadata above a model card."""
     import yaml
 
     licence = card["recipe"].get("licence")

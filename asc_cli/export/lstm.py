@@ -50,7 +50,7 @@ SEMANTIC = """
             a = Softmax <axis=-1> (z_r)
             d = MatMul (a, codebook)
             candidate = Sub (z_w, d)"""
-PLAIN = """
+NO_ATTENTION = """
             candidate = Tanh (z_c)"""
 STATE = """
             kept = Mul (f, c)
@@ -68,7 +68,7 @@ POOL = """
 
 
 def nodes(cell: Any) -> tuple[str, dict[str, np.ndarray]]:
-    """The cell's scan, which writes `v` (B, H), and its constants."""
+    """Return the cell's scan, which writes `v` (B, H), and its constants."""
     weights = cell.weights()
     segments = weights.segments
     n_both, n_all = weights.U.shape[0], weights.W.shape[0]
@@ -78,15 +78,15 @@ def nodes(cell: Any) -> tuple[str, dict[str, np.ndarray]]:
         if total < n_both:
             both.append(name)
             total += segments[name]
-    rest = names[len(both) :]
-    body = _body(weights, both, rest)
+    x_only = names[len(both) :]
+    body = _body(weights, both, x_only)
     temporal = weights.temporal
     constants = {
         "W": weights.W.detach().numpy().T,
         "U": weights.U.detach().numpy().T,
         "b": np.pad(weights.b.detach().numpy(), (0, n_all - n_both)),
         "hidden": np.array([weights.U.shape[1]]),
-        "widths_x": np.array([n_both, *(segments[name] for name in rest)]),
+        "widths_x": np.array([n_both, *(segments[name] for name in x_only)]),
         "widths_both": np.array([segments[name] for name in both]),
         "codebook": weights.codebook.detach().numpy(),
     }
@@ -111,14 +111,14 @@ def nodes(cell: Any) -> tuple[str, dict[str, np.ndarray]]:
     return text + POOL, constants
 
 
-def _body(weights: Any, both: list[str], rest: list[str]) -> str:
-    """One frame: from z's columns and the state to c_now, h_now (and g)."""
+def _body(weights: Any, both: list[str], x_only: list[str]) -> str:
+    """Return the nodes of one frame: from z's columns and the state to c_now, h_now (and g)."""
     split = SPLIT_BOTH.format(
-        all=", ".join(f"z_{name}" for name in ["both_x", *rest]),
+        all=", ".join(f"z_{name}" for name in ["both_x", *x_only]),
         both=", ".join(f"z_{name}" for name in both),
     )
     gates = GATES
     if weights.temporal:
         q_i, q_f = ("z_q_i", "z_q_f") if "q_i" in both else ("h", "h")
         gates = TEMPORAL_GATES.format(q_i=q_i, q_f=q_f)
-    return split + gates + (SEMANTIC if weights.semantic else PLAIN) + STATE
+    return split + gates + (SEMANTIC if weights.semantic else NO_ATTENTION) + STATE

@@ -3,7 +3,7 @@
     samples (R, N) → frames (R, T, F) → clips (R·B, n, F) → each member's logits → probabilities
 
 R recordings of N samples each, at the model's own rate, mono; both dynamic. Everything that
-asc predict does is inside: front end, cutting, standardisation, the members' average, and the
+asc predict does is in the graph: front end, cutting, standardisation, the members' average, and the
 mean, vote or log sum over a recording's clips. Clip k starts at frame ⌊k · step + 0.5⌋ in
 float64, as in frontend/clips.py; a recording shorter than a clip gives one, padded and masked.
 Members are averaged as logarithms: a mixture's can be thousands of nats apart.
@@ -92,12 +92,12 @@ END = "    probabilities = Cast <to=1> (p)\n"
 
 
 def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
-    """An onnx.ModelProto of a loaded model (workflow's Loaded)."""
+    """Return an onnx.ModelProto of a loaded model (`inference.ensemble.Loaded`)."""
     import onnx
 
-    where, n_bands = model.clip_grid, len(model.members[0].standardise.mean)
+    grid, n_bands = model.clip_grid, len(model.members[0].standardise.mean)
     nodes, constants = front_end
-    constants = {**network.CONSTANTS, **constants, **_clip_constants(where, n_bands)}
+    constants = {**network.CONSTANTS, **constants, **_clip_constants(grid, n_bands)}
     constants |= {
         "log_members": np.array(math.log(len(model.members))),
         "n_scenes": np.array([len(model.labels)]),
@@ -113,41 +113,41 @@ def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
         constants[f"temperature_{m}"] = np.array(member.temperature)
         head += MEMBER.format(m=m)
         tail += MEMBER_OUT.format(m=m)
-        inner.append(_placed(network.graph(member.network, where.n_frames, n_bands, "member"), m))
+        inner.append(_placed(network.graph(member.network, grid.n_frames, n_bands, "member"), m))
     tail += _averaged(len(inner)) + AGGREGATES[model.aggregate] + END
     return _assembled(model, head, inner, tail, constants, onnx)
 
 
 def _averaged(n_members: int) -> str:
-    """Nodes that make the log of the members' mean probability, from `logs_0` on."""
+    """Return nodes that compute the log of the members' mean probability from `logs_0` on."""
     numbers = range(n_members)
     top = f"    logs_top = Max ({', '.join(f'logs_{m}' for m in numbers)})\n"
     shares = "".join(SHARE.format(m=m) for m in numbers)
     return top + shares + AVERAGE.format(shares=", ".join(f"share_{m}" for m in numbers))
 
 
-def _clip_constants(where: Any, n_bands: int) -> dict[str, np.ndarray]:
+def _clip_constants(grid: Any, n_bands: int) -> dict[str, np.ndarray]:
     return {
-        "clip_length": np.array([where.n_frames]),
+        "clip_length": np.array([grid.n_frames]),
         "zero_1": np.array([0]),
         "one_1": np.array([1]),
         "zeros_4": np.zeros(4, np.int64),
         "half": np.array(0.5),
-        "step": np.array(float(where.step_frames)),
-        "offsets": np.arange(where.n_frames)[None],
-        "clips_shape": np.array([-1, where.n_frames, n_bands]),
+        "step": np.array(float(grid.step_frames)),
+        "offsets": np.arange(grid.n_frames)[None],
+        "clips_shape": np.array([-1, grid.n_frames, n_bands]),
     }
 
 
 def _placed(graph: Any, m: int) -> Any:
-    """A member's graph with names of its own, on the inputs and output that are its share."""
+    """Rename a member's graph: its own names, and its own inputs and output."""
     shared = {"x": f"x_{m}", "mask": "mask", "logits": f"logits_{m}", "": ""}
     _rename(graph, lambda name: shared.get(name, f"m{m}_{name}"))
     return graph
 
 
 def _rename(graph: Any, new: Callable[[str], str]) -> None:
-    """Every value and node of the graph, and of the graphs inside it, under a new name."""
+    """Rename every value and node of the graph, and of the graphs inside it, in place."""
     for value in (*graph.input, *graph.output, *graph.initializer):
         value.name = new(value.name)
     for node in graph.node:
@@ -162,15 +162,15 @@ def _rename(graph: Any, new: Callable[[str], str]) -> None:
 def _assembled(
     model: Any, head: str, inner: list[Any], tail: str, constants: dict[str, np.ndarray], onnx: Any
 ) -> Any:
-    first = network.parsed(
+    first = network.parse(
         "float[R, N] samples", "float[M, n, F] clips, bool[M, n] mask", head, constants, "head"
     )
     logits = ", ".join(f"float[M, C] logits_{m}" for m in range(len(inner)))
-    last = network.parsed(logits, "float[R, C] probabilities", tail, constants, "tail")
+    last = network.parse(logits, "float[R, C] probabilities", tail, constants, "tail")
     parts = [first, *inner, last]
-    seen: dict[str, Any] = {}
+    initializers: dict[str, Any] = {}
     for part in parts:
-        seen.update({tensor.name: tensor for tensor in part.initializer})
+        initializers.update({tensor.name: tensor for tensor in part.initializer})
     samples = onnx.helper.make_tensor_value_info("samples", 1, ["recordings", "samples"])
     out = onnx.helper.make_tensor_value_info("probabilities", 1, ["recordings", len(model.labels)])
     graph = onnx.helper.make_graph(
@@ -178,21 +178,21 @@ def _assembled(
         "asc",
         [samples],
         [out],
-        initializer=list(seen.values()),
+        initializer=list(initializers.values()),
     )
-    made = onnx.helper.make_model(
+    model_proto = onnx.helper.make_model(
         graph,
         opset_imports=[onnx.helper.make_opsetid("", network.OPSET)],
         producer_name="asc",
         ir_version=IR_VERSION,
     )
     onnx.helper.set_model_props(
-        made,
+        model_proto,
         {
             "model": model.id,
             "labels": json.dumps(list(model.labels)),
             "sample_rate": str(model.feature.sample_rate),
         },
     )
-    onnx.checker.check_model(made)
-    return made
+    onnx.checker.check_model(model_proto)
+    return model_proto

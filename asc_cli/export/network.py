@@ -20,7 +20,8 @@ CONSTANTS = {
 
 
 def graph(network: Any, n_frames: int, n_bands: int, name: str) -> Any:
-    """An onnx.GraphProto. Raises AscError for a network that ONNX's operators cannot express.
+    """Return an onnx.GraphProto. Raises AscError for a network that ONNX's operators cannot
+    express.
 
     An attention LSTM is written as a scan; any other network as torch exports it.
     """
@@ -47,7 +48,7 @@ def _lstm(network: Any, name: str) -> Any:
         elif not isinstance(layer, nn.Dropout):
             raise AscError(f"export: {type(layer).__name__} has no ONNX form here")
     text += f"    logits = Identity ({last})\n"
-    return parsed(
+    return parse(
         "float[B, T, F] x, bool[B, T] mask",
         "float[B, C] logits",
         text,
@@ -56,24 +57,24 @@ def _lstm(network: Any, name: str) -> Any:
     )
 
 
-def parsed(
+def parse(
     inputs: str, outputs: str, nodes: str, constants: dict[str, np.ndarray], name: str
 ) -> Any:
-    """An onnx.GraphProto from ONNX's text, with its constants as initialisers."""
+    """Parse ONNX's text to an onnx.GraphProto, with its constants as initialisers."""
     from onnx import numpy_helper, parser
 
-    made = parser.parse_graph(f"{name} ({inputs}) => ({outputs}) {{\n{nodes}}}")
-    used = {word for node in made.node for word in _reads(node)}
-    made.initializer.extend(
+    onnx_graph = parser.parse_graph(f"{name} ({inputs}) => ({outputs}) {{\n{nodes}}}")
+    used = {word for node in onnx_graph.node for word in _reads(node)}
+    onnx_graph.initializer.extend(
         numpy_helper.from_array(np.ascontiguousarray(value), key)
         for key, value in constants.items()
         if key in used
     )
-    return made
+    return onnx_graph
 
 
 def _reads(node: Any) -> list[str]:
-    """Names that a node, or a graph inside it, reads."""
+    """Return the names that a node, or a graph inside it, reads."""
     inner = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
     return [*node.input, *(word for g in inner for child in g.node for word in _reads(child))]
 
@@ -106,22 +107,22 @@ def _traced(network: Any, n_frames: int, n_bands: int, name: str) -> Any:
     finally:
         logging.disable(level)
     assert program is not None
-    made = program.model_proto.graph
-    _require_any_number(made, network)
-    made.name = name
-    return made
+    onnx_graph = program.model_proto.graph
+    _require_dynamic_batch(onnx_graph, network)
+    onnx_graph.name = name
+    return onnx_graph
 
 
 def _reason(fault: BaseException) -> str:
-    """The first line of what went wrong first: torch.onnx wraps it in advice."""
+    """Return the first line of the original error, which torch.onnx wraps in advice."""
     while fault.__cause__ is not None:
         fault = fault.__cause__
     return str(fault).strip().partition("\n")[0] or type(fault).__name__
 
 
-def _require_any_number(made: Any, network: Any) -> None:
-    """torch takes a number of clips that Python asked for, len(x), for the only one there is."""
-    clips = made.input[0].type.tensor_type.shape.dim[0]
+def _require_dynamic_batch(onnx_graph: Any, network: Any) -> None:
+    """Raise AscError if torch fixed the number of clips, as it does where code calls len(x)."""
+    clips = onnx_graph.input[0].type.tensor_type.shape.dim[0]
     if not clips.dim_param:
         raise AscError(
             f"export: {type(network).__name__} would take {clips.dim_value} clips at a time and no "

@@ -76,7 +76,7 @@ class Feature(Protocol):
         ...
 
     def framing(self, sample_rate: int) -> Framing:
-        """Return how frames lie over samples.
+        """Return the lengths of frame and hop.
 
         Args:
             sample_rate: Samples per second, Hz.
@@ -92,29 +92,29 @@ def stream(
     blocks: Iterable[np.ndarray],  # each (n,)
     sample_rate: int,
 ) -> Iterator[np.ndarray]:  # each (t, F)
-    """Frames of a recording that comes in blocks; joined, they are those of the whole.
+    """Yield the frames of a recording that comes in blocks; joined, they equal those of the whole.
 
-    Keeps only the samples that the frames to come still need. Raises AscError when all blocks
+    Only samples that later frames need are kept in memory. Raises AscError when all blocks
     together are shorter than one frame.
     """
     framing = feature.framing(sample_rate)
     hop, context = framing.hop_samples, framing.context_frames
-    kept = np.zeros(0, np.float32)
-    lead = 0  # frames at the start of `kept` that were given out already
+    buffer = np.zeros(0, np.float32)
+    lead = 0  # frames at the start of `buffer` that were yielded already
     n_samples = 0
     for block in blocks:
-        kept = np.concatenate([kept, block])
+        buffer = np.concatenate([buffer, block])
         n_samples += len(block)
-        ready = framing.count(len(kept)) - context  # the last ones lack right neighbours
+        ready = framing.count(len(buffer)) - context  # the last ones lack right neighbours
         if ready <= lead:
             continue
-        yield feature(kept, sample_rate)[lead:ready]
+        yield feature(buffer, sample_rate)[lead:ready]
         start = max(0, ready - context)
-        kept, lead = kept[start * hop :], ready - start
+        buffer, lead = buffer[start * hop :], ready - start
     if framing.count(n_samples) == 0:
         raise AscError(
             f"is {n_samples / sample_rate:.3f} s long, shorter than one frame "
             f"({framing.frame_samples} samples = {framing.frame_samples / sample_rate:.3f} s)"
         )
-    if framing.count(len(kept)) > lead:
-        yield feature(kept, sample_rate)[lead:]
+    if framing.count(len(buffer)) > lead:
+        yield feature(buffer, sample_rate)[lead:]

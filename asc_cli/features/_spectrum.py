@@ -1,4 +1,4 @@
-"""Short-time spectra summed into bands: what all filterbank features share.
+"""Short-time spectra summed into bands, for all filterbank features.
 
 X[t, k] = Σ_n w[n] x[t·hop + n] e^{-2πi kn / n_fft}     frames without centring
 P[t, m] = Σ_k M[k, m] |X[t, k]|²                        or of |X[t, k]|, the magnitude
@@ -21,23 +21,24 @@ def bands(
     filters: np.ndarray,  # (K, F) with K = 1 + n_fft // 2
     magnitude: bool = False,
 ) -> np.ndarray:  # -> (T, F) float32
-    """Band power, or magnitude, of each frame; frames are padded with zeros to n_fft samples."""
+    """Return band power, or magnitude, of each frame; frames are padded with zeros to n_fft
+    samples."""
     import scipy.fft
 
     n_fft = 2 * (len(filters) - 1)
     frames = np.lib.stride_tricks.sliding_window_view(samples, len(window))[::hop_samples]
     banded = np.empty((len(frames), filters.shape[1]), np.float32)
     for start in range(0, len(frames), BLOCK_FRAMES):
-        part = slice(start, start + BLOCK_FRAMES)
-        spectrum = scipy.fft.rfft(frames[part] * window, n_fft, overwrite_x=True)  # (t, K)
+        block = slice(start, start + BLOCK_FRAMES)
+        spectrum = scipy.fft.rfft(frames[block] * window, n_fft, overwrite_x=True)  # (t, K)
         power = np.square(spectrum.real)
         power += np.square(spectrum.imag)
-        np.matmul(np.sqrt(power) if magnitude else power, filters, out=banded[part])
+        np.matmul(np.sqrt(power) if magnitude else power, filters, out=banded[block])
     return banded
 
 
 def bin_centres_hz(sample_rate: int, frame_samples: int) -> np.ndarray:  # -> (K,)
-    """Frequency of each bin of a frame, padded to an even n_fft: `bands` needs one."""
+    """Return the frequency of each bin of a frame, padded to an even n_fft: `bands` needs one."""
     n_fft = frame_samples + frame_samples % 2
     return np.linspace(0, sample_rate / 2, 1 + n_fft // 2)
 

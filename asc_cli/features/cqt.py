@@ -18,7 +18,7 @@ import numpy as np
 
 from asc_cli.features import Framing, _cqt
 
-VERSION = 2  # 2: zeros give zeros, whatever is near them
+VERSION = 2  # 2: digital silence gives zeros, also beside loud samples
 HANN_BANDWIDTH = 1.50018310546875  # bins of a Hann window, librosa.filters.window_bandwidth
 
 
@@ -42,7 +42,7 @@ class Cqt:
         return np.sqrt(magnitude.reshape(T, hops, magnitude.shape[1]).mean(axis=1))
 
     def framing(self, sample_rate: int) -> Framing:
-        """The lowest filter, and the half-band filters before it, reach into neighbours."""
+        """Return the framing; the lowest filter and the half-band filters overlap neighbours."""
         hops = max(1, round(self.slice_s * sample_rate / self.hop_samples))
         slice_samples = hops * self.hop_samples
         reach = longest_samples(sample_rate, self.f_min_hz, self.bins_per_octave) / 2
@@ -55,17 +55,18 @@ class Cqt:
         )
 
     def shortest_samples(self, sample_rate: int) -> int:
-        """Zeros make recordings at least this long."""
+        """Return the length to which short recordings are padded with zeros."""
         return 2 * longest_samples(sample_rate, self.f_min_hz, self.bins_per_octave)
 
 
 def n_bins(sample_rate: int, f_min_hz: float, bins_per_octave: int) -> int:
-    """Whole steps up to the centre f where f (1 + bandwidth / 2Q) is half the sample rate."""
+    """Return the whole steps up to the centre f where f (1 + bandwidth / 2Q) is half the sample
+    rate."""
     edge = 1 + HANN_BANDWIDTH / (2 * _cqt.quality(bins_per_octave))
     octaves = math.log2(sample_rate / 2 / (f_min_hz * edge))
     return math.floor(bins_per_octave * octaves)
 
 
 def longest_samples(sample_rate: int, f_min_hz: float, bins_per_octave: int) -> int:
-    """Length of the lowest bin's filter."""
+    """Return the length of the lowest bin's filter."""
     return math.ceil(_cqt.quality(bins_per_octave) * sample_rate / f_min_hz)

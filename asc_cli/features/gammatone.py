@@ -1,4 +1,4 @@
-"""Logarithmic power in gammatone bands, evenly spaced on the ear's own scale.
+"""Logarithmic power in gammatone bands, evenly spaced on the ERB scale.
 
     ERB(f)   = 24.7 (4.37 f / 1000 + 1)                  width of the ear's filter at f Hz
     E(f)     = 21.4 log10(1 + 4.37 f / 1000)             how many such filters lie below f
@@ -7,8 +7,8 @@
     y[t, m]  = ln max(Σ_k |H_m(f_k)|² |X[t, k]|², 1e-10) X: _spectrum.py, w: periodic Hann
 
 Glasberg & Moore 1990 (ERB); Patterson et al. 1992 (fourth order, 1.019). H is the filter's
-response in frequency, without its mirror image, applied to frames instead of to the signal. Ours,
-because librosa and scipy have no gammatone filterbank over frames.
+response in frequency, without its mirror image, applied to frames instead of to the signal. Written
+here because librosa and scipy have no gammatone filterbank over frames.
 """
 
 from __future__ import annotations

@@ -58,7 +58,8 @@ class Mfcc:
         return np.ascontiguousarray(cepstra.T, dtype=np.float32)
 
     def framing(self, sample_rate: int) -> Framing:
-        """A difference looks half its width to each side, and at an end a whole width back."""
+        """Return the framing; a difference uses half its width to each side, a full width at an
+        end."""
         context = self.delta_width - 1 if self.deltas else 0
         return Framing(round(self.frame_s * sample_rate), round(self.hop_s * sample_rate), context)
 

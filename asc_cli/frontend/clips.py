@@ -26,13 +26,13 @@ from asc_cli.frontend.standardise import Standardisation
 
 @dataclass(frozen=True)
 class ClipGrid:
-    """Where clips lie on a recording's frames."""
+    """The positions of clips on a recording's frames."""
 
     n_frames: int
     step_frames: float
 
     def starts(self, n_frames: int) -> np.ndarray:  # -> (B,)
-        """First frame of each whole clip; one clip at 0 for a recording shorter than that."""
+        """Return the first frame of each full clip; one clip at 0 for a shorter recording."""
         if n_frames < self.n_frames:
             return np.zeros(1, np.int64)
         last = math.floor((n_frames - self.n_frames) / self.step_frames) + 1
@@ -43,7 +43,7 @@ class ClipGrid:
 def clip_grid_from_seconds(
     length_s: float, overlap: float, sample_rate: int, frame_samples: int, hop_samples: int
 ) -> ClipGrid:
-    """Raises AscError when not even one frame fits in a clip."""
+    """Return the grid of clips of a length in seconds. Raises AscError if no frame fits."""
     n_samples = round(length_s * sample_rate, 6)  # 2.01 · 8000 is 16079.999999999998
     n_frames = 1 + math.floor((n_samples - frame_samples) / hop_samples)
     if n_frames < 1:
@@ -55,30 +55,30 @@ def clip_grid_from_seconds(
     if step < 1:
         raise AscError(
             f"clips.overlap = {overlap}: the step between clips is {step:.2f} frames; "
-            f"at most {1 - hop_samples / (length_s * sample_rate):.4f} leaves a whole one"
+            f"at most {1 - hop_samples / (length_s * sample_rate):.4f} gives one frame or more"
         )
     return ClipGrid(n_frames, step)
 
 
 def clip_grid_from_frames(n_frames: int, overlap: float) -> ClipGrid:
-    """Clips of a given number of frames. Raises AscError when the next begins where one does."""
+    """Return the grid of clips of a number of frames. Raises AscError for a step below 1 frame."""
     step = n_frames * (1 - overlap)
     if step < 1:
         raise AscError(
             f"clips.overlap = {overlap}: the step between clips of {n_frames} frames is "
-            f"{step:.2f} frames; at most {1 - 1 / n_frames:.4f} leaves a whole one"
+            f"{step:.2f} frames; at most {1 - 1 / n_frames:.4f} gives one frame or more"
         )
     return ClipGrid(n_frames, step)
 
 
 @dataclass(frozen=True)
 class ClipSet:
-    """The clips of many recordings, cut and standardised when they are asked for.
+    """The clips of many recordings, cut and standardised per batch, on demand.
 
-    `frames` is shared and may be mapped from a file: nothing here holds a copy of it.
+    `frames` is shared and may be mapped from a file: no copy is made of it.
     """
 
-    frames: np.ndarray  # (N, F) float32, as the feature gives them; other recordings' too
+    frames: np.ndarray  # (N, F) float32, not standardised; may hold other recordings too
     starts: np.ndarray  # (B,) first frame of each clip in `frames`
     lengths: np.ndarray  # (B,) its frames; fewer than n_frames for a short recording
     owners: np.ndarray  # (B,) which recording it is from
@@ -94,75 +94,75 @@ class ClipSet:
         Frames beyond a short clip's end are zeros, the mean of every band.
         """
         lengths = self.lengths[which]
-        whole = bool((lengths == self.n_frames).all())
+        full = bool((lengths == self.n_frames).all())
         clips = np.zeros((len(which), self.n_frames, self.frames.shape[1]), np.float32)
         for clip, start, length in zip(clips, self.starts[which], lengths, strict=True):
             clip[:length] = self.frames[start : start + length]
         clips -= self.standardise.mean
         clips /= self.standardise.deviation
-        if whole:
+        if full:
             return clips, None
         mask = np.arange(self.n_frames) < lengths[:, None]  # (b, T)
         clips *= mask[:, :, None]
         return clips, mask
 
 
-def lay(
+def from_array(
     frames: np.ndarray,  # (N, F)
     firsts: np.ndarray,  # (n,) where each recording begins in `frames`
     counts: np.ndarray,  # (n,) how many frames it has
-    where: ClipGrid,
+    grid: ClipGrid,
     standardise: Standardisation,
 ) -> ClipSet:
-    """The clips of n recordings that lie in one array."""
-    starts = [where.starts(int(count)) for count in counts]
-    n_clips = [len(each) for each in starts]
+    """Return the clips of n recordings that are stored in one array."""
+    starts = [grid.starts(int(count)) for count in counts]
+    n_clips = [len(clip_starts) for clip_starts in starts]
     return ClipSet(
         frames,
         np.concatenate(starts) + np.repeat(firsts, n_clips),
-        np.repeat(np.minimum(counts, where.n_frames), n_clips),
+        np.repeat(np.minimum(counts, grid.n_frames), n_clips),
         np.repeat(np.arange(len(counts)), n_clips),
-        where.n_frames,
+        grid.n_frames,
         standardise,
     )
 
 
-def cut(
+def from_recordings(
     recordings: Sequence[np.ndarray],  # each (T, F)
-    where: ClipGrid,
+    grid: ClipGrid,
     standardise: Standardisation,
 ) -> ClipSet:
-    """The clips of recordings that are arrays of their own."""
+    """Return the clips of recordings that are separate arrays."""
     counts = np.array([len(frames) for frames in recordings])
     firsts = np.cumsum(counts) - counts
-    return lay(np.concatenate(recordings), firsts, counts, where, standardise)
+    return from_array(np.concatenate(recordings), firsts, counts, grid, standardise)
 
 
-def streamed(
-    parts: Iterable[np.ndarray], where: ClipGrid, batch_clips: int
+def from_stream(
+    parts: Iterable[np.ndarray], grid: ClipGrid, batch_clips: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # each (t, F) -> (b, T, F), (b,)
-    """Clips of a recording whose frames come in parts, and the frames of each that count.
+    """Yield the clips of a recording that arrives in parts, and the number of valid frames of each.
 
-    The clips that `cut` would lay, at most `batch_clips` at a time; keeps only the frames that
-    clips to come still need.
+    The same clips as `from_recordings`, at most `batch_clips` at a time; only the frames that later
+    clips need are kept in memory.
     """
-    kept, first, k = None, 0, 0  # frames at hand, index of the first of them, next clip
-    waiting: list[np.ndarray] = []
+    buffer, first, k = None, 0, 0  # buffered frames, index of the first, next clip
+    pending: list[np.ndarray] = []
     for part in parts:
-        kept = np.array(part) if kept is None else np.concatenate([kept, part])
-        while (start := math.floor(k * where.step_frames + 0.5)) + where.n_frames <= first + len(
-            kept
+        buffer = np.array(part) if buffer is None else np.concatenate([buffer, part])
+        while (start := math.floor(k * grid.step_frames + 0.5)) + grid.n_frames <= first + len(
+            buffer
         ):
-            waiting.append(kept[start - first : start - first + where.n_frames])
+            pending.append(buffer[start - first : start - first + grid.n_frames])
             k += 1
-            if len(waiting) == batch_clips:
-                yield np.stack(waiting), np.full(len(waiting), where.n_frames)
-                waiting = []
-        drop = max(0, min(start - first, len(kept)))
-        kept, first = kept[drop:], first + drop
-    if waiting:
-        yield np.stack(waiting), np.full(len(waiting), where.n_frames)
-    if k == 0 and kept is not None:
-        padded = np.zeros((1, where.n_frames, kept.shape[1]), kept.dtype)
-        padded[0, : len(kept)] = kept
-        yield padded, np.array([len(kept)])
+            if len(pending) == batch_clips:
+                yield np.stack(pending), np.full(len(pending), grid.n_frames)
+                pending = []
+        drop = max(0, min(start - first, len(buffer)))
+        buffer, first = buffer[drop:], first + drop
+    if pending:
+        yield np.stack(pending), np.full(len(pending), grid.n_frames)
+    if k == 0 and buffer is not None:
+        padded = np.zeros((1, grid.n_frames, buffer.shape[1]), buffer.dtype)
+        padded[0, : len(buffer)] = buffer
+        yield padded, np.array([len(buffer)])

@@ -14,8 +14,7 @@ import numpy as np
 
 from asc_cli import features
 from asc_cli.audio import decode
-from asc_cli.core import paths as home
-from asc_cli.core import plugins
+from asc_cli.core import paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.frontend.clips import ClipGrid, clip_grid_from_frames, clip_grid_from_seconds
 
@@ -28,12 +27,12 @@ class StoredFeature:
     sample_rate: int  # Hz
     parameters: dict[str, Any]
     version: int
-    root: Path  # the store's folder: workers elsewhere need not know $ASC_HOME
+    root: Path  # the store's folder, so that workers on other machines need no $ASC_HOME
 
     @functools.cached_property
     def key(self) -> str:
-        whole = json.dumps(self.description(), sort_keys=True)
-        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+        text = json.dumps(self.description(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def description(self) -> dict[str, Any]:
         return {
@@ -54,7 +53,7 @@ class StoredFeature:
 
     @functools.cached_property
     def framing(self) -> features.Framing:
-        """How its frames lie over samples."""
+        """Frame and hop length in samples."""
         return self.compute.framing(self.sample_rate)
 
     @property
@@ -62,7 +61,7 @@ class StoredFeature:
         return self.framing.hop_samples / self.sample_rate
 
     def clip_grid(self, settings: Mapping[str, Any]) -> ClipGrid:
-        """Where clips lie on its frames, from a recipe's `clips` section. Raises AscError."""
+        """Return the grid of clips on its frames, from a recipe's `clips`. Raises AscError."""
         if settings.get("length_frames") is not None:
             return clip_grid_from_frames(settings["length_frames"], settings["overlap"])
         return clip_grid_from_seconds(
@@ -77,11 +76,11 @@ class StoredFeature:
         return self.folder / digest[:2] / f"{digest[2:]}.npy"
 
 
-def resolve(name: str, sample_rate: int, given: dict[str, Any]) -> StoredFeature:
-    """A feature with its defaults filled in."""
+def resolve(name: str, sample_rate: int, parameters: dict[str, Any]) -> StoredFeature:
+    """Return a feature with its defaults filled in."""
     defaults = {p.name: p.default for p in plugins.parameters("features", name)}
     version = plugins.version(name)
-    return StoredFeature(name, sample_rate, {**defaults, **given}, version, home.features())
+    return StoredFeature(name, sample_rate, {**defaults, **parameters}, version, paths.features())
 
 
 def probe(feature: StoredFeature) -> None:

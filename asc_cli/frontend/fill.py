@@ -1,4 +1,4 @@
-"""Recordings → the feature store."""
+"""Fill the feature store: compute features of recordings that it does not have."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from asc_cli.frontend.index import Entry, Index
 from asc_cli.protocol.source import Source, open_source
 from asc_cli.recipe.load import Recipe, resolved
 
-INDEX_SECONDS = 5.0  # how often what was hashed is written down, against a kill
-BATCH_BYTES = 2_000_000  # of audio that a worker gets at a time, so that small files cost little
+INDEX_SECONDS = 5.0  # how often hashes are saved, so that a killed run loses little
+BATCH_BYTES = 2_000_000  # of audio per batch of a worker, so that small files cost little
 BATCH_FILES = 128
-FEW_BATCHES = 8  # so few are computed before worker processes would have started
+FEW_BATCHES = 8  # computed in this process: faster than starting workers
 
 
 @dataclass(frozen=True)
@@ -102,20 +102,20 @@ def fill(
     verify: bool,
     progress: Callable[[int, int], None] | None,
 ) -> Extraction:
-    """`extract` for a source that is open already."""
+    """Extract features for a source that is already open."""
     started = time.monotonic()
     feature = feature_of(recipe, source)
     store.describe(feature, source.dataset.name, source.audio_root)
     if verify:
         store.remove_damaged_packs(feature)
     paths = {r.file: source.path(r.file) for r in source.listing.recordings}
-    known = Index()
-    entries = {} if verify else _in_store(feature, paths, known)
+    index = Index()
+    entries = {} if verify else _in_store(feature, paths, index)
     todo = {name: path for name, path in paths.items() if name not in entries}
     reused, computed, failed = len(entries), 0, []
     if todo:
         probe(feature)
-    fresh: list[tuple[Path, Entry]] = []
+    new_entries: list[tuple[Path, Entry]] = []
     written = time.monotonic()
     tasks = [(feature, batch, verify) for batch in _batches(todo)]
     if jobs is None and len(tasks) <= FEW_BATCHES:
@@ -126,14 +126,14 @@ def fill(
                 failed.append(outcome)
                 continue
             entries[name] = outcome
-            fresh.append((paths[name], outcome))
+            new_entries.append((paths[name], outcome))
             computed, reused = computed + new, reused + (not new)
         if time.monotonic() - written > INDEX_SECONDS:
-            known.put(fresh)
-            fresh, written = [], time.monotonic()
+            index.put(new_entries)
+            new_entries, written = [], time.monotonic()
         if progress:
             progress(len(entries) + len(failed), len(paths))
-    known.put(fresh)
+    index.put(new_entries)
     return Extraction(
         source,
         feature,
@@ -146,22 +146,22 @@ def fill(
     )
 
 
-def _in_store(feature: StoredFeature, paths: dict[str, Path], known: Index) -> dict[str, Entry]:
-    """Recordings that are as the index knows them and have features, with their entries."""
+def _in_store(feature: StoredFeature, paths: dict[str, Path], index: Index) -> dict[str, Entry]:
+    """Return the entries of recordings that are unchanged and have stored features."""
     entries, stored = {}, store.Stored(feature)
     for name, path in paths.items():
-        entry = known.get(path)
+        entry = index.get(path)
         if entry and entry.digest in stored:
             entries[name] = entry
     return entries
 
 
 def _batches(paths: dict[str, Path]) -> Iterator[dict[str, Path]]:
-    """What a worker gets at a time: one large file, or many small ones."""
+    """Yield batches for workers: one large file, or many small ones."""
     batch: dict[str, Path] = {}
     n_bytes = 0
     for name, path in paths.items():
-        with contextlib.suppress(OSError):  # whoever opens it says what is wrong
+        with contextlib.suppress(OSError):  # opening it raises the reason
             n_bytes += os.stat(path).st_size
         batch[name] = path
         if n_bytes >= BATCH_BYTES or len(batch) == BATCH_FILES:
@@ -174,13 +174,13 @@ def _batches(paths: dict[str, Path]) -> Iterator[dict[str, Path]]:
 def _ensure(
     feature: StoredFeature, paths: dict[str, Path], verify: bool
 ) -> list[tuple[str, Entry | FileFault, bool]]:
-    """In a worker process, per file: its name, its entry or what is wrong, whether computed now."""
+    """Process a batch in a worker: name, entry or fault, and whether computed now, per file."""
     outcomes = store.ensure(_stored(feature), paths.values(), verify)
     return [
-        (name, FileFault(name, each.reason), False)
-        if isinstance(each, FileFault)
-        else (name, *each)
-        for name, each in zip(paths, outcomes, strict=True)
+        (name, FileFault(name, outcome.reason), False)
+        if isinstance(outcome, FileFault)
+        else (name, *outcome)
+        for name, outcome in zip(paths, outcomes, strict=True)
     ]
 
 
@@ -188,7 +188,7 @@ _last: dict[Path, store.Stored] = {}
 
 
 def _stored(feature: StoredFeature) -> store.Stored:
-    """What the store holds, read once by each worker process."""
+    """Return the store's contents, read once by each worker process."""
     if feature.folder not in _last:
         _last.clear()
         _last[feature.folder] = store.Stored(feature)
@@ -196,7 +196,7 @@ def _stored(feature: StoredFeature) -> store.Stored:
 
 
 def feature_of(recipe: Recipe, source: Source) -> StoredFeature:
-    """The recipe's feature, all parameters resolved; at the dataset's rate unless it names one."""
-    given = {k: v for k, v in recipe.features.items() if k not in ("name", "sample_rate")}
+    """Return the recipe's feature, resolved; at the dataset's rate unless it sets one."""
+    parameters = {k: v for k, v in recipe.features.items() if k not in ("name", "sample_rate")}
     rate = recipe.features["sample_rate"] or source.dataset.sample_rate
-    return resolve(recipe.features["name"], rate, given)
+    return resolve(recipe.features["name"], rate, parameters)

@@ -1,4 +1,4 @@
-"""The index of audio files: which bytes a path held, so that a second run reads no audio.
+"""The index of audio files: the hash of each path, so that a second run reads no audio.
 
     features/index/<folder's hash>.rows     one row a file, appended; the last row of a name counts
 
@@ -6,8 +6,8 @@
 
 One file per folder of audio. Rows are appended and never changed, so that writing costs the new
 rows alone. Every row ends in its own checksum: a row that a killed process, or two writers on a
-network folder, left damaged is skipped, and costs one file hashed again. A file in which most rows
-are outdated is written anew.
+network folder, left damaged is skipped, and one file is hashed again. A file in which most rows
+are outdated is rewritten.
 
 The stamp (size, mtime, ctime, inode) holds ctime, because copying with preserved times restores
 the mtime of other contents, and the inode, because a renamed file keeps both; not the device
@@ -28,13 +28,13 @@ from typing import Any
 
 from asc_cli.core import atomic, paths
 
-RACY_NS = 2_000_000_000  # a file changed less than this before it was hashed may change unseen
-OUTDATED_ROWS = 1000  # rows that no name needs, from which on a file is written anew
+RACY_NS = 2_000_000_000  # a file changed less than this before it was hashed may change unnoticed
+OUTDATED_ROWS = 1000  # so many outdated rows, and a file is rewritten
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the index remembers of an audio file."""
+    """A row of the index: an audio file's stamp and hash."""
 
     size: int  # bytes
     mtime_ns: int
@@ -45,9 +45,9 @@ class Entry:
     audio_digest: str | None = None  # hash of the decoded samples, where it was computed
 
     def describes(self, path: Path) -> bool:
-        """Whether the file at `path` still is the one that was hashed.
+        """Return whether the file at `path` is unchanged since it was hashed.
 
-        False too when the file cannot be looked at: reading it says why.
+        False too when the file cannot be opened: reading it raises the reason.
         """
         try:
             now = os.stat(path)
@@ -58,27 +58,27 @@ class Entry:
 
 
 def stamp(stat: os.stat_result) -> tuple[int, int, int, int]:
-    """What changes when a file changes: size, mtime, ctime, inode."""
+    """Return what identifies a file's state: size, mtime, ctime, inode."""
     return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
 
 
 class Index:
-    """The index of every folder that is asked for; each is read once."""
+    """The index of audio folders; each is read once, on first use."""
 
     def __init__(self) -> None:
         self._folders: dict[Path, dict[str, Entry]] = {}
 
     def get(self, path: Path) -> Entry | None:
-        """The entry of a path, if the file still is what it was."""
+        """Return the entry of a path if the file is unchanged."""
         entry = self._folder(path.parent).get(path.name)
         return entry if entry and entry.describes(path) else None
 
     def put(self, entries: Iterable[tuple[Path, Entry]]) -> None:
-        """Remember entries; those of files changed a moment ago are not to be trusted."""
-        trusted_before_ns = time.time_ns() - RACY_NS
+        """Add entries, without those of files that changed within the last RACY_NS."""
+        stable_before_ns = time.time_ns() - RACY_NS
         by_folder: dict[Path, dict[str, Entry]] = {}
         for path, entry in entries:
-            if max(entry.mtime_ns, entry.ctime_ns) < trusted_before_ns:
+            if max(entry.mtime_ns, entry.ctime_ns) < stable_before_ns:
                 by_folder.setdefault(path.parent, {})[path.name] = entry
         for folder, new in by_folder.items():
             self._folder(folder).update(new)
@@ -91,7 +91,7 @@ class Index:
 
 
 def append(folder: Path, entries: dict[str, Entry]) -> None:
-    """Add rows to a folder's index in one write, after an old form of it if there is one."""
+    """Append rows to a folder's index in one write; convert an old index first."""
     path = index_file(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
@@ -105,12 +105,12 @@ def append(folder: Path, entries: dict[str, Entry]) -> None:
 
 
 def read(folder: Path) -> dict[str, Entry]:
-    """All that is known of a folder's files; nothing of one that is not there or all damaged."""
+    """Return the entries of a folder; {} if there are none or all are damaged."""
     try:
         contents = index_file(folder).read_bytes()
     except FileNotFoundError:
         return _read_json(folder)
-    rows = _sound_rows(contents)
+    rows = _valid_rows(contents)
     entries = {row[0]: Entry(*row[1:]) for row in rows if len(row) == 8}
     if len(rows) > 2 * len(entries) + OUTDATED_ROWS:
         text = "\n".join([_row(["folder", os.fspath(folder)]), *_rows(entries), ""])
@@ -119,19 +119,19 @@ def read(folder: Path) -> dict[str, Entry]:
 
 
 def folders() -> dict[Path, dict[str, Entry]]:
-    """Every folder of audio that the index knows, with its entries."""
-    known: dict[Path, dict[str, Entry]] = {}
+    """Return every indexed folder of audio with its entries."""
+    indexed: dict[Path, dict[str, Entry]] = {}
     root = paths.features() / "index"
     for path in sorted([*root.glob("*.rows"), *root.glob("*.json")]):
         if path.suffix == ".json":
             folder = _json(path).get("folder")
         else:
             with path.open("rb") as file:
-                first = _sound_rows(file.readline())
+                first = _valid_rows(file.readline())
             folder = first[0][1] if first else None
         if folder is not None:
-            known[Path(folder)] = read(Path(folder))
-    return known
+            indexed[Path(folder)] = read(Path(folder))
+    return indexed
 
 
 def index_file(folder: Path) -> Path:
@@ -151,17 +151,17 @@ def _row(values: list[Any]) -> str:
     return f"{text} {zlib.crc32(text.encode('ascii')):08x}"
 
 
-def _sound_rows(contents: bytes) -> list[Any]:
-    """The rows whose checksum is right."""
-    sound = [
+def _valid_rows(contents: bytes) -> list[Any]:
+    """Return the rows whose checksum is correct."""
+    valid = [
         line[:-9]
         for line in contents.split(b"\n")
         if len(line) > 9 and b"%08x" % zlib.crc32(line[:-9]) == line[-8:]
     ]
-    return json.loads(b"[" + b",".join(sound) + b"]")
+    return json.loads(b"[" + b",".join(valid) + b"]")
 
 
-# -- the form of version 0.1: one JSON file per folder, without inodes -------------------------
+# -- the format of version 0.1: one JSON file per folder, without inodes -------------------------
 
 
 def _json_file(folder: Path) -> Path:
@@ -175,13 +175,13 @@ def _read_json(folder: Path) -> dict[str, Entry]:
             name: Entry(size, mtime_ns, ctime_ns, None, digest, seconds)
             for name, (size, mtime_ns, ctime_ns, digest, seconds) in rows.items()
         }
-    except (ValueError, TypeError, AttributeError):  # damaged: it only costs hashing again
+    except (ValueError, TypeError, AttributeError):  # damaged: the files are hashed again
         return {}
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        whole = atomic.read_json(path)
+        value = atomic.read_json(path)
     except (FileNotFoundError, ValueError):
         return {}
-    return whole if isinstance(whole, dict) else {}
+    return value if isinstance(value, dict) else {}

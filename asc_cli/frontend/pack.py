@@ -1,15 +1,15 @@
-"""A pack: the frames of many recordings in one file, with a table of where each lies.
+"""A pack: the frames of many recordings in one file, with a table of their positions.
 
     frames.npy   (N, F) float32: the recordings, one after another
     table.npy    per recording: digest, first frame, number of frames, CRC-32 of its frames
     pack.json    what was packed; SHA-256 of the table
 
-A pack is written under a temporary name and renamed once it is whole. It is never changed after
+A pack is written under a temporary name and renamed when it is complete. It is never changed after
 that (a process would be killed by a mapped file that shrinks): other contents have another name.
 
-Checksums. Whenever a pack is opened, its table is held against the SHA-256 and frames.npy against
-its length. A recording's frames are held against their CRC-32 by whoever is about to use them
-(`require_sound`): opening a pack of 15 GB reads none of them.
+Checksums. When a pack is opened, its table is checked against the SHA-256, frames.npy against its
+length. A recording's frames are checked against their CRC-32 before they are used
+(`require_intact`): opening a pack of 15 GB reads none of them.
 """
 
 from __future__ import annotations
@@ -57,35 +57,35 @@ class Pack:
         return self.frames[first : first + int(self.table["n_frames"][row])]
 
     def damaged(self, rows: Iterable[int]) -> int:
-        """How many of these recordings do not have the frames that were packed."""
+        """Return how many of these recordings have frames that differ from their CRC-32."""
         sums = self.table["crc32"]
         return sum(zlib.crc32(self.recording(r).data) != sums[r] for r in rows)
 
-    def require_sound(self, rows: Sequence[int] | np.ndarray) -> None:
+    def require_intact(self, rows: Sequence[int] | np.ndarray) -> None:
         """Raise AscError if frames of these recordings are damaged."""
         if n := self.damaged(rows):
             raise _unusable(self.folder, f"{n} of {len(rows)} recordings differ from their CRC-32")
 
 
 def name_of(digests: Sequence[str]) -> str:
-    """What a pack of these recordings is called: a hash of their digests, in this order."""
+    """Return the name of a pack of these recordings: a hash of their digests, in this order."""
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:16]
 
 
 def load(folder: Path) -> Pack:
-    """Open a pack. Raises AscError when it is not whole."""
+    """Open a pack. Raises AscError when it is incomplete or damaged."""
     table = load_table(folder)
     try:
         frames = read_array(folder / "frames.npy", mapped=True)
     except (OSError, ValueError) as fault:
         raise _unusable(folder, str(fault)) from fault
     if table.dtype != ROW or frames.ndim != 2 or len(frames) != table["n_frames"].sum():
-        raise _unusable(folder, f"frames.npy, {frames.shape}, is not what table.npy tells of")
+        raise _unusable(folder, f"frames.npy, {frames.shape}, does not match table.npy")
     return Pack(folder, np.asarray(frames), table)
 
 
 def load_table(folder: Path) -> np.ndarray:  # -> (n,) of ROW
-    """The table of a pack alone. Raises AscError when it is not whole."""
+    """Load only the table of a pack. Raises AscError when it is damaged."""
     try:
         table = read_array(folder / "table.npy")
         expected = atomic.read_json(folder / "pack.json")["table_sha256"]
@@ -97,7 +97,7 @@ def load_table(folder: Path) -> np.ndarray:  # -> (n,) of ROW
 
 
 def read_array(path: Path, mapped: bool = False) -> np.ndarray:
-    """An .npy file. Raises OSError, or ValueError for whatever is wrong with its contents."""
+    """Load an .npy file. Raises OSError, or ValueError for invalid contents."""
     try:
         return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except (EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError) as fault:
@@ -107,7 +107,7 @@ def read_array(path: Path, mapped: bool = False) -> np.ndarray:
 def write(
     target: Path, recordings: Iterable[tuple[str, np.ndarray]], about: dict[str, Any]
 ) -> None:
-    """Write digests and frames (T, F) as a pack; one that is there already stays.
+    """Write digests and frames (T, F) as a pack; an existing pack is kept.
 
     Raises AscError, and leaves nothing, when the recordings do not have equally many bands.
     """
@@ -128,14 +128,14 @@ def write(
 
 
 def remove(folder: Path) -> None:
-    """Remove a pack; processes that have mapped it keep what they have."""
-    gone = folder.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
-    folder.rename(gone)  # so that nobody opens what is half removed
-    shutil.rmtree(gone)
+    """Remove a pack; processes that have mapped it can still read it."""
+    trash = folder.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
+    folder.rename(trash)  # so that no process opens a half-removed pack
+    shutil.rmtree(trash)
 
 
-def sound(folder: Path) -> bool:
-    """Read a whole pack: are all of its frames what was packed?"""
+def is_intact(folder: Path) -> bool:
+    """Return whether all frames of a pack match their checksums."""
     try:
         pack = load(folder)
     except AscError:
@@ -149,11 +149,11 @@ def _write(
     rows: list[tuple[str, int, int, int]] = []
     position, n_bands = 0, None
     with (folder / "frames.npy").open("wb") as out:
-        for digest, given in recordings:
-            frames = np.ascontiguousarray(given, np.float32)
+        for digest, values in recordings:
+            frames = np.ascontiguousarray(values, np.float32)
             if n_bands is None:
                 n_bands = frames.shape[1]
-                _header(out, 0, n_bands)  # as long as the final one, which numpy sees to
+                _header(out, 0, n_bands)  # numpy gives it the length of the final one
             elif frames.shape[1] != n_bands:
                 raise AscError(
                     f"features of {digest}: {frames.shape[1]} bands where the others have "
@@ -177,8 +177,8 @@ def _header(out: BinaryIO, n_frames: int, n_bands: int) -> None:
     np.lib.format.write_array_header_1_0(out, about)
 
 
-def _unusable(folder: Path, why: str) -> AscError:
+def _unusable(folder: Path, reason: str) -> AscError:
     return AscError(
-        f"pack {folder}: cannot be used ({why}). Run asc features with --verify, which removes "
-        "it; it is made again when it is needed"
+        f"pack {folder}: cannot be used ({reason}). Run asc features with --verify, which removes "
+        "it; it is written again when needed"
     )

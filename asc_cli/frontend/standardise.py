@@ -25,12 +25,12 @@ class Standardisation:
 
 
 def no_standardisation(n_bands: int) -> Standardisation:
-    """Mean 0 and deviation 1: for models that need features as they are."""
+    """Return mean 0 and deviation 1: for models that need features as they are."""
     return Standardisation(np.zeros(n_bands, np.float32), np.ones(n_bands, np.float32))
 
 
 def fit_standardisation(recordings: Iterable[np.ndarray]) -> Standardisation:  # each (T, F)
-    """Mean and deviation of each band over all frames, summed in float64, in this order."""
+    """Return mean and deviation of each band over all frames, summed in float64, in this order."""
     n, total, squares = 0, np.float64(0), np.float64(0)
     for frames in recordings:
         wide = frames.astype(np.float64)

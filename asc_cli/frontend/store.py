@@ -1,15 +1,15 @@
 """The feature store: content-addressed, like git's objects.
 
-    features/<feature>-<key>/feature.json        what the key stands for
+    features/<feature>-<key>/feature.json        the feature's parameters
     features/<feature>-<key>/datasets/….json     a dataset whose recordings it was computed for
     features/<feature>-<key>/ab/cdef….npy        (T, F) float32, named by the audio file's hash
     features/<feature>-<key>/short/<contents>/   a pack of many short recordings: a file for each
                                                  would cost more than computing what is in it
-    packs/<feature>-<key>-<contents>/            a pack of a dataset's recordings: what training
-                                                 maps, all folds and processes the same one
+    packs/<feature>-<key>-<contents>/            a pack of a dataset's recordings: training
+                                                 maps it; all folds and processes share it
 
 The key is the hash of the feature's name, all its parameters, its VERSION and how audio is
-decoded; so nothing stale is ever served. Everything is written under a temporary name and
+decoded; so no outdated feature is ever used. Everything is written under a temporary name and
 renamed: any number of processes may fill one store, and a killed one leaves nothing half-written.
 """
 
@@ -24,8 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from asc_cli.audio import decode
-from asc_cli.core import atomic
-from asc_cli.core import paths as home
+from asc_cli.core import atomic, paths
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.features import stream
 from asc_cli.frontend import pack as packs
@@ -36,7 +35,7 @@ SHORT_BYTES = 65_536  # of features; less than that, and a recording shares a pa
 
 
 class Stored:
-    """What the store holds of a feature. The tables of its short recordings are read once."""
+    """The stored recordings of a feature. The tables of its short recordings are read once."""
 
     def __init__(self, feature: StoredFeature) -> None:
         self.feature = feature
@@ -48,7 +47,7 @@ class Stored:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in what other processes have written or removed since."""
+        """Update to what other processes have written or removed."""
         names = set(os.listdir(self._short)) if self._short.is_dir() else set()
         if self._packs - names:
             self._packs, self._pack_of, self._opened = set(), {}, None
@@ -72,16 +71,16 @@ class Stored:
         if self._opened is None or self._opened.folder.name != name:
             self._opened = packs.load(self._short / name)
         row = self._opened.row_of[digest]
-        self._opened.require_sound([row])
+        self._opened.require_intact([row])
         return self._opened.recording(row)
 
 
 def ensure(
     stored: Stored, paths: Iterable[Path], verify: bool = False
 ) -> list[tuple[Entry, bool] | FileFault]:
-    """Hash files and see that their features are in the store; True if they were computed now.
+    """Hash files and store their features where missing; True if they were computed now.
 
-    With `verify`, an array that is there is read whole too, and computed again if it is damaged.
+    With `verify`, a stored array is read completely too, and computed again if it is damaged.
     A file without features gives a FileFault.
     """
     outcomes: list[tuple[Entry, bool] | FileFault] = []
@@ -99,7 +98,7 @@ def ensure(
 
 
 def digest(path: Path) -> str | None:
-    """SHA-256 of a file's bytes, which names its features; None if it cannot be read."""
+    """Return the SHA-256 of a file's bytes, which names its features; None if unreadable."""
     try:
         return _digest(path)[0]
     except OSError:
@@ -107,15 +106,15 @@ def digest(path: Path) -> str | None:
 
 
 def compute(feature: StoredFeature, path: Path) -> np.ndarray:  # -> (T, F)
-    """The features of one file, past the store. Raises FileFault."""
+    """Compute the features of one file without the store. Raises FileFault."""
     return _compute(feature, path)[0]
 
 
 def describe(feature: StoredFeature, dataset: str, audio_root: Path) -> None:
-    """Write down what the key stands for, and for which dataset it was computed."""
-    whole = feature.folder / "feature.json"
-    if not whole.exists():
-        atomic.write_json(whole, feature.description())
+    """Write feature.json, and for which dataset the feature was computed."""
+    file = feature.folder / "feature.json"
+    if not file.exists():
+        atomic.write_json(file, feature.description())
     name = hashlib.sha256(os.fsencode(f"{dataset}\n{audio_root}")).hexdigest()[:16]
     used_by = feature.folder / "datasets" / f"{name}.json"
     if not used_by.exists():
@@ -128,8 +127,8 @@ def pack(
     dataset: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """The folder of a pack of these recordings, written first if it is not there."""
-    target = home.packs() / f"{feature.name}-{feature.key}-{packs.name_of(digests)}"
+    """Return the folder of a pack of these recordings; write it first if it is missing."""
+    target = paths.packs() / f"{feature.name}-{feature.key}-{packs.name_of(digests)}"
     if not target.is_dir():
         stored = Stored(feature)
 
@@ -144,10 +143,10 @@ def pack(
 
 
 def remove_damaged_packs(feature: StoredFeature) -> list[Path]:
-    """Read all packs of a feature, those of short recordings too; returns those it removed."""
+    """Check all packs of a feature, short ones too; remove and return the damaged ones."""
     name = f"{feature.name}-{feature.key}"
-    folders = [*home.packs().glob(f"{name}-*"), *(feature.folder / "short").glob("[!.]*")]
-    damaged = [folder for folder in folders if not packs.sound(folder)]
+    folders = [*paths.packs().glob(f"{name}-*"), *(feature.folder / "short").glob("[!.]*")]
+    damaged = [folder for folder in folders if not packs.is_intact(folder)]
     for folder in damaged:
         packs.remove(folder)
     return damaged
@@ -156,12 +155,12 @@ def remove_damaged_packs(feature: StoredFeature) -> list[Path]:
 def _ensure(
     stored: Stored, path: Path, verify: bool, short: dict[str, np.ndarray]
 ) -> tuple[Entry, bool]:
-    """One file; features of a short recording go into `short`, those of another to the disk."""
+    """Store one file's features: those of a short recording in `short`, others on the disk."""
     feature = stored.feature
     try:
         digest, before = _digest(path)
     except OSError:
-        decode.inspect(path)  # says what stands in the way
+        decode.inspect(path)  # raises the reason
         raise
     if digest in short or (digest in stored and not (verify and _damaged(stored, digest))):
         return Entry(*stamp(before), digest, decode.inspect(path).seconds), False
@@ -189,7 +188,7 @@ def _compute(feature: StoredFeature, path: Path) -> tuple[np.ndarray, float]:  #
 
 
 def _digest(path: Path) -> tuple[str, os.stat_result]:
-    """The hash of a file's bytes, and what it was when reading began."""
+    """Return the hash of a file's bytes, and its stat when reading began."""
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
         before = os.fstat(file.fileno())

@@ -1,10 +1,10 @@
-"""What the feature store and the packs hold, for which dataset, and what nothing needs any more.
+"""Disk usage of the feature store and the packs by dataset, and what of it is unused.
 
-A stored array is needed while a recording that asc has read still is what it was, and today's code
-computes its feature. Nothing needs the arrays of a recording that was changed or deleted, those of
-a feature whose code or decoding is another by now, and packs that hold any such recording. What
-cannot be judged is kept: a folder of audio that is not reachable, such as a disk that is not
-mounted, and files written within the last hour, which a command may just be making.
+A stored array is in use while its recording is unchanged and the current code computes its feature.
+Unused are the arrays of a recording that was changed or deleted, those of a feature whose code or
+decoding has changed, and packs that hold any such recording. What
+cannot be checked is kept: a folder of audio that is not reachable, such as a disk that is not
+mounted, and files written within the last hour, which a command may be writing now.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ RECENT_NS = 3600 * 10**9
 
 @dataclass
 class Usage:
-    """What is stored of one feature for one dataset."""
+    """Disk usage of one feature for one dataset."""
 
     feature: str  # name and key
-    dataset: str | None  # its name, or the folder of audio; None: of no recording that is known
+    dataset: str | None  # its name, or the folder of audio; None: of no known recording
     recordings: int = 0
     feature_bytes: int = 0
     packs: list[Path] = field(default_factory=list)
@@ -49,20 +49,22 @@ class Usage:
 
 @dataclass(frozen=True)
 class Unused:
-    """A file, or a pack's folder, that nothing needs."""
+    """A file, or a pack's folder, that is unused."""
 
     path: Path
     n_bytes: int
-    why: str
+    reason: str
 
 
 def scan(without: str | None = None) -> tuple[list[Usage], list[Unused]]:
-    """All that is stored, by feature and dataset, and what of it nothing needs.
+    """Return the disk usage by feature and dataset, and the unused files.
 
-    With `without`, what is stored for that dataset alone, new or not, is needed by nothing.
+    With `without`, what is stored for that dataset alone, new or not, counts as unused.
     """
     dataset_of = _needed_recordings(without)
-    gone = f"stored for {without} alone" if without else "no recording has these bytes any more"
+    reason_unused = (
+        f"stored for {without} alone" if without else "no recording has these bytes any more"
+    )
     recent_ns = time.time_ns() - (0 if without else RECENT_NS)
     usages: dict[tuple[str, str | None], Usage] = {}
     unused: list[Unused] = []
@@ -76,25 +78,27 @@ def scan(without: str | None = None) -> tuple[list[Usage], list[Unused]]:
             usage = usages.setdefault(key, Usage(*key))
             usage.recordings += len(digests)
             usage.feature_bytes += n_bytes
-            why = current[folder.name] or ("" if needed else gone)
-            if why and path.stat().st_mtime_ns < recent_ns:
-                unused.append(Unused(path, n_bytes, why))
+            reason = current[folder.name] or ("" if needed else reason_unused)
+            if reason and path.stat().st_mtime_ns < recent_ns:
+                unused.append(Unused(path, n_bytes, reason))
     for folder in sorted(paths.packs().glob("[!.]*")):
         name = folder.name.rpartition("-")[0]
-        dataset, whole = _pack_contents(folder, dataset_of)
-        n_bytes = bytes_below(folder)
+        dataset, complete = _pack_contents(folder, dataset_of)
+        n_bytes = folder_bytes(folder)
         usage = usages.setdefault((name, dataset), Usage(name, dataset))
         usage.packs.append(folder)
         usage.pack_bytes += n_bytes
-        why = current.get(name, "its feature is not in the store") or ("" if whole else gone)
-        if why and folder.stat().st_mtime_ns < recent_ns:
-            unused.append(Unused(folder, n_bytes, why))
+        reason = current.get(name, "its feature is not in the store") or (
+            "" if complete else reason_unused
+        )
+        if reason and folder.stat().st_mtime_ns < recent_ns:
+            unused.append(Unused(folder, n_bytes, reason))
     rows = sorted(usages.values(), key=lambda usage: (usage.dataset or "~", usage.feature))
     return rows, unused
 
 
 def _needed_recordings(without: str | None) -> dict[str, str]:
-    """Digest of each recording that the index knows and that is as it was → its dataset."""
+    """Return {digest: dataset} of each indexed recording that is unchanged."""
     roots = _audio_roots()
     needed: dict[str, str] = {}
     for folder, entries in index.folders().items():
@@ -109,9 +113,9 @@ def _needed_recordings(without: str | None) -> dict[str, str]:
 
 
 def _audio_roots() -> list[tuple[Path, str]]:
-    """Where datasets lie that features were computed for, and their names; the longest first."""
-    known = map(_read, paths.features().glob("*/datasets/*.json"))
-    roots = {(Path(row["audio_root"]), row["dataset"]) for row in known if row}
+    """Return the folders and names of datasets with features, the longest path first."""
+    rows = map(_read, paths.features().glob("*/datasets/*.json"))
+    roots = {(Path(row["audio_root"]), row["dataset"]) for row in rows if row}
     return sorted(roots, key=lambda pair: (-len(pair[0].parts), pair))
 
 
@@ -120,7 +124,7 @@ def _within(folder: Path, root: Path) -> bool:
 
 
 def _outdated(folder: Path) -> str:
-    """Why today's code reads nothing of a feature's folder; "" if it does, or it cannot be told."""
+    """Return why the current code does not use a feature's folder; "" if it does, or unknown."""
     if not (about := _read(folder / "feature.json")):
         return ""
     if about["name"] not in plugins.names("features"):
@@ -133,7 +137,7 @@ def _outdated(folder: Path) -> str:
 
 
 def _arrays(folder: Path) -> Iterator[tuple[Path, list[str], int]]:
-    """What a feature's folder holds: a file or a pack, its recordings' digests, its bytes."""
+    """Yield each file or pack of a feature's folder, its recordings' digests and its bytes."""
     for prefix in os.scandir(folder):
         if len(prefix.name) == 2 and prefix.is_dir():
             for file in os.scandir(prefix):
@@ -144,28 +148,28 @@ def _arrays(folder: Path) -> Iterator[tuple[Path, list[str], int]]:
         try:
             digests = [digest.decode() for digest in pack.load_table(short)["digest"].tolist()]
         except AscError:
-            digests = []  # damaged: nothing can use it
-        yield short, digests, bytes_below(short)
+            digests = []  # damaged, so unused
+        yield short, digests, folder_bytes(short)
 
 
 def _pack_contents(folder: Path, dataset_of: dict[str, str]) -> tuple[str | None, bool]:
-    """The dataset most of a pack's recordings are of, and whether all of them are needed."""
+    """Return the dataset of most of a pack's recordings, and whether all of them are in use."""
     try:
         table = pack.load_table(folder)
     except AscError:
         return None, False
-    found = [dataset_of.get(digest.decode()) for digest in table["digest"].tolist()]
-    known = Counter(dataset for dataset in found if dataset)
-    return (known.most_common(1)[0][0] if known else None), None not in found
+    datasets = [dataset_of.get(digest.decode()) for digest in table["digest"].tolist()]
+    counts = Counter(dataset for dataset in datasets if dataset)
+    return (counts.most_common(1)[0][0] if counts else None), None not in datasets
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A JSON file that asc wrote; {} where it is damaged, which `asc features` does not mind."""
+    """Read a JSON file that asc wrote; {} if it is damaged."""
     try:
         return atomic.read_json(path)
     except (OSError, ValueError):
         return {}
 
 
-def bytes_below(folder: Path) -> int:
+def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

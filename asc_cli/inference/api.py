@@ -60,24 +60,24 @@ class Model:
             AscError: The samples have another type or shape, are not finite, or are fewer than
                 one frame; or a setting is out of range.
 
-        Example:
+        Examples:
             >>> import soundfile  # doctest: +SKIP
             >>> model = load_model("toy_lstm")  # doctest: +SKIP
             >>> samples, sample_rate = soundfile.read("clip.wav")  # doctest: +SKIP
             >>> model.predict(samples, sample_rate).scene  # doctest: +SKIP
             'park'
         """
-        whole = _checked(samples, sample_rate)
+        recording = _checked(samples, sample_rate)
         size = int(decode.BLOCK_SECONDS * sample_rate)
-        blocks = (whole[start : start + size] for start in range(0, len(whole), size))
-        request = _predict.timed(self._request, timeline_s, threshold)
-        heard = decode.resample_stream(blocks, sample_rate, self._loaded.feature.sample_rate)
+        blocks = (recording[start : start + size] for start in range(0, len(recording), size))
+        request = _predict.with_timeline(self._request, timeline_s, threshold)
+        resampled = decode.resample_stream(blocks, sample_rate, self._loaded.feature.sample_rate)
         with parallel.one_thread():
-            [outcome] = engine.score_streams(self._loaded, request, [(Path(SAMPLES), heard)])
+            [outcome] = engine.score_streams(self._loaded, request, [(Path(SAMPLES), resampled)])
         if isinstance(outcome, FileFault):
             raise AscError(f"{SAMPLES}: {outcome.reason}")
-        said = journal.to_record(outcome)
-        return journal.from_record(Path(SAMPLES), said, request, self.labels, threshold)
+        record = journal.to_record(outcome)
+        return journal.from_record(Path(SAMPLES), record, request, self.labels, threshold)
 
 
 def load_model(name: str | None = None, *, fold: int | None = None) -> Model:
@@ -95,26 +95,26 @@ def load_model(name: str | None = None, *, fold: int | None = None) -> Model:
         AscError: There is no such model or fold (the text names the nearest), or its files are
             damaged.
     """
-    found = models.find(name)
-    loaded = ensemble.load(found, fold)
-    request = engine.Request(found, fold)
+    registered = models.find(name)
+    loaded = ensemble.load(registered, fold)
+    request = engine.Request(registered, fold)
     return Model(loaded.id, loaded.labels, loaded.feature.sample_rate, request, loaded)
 
 
 def _checked(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    whole = np.asarray(samples)
-    if whole.ndim not in (1, 2) or not np.issubdtype(whole.dtype, np.floating):
+    array = np.asarray(samples)
+    if array.ndim not in (1, 2) or not np.issubdtype(array.dtype, np.floating):
         raise AscError(
-            f"samples: an array of shape {whole.shape} and type {whole.dtype}; floats from -1 to 1 "
+            f"samples: an array of shape {array.shape} and type {array.dtype}; floats from -1 to 1 "
             "of shape (samples,) or (samples, channels) were expected"
         )
-    if whole.ndim == 2 and whole.shape[0] < whole.shape[1]:
+    if array.ndim == 2 and array.shape[0] < array.shape[1]:
         raise AscError(
-            f"samples: shape {whole.shape} means more channels than samples; (samples, channels) "
+            f"samples: shape {array.shape} means more channels than samples; (samples, channels) "
             "was expected: transpose it"
         )
-    if not np.isfinite(whole).all():
+    if not np.isfinite(array).all():
         raise AscError("samples: hold NaN or Inf")
     if sample_rate <= 0:
         raise AscError(f"sample_rate {sample_rate}: samples per second were expected")
-    return whole
+    return array

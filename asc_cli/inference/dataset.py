@@ -1,4 +1,4 @@
-"""A model on a dataset's recordings, in worker processes: all are answered, or it is an error."""
+"""Predict a dataset's recordings with a model, in worker processes."""
 
 from __future__ import annotations
 
@@ -15,49 +15,52 @@ from asc_cli.registry import models
 CHUNK = 16  # recordings that a worker predicts at a time
 
 
-def hear(
+def predict_dataset(
     model: str,
-    asked: list[tuple[int | None, str]],
+    requests: list[tuple[int | None, str]],
     source: Source,
     jobs: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> dict[tuple[int | None, str], np.ndarray]:
-    """(member, file) → probabilities (C,). Raises AscError naming every file that has none."""
-    tasks = [(model, asked[i : i + CHUNK], source) for i in range(0, len(asked), CHUNK)]
-    heard: dict[tuple[int | None, str], np.ndarray] = {}
+    """Predict every listed recording: {(member, file): probabilities (C,)}.
+
+    Raises AscError naming every file that cannot be predicted.
+    """
+    tasks = [(model, requests[i : i + CHUNK], source) for i in range(0, len(requests), CHUNK)]
+    predictions: dict[tuple[int | None, str], np.ndarray] = {}
     failed: list[FileFault] = []
     done = 0
-    for answers in parallel.map_unordered(_answers, tasks, jobs):
-        for key, answer in answers:
+    for chunk in parallel.map_unordered(_predict_chunk, tasks, jobs):
+        for key, prediction in chunk:
             done += 1
-            if isinstance(answer, FileFault):
-                failed.append(answer)
+            if isinstance(prediction, FileFault):
+                failed.append(prediction)
             else:
-                heard[key] = answer
+                predictions[key] = prediction
         if progress:
-            progress(done, len(asked))
+            progress(done, len(requests))
     if failed:
-        named = "\n".join(f"  {fault}" for fault in failed)
+        listed = "\n".join(f"  {fault}" for fault in failed)
         raise AscError(
             f"{source.dataset.name}: {len(failed)} tested file(s) cannot be predicted, and a score "
-            f"over the others would not be the protocol's:\n{named}"
+            f"over the others would not be the protocol's:\n{listed}"
         )
-    return heard
+    return predictions
 
 
-def _answers(
-    model: str, asked: list[tuple[int | None, str]], source: Source
+def _predict_chunk(
+    model: str, requests: list[tuple[int | None, str]], source: Source
 ) -> list[tuple[tuple[int | None, str], np.ndarray | FileFault]]:
-    """In a worker process: a chunk of recordings."""
-    answers: list[tuple[tuple[int | None, str], np.ndarray | FileFault]] = []
-    found = models.find(model)
-    for fold in dict.fromkeys(fold for fold, _ in asked):
-        named = [file for k, file in asked if k == fold]
-        request = engine.Request(found, fold)
-        outcomes = engine.score_files(request, [source.path(file) for file in named])
-        for file, outcome in zip(named, outcomes, strict=True):
+    """Predict a chunk of recordings in a worker process."""
+    predictions: list[tuple[tuple[int | None, str], np.ndarray | FileFault]] = []
+    registered = models.find(model)
+    for fold in dict.fromkeys(fold for fold, _ in requests):
+        files = [file for k, file in requests if k == fold]
+        request = engine.Request(registered, fold)
+        outcomes = engine.score_files(request, [source.path(file) for file in files])
+        for file, outcome in zip(files, outcomes, strict=True):
             if isinstance(outcome, FileFault):
-                answers.append(((fold, file), FileFault(file, outcome.reason)))
+                predictions.append(((fold, file), FileFault(file, outcome.reason)))
             else:
-                answers.append(((fold, file), outcome.whole))
-    return answers
+                predictions.append(((fold, file), outcome.probabilities))
+    return predictions

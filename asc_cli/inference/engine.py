@@ -1,7 +1,7 @@
-"""Files → scores of their stretches of time: decoded, cut and heard, a batch of clips at a time.
+"""Batched inference: decode, extract features, cut clips, score, aggregate per segment.
 
 Clips of several files share a batch, so that many short files cost no more than one long one; a
-long file streams by, so that it needs no more memory than a short one.
+long file is streamed, so that it needs no more memory than a short one.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ BATCH_CLIPS = 64
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted of each file; small enough to send to a worker."""
+    """What to predict of each file; small enough to pickle."""
 
     model: models.Model
-    fold: int | None = None  # a member alone; None: the average of all
-    timeline_s: float | None = None  # length of a stretch; None: the whole recording
+    fold: int | None = None  # one member; None: the average of all
+    timeline_s: float | None = None  # length of a segment; None: the whole recording
     embeddings: bool = False
 
 
 def score_files(request: Request, paths: Sequence[Path]) -> list[Scored | FileFault]:
-    """Each file's scores, or what is wrong with it, in order."""
+    """Return each file's scores, or its fault, in order."""
     model = loaded(request.model, request.fold)
     return score_streams(model, request, [(p, _decode(model, p)) for p in paths])
 
@@ -46,14 +46,14 @@ def score_files(request: Request, paths: Sequence[Path]) -> list[Scored | FileFa
 def score_streams(
     model: ensemble.Loaded, request: Request, sources: Sequence[tuple[Path, Iterable[np.ndarray]]]
 ) -> list[Scored | FileFault]:
-    """The same for sources of samples at the model's rate, each in blocks.
+    """Score sources of samples at the model's rate, each in blocks.
 
-    Meanwhile another thread decodes and analyses what comes next. One thread for torch, which
-    parallel.map_unordered sees to, is best: batches are too small for more.
+    Another thread decodes and extracts features ahead. One thread for torch, which
+    parallel.map_unordered sets, is best: batches are too small for more.
     """
-    tallies = [_Tally(path, model, request) for path, _ in sources]
+    accumulators = [SegmentAccumulator(path, model, request) for path, _ in sources]
     streams = (blocks for _, blocks in sources)
-    with contextlib.closing(_batches(model, tallies, streams)) as batches:
+    with contextlib.closing(_batches(model, accumulators, streams)) as batches:
         for batch, lengths, owners in batches:
             if request.embeddings:
                 logs, v = ensemble.log_probabilities_and_embeddings(model, batch, lengths)
@@ -61,27 +61,27 @@ def score_streams(
                 logs, v = ensemble.log_probabilities(model, batch, lengths), None
             added = aggregate.summands(logs, model.aggregate)
             for owner in np.unique(owners):
-                mine = owners == owner
-                tallies[owner].add(added[mine], None if v is None else v[mine])
-    return [tally.fault or tally.conclude() for tally in tallies]
+                own_clips = owners == owner
+                accumulators[owner].add(added[own_clips], None if v is None else v[own_clips])
+    return [accumulator.fault or accumulator.result() for accumulator in accumulators]
 
 
-_kept: dict[tuple[str, int | None], ensemble.Loaded] = {}
+_loaded_models: dict[tuple[str, int | None], ensemble.Loaded] = {}
 
 
 def loaded(model: models.Model, fold: int | None) -> ensemble.Loaded:
-    """The model in this process's memory: a worker loads it once."""
+    """Return the model, loaded once per process."""
     key = (f"{model.folder} {model.card['created']}", fold)
-    if key not in _kept:
-        _kept.clear()
-        with _no_garbage():
-            _kept[key] = ensemble.load(model, fold)
-    return _kept[key]
+    if key not in _loaded_models:
+        _loaded_models.clear()
+        with gc_disabled():
+            _loaded_models[key] = ensemble.load(model, fold)
+    return _loaded_models[key]
 
 
 @contextlib.contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Python does not look for garbage meanwhile: what torch's import makes stays, all of it."""
+def gc_disabled() -> Iterator[None]:
+    """Disable garbage collection: during torch's import it costs about 0.3 s and frees nothing."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -96,8 +96,8 @@ def _decode(model: ensemble.Loaded, path: Path) -> Iterator[np.ndarray]:
 
 
 @dataclass
-class _Tally:
-    """Sums over the clips of one file, stretch by stretch."""
+class SegmentAccumulator:
+    """Sums over the clips of one file, per segment."""
 
     path: Path
     model: ensemble.Loaded
@@ -115,63 +115,67 @@ class _Tally:
             yield block
 
     def add(self, added: np.ndarray, embeddings: np.ndarray | None) -> None:
-        """The next clips' contributions (b, C), each to the stretch that holds its middle."""
+        """Add the next clips' summands (b, C), each to the segment that holds the clip's middle."""
         numbers = self.clips + np.arange(len(added))
         self.clips += len(added)
-        stretches = self.stretch_of(numbers)
-        for stretch in np.unique(stretches):
-            while len(self.sums) <= stretch:
+        segments = self.segment_of(numbers)
+        for segment in np.unique(segments):
+            while len(self.sums) <= segment:
                 self.sums.append(np.zeros(added.shape[1]))
                 self.counts.append(0)
-            inside = stretches == stretch
-            self.sums[stretch] += added[inside].sum(axis=0)
-            self.counts[stretch] += int(inside.sum())
+            inside = segments == segment
+            self.sums[segment] += added[inside].sum(axis=0)
+            self.counts[segment] += int(inside.sum())
         if embeddings is not None:
             self.embedding = self.embedding + embeddings.sum(axis=0, dtype=np.float64)
 
-    def stretch_of(self, numbers: np.ndarray) -> np.ndarray:  # (b,) -> (b,)
+    def segment_of(self, numbers: np.ndarray) -> np.ndarray:  # (b,) -> (b,)
         if self.request.timeline_s is None:
             return np.zeros(len(numbers), np.int64)
-        where, feature = self.model.clip_grid, self.model.feature
-        middles = numbers * where.step_frames + where.n_frames / 2
+        grid, feature = self.model.clip_grid, self.model.feature
+        middles = numbers * grid.step_frames + grid.n_frames / 2
         seconds = middles * feature.framing.hop_samples / feature.sample_rate
         return np.floor(seconds / self.request.timeline_s).astype(np.int64)
 
-    def conclude(self) -> Scored:
-        how = self.model.aggregate
+    def result(self) -> Scored:
+        method = self.model.aggregate
         sums, counts = np.array(self.sums), np.array(self.counts)
         seconds = self.samples / self.model.feature.sample_rate
         ends = np.arange(1, len(sums) + 1) * (self.request.timeline_s or seconds)
-        ends[-1] = seconds  # what is left of the last clips belongs to the last stretch
-        heard = counts > 0  # one that holds no clip's middle belongs to the next, which does
+        ends[-1] = seconds  # the last segment ends with the recording
+        non_empty = counts > 0  # a segment without a clip's middle is joined to the next one
         return Scored(
             self.path,
             seconds,
-            aggregate.normalise(sums.sum(axis=0)[None], counts.sum()[None], how)[0],
-            ends[heard],
-            aggregate.normalise(sums[heard], counts[heard], how),
+            aggregate.normalise(sums.sum(axis=0)[None], counts.sum()[None], method)[0],
+            ends[non_empty],
+            aggregate.normalise(sums[non_empty], counts[non_empty], method),
             np.float32(self.embedding / self.clips) if self.request.embeddings else None,
         )
 
 
 def _batches(
-    model: ensemble.Loaded, tallies: Sequence[_Tally], streams: Iterable[Iterable[np.ndarray]]
+    model: ensemble.Loaded,
+    accumulators: Sequence[SegmentAccumulator],
+    streams: Iterable[Iterable[np.ndarray]],
 ) -> Generator[tuple[np.ndarray, ...], None, None]:
-    """Batches of clips, made by another thread; a batch may hold clips of several files."""
-    return prefetch(rebatch(_clips(model, tallies, streams), BATCH_CLIPS))
+    """Yield batches of clips, prefetched; a batch may hold clips of several files."""
+    return prefetch(rebatch(_clips(model, accumulators, streams), BATCH_CLIPS))
 
 
 def _clips(
-    model: ensemble.Loaded, tallies: Sequence[_Tally], streams: Iterable[Iterable[np.ndarray]]
+    model: ensemble.Loaded,
+    accumulators: Sequence[SegmentAccumulator],
+    streams: Iterable[Iterable[np.ndarray]],
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:  # (b, T, F), (b,), (b,)
-    """Clips of the files one after another, their lengths and owners; faults go to the tallies."""
+    """Yield clips of the files, their lengths and owners; faults go to the accumulators."""
     feature = model.feature
-    for owner, (tally, blocks) in enumerate(zip(tallies, streams, strict=True)):
-        frames = stream(feature.compute, tally.counted(blocks), feature.sample_rate)
+    for owner, (accumulator, blocks) in enumerate(zip(accumulators, streams, strict=True)):
+        frames = stream(feature.compute, accumulator.counted(blocks), feature.sample_rate)
         try:
-            for batch, lengths in clips.streamed(frames, model.clip_grid, BATCH_CLIPS):
+            for batch, lengths in clips.from_stream(frames, model.clip_grid, BATCH_CLIPS):
                 yield batch, lengths, np.full(len(batch), owner)
         except FileFault as fault:
-            tally.fault = fault
+            accumulator.fault = fault
         except AscError as fault:
-            tally.fault = FileFault(tally.path, str(fault))
+            accumulator.fault = FileFault(accumulator.path, str(fault))

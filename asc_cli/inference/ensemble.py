@@ -1,4 +1,4 @@
-"""A registered model, in memory: clips of any recording → probabilities of its scenes."""
+"""A registered model in memory: clips of a recording → probabilities of its scenes."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Loaded:
 
     id: str
     labels: tuple[str, ...]
-    aggregate: str  # how clips' probabilities become a recording's: scoring.contributions
+    aggregate: str  # how clips' probabilities become a recording's: aggregate.summands
     feature: StoredFeature
     clip_grid: ClipGrid
     members: tuple[Member, ...]
 
 
 def load(model: models.Model, fold: int | None = None) -> Loaded:
-    """A model's networks with their weights. Raises AscError if a file of it is damaged."""
+    """Load a model's networks with weights. Raises AscError if a file of it is damaged."""
     require_scenes(model)
     card = model.card
     folds = card["folds"] if fold is None else [require_fold(model, fold)]
@@ -52,7 +52,7 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
         raise AscError(
             f"model {model.id} was trained on {described['name']} version {described['version']} "
             f"({described['audio']['decoding']}); this asc computes version {feature.version} "
-            f"({decode.DECODING}). Train it again, or use the asc that made it"
+            f"({decode.DECODING}). Train it again, or use the version of asc that trained it"
         )
     labels = tuple(card["labels"])
     return Loaded(
@@ -77,15 +77,15 @@ def takes_shards(model: str | None) -> bool:
     Raises:
         AscError: There is no such model.
     """
-    return of_videos(models.find(model))
+    return is_video_model(models.find(model))
 
 
-def of_videos(model: models.Model) -> bool:
+def is_video_model(model: models.Model) -> bool:
     return kind_of(model.card["recipe"]) == VIDEOS
 
 
 def require_scenes(model: models.Model) -> None:
-    if of_videos(model):
+    if is_video_model(model):
         raise AscError(
             f"model {model.id} labels videos: it takes shards of their features, as in asc predict "
             "shard.tfrecord; name a model of scenes with --model, or asc models use one"
@@ -99,7 +99,7 @@ def require_fold(model: models.Model, fold: int) -> int:
 
 
 def clip_seconds(model: models.Model) -> float:
-    """Length of the clips that a model takes; of frames' hops, up to a whole millisecond."""
+    """Return the length of a model's clips in seconds, rounded up to a millisecond."""
     settings = model.card["recipe"]["clips"]
     if settings.get("length_frames") is None:
         return settings["length_s"]
@@ -108,7 +108,7 @@ def clip_seconds(model: models.Model) -> float:
 
 
 def feature_of(card: dict[str, Any]) -> StoredFeature:
-    """The feature that a model's card describes, as this asc computes it."""
+    """Return the feature that a model's card describes, as this version computes it."""
     described = card["feature"]
     return resolve(described["name"], described["audio"]["sample_rate"], described["parameters"])
 
@@ -130,31 +130,31 @@ def log_probabilities(
     batch: np.ndarray,  # (b, T, F)
     lengths: np.ndarray,  # (b,) frames of each clip that count
 ) -> np.ndarray:  # -> (b, C)
-    """Log of the average over the members of the probabilities of each clip."""
-    return _averaged([logs for logs, _ in _each(model, batch, lengths, False)])
+    """Return the log of each clip's probabilities, averaged over the members."""
+    return _averaged([logs for logs, _ in _member_outputs(model, batch, lengths, False)])
 
 
 def log_probabilities_and_embeddings(
     model: Loaded, batch: np.ndarray, lengths: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:  # -> (b, C), (b, D)
-    """The same, and what goes into each member's last linear layer, members side by side."""
-    each = _each(model, batch, lengths, True)
-    return _averaged([logs for logs, _ in each]), np.concatenate([v for _, v in each], axis=1)
+    """Return the same, and embeddings: the inputs of the members' last linear layers, joined."""
+    outputs = _member_outputs(model, batch, lengths, True)
+    return _averaged([logs for logs, _ in outputs]), np.concatenate([v for _, v in outputs], axis=1)
 
 
 def _averaged(logs: list[np.ndarray]) -> np.ndarray:
     return np.logaddexp.reduce(logs) - math.log(len(logs))
 
 
-def _each(
+def _member_outputs(
     model: Loaded, batch: np.ndarray, lengths: np.ndarray, embed: bool
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Each member's log probabilities (b, C), and embeddings (b, D) if they are wanted."""
+    """Return each member's log probabilities (b, C), and embeddings (b, D) if `embed`."""
     import torch
 
     valid = np.arange(batch.shape[1]) < lengths[:, None]
     mask = None if valid.all() else torch.from_numpy(valid)
-    found = []
+    outputs = []
     with torch.inference_mode():
         for member in model.members:
             frames = member.standardise(batch)
@@ -165,12 +165,12 @@ def _each(
             if hook is not None:
                 hook.remove()
             logs = calibration.apply_temperature(logs, member.temperature)
-            found.append((logs, into[-1].numpy() if into else logs[:, :0]))
-    return found
+            outputs.append((logs, into[-1].numpy() if into else logs[:, :0]))
+    return outputs
 
 
 def _capture_penultimate(network: Any, into: list[Any]) -> Any:
-    """Append what goes into the network's last linear layer to `into`."""
+    """Append the input of the network's last linear layer to `into`."""
     from torch import nn
 
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]

@@ -1,11 +1,11 @@
-"""What an attention LSTM listened to in one recording, frame by frame.
+"""Explain a prediction: the attention of an attention LSTM, frame by frame.
 
 Every clip has its own α, which sums to 1 over the clip's frames. α times the clip's number of
-frames is attention relative to listening evenly: 1 is the average. Where clips overlap, theirs is
+frames is attention relative to uniform attention: 1 is the average. Where clips overlap, theirs is
 averaged. The codewords' weights a are averaged likewise.
 
 One member explains, because codeword k of one member is not codeword k of another: of those that
-give the answer which all give together, the one whose probabilities are nearest to theirs.
+agree with the ensemble's prediction, the one whose probabilities are nearest to the ensemble's.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from asc_cli.frontend import clips, store
 from asc_cli.inference import ensemble
 from asc_cli.registry import models
 
-LONGEST_S = 600.0  # more cannot be read in one picture
-SMOOTHED_S = 0.1  # salient stretches are found in attention averaged over this
+LONGEST_S = 600.0  # longer recordings cannot be drawn in one figure
+SMOOTHED_S = 0.1  # salient segments are found in attention averaged over this
 SALIENT_SHARE = 0.1  # the share of the frames that may be salient
-GAP_S = 0.2  # stretches closer than this are one
+GAP_S = 0.2  # segments closer than this are merged
 BATCH_CLIPS = 64
 
 
@@ -40,7 +40,7 @@ class Explanation:
         fold: The member whose attention it is.
         scene: That member's most probable scene.
         probability: Its probability.
-        together: All members' most probable scene, its probability, and how many members there
+        all_members: All members' most probable scene, its probability, and how many members there
             are; None of a single member.
         frames: (T, F) float32, the feature before standardisation.
         bands_hz: (F,) centre of each band, Hz; None where bands are not frequencies.
@@ -55,7 +55,7 @@ class Explanation:
     fold: int
     scene: str
     probability: float
-    together: tuple[str, float, int] | None
+    all_members: tuple[str, float, int] | None
     frames: np.ndarray
     bands_hz: np.ndarray | None
     frame_s: float
@@ -65,7 +65,7 @@ class Explanation:
     @property
     def salient(self) -> list[dict[str, float]]:
         """The segments with the highest attention: start_s, end_s, attention of each."""
-        return [] if self.attention is None else stretches(self.attention, self.frame_s)
+        return [] if self.attention is None else salient_segments(self.attention, self.frame_s)
 
 
 def explain(path: Path, *, model: str | None = None, fold: int | None = None) -> Explanation:
@@ -74,7 +74,7 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
     Args:
         path: An audio file, of at most LONGEST_S seconds.
         model: NAME or NAME@VERSION; the default model when None.
-        fold: The member to explain; when None, of those that agree with all members together, the
+        fold: The member to explain; when None, of those that agree with the ensemble, the
             one whose probabilities are nearest to theirs.
 
     Returns:
@@ -100,22 +100,22 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
                 f"--explain: {path} is {len(frames) * hop_s:.0f} s long; at most {LONGEST_S:.0f} s "
                 "can be drawn. Cut out the part that matters"
             )
-        chosen, scores, together = _choose(loaded, frames)
+        chosen, scores, all_members = _choose(loaded, frames)
         member = loaded.members[chosen]
-        cut = clips.cut([frames], loaded.clip_grid, member.standardise)
-        attention, codewords = _traced(member.network, cut, len(frames))
+        clip_set = clips.from_recordings([frames], loaded.clip_grid, member.standardise)
+        attention, codewords = _trace(member.network, clip_set, len(frames))
     if attention is None and codewords is None:
         raise AscError(f"--explain: model {loaded.id} is a plain LSTM; it attends to nothing")
     best = int(scores.argmax())
-    heard = len(frames) if attention is None else len(attention)
+    n_covered = len(frames) if attention is None else len(attention)
     return Explanation(
         str(path),
         loaded.id,
         folds[chosen],
         loaded.labels[best],
         float(scores[best]),
-        together,
-        frames[:heard],
+        all_members,
+        frames[:n_covered],
         _bands_hz(loaded),
         hop_s,
         attention,
@@ -123,8 +123,8 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
     )
 
 
-def stretches(attention: np.ndarray, frame_s: float) -> list[dict[str, float]]:
-    """Where smoothed attention (T,) is above average and among the highest SALIENT_SHARE."""
+def salient_segments(attention: np.ndarray, frame_s: float) -> list[dict[str, float]]:
+    """Return where smoothed attention (T,) is above average and in the top SALIENT_SHARE."""
     width = max(1, round(SMOOTHED_S / frame_s))
     smooth = np.convolve(attention, np.ones(width) / width, mode="same")
     high = (smooth > 1) & (smooth >= np.quantile(smooth, 1 - SALIENT_SHARE))
@@ -148,32 +148,32 @@ def stretches(attention: np.ndarray, frame_s: float) -> list[dict[str, float]]:
 def _choose(
     loaded: ensemble.Loaded, frames: np.ndarray
 ) -> tuple[int, np.ndarray, tuple[str, float, int] | None]:
-    """Which member explains, its scene probabilities (C,), and what all members say together."""
+    """Return the member that explains, its probabilities (C,), and the ensemble's prediction."""
     logs = np.stack([_clip_logs(loaded, member, frames) for member in loaded.members])  # (M, B, C)
-    single = np.stack([_recording(loaded, each) for each in logs])  # (M, C)
+    single = np.stack([_recording(loaded, member_logs) for member_logs in logs])  # (M, C)
     if len(logs) == 1:
         return 0, single[0], None
     mean = _recording(loaded, np.logaddexp.reduce(logs) - np.log(len(logs)))
     best = int(mean.argmax())
     agree = single.argmax(axis=1) == best
-    far = np.abs(single - mean).sum(axis=1) + np.where(agree, 0, 2)  # 2 is the farthest there is
+    far = np.abs(single - mean).sum(axis=1) + np.where(agree, 0, 2)  # 2 is the largest distance
     chosen = int(far.argmin())
     return chosen, single[chosen], (loaded.labels[best], float(mean[best]), len(logs))
 
 
 def _clip_logs(loaded: ensemble.Loaded, member: ensemble.Member, frames: np.ndarray) -> np.ndarray:
-    """The log probabilities (B, C) that one member gives the recording's clips."""
+    """Return the log probabilities (B, C) of the recording's clips by one member."""
     import torch
 
-    cut = clips.cut([frames], loaded.clip_grid, member.standardise)
-    found = []
-    for start in range(0, len(cut), BATCH_CLIPS):
-        batch, mask = cut.batch(np.arange(start, min(start + BATCH_CLIPS, len(cut))))
+    clip_set = clips.from_recordings([frames], loaded.clip_grid, member.standardise)
+    log_parts = []
+    for start in range(0, len(clip_set), BATCH_CLIPS):
+        batch, mask = clip_set.batch(np.arange(start, min(start + BATCH_CLIPS, len(clip_set))))
         m = None if mask is None else torch.from_numpy(mask)
         with torch.inference_mode():
-            said = member.network(torch.from_numpy(batch), m)
-        found.append(torch.log_softmax(said.double(), dim=1).numpy())
-    return calibration.apply_temperature(np.concatenate(found), member.temperature)
+            scores = member.network(torch.from_numpy(batch), m)
+        log_parts.append(torch.log_softmax(scores.double(), dim=1).numpy())
+    return calibration.apply_temperature(np.concatenate(log_parts), member.temperature)
 
 
 def _recording(loaded: ensemble.Loaded, logs: np.ndarray) -> np.ndarray:  # (B, C) -> (C,)
@@ -181,22 +181,22 @@ def _recording(loaded: ensemble.Loaded, logs: np.ndarray) -> np.ndarray:  # (B, 
     return aggregate.normalise(total[None], np.array([len(logs)]), loaded.aggregate)[0]
 
 
-def _traced(
-    network: Any, cut: clips.ClipSet, n_frames: int
+def _trace(
+    network: Any, clip_set: clips.ClipSet, n_frames: int
 ) -> tuple[np.ndarray | None, np.ndarray | None]:  # (T,), (T, K)
-    """What each attention did over the frames that clips cover."""
+    """Return both attentions over the frames that clips cover."""
     import torch
 
     attention, codewords = _Spread(n_frames), _Spread(n_frames)
-    for start in range(0, len(cut), BATCH_CLIPS):
-        which = np.arange(start, min(start + BATCH_CLIPS, len(cut)))
-        batch, mask = cut.batch(which)
+    for start in range(0, len(clip_set), BATCH_CLIPS):
+        which = np.arange(start, min(start + BATCH_CLIPS, len(clip_set)))
+        batch, mask = clip_set.batch(which)
         x, m = torch.from_numpy(batch), None if mask is None else torch.from_numpy(mask)
         with torch.inference_mode():
             trace = network.explain(x, m)
         for i, clip in enumerate(which):
-            n = int(cut.lengths[clip])
-            span = slice(int(cut.starts[clip]), int(cut.starts[clip]) + n)
+            n = int(clip_set.lengths[clip])
+            span = slice(int(clip_set.starts[clip]), int(clip_set.starts[clip]) + n)
             if trace.alpha is not None:
                 attention.add(span, trace.alpha[i, :n, None].numpy() * n)
             if trace.a is not None:
@@ -206,7 +206,7 @@ def _traced(
 
 
 class _Spread:
-    """Values of overlapping clips, averaged frame by frame."""
+    """Average values of overlapping clips, frame by frame."""
 
     def __init__(self, n_frames: int):
         self.n = np.zeros(n_frames)

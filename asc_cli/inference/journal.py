@@ -1,10 +1,11 @@
-"""The journal of a long prediction: the scores of each file, so that a crash costs little.
+"""The journal of a long prediction: the scores of each file, so that a crash loses little.
 
     $ASC_HOME/predictions/<hash of model, settings and command>.jsonl
 
-A line a file: {"path": …, "stamp": [size, mtime_ns, ctime_ns], "said": …}. A line counts only
-while the file still has that stamp. Lines are appended whole; one that a crash cut short is
-skipped. The journal goes when the command has finished, or 30 days after it was last written.
+A line per file: {"path": …, "stamp": [size, mtime_ns, ctime_ns], "record": …}. A line is valid only
+while the file has that stamp. Each line is appended in one write; one that a crash cut short is
+skipped. The journal is removed when the command has finished, or 30 days after the last write.
+Lines of version 0.1 are read too; they have other keys, see OLD_KEYS.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from asc_cli.core.errors import AscError, FileFault
 from asc_cli.inference import engine
 from asc_cli.inference.types import Prediction, Scored, Segment, likeliest_scene
 
-KEPT_SECONDS = 30 * 24 * 3600.0
+OLD_KEYS = {"said": "record", "whole": "probabilities", "stretches": "segments"}  # of 0.1
+RETENTION_SECONDS = 30 * 24 * 3600.0
 
 
 def stamp(path: Path) -> list[int] | None:
-    """What changes when a file does; None for one that cannot be looked at."""
+    """Return what identifies a file's state; None for one that cannot be opened."""
     try:
         now = path.stat()
     except OSError:
@@ -47,42 +49,42 @@ class Journal:
         self.file = paths.home() / "predictions" / f"{digest}.jsonl"
 
     def read(self) -> dict[Path, tuple[list[int], dict[str, Any]]]:
-        """path → (stamp, record). Journals that nobody came back for are dropped."""
+        """Return {path: (stamp, record)}; delete journals older than RETENTION_SECONDS."""
         for old in self.file.parent.glob("*.jsonl"):
-            with contextlib.suppress(FileNotFoundError):  # another process was quicker
-                if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+            with contextlib.suppress(FileNotFoundError):  # another process deleted it
+                if time.time() - old.stat().st_mtime > RETENTION_SECONDS:
                     old.unlink()
         try:
             lines = self.file.read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
             return {}
-        found = {}
+        records = {}
         for line in lines:
             try:
-                row = json.loads(line)
-                found[Path(row["path"])] = row["stamp"], row["said"]
+                row = _current_keys(json.loads(line))
+                records[Path(row["path"])] = row["stamp"], _current_keys(row["record"])
             except (ValueError, KeyError, TypeError):  # cut short by a crash: predicted again
                 continue
-        return found
+        return records
 
     def add(self, rows: Iterable[tuple[Path, list[int] | None, dict[str, Any]]]) -> None:
         """Append (path, stamp, record) lines, in one write."""
         lines = "".join(
-            json.dumps({"path": str(path), "stamp": stamped, "said": record}) + "\n"
+            json.dumps({"path": str(path), "stamp": stamped, "record": record}) + "\n"
             for path, stamped, record in rows
             if stamped is not None
         )
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with self.file.open("ab") as out:
-                out.write((b"" if self._ends_whole() else b"\n") + lines.encode())
+                out.write((b"" if self._ends_with_newline() else b"\n") + lines.encode())
         except OSError as fault:
             raise AscError(f"journal {self.file}: cannot be written ({fault.strerror})") from fault
 
     def finish(self) -> None:
         self.file.unlink(missing_ok=True)
 
-    def _ends_whole(self) -> bool:
+    def _ends_with_newline(self) -> bool:
         try:
             with self.file.open("rb") as file:
                 file.seek(-1, os.SEEK_END)
@@ -91,8 +93,12 @@ class Journal:
             return True
 
 
+def _current_keys(row: dict[str, Any]) -> dict[str, Any]:
+    return {OLD_KEYS.get(key, key): value for key, value in row.items()}
+
+
 def to_record(outcome: Scored | FileFault) -> dict[str, Any]:
-    """A score as plain values that a journal can hold."""
+    """Convert a file's scores to a record of plain values for the journal."""
     if isinstance(outcome, FileFault):
         return {"error": outcome.reason}
     packed = None
@@ -100,9 +106,9 @@ def to_record(outcome: Scored | FileFault) -> dict[str, Any]:
         packed = base64.b64encode(outcome.embedding.astype("<f4").tobytes()).decode()
     return {
         "duration_s": outcome.duration_s,
-        "whole": outcome.whole.tolist(),
+        "probabilities": outcome.probabilities.tolist(),
         "ends_s": outcome.ends_s.tolist(),
-        "stretches": outcome.stretches.tolist(),
+        "segments": outcome.segments.tolist(),
         "embedding": packed,
     }
 
@@ -114,29 +120,29 @@ def from_record(
     labels: tuple[str, ...],
     threshold: float,
 ) -> Prediction:
-    """The prediction that a record holds."""
+    """Convert a record to a prediction."""
     if "error" in record:
         return Prediction(str(path), request.model.id, {}, 0.0, record["error"])
-    made = Prediction(
+    prediction = Prediction(
         str(path),
         request.model.id,
-        dict(zip(labels, record["whole"], strict=True)),
+        dict(zip(labels, record["probabilities"], strict=True)),
         record["duration_s"],
         threshold=threshold,
     )
     if request.timeline_s is not None:
-        made = replace(made, timeline=tuple(_timeline(record, labels, threshold)))
+        prediction = replace(prediction, timeline=tuple(_timeline(record, labels, threshold)))
     if record["embedding"] is not None:
         packed = base64.b64decode(record["embedding"])
-        made = replace(made, embedding=np.frombuffer(packed, "<f4"))
-    return made
+        prediction = replace(prediction, embedding=np.frombuffer(packed, "<f4"))
+    return prediction
 
 
 def _timeline(
     record: dict[str, Any], labels: tuple[str, ...], threshold: float
 ) -> Iterator[Segment]:
     start_s = 0.0
-    for end_s, row in zip(record["ends_s"], record["stretches"], strict=True):
+    for end_s, row in zip(record["ends_s"], record["segments"], strict=True):
         scenes = dict(zip(labels, row, strict=True))
         yield Segment(start_s, end_s, likeliest_scene(scenes, threshold), max(row), scenes)
         start_s = end_s

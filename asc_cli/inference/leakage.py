@@ -1,4 +1,4 @@
-"""Does a model know the recordings that it would be tested on?"""
+"""Leakage checks: was a model trained on the recordings that it is tested on?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.evaluation import submission
 from asc_cli.frontend import store
 from asc_cli.protocol import audit
-from asc_cli.protocol.source import Source, open_source, without
+from asc_cli.protocol.source import Source, exclude, open_source
 from asc_cli.registry import models
 
 
@@ -17,12 +17,12 @@ def lists_fingerprint(source: Source) -> str:
 
 
 def as_trained(model: models.Model, source: Source) -> Source:
-    """The model's own dataset as its recipe takes it: the subset, less the excluded files."""
+    """Return the model's own dataset as in its recipe: the subset, less the excluded files."""
     settings = model.card["recipe"]
     if settings["subset"] is not None:
         source = open_source(source.dataset.name, source.root, settings["subset"])
     files = source.listing.by_file()
-    return without(source, tuple(file for file in settings["exclude"] if file in files))
+    return exclude(source, tuple(file for file in settings["exclude"] if file in files))
 
 
 def require_unseen_recordings(

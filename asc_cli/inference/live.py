@@ -1,10 +1,9 @@
-"""Live sound → the scene of the last seconds, again and again."""
+"""Classify live sound: the scene of the last seconds, at regular intervals."""
 
 from __future__ import annotations
 
 import collections
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
 from asc_cli.frontend import clips
 from asc_cli.inference import ensemble
-from asc_cli.inference.types import likeliest_scene as best
+from asc_cli.inference.types import LivePrediction, likeliest_scene
 from asc_cli.registry import models
 
 
@@ -27,7 +26,7 @@ def listen(
     window_s: float = 10.0,
     every_s: float = 1.0,
     threshold: float = 0.0,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[LivePrediction]:
     """Classify live sound again and again: the scene of the last seconds.
 
     Args:
@@ -42,8 +41,7 @@ def listen(
         threshold: Below this probability, from 0 to 1, a scene is "unsure".
 
     Yields:
-        One result every `every_s` seconds: time_s (seconds of sound up to here), scene,
-        probability, scenes (the probability of each), model (NAME@VERSION).
+        A prediction every `every_s` seconds of sound.
 
     Raises:
         AscError: There is no such model, or the window is shorter than its clips.
@@ -59,37 +57,37 @@ def listen(
             f"listen: a window of {window_s} s every {every_s} s; at least {clip_s:.2f} s, the "
             "length of the model's clips, every more than 0 s was expected"
         )
-    heard = decode.resample_stream(blocks, sample_rate, rate)
-    frames = _named(stream(loaded.feature.compute, heard, rate))
-    held: collections.deque[np.ndarray] = collections.deque(
+    resampled = decode.resample_stream(blocks, sample_rate, rate)
+    frames = _name_source(stream(loaded.feature.compute, resampled, rate))
+    window: collections.deque[np.ndarray] = collections.deque(
         maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
     )
-    told_s = 0.0
-    for k, (batch, lengths) in enumerate(clips.streamed(frames, loaded.clip_grid, 1)):
-        held.append(
+    last_reported_s = 0.0
+    for k, (batch, lengths) in enumerate(clips.from_stream(frames, loaded.clip_grid, 1)):
+        window.append(
             aggregate.summands(
                 ensemble.log_probabilities(loaded, batch, lengths), loaded.aggregate
             )[0]
         )
         time_s = k * step_s + clip_s
-        if time_s < told_s + every_s and told_s:
+        if time_s < last_reported_s + every_s and last_reported_s:
             continue
-        told_s = time_s
+        last_reported_s = time_s
         scores = aggregate.normalise(
-            np.sum(held, axis=0)[None], np.array([len(held)]), loaded.aggregate
+            np.sum(window, axis=0)[None], np.array([len(window)]), loaded.aggregate
         )[0]
         scenes = dict(zip(loaded.labels, scores.tolist(), strict=True))
-        yield {
-            "time_s": round(time_s, 2),
-            "scene": best(scenes, threshold),
-            "probability": max(scenes.values()),
-            "scenes": scenes,
-            "model": loaded.id,
-        }
+        yield LivePrediction(
+            time_s=round(time_s, 2),
+            scene=likeliest_scene(scenes, threshold),
+            probability=max(scenes.values()),
+            scenes=scenes,
+            model=loaded.id,
+        )
 
 
-def _named(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The frames; what stands in their way says that it is about the sound."""
+def _name_source(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the frames; raise errors as FileFault of the live sound."""
     try:
         yield from frames
     except FileFault:

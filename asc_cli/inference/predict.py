@@ -1,4 +1,4 @@
-"""Recordings → scenes with probabilities, by the members of a registered model."""
+"""Predict scenes with probabilities for recordings, by a registered model."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from asc_cli.inference.journal import Journal, from_record, stamp, to_record
 from asc_cli.inference.types import Prediction
 from asc_cli.registry import models
 
-CHUNK_FILES = 16  # files that share batches, and that a crash may cost each worker
+CHUNK_FILES = 16  # files that share batches, and that a crash may lose per worker
 CHUNK_BYTES = 64 << 20
-ALONE_BYTES = 24 << 20  # less audio than this is heard here, sooner than a worker starts
-ALONE_FILES = 24
+SINGLE_PROCESS_BYTES = 24 << 20  # less audio is predicted without worker processes
+SINGLE_PROCESS_FILES = 24
 
 
 def predict(
@@ -60,32 +60,34 @@ def predict(
     Raises:
         AscError: There is no such model or fold, it takes videos, or a setting is out of range.
 
-    Example:
+    Examples:
         >>> for prediction in predict(["clip.wav"]):  # doctest: +SKIP
         ...     print(prediction.file, prediction.error or prediction.scene)
         clip.wav park
     """
     chosen = models.find(model)
     require_scenes(chosen)
-    request = timed(engine.Request(chosen, fold, None, embeddings), timeline_s, threshold)
-    wanted = list(dict.fromkeys(Path(path) for path in paths))
-    kept = Journal(_key(request), os.getcwd(), *map(str, wanted)) if journal else None
+    request = with_timeline(engine.Request(chosen, fold, None, embeddings), timeline_s, threshold)
+    files = list(dict.fromkeys(Path(path) for path in paths))
+    log = Journal(_key(request), os.getcwd(), *map(str, files)) if journal else None
     labels = tuple(chosen.card["labels"])
-    known = _answered(kept, wanted) if kept else {}
-    if resumed and known:
-        resumed(len(known))
-    for path, record in known.items():
+    finished = _finished_records(log, files) if log else {}
+    if resumed and finished:
+        resumed(len(finished))
+    for path, record in finished.items():
         yield from_record(path, record, request, labels, threshold)
-    for path, record in _scored(
-        request, [path for path in wanted if path not in known], jobs, kept
+    for path, record in _score_files(
+        request, [path for path in files if path not in finished], jobs, log
     ):
         yield from_record(path, record, request, labels, threshold)
-    if kept:
-        kept.finish()
+    if log:
+        log.finish()
 
 
-def timed(request: engine.Request, timeline_s: float | None, threshold: float) -> engine.Request:
-    """The request with a timeline. Raises AscError for settings that cannot be."""
+def with_timeline(
+    request: engine.Request, timeline_s: float | None, threshold: float
+) -> engine.Request:
+    """Return the request with a timeline. Raises AscError for invalid settings."""
     if request.fold is not None:
         require_fold(request.model, request.fold)
     if not 0 <= threshold <= 1:
@@ -93,8 +95,8 @@ def timed(request: engine.Request, timeline_s: float | None, threshold: float) -
     shortest = clip_seconds(request.model)
     if timeline_s is not None and not shortest <= timeline_s < float("inf"):
         raise AscError(
-            f"timeline {timeline_s} s: at least {shortest} s, the length of the clips that "
-            f"{request.model.id} hears, was expected"
+            f"timeline {timeline_s} s: at least {shortest} s, the length of the clips of "
+            f"{request.model.id}, was expected"
         )
     return replace(request, timeline_s=timeline_s)
 
@@ -111,18 +113,18 @@ def _key(request: engine.Request) -> list[Any]:
     ]
 
 
-def _answered(journal: Journal, paths: Sequence[Path]) -> dict[Path, dict[str, Any]]:
-    """What the journal knows of files that have not changed."""
+def _finished_records(journal: Journal, paths: Sequence[Path]) -> dict[Path, dict[str, Any]]:
+    """Return the journal's records of files that have not changed."""
     rows = journal.read()
     return {path: rows[path][1] for path in paths if path in rows and rows[path][0] == stamp(path)}
 
 
-def _scored(
+def _score_files(
     request: engine.Request, paths: Sequence[Path], jobs: int | None, journal: Journal | None
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The record of each file, chunk by chunk, written into the journal first."""
+    """Score files chunk by chunk; yield their records once the journal has them."""
     sizes = {path: (stamp(path) or [0])[0] for path in paths}
-    few = len(paths) < ALONE_FILES and sum(sizes.values()) < ALONE_BYTES
+    few = len(paths) < SINGLE_PROCESS_FILES and sum(sizes.values()) < SINGLE_PROCESS_BYTES
     n = parallel.workers(1 if few and jobs is None else jobs)
     tasks = [(request, chunk) for chunk in _chunks(paths, sizes, n)]
     for rows in parallel.map_unordered(_score_chunk, tasks, n):
@@ -134,7 +136,7 @@ def _scored(
 def _chunks(
     paths: Sequence[Path], sizes: dict[Path, int], n_workers: int
 ) -> Iterator[tuple[Path, ...]]:
-    """Files that are heard together: few enough for every worker to have some."""
+    """Yield chunks of files that share batches, small enough for every worker to have some."""
     most = max(1, min(CHUNK_FILES, -(-len(paths) // (4 * n_workers))))
     chunk: list[Path] = []
     total = 0
@@ -151,7 +153,7 @@ def _chunks(
 def _score_chunk(
     request: engine.Request, paths: Sequence[Path]
 ) -> list[tuple[Path, list[int] | None, dict[str, Any]]]:
-    """In a worker: (path, its stamp before it was read, its record) of each file."""
+    """Score a chunk in a worker: (path, its stamp before it was read, its record) of each file."""
     stamps = [stamp(path) for path in paths]
     outcomes = engine.score_files(request, paths)
     return [

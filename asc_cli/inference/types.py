@@ -1,4 +1,4 @@
-"""What a prediction holds: a recording's scene, or its scenes over time."""
+"""Types of predictions: a recording's scene, and its scenes over time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The scene of one recording, or what is wrong with its file.
+    """The scene of one recording, or the error of its file.
 
     Attributes:
         file: The recording, as it was named.
@@ -93,8 +93,8 @@ class Prediction:
             "model": self.model,
         }
         if self.timeline is not None:
-            row["timeline"] = [part.to_dict() for part in self.timeline]
-            row["stretches"] = [part.to_dict() for part in merge_segments(self.timeline)]
+            row["timeline"] = [segment.to_dict() for segment in self.timeline]
+            row["segments"] = [segment.to_dict() for segment in merge_segments(self.timeline)]
         return row
 
 
@@ -104,33 +104,60 @@ def likeliest_scene(scenes: dict[str, float], threshold: float) -> str:
 
 
 def merge_segments(timeline: Sequence[Segment]) -> list[Segment]:
-    """Neighbours of one scene made one; their probabilities are averaged over time."""
+    """Merge neighbouring segments of one scene; average their probabilities over time."""
     runs: list[list[Segment]] = []
-    for part in timeline:
-        if runs and runs[-1][0].scene == part.scene:
-            runs[-1].append(part)
+    for segment in timeline:
+        if runs and runs[-1][0].scene == segment.scene:
+            runs[-1].append(segment)
         else:
-            runs.append([part])
+            runs.append([segment])
     return [_average(run) for run in runs]
 
 
 def _average(run: Sequence[Segment]) -> Segment:
-    weights = np.array([part.end_s - part.start_s for part in run])
+    weights = np.array([segment.end_s - segment.start_s for segment in run])
     scenes = {
-        scene: float(np.average([part.scenes[scene] for part in run], weights=weights))
+        scene: float(np.average([segment.scenes[scene] for segment in run], weights=weights))
         for scene in run[0].scenes
     }
-    probability = float(np.average([part.probability for part in run], weights=weights))
+    probability = float(np.average([segment.probability for segment in run], weights=weights))
     return Segment(run[0].start_s, run[-1].end_s, run[0].scene, probability, scenes)
 
 
 @dataclass(frozen=True)
+class LivePrediction:
+    """The scene of the last seconds of live sound.
+
+    Attributes:
+        time_s: Seconds of sound up to here.
+        scene: The most probable scene; "unsure" when that is below the threshold.
+        probability: Of the most probable scene.
+        scenes: The probability of each scene, in the model's order; they sum to 1.
+        model: NAME@VERSION.
+    """
+
+    time_s: float
+    scene: str
+    probability: float
+    scenes: dict[str, float]
+    model: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc listen --json` prints.
+
+        Returns:
+            Attribute → value.
+        """
+        return vars(self)
+
+
+@dataclass(frozen=True)
 class Scored:
-    """What a model said of one file."""
+    """The scores of one file."""
 
     path: Path
     duration_s: float
-    whole: np.ndarray  # (C,) probabilities of the recording
-    ends_s: np.ndarray  # (W,) where each stretch ends; the next one starts there
-    stretches: np.ndarray  # (W, C)
+    probabilities: np.ndarray  # (C,) probabilities of the recording
+    ends_s: np.ndarray  # (W,) end of each segment; the next one starts there
+    segments: np.ndarray  # (W, C)
     embedding: np.ndarray | None  # (D,) mean over clips

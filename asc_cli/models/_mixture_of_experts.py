@@ -1,11 +1,11 @@
-"""What stands on a representation that has many labels at once (YouTube-8M): not a model itself.
+"""Multi-label classification head: mixture of experts.
 
 Mixture of experts (Jordan and Jacobs 1994; the head of the public YouTube-8M code, which the
 paper's video experiment builds on). For every label c, with m experts:
 
     g_c  = softmax(V_c v)               (m + 1,)   gate, no bias; the last is the "off" expert
     e_cj = σ(⟨w_cj, v⟩ + b_cj)          j = 1 … m
-    p_c  = Σ_{j ≤ m} g_cj e_cj                     "off" says no: its term is zero
+    p_c  = Σ_{j ≤ m} g_cj e_cj                     the "off" expert's term is zero
 
 Loss (the same code's, ε = 1e-5 added within both logarithms, so that p may be 0 or 1):
 

@@ -1,4 +1,4 @@
-"""What models that fit themselves have in common."""
+"""Helpers of models that are fitted by scikit-learn."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ def require_enough(count: int, scene: int, n_scenes: int, needed: int, what: str
 
 
 def frames_of(clips: Clips, which: np.ndarray) -> np.ndarray:  # (b,) -> (n, F)
-    """All frames that count of clips `which`, one after another."""
+    """Return all valid frames of clips `which`, one after another."""
     frames, mask = clips.batch(which)  # (b, T, F), (b, T)
     return frames[mask] if mask is not None else frames.reshape(-1, frames.shape[2])
 
 
 def tensor(array: np.ndarray) -> Tensor:
-    """A tensor of its own memory, aligned as torch's is."""
+    """Copy an array into torch's own, aligned memory."""
     return torch.from_numpy(np.ascontiguousarray(array)).clone()
 
 
 def frozen_linear(n_in: int, n_out: int) -> nn.Linear:
-    """A linear layer in float64, all zeros, that no gradient reaches: scikit-learn fills it."""
+    """Return a linear layer in float64, all zeros, without gradients, for scikit-learn's
+    weights."""
     layer = nn.Linear(n_in, n_out, dtype=torch.float64).requires_grad_(False)
     layer.weight.zero_()
     layer.bias.zero_()
@@ -43,8 +44,8 @@ def frozen_linear(n_in: int, n_out: int) -> nn.Linear:
 
 
 @contextlib.contextmanager
-def unconverged() -> Iterator[None]:
-    """Do not warn when a fit ends at its number of iterations: that number is the recipe's."""
+def ignore_convergence_warnings() -> Iterator[None]:
+    """Ignore the warning that a fit used all its iterations: their number is the recipe's."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
@@ -52,25 +53,25 @@ def unconverged() -> Iterator[None]:
         yield
 
 
-def deal(
+def stratified_group_folds(
     owners: np.ndarray, labels: np.ndarray, n: int, rng: np.random.Generator
 ) -> np.ndarray:  # (B,), (B,) -> (B,)
-    """A number below n for every clip: a recording's clips share one, a scene's recordings spread.
+    """Return a fold below n for every clip: grouped by recording, stratified by scene.
 
-    Never more hands than the rarest scene has recordings, so that none goes without a scene.
+    At most as many folds as the rarest scene has recordings, so that every fold has every scene.
     """
     recordings, first = np.unique(owners, return_index=True)
     scenes = labels[first]
     n = min(n, np.bincount(scenes)[np.unique(scenes)].min())
-    hand = np.empty(len(recordings), np.int64)
+    folds = np.empty(len(recordings), np.int64)
     for scene in np.unique(scenes):
-        those = rng.permutation(np.flatnonzero(scenes == scene))
-        hand[those] = np.arange(len(those)) % n
-    return hand[np.searchsorted(recordings, owners)]
+        order = rng.permutation(np.flatnonzero(scenes == scene))
+        folds[order] = np.arange(len(order)) % n
+    return folds[np.searchsorted(recordings, owners)]
 
 
 def require_recordings(owners: np.ndarray, labels: np.ndarray, n_scenes: int, needed: int) -> None:
     """Raise AscError for the first scene with fewer than `needed` recordings."""
     for scene in range(n_scenes):
-        found = len(np.unique(owners[labels == scene]))
-        require_enough(found, scene, n_scenes, needed, "recording(s)")
+        n_recordings = len(np.unique(owners[labels == scene]))
+        require_enough(n_recordings, scene, n_scenes, needed, "recording(s)")

@@ -1,10 +1,10 @@
 """Convolutional network on log-mel windows, after Battaglino et al., DCASE 2016.
 
     twice:  z = maxpool(ReLU(conv(z)))      over time and bands
-    v = mean of z over the time steps that count, channels and bands kept
+    v = mean of z over the valid time steps, per channel and band
     scores = W₂ dropout(ReLU(W₁ v))
 
-Averaging over time lets a window have any length. Its pooled steps count if they begin inside
+Averaging over time lets a window have any length. A pooled step is valid if it begins inside
 the recording.
 
 B clips, T frames, F bands, C scenes, D channels.
@@ -67,7 +67,7 @@ def build(
 
     n_channels: channels of each convolution, a list; its length is their number.
     kernel: width and height of a convolution's filters, in frames and bands.
-    pool: width and height of what is pooled into one.
+    pool: width and height of a pooling window.
     dense: units of the hidden layer.
     dropout: share of the hidden layer's units dropped in training, from 0 to 1.
     """

@@ -1,6 +1,6 @@
-"""Gaussian mixtures, one a scene: the baseline of Mesaros et al., EUSIPCO 2016.
+"""Gaussian mixtures, one per scene: the baseline of Mesaros et al., EUSIPCO 2016.
 
-    p(x | c) = Σ_k π_ck N(x; μ_ck, diag σ²_ck)      K components a scene, frames independent
+    p(x | c) = Σ_k π_ck N(x; μ_ck, diag σ²_ck)      K components per scene, frames independent
     score_c  = Σ_t ln p(x_t | c)                    over the clip's frames; scenes equally likely
 
 Clips of one frame with evaluation.aggregate log_sum give the sum over a recording's every frame.
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from asc_cli.models import FitNetwork, OwnedClips
-from asc_cli.models._sklearn import frames_of, require_enough, tensor, unconverged
+from asc_cli.models._sklearn import frames_of, ignore_convergence_warnings, require_enough, tensor
 
 
 class Mixtures(nn.Module):
@@ -59,7 +59,7 @@ class Mixtures(nn.Module):
     def estimate(
         self, clips: OwnedClips, labels: np.ndarray, fit_network: FitNetwork, seed: int
     ) -> None:
-        """Each scene's mixture from its own frames alone."""
+        """Fit each scene's mixture to its own frames."""
         C, K, _ = self.means.shape
         for c in range(C):
             frames = frames_of(clips, np.flatnonzero(labels == c))
@@ -77,7 +77,7 @@ class Mixtures(nn.Module):
             reg_covar=self.floor,
             random_state=(seed + c) % 2**32,
         )
-        with unconverged():
+        with ignore_convergence_warnings():
             mixture.fit(frames.astype(np.float64))
         self.weights[c] = tensor(mixture.weights_)
         self.means[c] = tensor(mixture.means_)

@@ -136,7 +136,7 @@ class AttentionLSTM(nn.Module):
         return scan.scan(x, mask, self.weights())
 
     def explain(self, x: Tensor, mask: Tensor | None = None) -> Trace:
-        """Representation (B, H), and what each attention did, None where there is none:
+        """Representation (B, H), and each attention's weights, None where there is none:
         α (B, T), the gates i_t and f_t (B, T, 2), the codewords' weights a (B, T, K)."""
         self._check_shapes(x, mask)
         return scan.explain(x, mask, self.weights())
@@ -171,7 +171,7 @@ class LSTMClassifier(nn.Module):
         return self.classifier(self.cell(x, mask))
 
     def explain(self, x: Tensor, mask: Tensor | None = None) -> Trace:
-        """What the cell listened to: see `AttentionLSTM.explain`."""
+        """Return the cell's attention: see `AttentionLSTM.explain`."""
         return self.cell.explain(x, mask)
 
 

@@ -49,7 +49,7 @@ def build(
     n_hidden: hidden units, H.
     attention_size: of temporal attention, the size that frame and state are projected to.
     n_codewords: of semantic attention, the codewords; none: as many as hidden units.
-    n_mixtures: experts of each label, beside the one that says no.
+    n_mixtures: experts of each label, beside the "off" expert.
     gate_bias: whether temporal attention's gates have a bias; Eq. 4 prints none.
     forget_bias: initial bias of the forget gate; none: as torch does.
     """

@@ -6,7 +6,7 @@
     scores = W z + b                                         multinomial logistic regression
 
 scikit-learn learns D (MiniBatchDictionaryLearning: its NMF has the l1 penalty but lets D grow
-without bound, which undoes it) and W. h is found by FISTA (Beck & Teboulle 2009) with a fixed
+without bound, which undoes it) and W. h is computed by FISTA (Beck & Teboulle 2009) with a fixed
 number of steps, in torch, so that a prediction needs arrays only:
 
     h ← max(0, y − (Dᵀ(D y − x) + λ) / L)       L = ‖DᵀD‖₂; y runs ahead of h by its momentum
@@ -25,7 +25,13 @@ from torch import Tensor, nn
 
 from asc_cli.core.errors import AscError
 from asc_cli.models import Clips, FitNetwork, OwnedClips
-from asc_cli.models._sklearn import frames_of, frozen_linear, require_enough, tensor, unconverged
+from asc_cli.models._sklearn import (
+    frames_of,
+    frozen_linear,
+    ignore_convergence_warnings,
+    require_enough,
+    tensor,
+)
 
 BATCH_CLIPS = 64
 SMALLEST_NORM = 1e-12
@@ -110,7 +116,7 @@ class SparseParts(nn.Module):
             max_no_improvement=None,
             random_state=seed % 2**32,
         )
-        with unconverged():
+        with ignore_convergence_warnings():
             learner.fit(frames.astype(np.float64))
         self.parts.copy_(tensor(learner.components_.T))
         self._measure()
@@ -124,11 +130,11 @@ class SparseParts(nn.Module):
         self.step = 1 / float(torch.linalg.matrix_norm(self.parts.T @ self.parts, 2))
 
     def _all_activations(self, clips: Clips) -> np.ndarray:  # -> (B, K)
-        found = []
+        batches = []
         for start in range(0, len(clips), BATCH_CLIPS):
             x, mask = clips.batch(np.arange(start, min(start + BATCH_CLIPS, len(clips))))
-            found.append(self.activations(tensor(x), None if mask is None else tensor(mask)))
-        return torch.cat(found).numpy()
+            batches.append(self.activations(tensor(x), None if mask is None else tensor(mask)))
+        return torch.cat(batches).numpy()
 
     def _learn_regression(self, activations: np.ndarray, labels: np.ndarray) -> None:
         from sklearn.linear_model import LogisticRegression
@@ -137,7 +143,7 @@ class SparseParts(nn.Module):
         self.mean.copy_(tensor(activations.mean(axis=0)))
         self.deviation.copy_(tensor(np.where(deviation > 0, deviation, 1.0)))
         scaled = (activations - self.mean.numpy()) / self.deviation.numpy()
-        with unconverged():
+        with ignore_convergence_warnings():
             fitted = LogisticRegression(C=self.regression_c, max_iter=1000).fit(scaled, labels)
         weight, bias = fitted.coef_, fitted.intercept_
         if (

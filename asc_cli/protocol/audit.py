@@ -1,6 +1,6 @@
-"""What a protocol promises, and the audit that checks it.
+"""The audit of a dataset's copy against its protocol.
 
-Counts as published; every listed file is there; nothing is listed twice; every label is known;
+Counts are as published; every listed file exists; nothing is listed twice; every label is known;
 train and test share neither a file nor a group (location, source recording).
 """
 
@@ -19,39 +19,46 @@ from asc_cli.datasets import Dataset, Listing, Split
 
 @dataclass(frozen=True)
 class Finding:
-    """One broken promise."""
+    """One violation of the protocol, or a remark.
 
-    check: str  # which promise
-    where: str  # the list, fold or file
+    Attributes:
+        check: Which part of the protocol it is about.
+        where: The list, fold or file.
+        what: What is wrong.
+        broken: True for a violation, False for a remark.
+    """
+
+    check: str
+    where: str
     what: str
-    broken: bool = True  # False: a remark, which breaks no promise
+    broken: bool = True
 
 
 def audit(dataset: Dataset, listing: Listing, audio_root: Path) -> list[Finding]:
-    """Every broken promise of a dataset's copy; empty when the protocol holds."""
+    """Return every protocol violation of a dataset's copy; empty when it matches."""
     return [
         *_counts(dataset, listing),
         *_missing(listing, audio_root),
-        *_unsound(listing),
+        *_inconsistencies(listing),
         *_untrained(listing),
     ]
 
 
 def remarks(listing: Listing) -> list[Finding]:
-    """What cannot be checked, said out loud."""
+    """Return remarks on what cannot be checked."""
     if not listing.splits:
         return [Finding("no folds", "recordings", "nothing to test on: no fold, no split", False)]
-    found = [one] if (one := _one_scene(listing)) else []
+    findings = [one] if (one := _one_scene(listing)) else []
     if not any(recording.group for recording in listing.recordings):
         what = "no groups (places, sources) are given, so leaks by group cannot be seen"
-        found.append(Finding("no groups", "recordings", what, False))
-    return found
+        findings.append(Finding("no groups", "recordings", what, False))
+    return findings
 
 
 def require(dataset: Dataset, listing: Listing) -> None:
-    """Raise AscError if training or scoring on these lists would not mean what it says.
+    """Raise AscError if results on these lists would be invalid.
 
-    Leaks, labels that are not known, files listed twice, and splits with nothing to train or to
+    Leaks, unknown labels, files listed twice, and splits with nothing to train or to
     test on, or with a scene that is tested and never trained, stop it; a count that differs from
     the published one does not, so that a subset can be used.
     """
@@ -61,55 +68,58 @@ def require(dataset: Dataset, listing: Listing) -> None:
             "add a column fold (1, 2, …) or split (train, test)"
         )
     one = _one_scene(listing)
-    _require_none(dataset, [*_unsound(listing), *_untrained(listing), *([one] if one else [])])
+    _require_none(
+        dataset, [*_inconsistencies(listing), *_untrained(listing), *([one] if one else [])]
+    )
 
 
-def require_sound(dataset: Dataset, listing: Listing) -> None:
-    """`require` for what is only tested: lists may name no folds, and train on nothing."""
-    _require_none(dataset, _unsound(listing))
+def require_consistent(dataset: Dataset, listing: Listing) -> None:
+    """Like `require`, for testing only: lists may have no folds and no training part."""
+    _require_none(dataset, _inconsistencies(listing))
 
 
-def _unsound(listing: Listing) -> list[Finding]:
+def _inconsistencies(listing: Listing) -> list[Finding]:
     leaks = [finding for split in listing.splits for finding in _leaks(listing, split)]
     untested = [
         Finding("nothing to test on", f"fold {split.fold}", "no recordings to test on")
         for split in listing.splits
         if not split.test
     ]
-    return [*_twice(listing), *_labels(listing), *_unlisted(listing), *leaks, *untested]
+    return [*_duplicates(listing), *_labels(listing), *_unlisted(listing), *leaks, *untested]
 
 
 def _require_none(dataset: Dataset, broken: list[Finding]) -> None:
     if broken:
         first = broken[0]
+        count = "1 protocol violation" if len(broken) == 1 else f"{len(broken)} protocol violations"
         raise AscError(
-            f"{dataset.name}: {len(broken)} broken promise(s) of the protocol, the first: "
+            f"{dataset.name}: {count}, the first: "
             f"{first.where}: {first.what}. See all with: asc datasets check {dataset.name}"
             + (" --data PATH" if dataset.name == "table" else "")
         )
 
 
 def seen_devices(listing: Listing) -> dict[int, frozenset[str]]:
-    """Per fold, the devices that its training recordings were made with; {} if none are known."""
-    device = {recording.file: recording.device for recording in listing.recordings}
-    if not any(device.values()):
+    """Return per fold the recording devices of its training part; {} if none are known."""
+    device_of = {recording.file: recording.recording_device for recording in listing.recordings}
+    if not any(device_of.values()):
         return {}
     return {
-        split.fold: frozenset(device[file] for file in split.train) - {""}
+        split.fold: frozenset(device_of[file] for file in split.train) - {""}
         for split in listing.splits
     }
 
 
 def fingerprint(listing: Listing, digests: dict[str, str]) -> str:
-    """Hash of labels, splits and the audio's own hashes: what a result depends on."""
-    whole = {
+    """Return the hash of labels, splits and the audio's hashes: what a result depends on."""
+    contents = {
         "labels": listing.labels,
         "recordings": sorted(
             (r.file, r.label, r.group, digests.get(r.file, "")) for r in listing.recordings
         ),
         "splits": [(s.fold, sorted(s.train), sorted(s.test)) for s in listing.splits],
     }
-    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]
 
 
 def _counts(dataset: Dataset, listing: Listing) -> Iterator[Finding]:
@@ -139,10 +149,10 @@ def _counts(dataset: Dataset, listing: Listing) -> Iterator[Finding]:
 def _missing(listing: Listing, audio_root: Path) -> Iterator[Finding]:
     for recording in listing.recordings:
         if not (audio_root / recording.file).is_file():
-            yield Finding("missing file", recording.file, "listed, but not there")
+            yield Finding("missing file", recording.file, "listed, but missing")
 
 
-def _twice(listing: Listing) -> Iterator[Finding]:
+def _duplicates(listing: Listing) -> Iterator[Finding]:
     lists: list[tuple[str, Iterable[str]]] = [("recordings", (r.file for r in listing.recordings))]
     for split in listing.splits:
         lists += [
@@ -156,20 +166,20 @@ def _twice(listing: Listing) -> Iterator[Finding]:
 
 
 def _labels(listing: Listing) -> Iterator[Finding]:
-    known = set(listing.labels)
+    labels = set(listing.labels)
     for recording in listing.recordings:
-        if recording.label not in known:
+        if recording.label not in labels:
             yield Finding("unknown label", recording.file, f"label {recording.label!r}")
     for file, what in listing.conflicts:
         yield Finding("labels differ", file, what)
 
 
 def _unlisted(listing: Listing) -> Iterator[Finding]:
-    known = {recording.file for recording in listing.recordings}
+    files = {recording.file for recording in listing.recordings}
     for split in listing.splits:
         for part, listed in (("train", split.train), ("test", split.test)):
             for file in listed:
-                if file not in known:
+                if file not in files:
                     yield Finding(
                         "not in the set", f"fold {split.fold} {part}", f"{file} has no label"
                     )
@@ -190,12 +200,12 @@ def _leaks(listing: Listing, split: Split) -> Iterator[Finding]:
 def _one_scene(listing: Listing) -> Finding | None:
     if len(scenes := {recording.label for recording in listing.recordings}) != 1:
         return None
-    what = f"all are {next(iter(scenes))!r}: there is nothing to tell apart"
+    what = f"all are {next(iter(scenes))!r}: there is nothing to classify"
     return Finding("one scene", "recordings", what, False)
 
 
 def _untrained(listing: Listing) -> Iterator[Finding]:
-    """Splits that teach nothing, or not what they ask."""
+    """Yield splits without training recordings, or with scenes that are only tested."""
     scene = {recording.file: recording.label for recording in listing.recordings}
     for split in listing.splits:
         where = f"fold {split.fold}"

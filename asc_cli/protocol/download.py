@@ -1,12 +1,12 @@
-"""Published archives → a dataset's folder: fetched with pooch, checked, unpacked with care.
+"""Published archives → a dataset's folder: downloaded with pooch, checked, unpacked safely.
 
-    <root>/.download/<file>.part      what has come so far; the next try goes on from there
-    <root>/.download/<file>           the whole archive, its checksum right; deleted once unpacked
-    <root>/.download/<file>.done      says that it is unpacked, so that the next try skips it
+    <root>/.download/<file>.part      the partial download; the next try resumes it
+    <root>/.download/<file>           the complete archive; deleted after unpacking
+    <root>/.download/<file>.done      marks it as unpacked, so that the next try skips it
 
-`.download` goes when all is there.
+`.download` is removed when all is complete.
 
-The only part of asc that uses the network.
+The only module of asc that uses the network.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from asc_cli.core.archives import unpack
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Archive
 
-PIECE = 1 << 14  # bytes read at a time: at most so many are lost when a connection breaks
-PATIENCE_S = 30  # without a byte
-TRIES = 3  # of a connection that breaks
+CHUNK_BYTES = 1 << 14  # read at a time: the most that is lost when a connection breaks
+TIMEOUT_S = 30  # without data
+TRIES = 3  # when a connection breaks
 
 Progress = Callable[[str, int, int], None]  # file, bytes so far, bytes in all (0: not known)
 
 
 def fetch(archive: Archive, root: Path, progress: Progress | None = None) -> bool:
-    """Download and unpack one archive under `root`; False when that was done before.
+    """Download and unpack one archive under `root`; False if it was done before.
 
-    Raises AscError when it cannot be had, its checksum is wrong, or it is hostile.
+    Raises AscError when it cannot be downloaded, its checksum is wrong, or it is hostile.
     """
     folder = root / ".download"
     done = folder / f"{archive.file}.done"
@@ -50,12 +50,12 @@ def fetch(archive: Archive, root: Path, progress: Progress | None = None) -> boo
 
 
 def finish(root: Path) -> None:
-    """Remove what `fetch` kept for another try."""
+    """Remove the files that `fetch` keeps for another try."""
     shutil.rmtree(root / ".download", ignore_errors=True)
 
 
 def _retrieve(archive: Archive, folder: Path, progress: Progress | None) -> Path:
-    """The archive whole, its checksum right. A wrong one is deleted, to be fetched afresh."""
+    """Return the complete archive with its checksum. One that differs is deleted."""
     import pooch
 
     part = folder / f"{archive.file}.part"
@@ -66,11 +66,11 @@ def _retrieve(archive: Archive, folder: Path, progress: Progress | None) -> Path
 
     pooch.get_logger().setLevel("WARNING")
     try:
-        known = f"md5:{archive.md5}" if archive.md5 else None
-        return Path(pooch.retrieve(archive.url, known, archive.file, folder, downloader=resume))
+        checksum = f"md5:{archive.md5}" if archive.md5 else None
+        return Path(pooch.retrieve(archive.url, checksum, archive.file, folder, downloader=resume))
     except ValueError as fault:  # pooch: the hash does not match
         raise AscError(
-            f"{archive.url}: came with another checksum than the published md5 {archive.md5}; it "
+            f"{archive.url}: its checksum is not the published md5 {archive.md5}; the download "
             "was deleted. Try again; if that does not help, the file was changed"
         ) from fault
     except OSError as fault:
@@ -80,7 +80,7 @@ def _retrieve(archive: Archive, folder: Path, progress: Progress | None) -> Path
 
 
 def _download(url: str, part: Path, progress: Progress | None) -> None:
-    """Append to `part` until it is whole; a connection that breaks is tried TRIES times."""
+    """Append to `part` until it is complete; try a broken connection TRIES times."""
     import requests
 
     for attempt in range(1, TRIES + 1):
@@ -90,21 +90,21 @@ def _download(url: str, part: Path, progress: Progress | None) -> None:
             return
         except requests.HTTPError as fault:
             raise AscError(f"{url}: the server refuses: {fault}") from fault
-        except (requests.RequestException, _Broken) as fault:
-            came = part.stat().st_size if part.exists() else 0
-            if attempt == TRIES and came == before:
+        except (requests.RequestException, _IncompleteDownload) as fault:
+            received = part.stat().st_size if part.exists() else 0
+            if attempt == TRIES and received == before:
                 raise AscError(
-                    f"{url}: the connection broke after {came} bytes ({type(fault).__name__}); "
-                    "they are kept, and the same command goes on from there"
+                    f"{url}: the connection broke after {received} bytes ({type(fault).__name__}); "
+                    "they are kept, and the same command resumes"
                 ) from fault
     raise AscError(
-        f"{url}: the connection broke {TRIES} times; what came is kept, and the same command goes "
-        "on from there"
+        f"{url}: the connection broke {TRIES} times; what was downloaded is kept, and the same "
+        "command resumes"
     )
 
 
-class _Broken(Exception):
-    """Fewer bytes came than the server had announced."""
+class _IncompleteDownload(Exception):
+    """Fewer bytes were received than the server announced."""
 
 
 def _append(url: str, part: Path, progress: Progress | None) -> None:
@@ -116,27 +116,27 @@ def _append(url: str, part: Path, progress: Progress | None) -> None:
         if have
         else {"Accept-Encoding": "identity"}
     )
-    with requests.get(url, headers=headers, stream=True, timeout=PATIENCE_S) as answer:
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
-            _start_over_unless_whole(answer, part, have)
+            _restart_unless_complete(answer, part, have)
             return
         answer.raise_for_status()
         resumed = answer.status_code == requests.codes.partial_content
         have = have if resumed else 0
         total = have + int(answer.headers.get("Content-Length", 0))
         with part.open("ab" if resumed else "wb") as out:
-            for piece in answer.iter_content(PIECE):
+            for piece in answer.iter_content(CHUNK_BYTES):
                 out.write(piece)
                 have += len(piece)
                 if progress:
                     progress(part.name.removesuffix(".part"), have, total)
     if "Content-Length" in answer.headers and have < total:
-        raise _Broken
+        raise _IncompleteDownload
 
 
-def _start_over_unless_whole(answer: Any, part: Path, have: int) -> None:
-    """The server has nothing past what is here: whole if the sizes agree, else useless."""
+def _restart_unless_complete(answer: Any, part: Path, have: int) -> None:
+    """Handle status 416: the file is complete if the sizes match, else delete it."""
     total = answer.headers.get("Content-Range", "").rpartition("/")[2]
     if total != str(have):
         part.unlink()
-        raise _Broken
+        raise _IncompleteDownload

@@ -1,8 +1,8 @@
-"""Recordings that are one recording: the same audio under two names, or names that say so.
+"""Duplicate recordings: the same audio under two names, or nearly the same name.
 
 Audio is compared decoded, so a copy with other tags or in another lossless container is found.
-Files are told apart by length, rate and a second from their middle; only those that agree there
-are read whole.
+Files are first compared by length, rate and a second from their middle; only those that agree
+are read completely.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from asc_cli.core.errors import FileFault
 from asc_cli.datasets import Listing
 from asc_cli.protocol.audit import Finding
 
-# what programs and people add to the name of a copy, at its end
-MARKS = re.compile(
+# suffixes that programs and people add to the name of a copy
+COPY_SUFFIXES = re.compile(
     r"([\s_.-]*(\(\d+\)|\(?copy\)?( ?\(?\d+\)?)?|dup(licate)?\d*|aug(mented)?\d*|nois[ye]\d*"
     r"|pitch(ed)?\d*|stretch(ed)?\d*|denoised|normali[sz]ed|resampled|converted|edit(ed)?|final"
     r"|\d+ ?k?hz|\d+k))+$"
@@ -29,7 +29,7 @@ MARKS = re.compile(
 def same_audio(
     listing: Listing, audio_root: Path, progress: Callable[[int, int], None] | None = None
 ) -> list[Finding]:
-    """Files whose samples are equal, and files that cannot be read; missing ones are passed over.
+    """Return files with equal samples, and unreadable files; missing ones are skipped.
 
     A pair across train and test is a leak; one with two labels is a fault; others are remarks.
     """
@@ -46,65 +46,65 @@ def same_audio(
             progress(done, len(names))
     for candidates in alike.values():
         for group in _equal(candidates, audio_root, findings):
-            findings += _judged(listing, group, "content", "hold the same audio")
+            findings += _findings_of(listing, group, "content", "hold the same audio")
     return findings
 
 
 def near_names(listing: Listing) -> list[Finding]:
-    """Names that differ only in case, accents, extension, folder or the marks of a copy.
+    """Return names that differ only in case, accents, extension, folder or a copy's suffix.
 
-    Remarks, not faults: only ears or `same_audio` can tell. Looked at across train and test, or
-    among all where there are no folds.
+    Remarks, not violations: the audio may differ. Compared across train and test, or among all
+    where there are no folds.
     """
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for recording in dict.fromkeys(listing.recordings):
-        if key := plain_name(recording.file):
+        if key := base_name(recording.file):
             alike[recording.label, key].append(recording.file)
     groups = [list(dict.fromkeys(group)) for group in alike.values() if len(group) > 1]
     return [
         Finding(f.check, f.where, f.what, broken=False)
         for group in groups
         if len(group) > 1
-        for f in _judged(listing, group, "name", "have nearly the same name")
+        for f in _findings_of(listing, group, "name", "have nearly the same name")
         if f.check == "leak by name" or not listing.splits
     ]
 
 
-def plain_name(file: str) -> str:
-    """ "audio/Bus 01 (copy).WAV" → "bus01": what is left of a name without the marks of a copy."""
+def base_name(file: str) -> str:
+    """ "audio/Bus 01 (copy).WAV" → "bus01": the name without case, folder and a copy's suffix."""
     stem = unicodedata.normalize("NFKD", PurePosixPath(file).stem).casefold()
     stem = "".join(letter for letter in stem if not unicodedata.combining(letter))
-    return re.sub(r"[\s_.-]+", "", MARKS.sub("", stem))
+    return re.sub(r"[\s_.-]+", "", COPY_SUFFIXES.sub("", stem))
 
 
 def _equal(candidates: list[str], audio_root: Path, findings: list[Finding]) -> Iterator[list[str]]:
-    """Groups of two or more whose whole audio is equal."""
+    """Yield groups of two or more files whose audio is equal."""
     if len(candidates) < 2:
         return
-    whole: dict[str, list[str]] = defaultdict(list)
+    by_content: dict[str, list[str]] = defaultdict(list)
     for file in candidates:
         try:
-            whole[hashing.content(audio_root / file)].append(file)
+            by_content[hashing.content(audio_root / file)].append(file)
         except FileFault as fault:
             findings.append(Finding("unreadable file", file, fault.reason))
-    yield from (group for group in whole.values() if len(group) > 1)
+    yield from (group for group in by_content.values() if len(group) > 1)
 
 
-def _judged(listing: Listing, group: list[str], by: str, what: str) -> list[Finding]:
-    """A group of like files as findings: leaks if any, else one remark or fault."""
-    found = []
+def _findings_of(listing: Listing, group: list[str], by: str, what: str) -> list[Finding]:
+    """Return the findings of a group of similar files: leaks if any, else one remark or fault."""
+    leaks = []
     for split in listing.splits:
         train, test = set(split.train), set(split.test)
         trained = [file for file in group if file in train]
         for file in group:
             if file in test and (others := [other for other in trained if other != file]):
-                words = f"{file} (test) and {others[0]} (train) {what}"
-                found.append(Finding(f"leak by {by}", f"fold {split.fold}", words))
-    if found:
-        return found
+                message = f"{file} (test) and {others[0]} (train) {what}"
+                leaks.append(Finding(f"leak by {by}", f"fold {split.fold}", message))
+    if leaks:
+        return leaks
     labels = {r.label for r in listing.recordings if r.file in set(group)}
     shown = ", ".join(group[:3]) + (f" and {len(group) - 3} more" if len(group) > 3 else "")
     if by == "content" and len(labels) > 1:
-        words = f"{shown} {what}, under {len(labels)} labels"
-        return [Finding("labels differ", group[0], words)]
+        message = f"{shown} {what}, under {len(labels)} labels"
+        return [Finding("labels differ", group[0], message)]
     return [Finding(f"same {by}", group[0], f"{shown} {what}", broken=False)]

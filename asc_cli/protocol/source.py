@@ -1,4 +1,4 @@
-"""A dataset where it lies: what was published, what its lists say, where its audio is."""
+"""A dataset on this machine: its published facts, its lists, the folder of its audio."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def open_source(dataset: str, data: Path | None = None, subset: int | None = Non
         published = module.DATASET
         raise AscError(
             f"dataset {dataset}: nothing at {root}. {published.obtain} {published.homepage}\n"
-            "Put it there, or say where it is: --data PATH, `data:` in the recipe, or ASC_DATA."
+            "Put it there, or set its folder: --data PATH, `data:` in the recipe, or ASC_DATA."
         )
     listing = module.read(root) if subset is None else module.read(root, subset)
     audio_root = module.audio_root(root) if hasattr(module, "audio_root") else root
@@ -115,18 +115,18 @@ def complete(dataset: str, root: Path) -> bool:
     """
     try:
         source = open_source(dataset, root)
-    except (AscError, OSError):  # nothing there, or not the lists
+    except (AscError, OSError):  # missing, or other lists
         return False
     findings = protocol.audit(source.dataset, source.listing, source.audio_root)
     return not any(finding.check in ("counts", "missing file") for finding in findings)
 
 
 def _subset(dataset: Dataset, percent: int) -> Dataset:
-    """What was published about a subset: the same test part, fewer to train on."""
+    """Return the dataset with a published subset: the same test part, fewer to train on."""
     sizes = dict(dataset.subsets)
     if percent not in sizes:
-        known = ", ".join(map(str, sizes)) or "none"
-        raise AscError(f"{dataset.name}: no subset {percent}; published subsets: {known}")
+        published = ", ".join(map(str, sizes)) or "none"
+        raise AscError(f"{dataset.name}: no subset {percent}; published subsets: {published}")
     train = sizes[percent]
     if train is None:  # all of it
         return dataset
@@ -134,21 +134,21 @@ def _subset(dataset: Dataset, percent: int) -> Dataset:
     return replace(dataset, fold_sizes=((train, test),), recordings=train + test)
 
 
-def without(source: Source, excluded: tuple[str, ...]) -> Source:
-    """The source less the files that a recipe leaves out. Raises AscError for one not in it."""
+def exclude(source: Source, excluded: tuple[str, ...]) -> Source:
+    """Return the source without files that a recipe excludes. Raises AscError for unknown ones."""
     files = source.listing.by_file()
     for file in excluded:
         if file not in files:
             raise AscError("exclude: " + plugins.unknown("file", file, [*files][:5]))
-    gone = set(excluded)
+    names = set(excluded)
     listing = replace(
         source.listing,
-        recordings=tuple(r for r in source.listing.recordings if r.file not in gone),
+        recordings=tuple(r for r in source.listing.recordings if r.file not in names),
         splits=tuple(
             replace(
                 split,
-                train=tuple(file for file in split.train if file not in gone),
-                test=tuple(file for file in split.test if file not in gone),
+                train=tuple(file for file in split.train if file not in names),
+                test=tuple(file for file in split.test if file not in names),
             )
             for split in source.listing.splits
         ),

@@ -1,4 +1,4 @@
-"""Results → what a person or a program reads. Each part is imported when it is asked for."""
+"""Results as tables, JSON, HTML pages, figures and files. Each name is imported on first access."""
 
 from __future__ import annotations
 

@@ -155,7 +155,9 @@ def _hold_out(task: Task) -> tuple[Recordings, Recordings]:
     if settings is None:
         return task.train, ()
     seed = (task.recipe.training.seed, task.fold)
-    fitted, held_out = holdout.cut([r for r, _ in task.train], settings.fraction, settings.by, seed)
+    fitted, held_out = holdout.split(
+        [r for r, _ in task.train], settings.fraction, settings.by, seed
+    )
     atomic.write_json(
         task.folder / "validation.json", {"files": [task.train[i][0].file for i in held_out]}
     )
@@ -174,9 +176,9 @@ def _fold_part(
     task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation
 ) -> FoldPart:
     rows = pack.rows([digest for _, digest in recordings])
-    pack.require_sound(rows)
+    pack.require_intact(rows)
     table, grid = pack.table[rows], task.feature.clip_grid(task.recipe.clips.model_dump())
-    clip_set = clips.lay(pack.frames, table["first"], table["n_frames"], grid, standardise)
+    clip_set = clips.from_array(pack.frames, table["first"], table["n_frames"], grid, standardise)
     return FoldPart(clip_set, label_indices(recordings, task.labels))
 
 
@@ -195,6 +197,6 @@ def as_predictions(task: Task, truth: np.ndarray, scores: np.ndarray) -> predict
         np.full(len(recordings), task.fold),
         truth,
         tuple(r.group for r in recordings),
-        tuple(r.device for r in recordings),
+        tuple(r.recording_device for r in recordings),
         scores,
     )

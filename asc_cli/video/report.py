@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from asc_cli.core.errors import AscError
-from asc_cli.report.console.table import table
+from asc_cli.report.console.table import right, table
 
 NAMES = {
     "gap": "GAP@20 (20 best labels of every video, pooled)",
@@ -23,16 +23,16 @@ HEADER = ("VideoId", "LabelConfidencePairs")  # of the competition's files
 
 def training(result: dict[str, Any]) -> list[Any]:
     """Every epoch on the validation part, and which one counts."""
-    made = table(
+    output = table(
         "",
-        "epoch>",
-        "examples>",
-        "train loss>",
-        "rate>",
-        "GAP@20>",
-        "Hit@1>",
-        "PERR>",
-        "seconds>",
+        right("epoch"),
+        right("examples"),
+        right("train loss"),
+        right("rate"),
+        right("GAP@20"),
+        right("Hit@1"),
+        right("PERR"),
+        right("seconds"),
         "",
     )
     best = max(row["gap"] for row in result["epochs"])
@@ -41,7 +41,7 @@ def training(result: dict[str, Any]) -> list[Any]:
             *(["best"] * (row["gap"] == best)),
             *(["reported"] * (row["epoch"] == result["epoch"])),
         ]
-        made.add_row(
+        output.add_row(
             str(row["epoch"]),
             f"{row['examples']:,}",
             f"{row['train_loss']:.3f}",
@@ -50,27 +50,22 @@ def training(result: dict[str, Any]) -> list[Any]:
             f"{row['seconds']:.0f}",
             ", ".join(marks),
         )
-    lines = [made, "", headline(result), *(f"· {remark}" for remark in result["remarks"])]
+    lines = [output, "", headline(result), *(f"· {remark}" for remark in result["remarks"])]
     lines += _failed(result)
     if "model" in result:
         lines += [f"run    {result['run']}", f"model  {result['model']}"]
     return lines
 
 
-def is_evaluation(result: dict[str, Any]) -> bool:
-    """Return whether metrics are of videos."""
-    return "gap" in result
-
-
 def evaluation(result: dict[str, Any]) -> list[Any]:
     """Of a run: its epochs; of a model on a part: its figures."""
     if "epochs" in result:
         return training(result)
-    made = table("", "metric", "value>")
+    output = table("", "metric", right("value"))
     for name, words in NAMES.items():
-        made.add_row(words, f"{result[name]:.4f}")
+        output.add_row(words, f"{result[name]:.4f}")
     said = f"{result['videos']:,} videos of {result['part']}, {result['positives']:,} labels"
-    return [f"{result['model']} on {result['dataset']}: {said}", "", made, *_failed(result)]
+    return [f"{result['model']} on {result['dataset']}: {said}", "", output, *_failed(result)]
 
 
 def headline(result: dict[str, Any]) -> str:

@@ -42,7 +42,8 @@ class Disk:
             "stored": [row.to_dict() for row in self.usages],
             "checkpoint_bytes": self.checkpoint_bytes,
             "unused": [
-                {"path": str(row.path), "bytes": row.n_bytes, "why": row.why} for row in self.unused
+                {"path": str(row.path), "bytes": row.n_bytes, "reason": row.reason}
+                for row in self.unused
             ],
             "unused_bytes": sum(row.n_bytes for row in self.unused),
         }
@@ -77,9 +78,34 @@ def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
     return Disk(usages, [*reversed(once.values())], sum(p.stat().st_size for p in unfinished))
 
 
-def prune(
-    dataset: str | None = None, all_packs: bool = False, dry_run: bool = False
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Pruned:
+    """What was removed from the store.
+
+    Attributes:
+        removed: Files and folders, each with its bytes and why it is not needed.
+        dry_run: Whether nothing was removed: then it is what would be.
+    """
+
+    removed: list[usage.Unused]
+    dry_run: bool
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all that was removed."""
+        return sum(each.n_bytes for each in self.removed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc store prune --json` prints.
+
+        Returns:
+            As in JSON.
+        """
+        rows = [{"path": str(r.path), "bytes": r.n_bytes, "reason": r.reason} for r in self.removed]
+        return {"removed": rows, "bytes": self.bytes, "dry_run": self.dry_run}
+
+
+def prune(dataset: str | None = None, all_packs: bool = False, dry_run: bool = False) -> Pruned:
     """Remove what nothing needs.
 
     Args:
@@ -103,12 +129,11 @@ def prune(
             shutil.rmtree(row.path)
         else:
             row.path.unlink(missing_ok=True)
-    rows = [{"path": str(r.path), "bytes": r.n_bytes, "why": r.why} for r in unused]
-    return {"removed": rows, "bytes": sum(r.n_bytes for r in unused), "dry_run": dry_run}
+    return Pruned(unused, dry_run)
 
 
-def _pack(folder: Path, why: str) -> usage.Unused:
-    return usage.Unused(folder, usage.bytes_below(folder), why)
+def _pack(folder: Path, reason: str) -> usage.Unused:
+    return usage.Unused(folder, usage.folder_bytes(folder), reason)
 
 
 def _checkpoints() -> tuple[list[Path], list[Path]]:
@@ -131,5 +156,5 @@ def _abandoned() -> Iterator[usage.Unused]:
         for path in root.rglob(f"{pack.TEMPORARY}*"):
             age = time.time() - path.stat().st_mtime
             if age > ABANDONED_SECONDS:
-                n_bytes = usage.bytes_below(path) if path.is_dir() else path.stat().st_size
+                n_bytes = usage.folder_bytes(path) if path.is_dir() else path.stat().st_size
                 yield usage.Unused(path, n_bytes, "a killed process left it")

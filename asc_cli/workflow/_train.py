@@ -17,7 +17,7 @@ from asc_cli.evaluation.published import published
 from asc_cli.frontend import store
 from asc_cli.frontend.fill import Extraction, fill
 from asc_cli.protocol import audit
-from asc_cli.protocol.source import open_source, without
+from asc_cli.protocol.source import exclude, open_source
 from asc_cli.recipe.load import Recipe, resolved
 from asc_cli.registry import card as _run
 from asc_cli.registry import models, runs
@@ -108,7 +108,7 @@ def train(
 
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
-    source = without(
+    source = exclude(
         open_source(recipe.dataset, data or recipe.data, recipe.subset), recipe.exclude
     )
     audit.require(source.dataset, source.listing)
@@ -175,7 +175,8 @@ def _conclude(
     dataset = extraction.source.dataset
     headline = recipe.evaluation.headline
     seen = audit.seen_devices(extraction.source.listing)
-    metrics = scoring.score(said, dataset.headline if headline == "dataset" else headline, seen)
+    scores = scoring.score(said, dataset.headline if headline == "dataset" else headline, seen)
+    metrics = scores.to_dict()
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,21 @@ from asc_cli.inference import engine
 from asc_cli.registry import models
 
 CHECKED = 20  # recordings of the model's own dataset, when none are named
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How an exported file agrees with the model that it was made from.
+
+    Attributes:
+        recordings: How many were compared.
+        largest_difference: Of a probability, over all recordings and scenes.
+        same_scene: Recordings whose most probable scene is the same.
+    """
+
+    recordings: int
+    largest_difference: float
+    same_scene: int
 
 
 def own_recordings(found: models.Model) -> list[Path]:
@@ -41,13 +56,13 @@ def reference_predictions(
     for outcome in outcomes:
         if isinstance(outcome, FileFault):
             raise AscError(f"--check {outcome}")
-        predicted.append((outcome.path, outcome.whole))
+        predicted.append((outcome.path, outcome.probabilities))
     return predicted
 
 
 def compare(
     path: Path, references: Sequence[tuple[Path, np.ndarray]], sample_rate: int
-) -> dict[str, Any] | None:
+) -> Agreement | None:
     """Run the file in onnxruntime and compare it with the model; None without recordings."""
     if not references:
         return None
@@ -62,8 +77,4 @@ def compare(
         [scores] = session.run(None, {"samples": samples[None]})
         differences.append(float(np.abs(scores[0] - whole).max()))
         same += int(scores[0].argmax() == whole.argmax())
-    return {
-        "recordings": len(differences),
-        "largest_difference": max(differences),
-        "same_scene": same,
-    }
+    return Agreement(len(differences), max(differences), same)

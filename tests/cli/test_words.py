@@ -69,7 +69,9 @@ def test_a_model_stands_for_the_run_that_made_it(toy_root: Path):
     made = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1])
     scored = workflow.evaluate(made.model)
     assert scored["run"] == str(made.run)
-    assert "accuracy: the mean over folds; precision and F1: all folds" in str(evaluation(scored))
+    assert "accuracy: the mean over folds; precision and F1: all folds" in str(
+        evaluation(scored.to_dict())
+    )
     page = (made.run / "report.html").read_text(encoding="utf-8")
     assert "Accuracy is the mean over folds; precision and F1 are of all folds together" in page
     made.run.rename(made.run.with_name("elsewhere"))
@@ -132,7 +134,7 @@ def test_a_csv_prints_a_summary_of_many_and_no_embeddings_of_none(
         out.add({"file": "z.wav", "error": "is empty"})
     said = capsys.readouterr()
     assert "a.csv: 2 recordings, 1 bad" in said.out and "x.wav" not in said.out
-    assert "e.npz: not written; no recording was heard" in said.err
+    assert "e.npz: not written; no predictions" in said.err
     assert not (tmp_path / "e.npz").exists()
     with Predictions(csv_file=tmp_path / "a.csv") as out:
         out.add({"file": "x.wav", **row})
@@ -152,13 +154,13 @@ def test_help_of_listen_is_no_list(asc: Asc):
 
 
 def test_old_journals_go(tmp_path: Path):
-    from asc_cli.inference.journal import KEPT_SECONDS, Journal
+    from asc_cli.inference.journal import RETENTION_SECONDS, Journal
 
     old, young = (paths.home() / "predictions" / name for name in ("old.jsonl", "young.jsonl"))
     old.parent.mkdir(parents=True)
     for file in (old, young):
         file.touch()
-    os.utime(old, (0, old.stat().st_mtime - KEPT_SECONDS - 60))
+    os.utime(old, (0, old.stat().st_mtime - RETENTION_SECONDS - 60))
     Journal("key").read()
     assert young.exists() and not old.exists()
 

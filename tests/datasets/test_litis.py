@@ -19,7 +19,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_litis(tmp_path_factory.mktemp("litis") / "litis")
 
 
-def test_the_whole_set_keeps_its_promises(root: Path):
+def test_the_complete_set_matches_its_protocol(root: Path):
     listing = litis.read(root)
     assert audit.audit(litis.DATASET, listing, root) == []
     assert len(listing.recordings) == 3026

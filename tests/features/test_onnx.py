@@ -18,7 +18,7 @@ RATE = 22_050
 
 def session(feature: str, rate: int, **parameters: Any) -> Any:
     nodes, constants = frontends.find(plugins.feature(feature, parameters))(rate)
-    graph = network.parsed(
+    graph = network.parse(
         "float[R, N] samples",
         "float[R, T, F] frames",
         nodes,

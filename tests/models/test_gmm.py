@@ -17,7 +17,7 @@ def clip_set(frames, n_frames=1):
     cut = frames.reshape(-1, n_frames, frames.shape[1])
     where = clips.ClipGrid(n_frames, n_frames)
     plain = standardise.no_standardisation(cut[0].shape[1])
-    return clips.cut(list(cut.astype(np.float32)), where, plain)
+    return clips.from_recordings(list(cut.astype(np.float32)), where, plain)
 
 
 def planted(n, seed=0):

@@ -8,8 +8,8 @@ from sklearn.ensemble import RandomForestClassifier
 from asc_cli.core.errors import AscError
 from asc_cli.frontend import clips, standardise
 from asc_cli.models._label_tree.forest import Forests
-from asc_cli.models._label_tree.tree import LEFT, RIGHT, Forest, LabelTree, cut_in_two
-from asc_cli.models._sklearn import deal
+from asc_cli.models._label_tree.tree import LEFT, RIGHT, Forest, LabelTree, bipartition
+from asc_cli.models._sklearn import stratified_group_folds
 
 GROW = Forest(n_trees=8, n_features=3, smallest_leaf=5, n_segments=2000, out_of_fold=4)
 
@@ -24,7 +24,7 @@ def families(seed: int = 0) -> tuple[clips.ClipSet, np.ndarray]:
     labels = np.repeat(np.arange(5), 8)
     recordings = [rng.normal(centres[c], 1, (30, 6)).astype("f4") for c in labels]
     plain = standardise.no_standardisation(recordings[0].shape[1])
-    made = clips.cut(recordings, clips.ClipGrid(20, 10.0), plain)
+    made = clips.from_recordings(recordings, clips.ClipGrid(20, 10.0), plain)
     return made, labels[made.owners]
 
 
@@ -66,7 +66,7 @@ def test_training_clips_are_embedded_by_forests_that_did_not_see_them():
     """On noise, a forest knows what it has seen; out of fold it knows nothing."""
     rng = np.random.default_rng(0)
     recordings = [rng.normal(0, 1, (8, 4)).astype("f4") for _ in range(80)]
-    made = clips.cut(
+    made = clips.from_recordings(
         recordings, clips.ClipGrid(8, 8.0), standardise.no_standardisation(recordings[0].shape[1])
     )
     labels = np.arange(80) % 2
@@ -89,7 +89,7 @@ def test_forests_are_scikit_learns_to_the_last_digit():
         for k in range(3)
     ]
     forests = Forests()
-    forests.take(fitted)
+    forests.load_trees(fitted)
     new = np.concatenate([rng.normal(0, 1, (200, 5)).astype(np.float32), x])
     expected = np.stack([forest.predict_proba(new)[:, 0] for forest in fitted], axis=1)
     assert forests(torch.from_numpy(new)).numpy() == pytest.approx(expected, abs=1e-6)
@@ -101,10 +101,10 @@ def test_forests_are_scikit_learns_to_the_last_digit():
 def test_cuts():
     apart = np.full((4, 4), 0.02)
     apart[np.ix_([0, 3], [0, 3])] = apart[np.ix_([1, 2], [1, 2])] = 0.48
-    assert cut_in_two(apart).tolist() == [True, False, False, True]
-    assert cut_in_two(np.eye(2)).tolist() == [True, False]
-    assert 0 < cut_in_two(np.full((4, 4), 0.25)).sum() < 4
-    assert 0 < cut_in_two(np.eye(5)).sum() < 5
+    assert bipartition(apart).tolist() == [True, False, False, True]
+    assert bipartition(np.eye(2)).tolist() == [True, False]
+    assert 0 < bipartition(np.full((4, 4), 0.25)).sum() < 4
+    assert 0 < bipartition(np.eye(5)).sum() < 5
 
 
 def test_segments_are_means_of_frames_that_count():
@@ -121,10 +121,10 @@ def test_segments_are_means_of_frames_that_count():
 def test_recordings_are_dealt_whole_and_scenes_evenly():
     owners = np.repeat(np.arange(30), 3)
     labels = np.repeat(np.arange(30) % 3, 3)
-    hand = deal(owners, labels, 5, np.random.default_rng(0))
+    hand = stratified_group_folds(owners, labels, 5, np.random.default_rng(0))
     assert all(len(set(hand[owners == r])) == 1 for r in range(30))
     assert all(np.bincount(hand[labels == c]).tolist() == [6] * 5 for c in range(3))
-    few = deal(owners[:12], labels[:12], 5, np.random.default_rng(0))
+    few = stratified_group_folds(owners[:12], labels[:12], 5, np.random.default_rng(0))
     assert set(few) == {0}  # one scene has a single recording: one hand
 
 

@@ -51,7 +51,7 @@ def scenes(n_recordings: int = 24, n_frames: int = 25) -> tuple[clips.ClipSet, n
     labels = np.arange(n_recordings) % C
     recordings = [rng.gamma(4, means[label] / 4, (n_frames, F)).astype("f4") for label in labels]
     recordings[5] = recordings[5][:6]
-    made = clips.cut(
+    made = clips.from_recordings(
         recordings, clips.ClipGrid(T, 5.0), standardise.no_standardisation(recordings[0].shape[1])
     )
     return made, labels[made.owners]

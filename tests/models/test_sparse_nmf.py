@@ -28,7 +28,7 @@ def planted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def as_clips(frames: np.ndarray, n_frames: int) -> clips.ClipSet:
     cut = list(frames.reshape(-1, n_frames, frames.shape[1]))
     plain = standardise.no_standardisation(cut[0].shape[1])
-    return clips.cut(cut, clips.ClipGrid(n_frames, n_frames), plain)
+    return clips.from_recordings(cut, clips.ClipGrid(n_frames, n_frames), plain)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.svm import LinearSVC
 
 from asc_cli.models._label_tree.svm import CALIBRATION_FOLDS, LinearSVM
-from asc_cli.models._sklearn import deal
+from asc_cli.models._sklearn import stratified_group_folds
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_features_are_scaled_to_the_range(fitted):
 
 def test_probabilities_are_scikit_learns(fitted):
     machine, v, labels, owners = fitted
-    fold = deal(owners, labels, CALIBRATION_FOLDS, np.random.default_rng(5))
+    fold = stratified_group_folds(owners, labels, CALIBRATION_FOLDS, np.random.default_rng(5))
     splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(5)]
     u = machine.scaled(v).numpy()
     for scene in range(3):

@@ -1,4 +1,4 @@
-"""Splits out of fold numbers, the way ESC and UrbanSound8K publish them."""
+"""Splits from fold numbers, as ESC and UrbanSound8K publish them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from asc_cli.datasets import Split
 
 
-def held_out(folds: Sequence[tuple[str, int]]) -> tuple[Split, ...]:
-    """(file, fold) → a split per fold that tests the fold and trains on all others."""
+def leave_one_fold_out(folds: Sequence[tuple[str, int]]) -> tuple[Split, ...]:
+    """Return a split per fold of (file, fold) pairs: test on the fold, train on the others."""
     return tuple(
         Split(
             fold,
-            train=tuple(file for file, its in folds if its != fold),
-            test=tuple(file for file, its in folds if its == fold),
+            train=tuple(file for file, own_fold in folds if own_fold != fold),
+            test=tuple(file for file, own_fold in folds if own_fold == fold),
         )
         for fold in sorted({number for _, number in folds})
     )

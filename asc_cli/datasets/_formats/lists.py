@@ -1,4 +1,4 @@
-"""Reading published lists, which come with every accident that text files can have."""
+"""Read published lists, with the irregularities that text files have."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from asc_cli.core.errors import AscError
 
 
 def lines(path: Path, delimiter: str = "") -> list[str]:
-    """Lines that hold anything, without byte-order mark, CR or surrounding white space.
+    """Return the non-empty lines, without byte-order mark, CR or surrounding white space.
 
-    Where TAB is the delimiter, one at an end stands beside an empty field, and stays. Raises
+    If TAB is the delimiter, a TAB at an end is kept: it marks an empty field. Raises
     AscError when the list is missing or not UTF-8 text.
     """
     try:
@@ -32,9 +32,9 @@ def lines(path: Path, delimiter: str = "") -> list[str]:
 
 
 def rows(path: Path, columns: int) -> list[list[str]]:
-    """Fields of each line, split at runs of TABs; exactly `columns` of them or more.
+    """Return the fields of each line, split at runs of TABs; `columns` of them or more.
 
-    A stray TAB at an end or doubled inside does not shift the columns. Raises AscError naming the
+    A trailing or duplicate TAB does not shift the columns. Raises AscError naming the
     line that has too few.
     """
     table = []
@@ -50,7 +50,7 @@ def rows(path: Path, columns: int) -> list[list[str]]:
 
 
 def records(path: Path, columns: tuple[str, ...], delimiter: str) -> list[dict[str, str]]:
-    """Rows of a list with a header, by the names of its columns.
+    """Return the rows of a list with a header, by column names.
 
     Raises AscError when a column of `columns` is not in the header, or a row is too short.
     """
@@ -71,5 +71,5 @@ def records(path: Path, columns: tuple[str, ...], delimiter: str) -> list[dict[s
 
 
 def slashes(path: str) -> str:
-    """A listed path with "/" between its parts, whichever system wrote it."""
+    """Return a listed path with "/" between its parts."""
     return path.replace("\\", "/").removeprefix("./")

@@ -6,7 +6,7 @@ from asc_cli.datasets import Archive
 
 
 def archives(record: int, stem: str, parts: dict[str, str]) -> tuple[Archive, ...]:
-    """An archive per part: {part: md5}; each holds one folder named `stem`."""
+    """Return an archive per part: {part: md5}; each holds one folder named `stem`."""
     return tuple(
         Archive(f"https://zenodo.org/records/{record}/files/{stem}.{part}.zip", md5)
         for part, md5 in parts.items()

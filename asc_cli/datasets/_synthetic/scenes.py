@@ -1,10 +1,10 @@
 """Made-up scenes: which textures each is layered from, and how one recording is mixed.
 
-A scene is a list of layers. A place (a location of the scene) draws, once and for all its
-recordings, how loud each layer is, its character (pitches, rates), where it stands and the
+A scene is a list of layers. A location of the scene draws, once for all its
+recordings, how loud each layer is, its character (pitches, rates), its direction and the
 colour of the room; a recording draws its own events. Scenes share textures as real ones do:
 vehicles have engines, indoor places voices, outdoor places wind and birds. So a model that
-knows a few places well does not yet know the scene.
+fits a few locations well does not yet generalise to the scene.
 
 N samples.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from asc_cli.datasets._synthetic import textures
 from asc_cli.datasets._synthetic.textures import Rng, Samples
 
-VERSION = 1  # raise it when the same arguments give other samples
+VERSION = 1  # increase it when the same arguments give other samples
 
 # How much places of one scene differ: the difficulty of the data set.
 LAYER_SPREAD_DB = 2.0  # loudness of each layer
@@ -146,25 +146,25 @@ SCENES: dict[str, list[Layer]] = {
 
 
 def record(scene: str, location: str, moment: str, n: int, seed: int) -> Samples:  # -> (N, 2)
-    """One recording of n samples. It depends on these arguments and on nothing else."""
+    """Return one recording of n samples, which depends on these arguments alone."""
     mix = np.zeros((2, n), dtype=np.float32)
-    for number, each in enumerate(SCENES[scene]):
+    for number, a_layer in enumerate(SCENES[scene]):
         place = _rng(seed, scene, location, number)
         now = _rng(seed, scene, location, moment, number)
-        _place(mix, _play(each, place, now, n), place)
+        _place(mix, _play(a_layer, place, now, n), place)
     hiss = _rng(seed, scene, location, moment, "hiss").random((2, n), dtype=np.float32)
     mix += _amplitude(FLOOR_DB) * np.sqrt(np.float32(12)) * (hiss - np.float32(0.5))
     return _finish(mix, _rng(seed, scene, location, "room")).T
 
 
-def _play(each: Layer, place: Rng, now: Rng, n: int) -> Samples:  # -> (N,)
-    """One layer as this place has it, now."""
-    level_db = each.level_db + place.normal(0, LAYER_SPREAD_DB) + now.normal(0, MOMENT_SPREAD_DB)
+def _play(a_layer: Layer, place: Rng, now: Rng, n: int) -> Samples:  # -> (N,)
+    """Return one layer at a location and moment."""
+    level_db = a_layer.level_db + place.normal(0, LAYER_SPREAD_DB) + now.normal(0, MOMENT_SPREAD_DB)
     character = {
         name: value * np.exp(place.normal(0, CHARACTER_SPREAD))
-        for name, value in each.character.items()
+        for name, value in a_layer.character.items()
     }
-    return _amplitude(level_db) * getattr(textures, each.texture)(now, n, **character)
+    return _amplitude(level_db) * getattr(textures, a_layer.texture)(now, n, **character)
 
 
 def _place(mix: Samples, samples: Samples, place: Rng) -> None:  # (2, N), (N,)
@@ -176,13 +176,13 @@ def _place(mix: Samples, samples: Samples, place: Rng) -> None:  # (2, N), (N,)
     mix[far, delay:] += _amplitude(-6 * abs(side)) * samples[: n - delay]
 
 
-def _finish(mix: Samples, room: Rng) -> Samples:  # (2, N) -> (2, N)
-    """Colour the mix by the room, and bring it to the room's level below full scale."""
+def _finish(mix: Samples, place: Rng) -> Samples:  # (2, N) -> (2, N)
+    """Apply the location's frequency response and level to the mix."""
     n = mix.shape[1]
-    gain_db = room.normal(0, COLOUR_SPREAD_DB, len(COLOUR_HZ))
+    gain_db = place.normal(0, COLOUR_SPREAD_DB, len(COLOUR_HZ))
     gain = np.interp(textures.frequencies_hz(n), COLOUR_HZ, 10 ** (gain_db / 20))
     mix = np.fft.irfft(np.fft.rfft(mix) * gain.astype(np.float32), n)
-    mix *= _amplitude(LEVEL_DB + room.normal(0, LEVEL_SPREAD_DB)) / np.sqrt(np.mean(mix**2))
+    mix *= _amplitude(LEVEL_DB + place.normal(0, LEVEL_SPREAD_DB)) / np.sqrt(np.mean(mix**2))
     return mix * np.float32(min(1.0, PEAK / np.abs(mix).max()))
 
 
@@ -191,6 +191,6 @@ def _amplitude(db: float) -> np.float32:
 
 
 def _rng(*key: object) -> Rng:
-    """The same key gives the same numbers, on every machine and in any order."""
+    """Return a generator that depends on the key alone."""
     digest = hashlib.sha256("|".join(map(str, key)).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))

@@ -1,4 +1,4 @@
-"""Textures: the sounds that made-up scenes are layered from.
+"""Textures: the sounds that made-up scenes are mixed from.
 
 A texture is `texture(rng, n, **character) -> (n,)`: n mono samples at 44.1 kHz, float32. What
 makes one engine, bird or room differ from another (a pitch, a rate) is its character; what makes
@@ -54,17 +54,17 @@ def shaped_noise(rng: Rng, gain: Samples, n: int) -> Samples:  # (N // 2 + 1,) -
     return unit(np.fft.irfft(draw.view(np.complex64)[:, 0] * gain, n))
 
 
-def stretch(points: Samples, n: int) -> Samples:  # (K,) -> (N,)
+def interpolate(points: Samples, n: int) -> Samples:  # (K,) -> (N,)
     """Control points, spread evenly over n samples and joined by straight lines."""
-    each = -(-n // (len(points) - 1))
-    ramp = np.arange(each, dtype=np.float32) / np.float32(each)
+    step = -(-n // (len(points) - 1))
+    ramp = np.arange(step, dtype=np.float32) / np.float32(step)
     return (points[:-1, None] + np.diff(points)[:, None] * ramp).ravel()[:n]
 
 
 def wander(rng: Rng, n: int, per_second: float) -> Samples:  # -> (N,) within 0 ... 1
     """A random slow curve, with so many turning points a second."""
     count = 2 + int(per_second * n / SAMPLE_RATE)
-    return stretch(rng.random(count, dtype=np.float32), n)
+    return interpolate(rng.random(count, dtype=np.float32), n)
 
 
 def tone(wave: Samples, hz: Samples) -> Samples:  # (P,), (N,) -> (N,)
@@ -98,7 +98,7 @@ def ring(rng: Rng, hz: float, seconds: float) -> Samples:
 def scatter(
     rng: Rng, n: int, times_s: NDArray[np.float64], event: Callable[[], Samples]
 ) -> Samples:
-    """Events at the given times, each of its own loudness; what overhangs the end is cut."""
+    """Events at the given times, each of its own loudness; what exceeds the end is cut."""
     out = np.zeros(n, dtype=np.float32)
     for at in (times_s * SAMPLE_RATE).astype(int):
         piece = event()[: max(n - at, 0)]
@@ -107,7 +107,7 @@ def scatter(
 
 
 def at_random(rng: Rng, n: int, per_second: float) -> NDArray[np.float64]:
-    """Times in seconds of events that know nothing of one another (a Poisson process)."""
+    """Times in seconds of independent events (a Poisson process)."""
     seconds = n / SAMPLE_RATE
     return rng.uniform(0, seconds, rng.poisson(per_second * seconds))
 
@@ -171,7 +171,9 @@ def babble(rng: Rng, n: int, *, voices: float) -> Samples:
 def voice(rng: Rng, n: int, *, hz: float) -> Samples:
     """One talker near by, or a loudspeaker: a gliding pitch, syllables, phrases and pauses."""
     overtones = np.arange(1, 31, dtype=np.float32) * np.float32(hz)
-    mouth = np.sum([band(overtones, each_hz, 4.0) / each_hz for each_hz in FORMANTS_HZ], axis=0)
+    mouth = np.sum(
+        [band(overtones, formant_hz, 4.0) / formant_hz for formant_hz in FORMANTS_HZ], axis=0
+    )
     pitch = np.float32(hz) * (0.8 + 0.4 * wander(rng, n, 3.0))
     syllables = wander(rng, n, 2 * SYLLABLES_HZ) ** 2
     phrases = np.clip(4 * wander(rng, n, 0.8) - 1.0, 0.02, 1)

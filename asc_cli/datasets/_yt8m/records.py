@@ -1,12 +1,12 @@
-"""Where each record of a TFRecord file lies, and whether it is whole.
+"""Read the records of a TFRecord file with their offsets, and check that each is complete.
 
     u64 length | u32 masked CRC-32C of the length | data | u32 masked CRC-32C of the data
     masked = (CRC rotated right by 15 bits + 0xa282ead8) mod 2³²                 all little-endian
 
-The `tfrecord` package reads such files too, but checks neither CRC, knows no offsets and ends at
-the first cut record. So the framing is done here; its protocol buffers are the package's.
+The `tfrecord` package reads such files too, but checks neither CRC, gives no offsets and stops at
+the first truncated record. So framing is done here; protocol buffers are the package's.
 
-When a length is damaged, nothing says where the next record begins. It is then looked for: 12
+When a length is damaged, the start of the next record is unknown. It is then searched for: 12
 bytes of which the last four are the masked CRC of the first eight, and a length that fits into the
 file. The CRC is linear over xor, so that of every eight bytes is eight look-ups in tables.
 """
@@ -25,7 +25,7 @@ import numpy as np
 HEADER = struct.Struct("<QI")  # length of the data, masked CRC of these eight bytes
 FOOTER = struct.Struct("<I")  # masked CRC of the data
 MASK = 0xA282EAD8
-BUFFERED = SEARCHED = 1 << 20  # bytes read, and looked through after damage, at a time
+BUFFERED = SEARCHED = 1 << 20  # bytes read, and searched after damage, at a time
 FEWEST = HEADER.size + FOOTER.size  # bytes of an empty record
 
 
@@ -33,13 +33,13 @@ class Record(NamedTuple):
     offset: int  # of its first byte
     end: int  # of its last byte, plus one: where the next is
     data: bytes  # b"" where there is a fault
-    fault: str = ""  # what is wrong with it
+    fault: str = ""  # the error, "" if there is none
 
 
 def records(path: Path, start: int = 0) -> Iterator[Record]:
-    """Every record from the offset `start`, one that begins there, to the end of the file.
+    """Yield every record from the offset `start`, one that begins there, to the end of the file.
 
-    Damage is a record with a fault, and reading goes on behind it. Raises OSError.
+    A damaged record has a fault, and reading continues after it. Raises OSError.
     """
     with path.open("rb", buffering=BUFFERED) as file:
         size = os.fstat(file.fileno()).st_size
@@ -67,9 +67,11 @@ def _record(file: IO[bytes], start: int, size: int) -> Record:
         return Record(start, size, b"", f"cut short: {len(header)} of a header's 12 bytes")
     length, crc = HEADER.unpack(header)
     if masked_crc(header[:8]) != crc:
-        found = next_header(file, start + 1, size)
-        lost = f"{found - start} bytes lost" + (", to the end of the file" * (found == size))
-        return Record(start, found, b"", f"its length does not match its checksum; {lost}")
+        next_record = next_header(file, start + 1, size)
+        lost = f"{next_record - start} bytes lost" + (
+            ", to the end of the file" * (next_record == size)
+        )
+        return Record(start, next_record, b"", f"its length does not match its checksum; {lost}")
     end = start + HEADER.size + length + FOOTER.size
     if end > size:
         return Record(start, size, b"", f"cut short: {size - start} of its {end - start} bytes")
@@ -84,22 +86,23 @@ def _record(file: IO[bytes], start: int, size: int) -> Record:
 
 
 def next_header(file: IO[bytes], start: int, size: int) -> int:
-    """Offset of the first whole header from `start` on; the file's size if there is none."""
+    """Return the offset of the first complete header from `start` on; the file's size if there is
+    none."""
     while start + FEWEST <= size:
         file.seek(start)
         block = np.frombuffer(file.read(SEARCHED + HEADER.size - 1), np.uint8)
         n = len(block) - HEADER.size + 1
         stored = sum(block[8 + k : 8 + k + n].astype(np.uint32) << (8 * k) for k in range(4))
-        for found in np.flatnonzero(_masked_crcs(block, n) == stored).tolist():
-            length = int.from_bytes(block[found : found + 8].tobytes(), "little")
-            if start + found + FEWEST + length <= size:
-                return start + found
+        for position in np.flatnonzero(_masked_crcs(block, n) == stored).tolist():
+            length = int.from_bytes(block[position : position + 8].tobytes(), "little")
+            if start + position + FEWEST + length <= size:
+                return start + position
         start += n
     return size
 
 
 def _masked_crcs(block: np.ndarray, n: int) -> np.ndarray:  # -> (n,) uint32
-    """Masked CRC of the eight bytes from each of the first n."""
+    """Return the masked CRC of the eight bytes from each of the first n."""
     table, zeros = _tables()
     crc = np.full(n, zeros, np.uint32)
     for k in range(8):
@@ -109,7 +112,7 @@ def _masked_crcs(block: np.ndarray, n: int) -> np.ndarray:  # -> (n,) uint32
 
 @functools.cache
 def _tables() -> tuple[np.ndarray, int]:
-    """What byte b at place k changes in the CRC of eight zeros, (8, 256), and that CRC."""
+    """Return how byte b at place k changes the CRC of eight zeros, (8, 256), and that CRC."""
     from crc32c import crc32c
 
     zeros = crc32c(bytes(8))

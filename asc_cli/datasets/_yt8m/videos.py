@@ -1,4 +1,4 @@
-"""A record of a YouTube-8M shard → a video: its id, labels and frames.
+"""Parse a record of a YouTube-8M shard: a video's id, labels and frames.
 
     frame level   SequenceExample   context: id (2017: video_id), labels
                                     feature lists: rgb (1024,), audio (128,) uint8, one a second
@@ -25,7 +25,7 @@ LEVELS = ("frame", "video")
 
 
 class Layout(NamedTuple):
-    """What a shard's videos are expected to be."""
+    """The expected format of a shard's videos."""
 
     level: str = "frame"  # or "video"
     rgb: int = 1024
@@ -45,7 +45,7 @@ class Video(NamedTuple):
 
 
 def parse(data: bytes, layout: Layout) -> Video:
-    """The video in a record. Raises ValueError saying what is not as expected."""
+    """Parse the video in a record. Raises ValueError if it is not as expected."""
     messages = protocol_buffers()
     from google.protobuf.message import DecodeError
 
@@ -66,15 +66,15 @@ class Messages(NamedTuple):
 
     example: Any  # tf.train.Example
     packed: Any  # tf.train.SequenceExample, each of its feature lists as bytes
-    feature_list: Any  # what those bytes are
+    feature_list: Any  # the message in those bytes
 
 
 @functools.cache
 def protocol_buffers() -> Messages:
-    """The tfrecord package's messages. Raises AscError where it is not installed.
+    """Return the tfrecord package's messages. Raises AscError if it is not installed.
 
     `packed` has the wire format of its SequenceExample, but a feature list, hundreds of messages of
-    one frame each, stays the bytes that it is: they are an array that `_packed` takes as it lies.
+    one frame each, is kept as bytes, which `_packed` reads as one array.
     """
     try:
         from tfrecord import example_pb2
@@ -101,12 +101,12 @@ def _packed_class() -> Any:
         label=3,
         type_name=".asc.Lists.FeatureListEntry",
     )
-    whole = file.message_type.add(name="Packed")
+    packed = file.message_type.add(name="Packed")
     for number, name, kind in (
         (1, "context", ".tensorflow.Features"),
         (2, "feature_lists", ".asc.Lists"),
     ):
-        whole.field.add(name=name, number=number, type=message, label=1, type_name=kind)
+        packed.field.add(name=name, number=number, type=message, label=1, type_name=kind)
     pool = descriptor_pool.Default()
     pool.AddSerializedFile(file.SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("asc.Packed"))
@@ -124,8 +124,8 @@ def _labels(context: Any, n_labels: int) -> tuple[int, ...]:
         return ()
     labels = tuple(sorted(set(context["labels"].int64_list.value)))
     if labels and not 0 <= labels[0] <= labels[-1] < n_labels:
-        strange = labels[0] if labels[0] < 0 else labels[-1]
-        raise ValueError(f"has label {strange}; 0 to {n_labels - 1} were expected")
+        invalid = labels[0] if labels[0] < 0 else labels[-1]
+        raise ValueError(f"has label {invalid}; 0 to {n_labels - 1} were expected")
     return labels
 
 
@@ -141,8 +141,8 @@ def _frames(lists: Mapping[str, bytes], layout: Layout) -> np.ndarray:  # -> (T,
 
 
 def _packed(key: str, frames: bytes, width: int) -> np.ndarray:  # -> (T, width) uint8
-    """All frames at once: each of `width` bytes is the same few bytes of tags and lengths, then
-    its own."""
+    """Read all frames at once: each has the same few bytes of tags and lengths, then `width`
+    bytes of data."""
     tags = _tags(width)
     row = len(tags) + width
     if len(frames) % row == 0:
@@ -150,20 +150,20 @@ def _packed(key: str, frames: bytes, width: int) -> np.ndarray:  # -> (T, width)
         if (rows[:, : len(tags)] == tags).all():
             return rows[:, len(tags) :]
     raise ValueError(
-        f"has an {key} frame of {_strange(frames, width)}; {width} bytes were expected"
+        f"has an {key} frame of {_describe_invalid(frames, width)}; {width} bytes were expected"
     )
 
 
-def _strange(frames: bytes, width: int) -> str:
-    """What the first frame is that is not of `width` bytes."""
+def _describe_invalid(frames: bytes, width: int) -> str:
+    """Describe the first frame that does not have `width` bytes."""
     from google.protobuf.message import DecodeError
 
     try:
-        each = protocol_buffers().feature_list.FromString(frames).feature
+        frame_list = protocol_buffers().feature_list.FromString(frames).feature
     except DecodeError:
         return "nothing that can be read"
-    values = [list(frame.bytes_list.value) for frame in each]
-    first = next((its for its in values if len(its) != 1 or len(its[0]) != width), [])
+    values = [list(frame.bytes_list.value) for frame in frame_list]
+    first = next((value for value in values if len(value) != 1 or len(value[0]) != width), [])
     return f"{len(first[0])} bytes" if len(first) == 1 else f"{len(first)} values"
 
 

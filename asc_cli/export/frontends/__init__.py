@@ -2,7 +2,7 @@
 
 A front end is `onnx(feature, sample_rate) -> (nodes in ONNX's text, their constants)`, or the same
 as a method of the feature: nodes that read `samples` (R, N) and write `frames` (R, T, F). The
-constants zero, one and last_axis are there already. `spectrum` serves several of them.
+constants zero, one and last_axis exist already. `spectrum` is shared by several of them.
 
 R recordings, N samples, T frames, F bands.
 """
@@ -20,12 +20,12 @@ FrontEnd = Callable[[int], tuple[str, dict[str, np.ndarray]]]  # of a sample rat
 
 
 def find(feature: Feature) -> FrontEnd | None:
-    """The front end of a feature: its own method `onnx`, or ours; None without one."""
+    """Return the front end of a feature: its method `onnx`, or a shipped one; None without one."""
     from asc_cli.export.frontends import cqt, gammatone, log_mel, mel, mfcc
 
-    own: FrontEnd | None = getattr(feature, "onnx", None)
-    if own is not None:
-        return own
+    own_front_end: FrontEnd | None = getattr(feature, "onnx", None)
+    if own_front_end is not None:
+        return own_front_end
     shipped: dict[str, Callable[..., tuple[str, dict[str, np.ndarray]]]] = {
         "cqt": cqt.onnx,
         "gammatone": gammatone.onnx,
@@ -33,5 +33,5 @@ def find(feature: Feature) -> FrontEnd | None:
         "mel": mel.onnx,
         "mfcc": mfcc.onnx,
     }
-    ours = shipped.get(type(feature).__module__.rpartition(".")[2])
-    return functools.partial(ours, feature) if ours else None
+    shipped_front_end = shipped.get(type(feature).__module__.rpartition(".")[2])
+    return functools.partial(shipped_front_end, feature) if shipped_front_end else None

@@ -1,8 +1,8 @@
 """The feature `cqt` in ONNX operators.
 
-Both of its sums are convolutions with a stride. The halving makes many samples at once, a channel
-each, as _cqt.halving does. Of less than a slice there is no frame, and asc stops with an error;
-onnxruntime then stops where `first` is looked for.
+Both of its sums are convolutions with a stride. The halving computes many samples at once, a
+channel each, as _cqt.halving does. Less than a slice gives no frame, and asc stops with an error;
+onnxruntime then stops at `first`.
 
 R recordings, N samples, T slices, F bins.
 """
@@ -44,7 +44,7 @@ HALVE = """
     n_half_{i} = Div (n_odd_{i}, two_at)
     signal_{next} = Slice (joined_{i}, zero_at, n_half_{i}, last_axis)
 """
-AS_IT_IS = "    signal_{next} = Identity (signal_{i})\n"
+IDENTITY = "    signal_{next} = Identity (signal_{i})\n"
 SLICES = """
     power = Concat <axis=1> ({powers})
     magnitude = Sqrt (power)
@@ -56,7 +56,7 @@ SLICES = """
 
 
 def onnx(feature: Cqt, sample_rate: int) -> tuple[str, dict[str, np.ndarray]]:
-    """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use."""
+    """Return nodes that compute `frames` (R, T, F) from `samples` (R, N), and their constants."""
     slice_samples = feature.framing(sample_rate).hop_samples
     shortest = feature.shortest_samples(sample_rate)
     return _slices(feature.octaves(sample_rate), slice_samples, shortest)
@@ -67,7 +67,7 @@ def _slices(
     slice_samples: int,
     shortest_samples: int,
 ) -> tuple[str, dict[str, np.ndarray]]:
-    """The same from the octaves' filters; fewer samples than the shortest are followed by zeros."""
+    """Return the same from the octaves' filters; short recordings are padded with zeros."""
     top = octaves[0]
     F, hops = top.low + len(top.kernels), slice_samples // top.hop_samples
     constants = _constants(F, hops, slice_samples, shortest_samples)
@@ -80,9 +80,13 @@ def _slices(
         constants[f"re_im_shape_{i}"] = np.array([0, 2, bins, -1])
         nodes += OCTAVE.format(i=i, hop=octave.hop_samples, half=L // 2)
         if octave is not octaves[-1]:
-            below = HALVE if octave.halved else AS_IT_IS
-            nodes += below.format(
-                i=i, next=i + 1, stride=2 * _cqt.AT_ONCE, reach=reach, length=filters.shape[1]
+            template = HALVE if octave.halved else IDENTITY
+            nodes += template.format(
+                i=i,
+                next=i + 1,
+                stride=2 * _cqt.POLYPHASE_BLOCK,
+                reach=reach,
+                length=filters.shape[1],
             )
     powers = ", ".join(f"power_{i}" for i in reversed(range(len(octaves))))
     return nodes + SLICES.format(powers=powers), constants

@@ -10,6 +10,6 @@ from asc_cli.features.log_mel import LogMel
 
 
 def onnx(feature: LogMel, sample_rate: int) -> tuple[str, dict[str, np.ndarray]]:
-    """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use."""
+    """Return nodes that compute `frames` (R, T, F) from `samples` (R, N), and their constants."""
     filters = feature.filters(sample_rate)
     return spectrum.bands(hann(feature.frame_samples), feature.hop_samples, filters, log=True)

@@ -10,7 +10,7 @@ from asc_cli.features.mel import Mel
 
 
 def onnx(feature: Mel, sample_rate: int) -> tuple[str, dict[str, np.ndarray]]:
-    """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use."""
+    """Return nodes that compute `frames` (R, T, F) from `samples` (R, N), and their constants."""
     filters = feature.filters(sample_rate)
     return spectrum.bands(
         hamming(feature.frame_samples), feature.hop_samples, filters, magnitude=True

@@ -44,20 +44,20 @@ DELTAS = """
 
 
 def onnx(feature: Mfcc, sample_rate: int) -> tuple[str, dict[str, np.ndarray]]:
-    """Nodes that make `frames` (R, T, F) of `samples` (R, N), and the constants they use."""
+    """Return nodes that compute `frames` (R, T, F) from `samples` (R, N), and their constants."""
     framing, filters = feature.framing(sample_rate), feature.filters(sample_rate)
     nodes, constants = spectrum.bands(
         hamming(framing.frame_samples), framing.hop_samples, filters, log=True, out="log_power"
     )
     width = feature.delta_width if feature.deltas else None
-    rest, more = _coefficients(feature.n_mels, feature.n_mfcc, width)
-    return nodes + rest, constants | more
+    cepstral_nodes, cepstral_constants = _coefficients(feature.n_mels, feature.n_mfcc, width)
+    return nodes + cepstral_nodes, constants | cepstral_constants
 
 
 def _coefficients(
     n_mels: int, n_mfcc: int, delta_width: int | None
 ) -> tuple[str, dict[str, np.ndarray]]:
-    """The same from `log_power` (R, T, n_mels); delta_width: None for no differences."""
+    """Return the same from `log_power` (R, T, n_mels); delta_width: None for no differences."""
     import scipy.fft
 
     cosines = scipy.fft.dct(np.eye(n_mels), axis=1, norm="ortho")[:, :n_mfcc]  # (n_mels, C)

@@ -1,6 +1,6 @@
 """features/_spectrum.bands in ONNX operators: the spectrum of frames, summed in bands.
 
-The transform of a frame of L = a·b samples in two steps, each a matrix product, which is quicker
+The transform of a frame of L = a·b samples in two steps, each a matrix product, which is faster
 and smaller than one product with an L × L matrix, and rounds less. With n = b n₁ + n₂ and
 k = k₁ + a k₂
 
@@ -55,7 +55,7 @@ MAGNITUDE = (
     "    banded = MatMul (flat, filters)\n"
 )
 LOG = "    audible = Max (banded, floor)\n    {out} = Log (audible)\n"
-AS_IT_IS = "    {out} = Identity (banded)\n"
+IDENTITY = "    {out} = Identity (banded)\n"
 
 
 def bands(
@@ -66,7 +66,7 @@ def bands(
     log: bool = False,
     out: str = "frames",
 ) -> tuple[str, dict[str, np.ndarray]]:
-    """Nodes that make `out` (R, T, F) of `samples` (R, N), and the constants they use.
+    """Return nodes that compute `out` (R, T, F) from `samples` (R, N), and their constants.
 
     log: ln max(·, 1e-10).
     """
@@ -99,10 +99,10 @@ def bands(
         "filters": weights[bins].reshape(-1, filters.shape[1]),
         "floor": np.array(FLOOR, np.float32),
     }
-    last_step = (LOG if log else AS_IT_IS).format(out=out)
+    last_step = (LOG if log else IDENTITY).format(out=out)
     return FRAMES + TRANSFORM + (MAGNITUDE if magnitude else POWER) + last_step, constants
 
 
 def _turns(turns: np.ndarray) -> np.ndarray:
-    """e^{−2πi turns}"""
+    """Return e^{−2πi turns}."""
     return np.exp(-2j * np.pi * (turns % 1)).astype(np.complex64)

@@ -1,6 +1,6 @@
-"""Random forests of two classes as flat arrays: learnt by scikit-learn, walked in torch.
+"""Random forests of two classes as flat arrays: trained by scikit-learn, evaluated in torch.
 
-All trees of all forests lie in one array of nodes. A walk starts at a tree's root and goes
+All trees of all forests share one array of nodes. A walk starts at a tree's root and goes
 `left` where x[feature] ≤ threshold, else `right`; a leaf leads to itself, so walking as many steps
 as the deepest tree has levels ends at a leaf, and `share` there is the first class's share.
 
@@ -31,7 +31,7 @@ ARRAYS = {
 
 
 class Forests(nn.Module):
-    """R forests of M trees. Its arrays have the sizes of what was learnt, or loaded."""
+    """R forests of M trees. Its arrays are as large as the trained, or loaded, trees."""
 
     roots: Tensor
     left: Tensor
@@ -45,11 +45,11 @@ class Forests(nn.Module):
         super().__init__()
         for name, dtype in ARRAYS.items():
             self.register_buffer(name, torch.zeros(0, dtype=dtype))
-        self.depth = 0  # levels as a number, which an exported walk is unrolled by
+        self.depth = 0  # levels as a number, to unroll an exported walk
 
     def forward(self, x: Tensor) -> Tensor:  # (N, F) -> (N, R)
         if torch.compiler.is_exporting():
-            return self._walk(x)  # how many inputs there will be is not known yet
+            return self._walk(x)  # the number of inputs is not known yet
         rows = max(1, WALKS_AT_ONCE // self.roots.numel())
         return torch.cat([self._walk(part) for part in x.split(rows)])
 
@@ -60,38 +60,38 @@ class Forests(nn.Module):
             node = torch.where(goes_left, self.left[node], self.right[node])
         return self.share[node].unflatten(1, self.roots.shape).mean(dim=2).to(x.dtype)
 
-    def take(self, forests: Sequence[Any]) -> None:
-        """Take over the trees of fitted RandomForestClassifiers, class 0 their first class."""
+    def load_trees(self, forests: Sequence[Any]) -> None:
+        """Copy the trees of fitted RandomForestClassifiers, class 0 their first class."""
         trees = [tree.tree_ for forest in forests for tree in forest.estimators_]
         starts = np.cumsum([0, *(tree.node_count for tree in trees)])
         parts = [_flat(tree, start) for tree, start in zip(trees, starts, strict=False)]
-        arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        arrays = {name: np.concatenate([flat[name] for flat in parts]) for name in parts[0]}
         arrays["roots"] = starts[:-1].reshape(len(forests), -1)
         arrays["levels"] = np.array(max(tree.max_depth for tree in trees))
         for name, dtype in ARRAYS.items():
             setattr(self, name, torch.from_numpy(arrays[name]).to(dtype).clone())
         self.depth = int(self.levels)
 
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
-        """torch's own, after making room: only the state knows how many nodes there are."""
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        """Resize the buffers to the state's number of nodes, then load as torch does."""
         for name, dtype in ARRAYS.items():
             if (loaded := state_dict.get(prefix + name)) is not None:
                 setattr(self, name, torch.zeros(loaded.shape, dtype=dtype))
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+        super()._load_from_state_dict(state_dict, prefix, *args)
         if self.levels.ndim == 0:
             self.depth = int(self.levels)
 
 
 def _flat(tree: Any, start: int) -> dict[str, np.ndarray]:
-    """A scikit-learn tree whose nodes are numbered from `start`."""
+    """Return a scikit-learn tree's arrays, its nodes numbered from `start`."""
     is_leaf = tree.children_left < 0
-    itself = np.arange(tree.node_count)
+    node_index = np.arange(tree.node_count)
     counts = tree.value[:, 0, :]  # (nodes, classes)
-    # a forest that was drawn only members of one class has one column; then its share is whole
+    # a forest that saw only one class has one column; then its share is 1
     share = counts[:, 0] / counts.sum(axis=1)
     return {
-        "left": start + np.where(is_leaf, itself, tree.children_left),
-        "right": start + np.where(is_leaf, itself, tree.children_right),
+        "left": start + np.where(is_leaf, node_index, tree.children_left),
+        "right": start + np.where(is_leaf, node_index, tree.children_right),
         "feature": np.where(is_leaf, 0, tree.feature),
         "threshold": _float32_below(np.where(is_leaf, 0.0, tree.threshold)),
         "share": share,
@@ -99,6 +99,6 @@ def _flat(tree: Any, start: int) -> dict[str, np.ndarray]:
 
 
 def _float32_below(threshold: np.ndarray) -> np.ndarray:
-    """The largest float32 not above: the same for every float32 x that is compared with it."""
+    """Round down to float32: comparisons with a float32 x give the same result."""
     rounded = threshold.astype(np.float32)
     return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)

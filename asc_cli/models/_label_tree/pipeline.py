@@ -1,4 +1,4 @@
-"""Label-tree embedding → network → linear support vector machine: what Phan et al. share.
+"""Label-tree embedding → network → linear support vector machine (Phan et al.).
 
 Fitted one stage after another: the tree, then the network by gradient descent with a softmax on
 top, then the machine on the network's representation of the training clips.
@@ -19,7 +19,8 @@ BATCH_CLIPS = 256
 
 
 class Classified(nn.Module):
-    """A network that represents clips, (B, ·, ·) -> (B, H), and the layer it learns with."""
+    """A network that represents clips, (B, ·, ·) -> (B, H), and the classifier it is trained
+    with."""
 
     def __init__(self, body: nn.Module, H: int, n_scenes: int, dropout: float):
         super().__init__()
@@ -44,15 +45,15 @@ class Staged(nn.Module):
         embedded = self.tree.estimate(clips, labels, seed)
         fit_network(self.network, embedded, labels)
         self.network.to("cpu")
-        seen = self._represented(embedded)
-        self.machine.estimate(seen, labels, clips.owners, seed)
+        representations = self._represented(embedded)
+        self.machine.estimate(representations, labels, clips.owners, seed)
 
     def _represented(self, clips: Clips) -> Tensor:  # -> (B, H)
         self.network.eval()
-        found = []
+        parts = []
         with torch.inference_mode():
             for start in range(0, len(clips), BATCH_CLIPS):
                 x, mask = clips.batch(np.arange(start, min(start + BATCH_CLIPS, len(clips))))
                 m = None if mask is None else tensor(mask)
-                found.append(self.network.body(tensor(x), m))
-        return torch.cat(found)
+                parts.append(self.network.body(tensor(x), m))
+        return torch.cat(parts)

@@ -15,7 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asc_cli.models._sklearn import deal, frozen_linear, tensor, unconverged
+from asc_cli.models._sklearn import (
+    frozen_linear,
+    ignore_convergence_warnings,
+    stratified_group_folds,
+    tensor,
+)
 
 CALIBRATION_FOLDS = 5
 SMALLEST_RANGE = 1e-12
@@ -43,11 +48,13 @@ class LinearSVM(nn.Module):
         return self.low + (v.double() - self.lowest) * self.scale
 
     def estimate(self, v: Tensor, labels: np.ndarray, owners: np.ndarray, seed: int) -> None:
-        """From clips v (B, H) of recordings `owners`; a recording is never on both sides."""
+        """Fit to clips v (B, H) of recordings `owners`; calibration folds share no recording."""
         lowest, highest = v.double().amin(dim=0), v.double().amax(dim=0)
         self.lowest.copy_(lowest)
         self.scale.copy_((self.high - self.low) / (highest - lowest).clamp_min(SMALLEST_RANGE))
-        fold = deal(owners, labels, CALIBRATION_FOLDS, np.random.default_rng(seed))
+        fold = stratified_group_folds(
+            owners, labels, CALIBRATION_FOLDS, np.random.default_rng(seed)
+        )
         splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in np.unique(fold)]
         u = self.scaled(v).numpy()
         for scene in range(len(self.alpha)):
@@ -58,10 +65,10 @@ class LinearSVM(nn.Module):
         from sklearn.svm import LinearSVC
 
         machine = LinearSVC(C=self.c, dual=False)
-        with unconverged():
+        with ignore_convergence_warnings():
             fitted = CalibratedClassifierCV(machine, cv=splits, ensemble=False).fit(u, is_scene)
-        whole = fitted.calibrated_classifiers_[0]
-        self.linear.weight[scene] = tensor(whole.estimator.coef_[0])
-        self.linear.bias[scene] = float(whole.estimator.intercept_[0])
-        self.alpha[scene] = float(whole.calibrators[0].a_)
-        self.beta[scene] = float(whole.calibrators[0].b_)
+        fitted_svm = fitted.calibrated_classifiers_[0]
+        self.linear.weight[scene] = tensor(fitted_svm.estimator.coef_[0])
+        self.linear.bias[scene] = float(fitted_svm.estimator.intercept_[0])
+        self.alpha[scene] = float(fitted_svm.calibrators[0].a_)
+        self.beta[scene] = float(fitted_svm.calibrators[0].b_)

@@ -1,4 +1,4 @@
-"""What a model costs, as a table."""
+"""The complexity of a model as a table."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from asc_cli.report.console.table import table
+from asc_cli.report.console.table import right, table
 
 
 def complexity(costs: dict[str, Any]) -> Table:
-    """Bytes per precision and multiply-accumulates, of a member and of all, against a limit."""
+    """Return a table of bytes and multiply-accumulates, of one member and all, with a limit."""
     members, macs, limit = costs["members"], costs["macs_per_second"], costs.get("limit")
-    columns = ("one member>", *([f"all {members}>"] if members > 1 else []))
-    made = table(
+    columns = (right("one member"), *([right(f"all {members}")] if members > 1 else []))
+    output = table(
         limit["source"] if limit else "",
-        "what it costs",
+        "complexity",
         *columns,
-        *(["keeps the limit"] if limit else []),
+        *(["within the limit"] if limit else []),
     )
     counts = (1, members)[: len(columns)]
 
     def row(name: str, value: int | None, verdict: str = "") -> None:
         cells = ["not counted" if value is None else f"{n * value:,}" for n in counts]
-        made.add_row(name, *cells, *([verdict] if limit else []))
+        output.add_row(name, *cells, *([verdict] if limit else []))
 
     row("parameters", costs["parameters"])
     for name, size in costs["bytes"].items():
@@ -36,8 +36,8 @@ def complexity(costs: dict[str, Any]) -> Table:
     )
     if limit:
         verdict = ("pass", "green") if limit["passes"] else ("fail", "red")
-        made.add_row("verdict, one member at float32", *[""] * len(counts), Text(*verdict))
-    return made
+        output.add_row("verdict, one member at float32", *[""] * len(counts), Text(*verdict))
+    return output
 
 
 def _verdict(

@@ -1,4 +1,4 @@
-"""Datasets, and what the audit of one found, as tables."""
+"""Datasets, and the findings of an audit, as tables."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from asc_cli.report.console.table import percent, table
+from asc_cli.report.console.table import percent, right, table
 
 
 def datasets(rows: list[dict[str, Any]]) -> Table:
-    made = table("", "name", "scenes>", "recordings>", "folds>", "here", "title")
+    output = table(
+        "", "name", right("scenes"), right("recordings"), right("folds"), "here", "title"
+    )
     for row in rows:
         counts = (row[key] or "any" for key in ("scenes", "recordings", "folds"))
-        made.add_row(row["name"], *map(str, counts), "yes" if row["here"] else "", row["title"])
-    return made
+        output.add_row(row["name"], *map(str, counts), "yes" if row["here"] else "", row["title"])
+    return output
 
 
 def dataset(result: dict[str, Any]) -> list[Any]:
@@ -33,17 +35,17 @@ def dataset(result: dict[str, Any]) -> list[Any]:
         facts.add_row(
             "subsets", ", ".join(f"{p} % ({n or '?'} to train on)" for p, n in result["subsets"])
         )
-    facts.add_row("to get it", result["obtain"])
-    facts.add_row("looked for in", result["looked_for_in"])
+    facts.add_row("how to get it", result["obtain"])
+    facts.add_row("expected in", result["looked_for_in"])
     return [*lines, facts]
 
 
 def published(baseline: dict[str, Any]) -> str:
-    """The organisers' figure with its metric's name and source."""
+    """Return the organisers' figure with its metric and source."""
     value, name = baseline["value"], baseline["metric"]
-    shown = f"{value:.3f}" if name == "log_loss" else percent(value)
+    text = f"{value:.3f}" if name == "log_loss" else percent(value)
     subset = f", subset {baseline['subset']} %" if baseline["subset"] else ""
-    return f"{name.replace('_', ' ')} {shown} ({baseline['source']}{subset})"
+    return f"{name.replace('_', ' ')} {text} ({baseline['source']}{subset})"
 
 
 def audit(result: dict[str, Any]) -> list[Any]:
@@ -54,11 +56,12 @@ def audit(result: dict[str, Any]) -> list[Any]:
     ]
     n_broken = sum(row["broken"] for row in result["findings"])
     if result["findings"]:
-        found = table("", "", "check", "where", "what")
+        findings = table("", "", "check", "where", "what")
         for row in result["findings"]:
             mark = Text("✗", style="red") if row["broken"] else Text("·", style="yellow")
-            found.add_row(mark, row["check"], row["where"], row["what"])
-        lines.append(found)
+            findings.add_row(mark, row["check"], row["where"], row["what"])
+        lines.append(findings)
     if n_broken:
-        return [*lines, Text(f"{n_broken} broken promise(s)", style="red")]
-    return [*lines, Text("The protocol's promises hold.", style="green")]
+        count = "1 protocol violation" if n_broken == 1 else f"{n_broken} protocol violations"
+        return [*lines, Text(count, style="red")]
+    return [*lines, Text("The copy matches the protocol.", style="green")]

@@ -1,4 +1,4 @@
-"""Features, training, metrics and comparisons as tables; each takes what `--json` prints."""
+"""Features, training, metrics and comparisons as tables, from what `--json` prints."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from asc_cli.report.console.table import BAR_CELLS, NAMES, figure, headline, percent, span, table
+from asc_cli.report.console.table import (
+    BAR_CELLS,
+    NAMES,
+    figure,
+    headline,
+    percent,
+    right,
+    span,
+    table,
+)
 
 PER_SCENE = "accuracy: the mean over folds; precision and F1: all folds together"
-INITIALS = 4  # letters of a scene's name over a column of the confusion matrix, if they tell
-MOST_INITIALS = 8  # scenes; more are numbered, or an ordinary terminal has no room
+INITIALS = 4  # letters of a scene's name over a column of the confusion matrix, if distinct
+MOST_INITIALS = 8  # scenes; more are numbered, to fit an ordinary terminal
 
 
 def extraction(result: dict[str, Any]) -> list[Any]:
@@ -24,7 +33,7 @@ def extraction(result: dict[str, Any]) -> list[Any]:
         f"{result['wall_seconds']:.1f} s",
     ]
     if result["failed"]:
-        failed = table("", "file", "what is wrong")
+        failed = table("", "file", "error")
         for row in result["failed"]:
             failed.add_row(row["file"], row["error"])
         lines.append(failed)
@@ -33,7 +42,13 @@ def extraction(result: dict[str, Any]) -> list[Any]:
 
 def training(result: dict[str, Any]) -> list[Any]:
     folds = table(
-        "", "fold>", "recordings>", "accuracy>", "macro accuracy>", "macro F1>", "log loss>"
+        "",
+        right("fold"),
+        right("recordings"),
+        right("accuracy"),
+        right("macro accuracy"),
+        right("macro F1"),
+        right("log loss"),
     )
     for fold in result["folds"]:
         figures = _figures(fold, "accuracy", "macro_accuracy", "macro_f1", "log_loss")
@@ -48,15 +63,22 @@ def training(result: dict[str, Any]) -> list[Any]:
 
 
 def _figures(row: dict[str, Any], *names: str) -> list[str]:
-    """How many recordings, and the metrics of that name, as they are printed."""
+    """Return the number of recordings and these metrics, formatted."""
     return [str(row["recordings"]), *(figure(name, row[name]) for name in names)]
 
 
 def evaluation(result: dict[str, Any]) -> list[Any]:
-    figures = table("", "metric", "value>")
-    for name, words in NAMES.items():
-        figures.add_row(words, figure(name, result[name]))
-    folds = table("", "fold>", "recordings>", "accuracy>", "macro accuracy>", "log loss>")
+    figures = table("", "metric", right("value"))
+    for name, title in NAMES.items():
+        figures.add_row(title, figure(name, result[name]))
+    folds = table(
+        "",
+        right("fold"),
+        right("recordings"),
+        right("accuracy"),
+        right("macro accuracy"),
+        right("log loss"),
+    )
     for fold in result["folds"]:
         row = _figures(fold, "accuracy", "macro_accuracy", "log_loss")
         folds.add_row(str(fold["fold"]), *row)
@@ -78,37 +100,47 @@ def evaluation(result: dict[str, Any]) -> list[Any]:
 
 
 def devices(result: dict[str, Any]) -> list[Any]:
-    """Per device, and of all seen and all unseen ones; nothing where there is one at most."""
+    """Return metrics per recording device, and of all seen and unseen ones; [] for one device."""
     if len(result["devices"]) < 2:
         return []
-    made = table("", "device", "recordings>", "accuracy>", "macro accuracy>", "log loss>", "")
-    words = {True: "trained on", False: "unseen in training", None: ""}
-    rows = [(name, row, words[row["seen"]]) for name, row in result["devices"].items()]
+    output = table(
+        "",
+        "device",
+        right("recordings"),
+        right("accuracy"),
+        right("macro accuracy"),
+        right("log loss"),
+        "",
+    )
+    remarks = {True: "trained on", False: "unseen in training", None: ""}
+    rows = [(name, row, remarks[row["seen"]]) for name, row in result["devices"].items()]
     rows += [(f"all {name}", row, "") for name, row in result["device_groups"].items()]
     for name, row, remark in rows:
         figures = _figures(row, "accuracy", "macro_accuracy", "log_loss")
-        made.add_row(name, *figures, remark)
-    return [made, ""]
+        output.add_row(name, *figures, remark)
+    return [output, ""]
 
 
 def scenes(result: dict[str, Any]) -> Table:
-    made = table("", "scene", "recordings>", "accuracy>", "precision>", "F1>", "")
+    output = table(
+        "", "scene", right("recordings"), right("accuracy"), right("precision"), right("F1"), ""
+    )
     for name, row in result["scenes"].items():
         share = row["accuracy"] or 0.0
         bar = Text("█" * round(share * BAR_CELLS), style="green")
-        made.add_row(name, *_figures(row, "accuracy", "precision", "f1"), bar)
-    return made
+        output.add_row(name, *_figures(row, "accuracy", "precision", "f1"), bar)
+    return output
 
 
 def confusion(result: dict[str, Any]) -> Table:
-    """Rows are the true scenes, columns the guesses; pooled over folds."""
+    """Return the confusion matrix, pooled over folds: rows are true scenes, columns guesses."""
     names = list(result["scenes"])
     initials = [name[:INITIALS] for name in names]
     distinct = len(set(initials)) == len(names) <= MOST_INITIALS
-    made = table("confusion: a row is a true scene, a column a guess", "")
+    output = table("confusion: a row is a true scene, a column a guess", "")
     heads = initials if distinct else [str(i) for i in range(1, len(names) + 1)]
     for head in heads:
-        made.add_column(head, justify="right", no_wrap=True)
+        output.add_column(head, justify="right", no_wrap=True)
     for name, head, row in zip(names, heads, result["confusion"], strict=True):
         cells = [
             Text(
@@ -116,30 +148,30 @@ def confusion(result: dict[str, Any]) -> Table:
             )
             for guess, n in zip(names, row, strict=True)
         ]
-        made.add_row(name if distinct else f"{head:>{len(heads[-1])}} {name}", *cells)
-    return made
+        output.add_row(name if distinct else f"{head:>{len(heads[-1])}} {name}", *cells)
+    return output
 
 
 def comparison(result: dict[str, Any]) -> list[Any]:
-    """Runs side by side; each but the first with its gain over the first."""
-    made = table(
+    """Return runs side by side; each but the first with its gain over the first."""
+    output = table(
         NAMES[result["metric"]],
         "run",
-        "seed~>",
-        "ours>",
-        "95 % interval>",
-        "error~>",
-        "paper's error>",
-        "gain>",
-        "95 % interval>",
-        "p>",
+        right("seed", optional=True),
+        right("ours"),
+        right("95 % interval"),
+        right("error", optional=True),
+        right("paper's error"),
+        right("gain"),
+        right("95 % interval"),
+        right("p"),
         "test",
     )
-    alike = len({row["name"] for row in result["runs"]}) < len(result["runs"])
+    same_name = len({row["name"] for row in result["runs"]}) < len(result["runs"])
     for row in result["runs"]:
         paper = "" if row["paper_error"] is None else f"{row['paper_error']:.2f} %"
-        made.add_row(
-            Path(row["run"]).name if alike else row["name"],
+        output.add_row(
+            Path(row["run"]).name if same_name else row["name"],
             str(row["seed"]),
             percent(row["value"]),
             span(row["intervals"]["bootstrap"]),
@@ -147,7 +179,7 @@ def comparison(result: dict[str, Any]) -> list[Any]:
             paper,
             *_gain(row.get("against_first")),
         )
-    return [made, "", "gain: over the first run, in points; intervals by bootstrap over groups"]
+    return [output, "", "gain: over the first run, in points; intervals by bootstrap over groups"]
 
 
 def _gain(against: dict[str, Any] | None) -> list[str]:

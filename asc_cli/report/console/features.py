@@ -1,23 +1,31 @@
-"""What `asc features` did: a feature a line, and which recipes need it."""
+"""Computed features as a table: a line per feature, and which recipes need it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from asc_cli.report.console.evaluation import extraction
-from asc_cli.report.console.table import table
+from asc_cli.report.console.table import right, table
 
 
 def extractions(result: dict[str, Any]) -> list[Any]:
-    """One feature as a few lines; several as a table, with the bad files below it."""
+    """Return one feature as a few lines; several as a table, with the bad files below it."""
     rows = result["features"]
     if len(rows) == 1:
-        named = ", ".join(rows[0]["recipes"])
-        return [*extraction(result), *([f"needed by {named}"] if named else [])]
+        users = ", ".join(rows[0]["recipes"])
+        return [*extraction(result), *([f"needed by {users}"] if users else [])]
     recipes = sum(len(row["recipes"]) for row in rows)
-    made = table("", "feature", "computed>", "reused>", "failed>", "seconds>", "needed by")
+    output = table(
+        "",
+        "feature",
+        right("computed"),
+        right("reused"),
+        right("failed"),
+        right("seconds"),
+        "needed by",
+    )
     for row in rows:
-        made.add_row(
+        output.add_row(
             row["feature"],
             str(row["computed"]),
             str(row["reused"]),
@@ -29,4 +37,4 @@ def extractions(result: dict[str, Any]) -> list[Any]:
         f"{result['dataset']}: {result['recordings']} recordings, {result['audio_seconds']:.0f} s "
         f"of audio; {len(rows)} features, which its {recipes} shipped recipes need"
     )
-    return [head, made, *extraction(result)[2:]]
+    return [head, output, *extraction(result)[2:]]

@@ -1,4 +1,4 @@
-"""Live predictions → a line that changes on a terminal; elsewhere a line each."""
+"""Print live predictions: one line that changes on a terminal; elsewhere a line each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Live:
-    """Shows one answer after another."""
+    """Prints one prediction after another."""
 
     def __init__(self, as_json: bool = False):
         self.as_json = as_json

@@ -1,4 +1,4 @@
-"""Registered models, a model's card and what an export wrote, as tables."""
+"""Registered models, a model's card and exported files, as tables."""
 
 from __future__ import annotations
 
@@ -8,15 +8,24 @@ from rich.table import Table
 from rich.text import Text
 
 from asc_cli.report.console.costs import complexity
-from asc_cli.report.console.table import percent, table
+from asc_cli.report.console.table import Column, percent, right, table
 
 
 def models(rows: list[dict[str, Any]]) -> Table:
-    made = table(
-        "", "", "model", "dataset", "scenes~>", "folds~>", "error>", "metric", "created", "run~"
+    output = table(
+        "",
+        "",
+        "model",
+        "dataset",
+        right("scenes", optional=True),
+        right("folds", optional=True),
+        right("error"),
+        "metric",
+        "created",
+        Column("run", optional=True),
     )
     for row in rows:
-        made.add_row(
+        output.add_row(
             "*" if row["default"] else "",
             row["model"],
             row["dataset"],
@@ -27,21 +36,28 @@ def models(rows: list[dict[str, Any]]) -> Table:
             row["created"][:16].replace("T", " "),
             row["run"] or "",
         )
-    return made
+    return output
 
 
 def model(card: dict[str, Any]) -> list[Any]:
-    """The card as YAML, then what the model costs."""
+    """Return the card as YAML, then the model's complexity."""
     import yaml
 
-    plain = {key: value for key, value in card.items() if key != "complexity"}
-    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).rstrip()
+    fields = {key: value for key, value in card.items() if key != "complexity"}
+    text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip()
     return [Text(text), "", complexity(card["complexity"])]
 
 
 def exported(result: dict[str, Any]) -> list[Any]:
-    """What `asc export` wrote, and how it differs from the model."""
-    made = table("", "file", "size>", "recordings>", "largest difference>", "same scene>")
+    """Return the files that `asc export` wrote, and how they differ from the model."""
+    output = table(
+        "",
+        "file",
+        right("size"),
+        right("recordings"),
+        right("largest difference"),
+        right("same scene"),
+    )
     for row in result["files"]:
         check = row["check"]
         cells = (
@@ -53,5 +69,5 @@ def exported(result: dict[str, Any]) -> list[Any]:
             if check
             else ("not checked", "", "")
         )
-        made.add_row(row["file"], f"{row['bytes'] / 1e6:.2f} MB", *cells)
-    return [f"{result['model']} → {result['format']}", made]
+        output.add_row(row["file"], f"{row['bytes'] / 1e6:.2f} MB", *cells)
+    return [f"{result['model']} → {result['format']}", output]

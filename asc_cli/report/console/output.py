@@ -1,4 +1,4 @@
-"""One way out: JSON for programs, rich text for people, both on stdout."""
+"""Print results on stdout: JSON for programs, rich text for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PIPED_WIDTH = 120  # columns of a table that does not go to a terminal
 
 
 def show(result: Any, render: Callable[[Any], Any], as_json: bool = False) -> None:
-    """Print a result as JSON, or as what `render` makes of it."""
+    """Print a result as JSON, or as `render` returns it."""
     if as_json:
         print(json.dumps(result, ensure_ascii=False), flush=True)
     else:
@@ -22,19 +22,19 @@ def show(result: Any, render: Callable[[Any], Any], as_json: bool = False) -> No
 
 
 def write(out: Any, parts: Iterable[Any], soft_wrap: bool = False) -> None:
-    """Print one below the other; tables as the console's width lets them be read."""
-    from asc_cli.report.console.narrow import fitted
+    """Print parts one below the other, tables fitted to the console's width."""
+    from asc_cli.report.console.narrow import fit_width
 
-    out.print(*(fitted(part, out.width) for part in parts), sep="\n", soft_wrap=soft_wrap)
+    out.print(*(fit_width(part, out.width) for part in parts), sep="\n", soft_wrap=soft_wrap)
 
 
 def printable(name: str) -> str:
-    """A file's name on one line: what cannot be printed, as Python writes it."""
+    """Return a file name on one line, unprintable characters escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def console() -> Any:
-    """A rich console on stdout."""
+    """Return a rich console on stdout."""
     from rich.console import Console
 
     return Console(

@@ -1,4 +1,4 @@
-"""Recipes: one with its settings' sources, all of them, and the paper's Table 1."""
+"""Recipes: one with its settings' sources, all of them, and the paper's tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from asc_cli.core.kind import VIDEOS
-from asc_cli.report.console.table import table
+from asc_cli.report.console.table import right, table
 
 SYSTEMS = {  # the rows of Table 1, in its order: what follows the dataset in a recipe's name
     "lstm": "vanilla LSTM",
@@ -30,17 +30,24 @@ OWN = "this recipe's"
 
 
 def recipes(rows: Sequence[dict[str, Any]]) -> list[Any]:
-    """Tables 1 and 2, then every recipe."""
+    """Return Tables 1 and 2, then every recipe."""
     return [table_1(rows), "", table_2(rows), "", recipes_of(rows)]
 
 
 def recipes_of(rows: Sequence[dict[str, Any]]) -> Table:
-    """A line a recipe."""
-    made = table(
-        "", "recipe", "dataset", "feature", "model", "paper's error>", "ours>", "what it is"
+    """Return a table with a line per recipe."""
+    output = table(
+        "",
+        "recipe",
+        "dataset",
+        "feature",
+        "model",
+        right("paper's error"),
+        right("ours"),
+        "description",
     )
     for row in rows:
-        made.add_row(
+        output.add_row(
             row["recipe"],
             row["dataset"],
             row["feature"],
@@ -49,44 +56,49 @@ def recipes_of(rows: Sequence[dict[str, Any]]) -> Table:
             _ours(row),
             row["description"],
         )
-    return made
+    return output
 
 
 def table_1(rows: Sequence[dict[str, Any]]) -> Table:
-    """Systems by datasets: the published classification error, and ours where it was run."""
-    made = table(
-        "Table 1: classification error; –: not published, or not run here as the recipe is",
+    """Return systems by datasets: the published classification error, and ours where it was run."""
+    output = table(
+        "Table 1: classification error; –: not published, or not run here unchanged",
         "system",
         "recipes",
-        "LITIS paper>",
-        "ours>",
-        "DCASE2016 paper>",
-        "ours>",
-        "ESC-10 ours>",
+        right("LITIS paper"),
+        right("ours"),
+        right("DCASE2016 paper"),
+        right("ours"),
+        right("ESC-10 ours"),
     )
-    known = {row["recipe"]: row for row in rows}
-    for system, words in SYSTEMS.items():
-        litis, dcase, esc10 = (known.get(f"{column}_{system}", {}) for column in COLUMNS)
+    by_name = {row["recipe"]: row for row in rows}
+    for system, title in SYSTEMS.items():
+        litis, dcase, esc10 = (by_name.get(f"{column}_{system}", {}) for column in COLUMNS)
         cells = (_paper(litis), _ours(litis), _paper(dcase), _ours(dcase), _ours(esc10))
-        made.add_row(words, f"…_{system}", *(cell or "–" for cell in cells))
-    return made
+        output.add_row(title, f"…_{system}", *(cell or "–" for cell in cells))
+    return output
 
 
 def table_2(rows: Sequence[dict[str, Any]]) -> Table:
-    """Systems on YouTube-8M: the published GAP of the test part, ours of the validation part."""
-    made = table(
-        "Table 2: GAP@20 on YouTube-8M", "system", "recipe", "paper, test>", "ours, validation>"
+    """Return systems on YouTube-8M: the published GAP of the test part, ours of the validation
+    part."""
+    output = table(
+        "Table 2: GAP@20 on YouTube-8M",
+        "system",
+        "recipe",
+        right("paper, test"),
+        right("ours, validation"),
     )
-    known = {row["recipe"]: row for row in rows if row.get("paper_gap") is not None}
-    for system, words in SYSTEMS.items():
-        if row := known.get(f"yt8m_{system}"):
+    by_name = {row["recipe"]: row for row in rows if row.get("paper_gap") is not None}
+    for system, title in SYSTEMS.items():
+        if row := by_name.get(f"yt8m_{system}"):
             ours = _ours(row).removeprefix("GAP ") or "–"
-            made.add_row(words, row["recipe"], f"{row['paper_gap']:.4f}", ours)
-    return made
+            output.add_row(title, row["recipe"], f"{row['paper_gap']:.4f}", ours)
+    return output
 
 
 def recipe(settings: dict[str, Any]) -> str:
-    """The recipe as YAML; with a source, whose each setting is: the source's, ours, its own."""
+    """Return the recipe as YAML; with a source, each setting is marked: source, ours, or own."""
     import yaml
 
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).rstrip()
@@ -104,7 +116,7 @@ def recipe(settings: dict[str, Any]) -> str:
 
 
 def _mark(key: str, source: dict[str, Any]) -> str:
-    """Whose a setting is: what is said of the key goes before what is said of its section."""
+    """Return where a setting comes from; the key's own entry goes before its section's."""
     for name in (key, key.partition(".")[0]):
         if name in source.get("own", ()):
             return OWN
@@ -120,7 +132,7 @@ def _paper(row: dict[str, Any]) -> str:
 
 
 def _ours(row: dict[str, Any]) -> str:
-    """Our error; of videos GAP@20, whose complement it is."""
+    """Return our error; for videos GAP@20, whose complement it is."""
     if row.get("our_error") is None:
         return ""
     if row["kind"] == VIDEOS:

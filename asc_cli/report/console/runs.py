@@ -7,15 +7,24 @@ from typing import Any
 
 from rich.table import Table
 
-from asc_cli.report.console.table import figure, percent, table
+from asc_cli.report.console.table import Column, figure, percent, right, table
 
 
 def runs(rows: Sequence[dict[str, Any]]) -> Table:
-    made = table(
-        "", "run", "dataset", "folds>", "result>", "metric", "error>", "created~", "size>", "model~"
+    output = table(
+        "",
+        "run",
+        "dataset",
+        right("folds"),
+        right("result"),
+        "metric",
+        right("error"),
+        Column("created", optional=True),
+        right("size"),
+        Column("model", optional=True),
     )
     for row in rows:
-        made.add_row(
+        output.add_row(
             row["run"],
             row["dataset"],
             folds(row),
@@ -25,14 +34,14 @@ def runs(rows: Sequence[dict[str, Any]]) -> Table:
             size(row["bytes"]),
             row["model"] or "",
         )
-    return made
+    return output
 
 
 def run(row: dict[str, Any]) -> list[Any]:
-    """One run, a line a fact."""
+    """Return one run as a table, a line per fact."""
     value, metric = _result(row)
-    made = table("", "", "")
-    for name, words in (
+    output = table("", "", "")
+    for name, text in (
         ("run", row["run"]),
         ("recipe", row["recipe"]),
         ("dataset", row["dataset"]),
@@ -44,12 +53,12 @@ def run(row: dict[str, Any]) -> list[Any]:
         ("model", row["model"] or "none yet"),
         ("folder", row["folder"]),
     ):
-        made.add_row(name, words)
-    return [made]
+        output.add_row(name, text)
+    return [output]
 
 
 def folds(row: dict[str, Any]) -> str:
-    """Fitted of published."""
+    """Return the fitted of the published folds."""
     return f"{row['folds']} of {row['published']}" if row["published"] else str(row["folds"])
 
 

@@ -1,25 +1,25 @@
-"""What the store takes on the disk, as tables."""
+"""Disk usage of the store as tables."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Any
 
-from asc_cli.report.console.table import table
+from asc_cli.report.console.table import right, table
 
 
 def usage(result: dict[str, Any]) -> list[Any]:
-    made = table("", "dataset", "feature", "recordings>", "features>", "packs>")
+    output = table("", "dataset", "feature", right("recordings"), right("features"), right("packs"))
     for row in result["stored"]:
-        made.add_row(
-            row["dataset"] or "(of no recording that is there now)",
+        output.add_row(
+            row["dataset"] or "(of no existing recording)",
             row["feature"],
             str(row["recordings"]) if row["recordings"] else "",
             size(row["feature_bytes"]),
             size(row["pack_bytes"]),
         )
     total = sum(row["feature_bytes"] + row["pack_bytes"] for row in result["stored"])
-    lines: list[Any] = [made] if result["stored"] else ["the feature store is empty"]
+    lines: list[Any] = [output] if result["stored"] else ["the feature store is empty"]
     lines.append(f"{size(total)} of features and packs in {result['home']}")
     if result["checkpoint_bytes"]:
         lines.append(f"{size(result['checkpoint_bytes'])} of checkpoints of unfinished folds")
@@ -30,20 +30,20 @@ def usage(result: dict[str, Any]) -> list[Any]:
 
 def pruned(result: dict[str, Any]) -> list[Any]:
     if not result["removed"]:
-        return ["nothing to remove: all that is stored is needed"]
+        return ["nothing to remove: all stored files are in use"]
     n_bytes: Counter[str] = Counter()
     for row in result["removed"]:
-        n_bytes[row["why"]] += row["bytes"]
-    made = table("", "why it is not needed", "items>", "bytes>")
-    items = Counter(row["why"] for row in result["removed"])
-    for why, n in n_bytes.most_common():
-        made.add_row(why, str(items[why]), size(n))
+        n_bytes[row["reason"]] += row["bytes"]
+    output = table("", "reason", right("items"), right("bytes"))
+    items = Counter(row["reason"] for row in result["removed"])
+    for reason, n in n_bytes.most_common():
+        output.add_row(reason, str(items[reason]), size(n))
     did = "would free" if result["dry_run"] else "freed"
-    return [made, f"{did} {size(result['bytes'])}"]
+    return [output, f"{did} {size(result['bytes'])}"]
 
 
 def size(n_bytes: int) -> str:
-    """Decimal units, as disks are sold: 2 300 000 000 is 2.3 GB."""
+    """Format bytes in decimal units: 2 300 000 000 is 2.3 GB."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if n_bytes >= factor:
             return f"{n_bytes / factor:.1f} {unit}"

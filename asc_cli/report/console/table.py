@@ -1,45 +1,58 @@
-"""What all tables share: a plain table, metric titles, formatted figures."""
+"""Plain tables, titles of metrics, formatted figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from rich.table import Table
-
 from asc_cli.core import plugins
-from asc_cli.report.console.narrow import SPARE
+from asc_cli.report.console.narrow import OptionalColumnsTable
 
 NAMES: dict[str, str] = {metric["name"]: metric["title"] for metric in plugins.metrics()}
 PLAIN = {metric["name"] for metric in plugins.metrics() if not metric["share"]}
 BAR_CELLS = 20
 
 
-def table(title: str, *columns: str) -> Table:
-    """A plain table; columns whose name ends in ">" are set flush right.
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. optional: left out where a terminal is too narrow."""
 
-    One whose name ends in "~" (before any ">") can be missed on a narrow terminal.
-    """
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        right = column.endswith(">")
-        made.add_column(
-            column.rstrip("~>"),
-            justify="right" if right else "left",
+    header: str
+    right: bool = False
+    optional: bool = False
+
+
+def right(header: str, optional: bool = False) -> Column:
+    """Return a right-aligned column, for figures."""
+    return Column(header, right=True, optional=optional)
+
+
+def table(title: str, *columns: Column | str) -> OptionalColumnsTable:
+    """Return a plain table; a string is the header of a left-aligned column."""
+    described = [Column(column) if isinstance(column, str) else column for column in columns]
+    optional = {index for index, column in enumerate(described) if column.optional}
+    output = OptionalColumnsTable(
+        optional, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold"
+    )
+    for column in described:
+        output.add_column(
+            column.header,
+            justify="right" if column.right else "left",
             overflow="fold",
-            no_wrap=right,
-            footer=SPARE if "~" in column else "",
+            no_wrap=column.right,
         )
-    return made
+    return output
 
 
 def percent(value: float | None) -> str:
-    """One decimal, a half to the even one: 71.25 % is 71.2 %, and its error 28.75 % is 28.8 %."""
+    """Format a share in per cent, one decimal, half to even: 71.25 % is 71.2 %, and its error 28.75
+    % is 28.8 %."""
     return "–" if value is None else f"{round(100 * value, 8):.1f} %"
 
 
 def figure(name: str, value: float | None) -> str:
-    """A metric as it is printed: shares in per cent, nats and errors as they are."""
+    """Format a metric: shares in per cent, log loss and calibration error as numbers."""
     return "–" if value is None else f"{value:.3f}" if name in PLAIN else percent(value)
 
 
@@ -48,7 +61,7 @@ def span(interval: Sequence[float]) -> str:
 
 
 def headline(result: dict[str, Any]) -> str:
-    """The headline metric with its intervals, in words."""
+    """Return the headline metric with its intervals as text."""
     name, intervals = result["headline"], result["intervals"]
     low, high = intervals["bootstrap"]
     wald_low, wald_high = intervals["wald"]
@@ -57,7 +70,7 @@ def headline(result: dict[str, Any]) -> str:
         f"95 % interval {100 * low:.1f}–{100 * high:.1f} % "
         f"(bootstrap over {intervals['groups']} {intervals['bootstrap_over']}), "
         f"{100 * wald_low:.1f}–{100 * wald_high:.1f} % (Wald)\n"
-        f"that is: {result['aggregation']}"
+        f"definition: {result['aggregation']}"
         + "".join(
             f"\npublished: {row['theirs']} ({row['metric']}; {row['source']}); ours: {row['ours']}"
             for row in result.get("published", [])

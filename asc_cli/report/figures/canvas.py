@@ -1,4 +1,4 @@
-"""What all figures share: matplotlib without a screen, files whole or not there."""
+"""Helpers for all figures: matplotlib without a screen, atomic files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DOTS_PER_INCH = 150
 
 
 def subplots(rows: int, columns: int, width: float, height: float, **more: Any) -> tuple[Any, Any]:
-    """A figure of `width` × `height` inches and its axes."""
+    """Return a figure of `width` × `height` inches and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -26,12 +26,12 @@ def subplots(rows: int, columns: int, width: float, height: float, **more: Any) 
 
 
 def legible(text: str) -> str:
-    """The text with □ for what the font has no sign for, rather than a warning for each."""
+    """Replace characters that the font lacks by □, instead of a warning for each."""
     from matplotlib.font_manager import findfont
     from matplotlib.ft2font import FT2Font
 
-    known = FT2Font(findfont("DejaVu Sans")).get_charmap()
-    return "".join(c if c == "\n" or (ord(c) in known and c.isprintable()) else "□" for c in text)
+    glyphs = FT2Font(findfont("DejaVu Sans")).get_charmap()
+    return "".join(c if c == "\n" or (ord(c) in glyphs and c.isprintable()) else "□" for c in text)
 
 
 def save(figure: Any, path: Path) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 from asc_cli.core.errors import AscError
 from asc_cli.report.figures.canvas import save, subplots
 
-STYLES = ("-", "--", "-.", ":")  # told apart without colour too
+STYLES = ("-", "--", "-.", ":")  # distinct without colour too
 
 
 def draw(comparison: dict[str, Any], path: Path) -> None:
-    """Accuracy on the test folds and training loss, by epoch; one line a run."""
+    """Draw accuracy on the test folds and training loss by epoch; one line per run."""
     runs = [run for run in comparison["runs"] if run["curve"]]
     if not runs:
         raise AscError("compare: none of these runs has a history to draw")
@@ -20,9 +20,9 @@ def draw(comparison: dict[str, Any], path: Path) -> None:
     for index, run in enumerate(runs):
         label = f"{run['name']} (seed {run['seed']})"
         style = STYLES[index % len(STYLES)]
-        drawn = [point for point in run["curve"] if point["test_accuracy"] is not None]
-        epochs = [point["epoch"] for point in drawn]
-        left.plot(epochs, [100 * point["test_accuracy"] for point in drawn], style, label=label)
+        points = [point for point in run["curve"] if point["test_accuracy"] is not None]
+        epochs = [point["epoch"] for point in points]
+        left.plot(epochs, [100 * point["test_accuracy"] for point in points], style, label=label)
         right.plot(
             [point["epoch"] for point in run["curve"]],
             [point["train_loss"] for point in run["curve"]],
@@ -34,5 +34,7 @@ def draw(comparison: dict[str, Any], path: Path) -> None:
     for axis in (left, right):
         axis.xaxis.get_major_locator().set_params(integer=True)
     left.legend(frameon=False)
-    figure.suptitle("Mean over folds. The test folds are drawn, never chosen by.", fontsize=10)
+    figure.suptitle(
+        "Mean over folds. The test folds are drawn only; nothing is chosen by them.", fontsize=10
+    )
     save(figure, path)

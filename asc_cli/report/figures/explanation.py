@@ -1,4 +1,4 @@
-"""What a model listened to, as one picture that needs no paper beside it."""
+"""The attention of a model over one recording, as a figure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import numpy as np
 
 from asc_cli.report.figures.canvas import legible, save, subplots
 
-SHOWN_CODEWORDS = 10
-MOST_BOXES = 8  # more hide the sound
-TOUCHING = 0.01  # of the picture's width
+MAX_CODEWORDS = 10
+MAX_BOXES = 8  # more hide the spectrogram
+MIN_GAP = 0.01  # of the figure's width
 TICKS_HZ = (100, 500, 1000, 2000, 5000, 10_000, 20_000)
 ACCENT = "#d1495b"
 
 
 def draw(explanation: Any, path: Path) -> None:
-    """Attention above the spectrogram, the codewords' weights below; time runs to the right."""
-    panels = [(_sound, 3.0)]
+    """Draw attention above the spectrogram, the codewords' weights below; time runs to the
+    right."""
+    panels = [(_spectrogram, 3.0)]
     if explanation.attention is not None:
         panels.insert(0, (_attention, 1.2))
     if explanation.codewords is not None:
@@ -36,13 +37,13 @@ def draw(explanation: Any, path: Path) -> None:
 
 
 def _title(explanation: Any) -> str:
-    """The answer that asc predict gives, and under it whose attention is drawn."""
+    """Return the model's prediction, and below it whose attention is drawn."""
     scene, probability = explanation.scene, explanation.probability
-    if explanation.together:
-        scene, probability, n = explanation.together
+    if explanation.all_members:
+        scene, probability, n = explanation.all_members
         member = (
-            f"the {n} networks together; drawn: the one of fold {explanation.fold}, which by "
-            f"itself says {explanation.scene}, {100 * explanation.probability:.0f} %"
+            f"average of {n} networks; drawn: the one of fold {explanation.fold}, which alone "
+            f"predicts {explanation.scene}, {100 * explanation.probability:.0f} %"
         )
     else:
         member = f"the network of fold {explanation.fold} alone"
@@ -66,10 +67,10 @@ def _attention(axis: Any, explanation: Any) -> None:
         color="0.4",
     )
     axis.set(ylim=(0, None), ylabel="× average")
-    axis.set_title("How closely the model listened to each moment", loc="left", fontsize=10)
+    axis.set_title("Attention of the model over time", loc="left", fontsize=10)
 
 
-def _sound(axis: Any, explanation: Any) -> None:
+def _spectrogram(axis: Any, explanation: Any) -> None:
     image = explanation.frames.T  # (F, T)
     low, high = np.percentile(image, [5, 99.5])
     axis.imshow(
@@ -91,46 +92,49 @@ def _sound(axis: Any, explanation: Any) -> None:
         ticks = [tick for tick in TICKS_HZ if hz[0] <= tick <= hz[-1]]
         names = [f"{tick // 1000} kHz" if tick >= 1000 else f"{tick} Hz" for tick in ticks]
         axis.set_yticks(np.interp(ticks, hz, np.arange(len(hz))), names)
-        axis.set_ylabel("pitch")
-    remark = "; boxes: the moments it listened to most" if explanation.salient else ""
+        axis.set_ylabel("frequency")
+    remark = "; boxes: segments of highest attention" if explanation.salient else ""
     axis.set_title(
-        f"The sound: bright is loud, low pitches at the bottom{remark}", loc="left", fontsize=10
+        f"Spectrogram: bright is loud, low frequencies at the bottom{remark}",
+        loc="left",
+        fontsize=10,
     )
 
 
 def boxes(salient: Sequence[dict[str, float]], seconds: float) -> list[tuple[float, float]]:
-    """The strongest MOST_BOXES stretches, those that would touch on paper drawn as one."""
+    """Return the MAX_BOXES strongest segments; close neighbours are merged."""
     merged: list[dict[str, float]] = []
-    for stretch in salient:
-        if merged and stretch["start_s"] - merged[-1]["end_s"] < TOUCHING * seconds:
+    for segment in salient:
+        if merged and segment["start_s"] - merged[-1]["end_s"] < MIN_GAP * seconds:
             last = merged[-1]
-            last["end_s"] = stretch["end_s"]
-            last["attention"] = max(last["attention"], stretch["attention"])
+            last["end_s"] = segment["end_s"]
+            last["attention"] = max(last["attention"], segment["attention"])
         else:
-            merged.append(dict(stretch))
-    strongest = sorted(merged, key=lambda stretch: -stretch["attention"])[:MOST_BOXES]
-    return sorted((stretch["start_s"], stretch["end_s"]) for stretch in strongest)
+            merged.append(dict(segment))
+    strongest = sorted(merged, key=lambda segment: -segment["attention"])[:MAX_BOXES]
+    return sorted((segment["start_s"], segment["end_s"]) for segment in strongest)
 
 
 def _codewords(axis: Any, explanation: Any) -> None:
     from matplotlib.colors import PowerNorm
 
     weights = explanation.codewords  # (T, K)
-    shown = np.argsort(weights.max(axis=0))[::-1][:SHOWN_CODEWORDS]
-    shown = shown[np.argsort(weights[:, shown].argmax(axis=0))]  # by when each is strongest
+    strongest = np.argsort(weights.max(axis=0))[::-1][:MAX_CODEWORDS]
+    strongest = strongest[
+        np.argsort(weights[:, strongest].argmax(axis=0))
+    ]  # by the time of each maximum
     image = axis.imshow(
-        weights[:, shown].T,
+        weights[:, strongest].T,
         aspect="auto",
         cmap="Greys",
         interpolation="nearest",
-        norm=PowerNorm(0.5, vmin=0),  # the weaker ones are seen beside the strongest
-        extent=(0, len(weights) * explanation.frame_s, len(shown) - 0.5, -0.5),
+        norm=PowerNorm(0.5, vmin=0),  # so that weak ones are visible too
+        extent=(0, len(weights) * explanation.frame_s, len(strongest) - 0.5, -0.5),
     )
-    axis.set_yticks(range(len(shown)), [f"pattern {k + 1}" for k in shown], fontsize=7)
+    axis.set_yticks(range(len(strongest)), [f"codeword {k + 1}" for k in strongest], fontsize=7)
     axis.figure.colorbar(image, ax=axis, label="weight", pad=0.01)
     axis.set_title(
-        f"Which of its {weights.shape[1]} learnt sound patterns the model compared it with: "
-        f"the {len(shown)} strongest",
+        f"Weights of the codewords: the {len(strongest)} strongest of {weights.shape[1]}",
         loc="left",
         fontsize=10,
     )

@@ -1,7 +1,7 @@
 """Figures for the HTML page: SVG that takes the page's colours, and spectrograms as PNG.
 
 Text and axes are drawn in a colour that is then replaced by `currentColor`, so that a figure is
-readable on light and on dark. Series are told apart by dash and label too, not by colour alone.
+readable in light and dark mode. Series differ by dash and label too, not by colour alone.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-INK = "#0a0b0c"  # stands for the page's own text colour
+INK = "#0a0b0c"  # replaced by the page's text colour
 SERIES = ("#2f7fd1", "#d1622f", "#2f9e6b", "#a05fd0", "#b8860b", "#c2417b")
 DASHES = ("-", "--", ":", "-.")
-MOST_LINES = 6  # with more folds than this, lines are not told apart
+MOST_LINES = 6  # with more folds, lines have one style
 
 
 def curve(histories: dict[int, list[dict[str, Any]]], key: str, name: str, scale: float) -> str:
-    """A column of the histories by epoch, a line per fold."""
+    """Draw a column of the histories by epoch, a line per fold."""
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = _figure(4.6, 3.2)
@@ -46,7 +46,7 @@ def curve(histories: dict[int, list[dict[str, Any]]], key: str, name: str, scale
 
 
 def reliability(bins: Sequence[dict[str, Any]]) -> str:
-    """Accuracy against confidence; on the diagonal, a probability means what it says."""
+    """Draw accuracy against confidence; on the diagonal, the model is calibrated."""
     figure, axes = _figure(4.6, 4.4)
     axes.plot([0, 100], [0, 100], color=INK, linestyle="--", linewidth=0.8)
     left = [100 * b["from"] for b in bins]
@@ -67,7 +67,7 @@ def reliability(bins: Sequence[dict[str, Any]]) -> str:
         s=[10 + 70 * b["recordings"] / most for b in bins],
         color=SERIES[1],
         zorder=3,
-        clip_on=False,  # those at 0 and 100 % whole
+        clip_on=False,  # so that dots at 0 and 100 % are not cut
     )
     _label(axes, "confidence: probability of the guess (%)", "right (%)")
     axes.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
@@ -75,7 +75,7 @@ def reliability(bins: Sequence[dict[str, Any]]) -> str:
 
 
 def spectrogram(frames: np.ndarray) -> str:  # (T, F) -> a data URL
-    """Log-mel frames as a picture: time to the right, frequency up."""
+    """Draw log-mel frames as an image: time to the right, frequency up."""
     import matplotlib
     from matplotlib.image import imsave
 
@@ -114,7 +114,7 @@ def _label(axes: Any, x: str, y: str) -> None:
 
 
 def _svg(figure: Any, name: str) -> str:
-    """The figure as inline SVG: text stays text, ids are the figure's own, no date."""
+    """Return the figure as inline SVG: text as text, ids unique to the figure, no date."""
     import matplotlib
 
     out = io.StringIO()

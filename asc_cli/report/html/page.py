@@ -1,4 +1,4 @@
-"""Results → one HTML page that needs nothing else: no network, no other file but linked audio."""
+"""Write results as one self-contained HTML page: no network, no files but linked audio."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def run(path: Path, about: dict[str, Any]) -> None:
-    """Write the page of one run. about: what `workflow.report` gathers."""
+    """Write the page of one run. about: as `workflow.report` gathers it."""
     histories, bins = about["histories"], about["metrics"]["reliability"]
     drawings = {
         "curves": [
@@ -43,21 +43,21 @@ def _write(path: Path, template: str, **values: Any) -> None:
 def _environment() -> Any:
     import jinja2
 
-    made = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.filters |= {
-        "percent": lambda value: _unbroken(percent(value)),
-        "shown": lambda value, name: _unbroken(figure(name, value)),
+    environment.filters |= {
+        "percent": lambda value: _no_break(percent(value)),
+        "formatted": lambda value, name: _no_break(figure(name, value)),
     }
-    made.globals["NAMES"] = NAMES
-    return made
+    environment.globals["NAMES"] = NAMES
+    return environment
 
 
-def _unbroken(text: str) -> str:
-    """A number and its unit stay on one line."""
+def _no_break(text: str) -> str:
+    """Replace spaces, so that a number and its unit stay on one line."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")

@@ -7,8 +7,8 @@ from typing import Any
 
 
 def labels(row: dict[str, Any]) -> Iterator[str]:
-    """A prediction's stretches as lines of an Audacity label track: start, end, text."""
-    whole = {"start_s": 0.0, "end_s": row["duration_s"], **row}
-    for part in row.get("stretches", [whole]):
-        text = f"{part['scene']} {100 * part['probability']:.0f} %"
-        yield f"{part['start_s']:.6f}\t{part['end_s']:.6f}\t{text}\n"
+    """Yield a prediction's segments as lines of an Audacity label track: start, end, text."""
+    recording = {"start_s": 0.0, "end_s": row["duration_s"], **row}
+    for segment in row.get("segments", [recording]):
+        text = f"{segment['scene']} {100 * segment['probability']:.0f} %"
+        yield f"{segment['start_s']:.6f}\t{segment['end_s']:.6f}\t{text}\n"

@@ -10,20 +10,20 @@ LAST_COLUMNS = ("model", "settings", "error")
 
 
 def cells(row: dict[str, Any], scenes: list[str], settings: str) -> Iterator[list[Any]]:
-    """A prediction's rows of the CSV."""
+    """Yield a prediction's rows of the CSV."""
     if "error" in row:
         blank = [""] * (len(COLUMNS) - 1 + len(scenes) + 1)
         yield [row["file"], *blank, settings, row["error"]]
         return
-    whole = {"start_s": 0.0, "end_s": row["duration_s"], **row}
-    for part in row.get("timeline", [whole]):
+    recording = {"start_s": 0.0, "end_s": row["duration_s"], **row}
+    for segment in row.get("timeline", [recording]):
         yield [
             row["file"],
-            f"{part['start_s']:.3f}",
-            f"{part['end_s']:.3f}",
-            part["scene"],
-            repr(part["probability"]),
-            *(repr(part["scenes"][scene]) for scene in scenes),
+            f"{segment['start_s']:.3f}",
+            f"{segment['end_s']:.3f}",
+            segment["scene"],
+            repr(segment["probability"]),
+            *(repr(segment["scenes"][scene]) for scene in scenes),
             row["model"],
             settings,
             "",

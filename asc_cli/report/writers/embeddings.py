@@ -9,7 +9,7 @@ from asc_cli.core import atomic
 
 
 def write(path: Path, embeddings: list[tuple[dict[str, Any], Any]]) -> None:
-    """Arrays `files` (n,), `embeddings` (n, D) and `model`, from (row, embedding) pairs."""
+    """Write arrays `files` (n,), `embeddings` (n, D) and `model`, from (row, embedding) pairs."""
     import numpy as np
 
     names = np.array([row["file"] for row, _ in embeddings], dtype=np.str_)

@@ -1,4 +1,4 @@
-"""Predictions as they come → JSON lines, a CSV, an Audacity label track, embeddings, a table."""
+"""Write predictions: JSON lines, a CSV, an Audacity label track, embeddings, a table."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from asc_cli.report.writers.csv import COLUMNS, LAST_COLUMNS, cells
 
 
 class Predictions:
-    """A JSON line each as they come, or a table when all are there; files beside either.
+    """Prints JSON lines at once, or a table at the end; writes files beside either.
 
-    csv_file: a row a recording, or a part of its timeline, as they come. audacity_file: labels of
-    one recording. embeddings_file: arrays `files` (n,), `embeddings` (n, D) and `model`, when all
-    are there. settings: what the CSV says that was asked for. Bad files go to stderr too, so that
-    they are seen when stdout is a file.
+    csv_file: a row per recording, or per segment of its timeline, written at once. audacity_file:
+    labels of one recording. embeddings_file: arrays `files` (n,), `embeddings` (n, D) and `model`,
+    at the end. settings: for the CSV's column of that name. Bad files are printed on stderr too, to
+    be visible when stdout is a file.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Predictions:
         self.failed = 0
         self._csv: IO[str] | None = None
         self._scenes: list[str] | None = None
-        self._held: list[dict[str, Any]] = []  # bad files before the scenes' names are known
+        self._pending: list[dict[str, Any]] = []  # bad files before the scenes' names are known
 
     def __enter__(self) -> Predictions:
         return self
@@ -80,13 +80,13 @@ class Predictions:
 
             rows = sorted(self.rows, key=lambda row: row["file"])
             with contextlib.suppress(BrokenPipeError):  # `asc predict … | head`
-                write(console(), self._summary() or timeline.shown(rows, self.top))
+                write(console(), self._summary() or timeline.render(rows, self.top))
 
     def _close(self, ended_well: bool) -> None:
         if self.csv_file:
             with _writing("--csv", self.csv_file):
                 try:
-                    self._write_held()
+                    self._write_pending()
                 finally:
                     if self._csv:
                         self._csv.close()
@@ -95,63 +95,63 @@ class Predictions:
                 embeddings.write(self.embeddings_file, self.embeddings)
         elif self.embeddings_file and ended_well:
             print(
-                f"asc: --embeddings {self.embeddings_file}: not written; no recording was heard",
+                f"asc: --embeddings {self.embeddings_file}: not written; no predictions",
                 file=sys.stderr,
             )
 
     def _summary(self) -> list[Any]:
-        """How many recordings of each scene, where a CSV says the rest; [] for one recording."""
+        """Return the number of recordings per scene, for a CSV of several recordings; else []."""
         if not self.csv_file or len(self.rows) < 2:
             return []
         from asc_cli.report.console import timeline
-        from asc_cli.report.console.table import table
+        from asc_cli.report.console.table import right, table
 
-        made = table("", "scene", "recordings>")
+        output = table("", "scene", right("recordings"))
         for scene, n in collections.Counter(row["scene"] for row in self.rows).most_common():
-            made.add_row(scene, str(n))
+            output.add_row(scene, str(n))
         failed = f", {self.failed} bad" if self.failed else ""
         return [
             f"{self.csv_file}: {len(self.rows)} recordings{failed}",
-            made,
-            timeline.answered(self.rows),
+            output,
+            timeline.model_line(self.rows),
         ]
 
     def _write(self, row: dict[str, Any]) -> None:
         if self._scenes is None and "error" in row:
-            self._held.append(row)
+            self._pending.append(row)
             return
         if self._scenes is None:
             self._begin(list(row["scenes"]))
-            self._write_held()
+            self._write_pending()
         assert self._csv is not None and self._scenes is not None
         table = csv.writer(self._csv, lineterminator="\n")
         table.writerows(cells(row, self._scenes, self.settings))
         self._csv.flush()
 
     def _begin(self, scenes: list[str]) -> None:
-        """Only now is a file that is there replaced: what fails before the first row harms none."""
+        """Open the CSV; an existing file is replaced only now, when there is a first row."""
         assert self.csv_file is not None
-        self._csv, self._scenes = _opened(self.csv_file), scenes
+        self._csv, self._scenes = _open(self.csv_file), scenes
         header = [*COLUMNS, *scenes, *LAST_COLUMNS]
         csv.writer(self._csv, lineterminator="\n").writerow(header)
 
-    def _write_held(self) -> None:
-        held, self._held = self._held, []
-        if held and self._scenes is None:  # not one good file: a table without scenes
+    def _write_pending(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending and self._scenes is None:  # no good file: a table without scenes
             self._begin([])
-        for row in held:
+        for row in pending:
             self._write(row)
 
 
 @contextlib.contextmanager
 def _writing(option: str, path: Path) -> Iterator[None]:
-    """What the system says against writing, as an AscError that names the file."""
+    """Raise write errors as AscError with the file's name."""
     try:
         yield
     except OSError as fault:
         raise AscError(f"{option} {path}: cannot be written ({fault.strerror})") from fault
 
 
-def _opened(path: Path) -> IO[str]:
+def _open(path: Path) -> IO[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("w", newline="", encoding="utf-8", errors=atomic.UNWRITABLE)
