@@ -10,9 +10,9 @@ from rich.text import Text
 
 from asc_cli.report.console.table import (
     BAR_CELLS,
-    NAMES,
     figure,
     headline,
+    metric_titles,
     percent,
     right,
     span,
@@ -69,7 +69,7 @@ def _figures(row: dict[str, Any], *names: str) -> list[str]:
 
 def evaluation(result: dict[str, Any]) -> list[Any]:
     figures = table("", "metric", right("value"))
-    for name, title in NAMES.items():
+    for name, title in metric_titles().items():
         figures.add_row(title, figure(name, result[name]))
     folds = table(
         "",
@@ -155,7 +155,7 @@ def confusion(result: dict[str, Any]) -> Table:
 def comparison(result: dict[str, Any]) -> list[Any]:
     """Return runs side by side; each but the first with its gain over the first."""
     output = table(
-        NAMES[result["metric"]],
+        metric_titles()[result["metric"]],
         "run",
         right("seed", optional=True),
         right("ours"),

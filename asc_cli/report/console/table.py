@@ -9,9 +9,12 @@ from typing import Any
 from asc_cli.core import plugins
 from asc_cli.report.console.narrow import OptionalColumnsTable
 
-NAMES: dict[str, str] = {metric["name"]: metric["title"] for metric in plugins.metrics()}
-PLAIN = {metric["name"] for metric in plugins.metrics() if not metric["share"]}
 BAR_CELLS = 20
+
+
+def metric_titles() -> dict[str, str]:
+    """Return the metrics' names and titles, in the order of METRICS."""
+    return {metric["name"]: metric["title"] for metric in plugins.metrics()}
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,10 @@ def percent(value: float | None) -> str:
 
 def figure(name: str, value: float | None) -> str:
     """Format a metric: shares in per cent, log loss and calibration error as numbers."""
-    return "–" if value is None else f"{value:.3f}" if name in PLAIN else percent(value)
+    if value is None:
+        return "–"
+    plain = {metric["name"] for metric in plugins.metrics() if not metric["share"]}
+    return f"{value:.3f}" if name in plain else percent(value)
 
 
 def span(interval: Sequence[float]) -> str:
@@ -66,7 +72,7 @@ def headline(result: dict[str, Any]) -> str:
     low, high = intervals["bootstrap"]
     wald_low, wald_high = intervals["wald"]
     return (
-        f"{NAMES[name]}: {percent(result[name])}, error {percent(result['error'])}\n"
+        f"{metric_titles()[name]}: {percent(result[name])}, error {percent(result['error'])}\n"
         f"95 % interval {100 * low:.1f}–{100 * high:.1f} % "
         f"(bootstrap over {intervals['groups']} {intervals['bootstrap_over']}), "
         f"{100 * wald_low:.1f}–{100 * wald_high:.1f} % (Wald)\n"
