@@ -246,8 +246,8 @@ def test_shards_and_recordings_are_not_mixed_up(
         (("predict", "a.tfrecord", "--csv", "/dev/null/a.csv"), "--csv .*: cannot be written"),
         (("datasets", "check", "yt8m_toy", "--data", "."), "shards of videos' features, not rec"),
         (("export", "yt8m_toy_lstm", "--format", "onnx"), "labels videos: it takes shards"),
-        (("datasets", "make", "toys"), "only toy and yt8m-toy can be made up, not 'toys'"),
-        (("datasets", "make", "yt8m-toy", "--lists", "."), "--lists: of TUT 2016, for toy scenes"),
+        (("datasets", "make", "toys"), "only toy and yt8m-toy can be made, not 'toys'"),
+        (("datasets", "make", "yt8m-toy", "--lists", "."), "--lists: only for toy, from TUT 2016"),
     ],
 )
 def test_what_does_not_go_with_videos_is_said(
@@ -287,7 +287,7 @@ def test_damaged_records_are_named_counted_and_exit_3(shards: Path, tmp_path: Pa
 
 
 def test_shards_that_are_not_the_recipe_s_are_said(shards: Path, monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(AscError, match=r"not one whole video .* has an rgb frame of 24 bytes; 23"):
+    with pytest.raises(AscError, match=r"no complete video .* has an rgb frame of 24 bytes; 23"):
         workflow.train(small("yt8m_toy_lstm", "stream.rgb=23"), data=tiny(shards))
     from asc_cli.video import predict
 

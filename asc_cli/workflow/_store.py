@@ -71,8 +71,8 @@ def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
         unused += [_pack(folder, "--packs") for row in usages for folder in row.packs]
     if dataset is not None:
         if dataset not in {row.dataset for row in usages}:
-            known = ", ".join(sorted({row.dataset for row in usages if row.dataset})) or "none"
-            raise AscError(f"store: nothing is stored for dataset {dataset!r}. Stored: {known}")
+            names = ", ".join(sorted({row.dataset for row in usages if row.dataset})) or "none"
+            raise AscError(f"store: nothing is stored for dataset {dataset!r}. Stored: {names}")
         unused += usage.scan(without=dataset)[1]
     once = {row.path: row for row in reversed(unused)}
     return Disk(usages, [*reversed(once.values())], sum(p.stat().st_size for p in unfinished))

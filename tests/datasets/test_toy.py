@@ -159,7 +159,7 @@ def test_published_lists_are_copied_and_their_names_are_made(tmp_path: Path) -> 
         ({"recordings": 59}, "recordings is 59; toy scenes need 60 or more"),
         ({"seconds": 0.0}, "seconds is 0.0; a toy recording needs 0.01 or more"),
         ({"seconds": float("nan")}, "seconds is nan"),
-        ({"lists": Path("nowhere")}, "meta.txt is not there; give the folder"),
+        ({"lists": Path("nowhere")}, "meta.txt is missing; give the folder"),
     ],
 )
 def test_what_cannot_be_made_is_said(
