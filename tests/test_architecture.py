@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -14,6 +14,16 @@ PAGE = ROOT / "docs" / "architecture.md"
 VERSION_FILE = "__init__"  # asc_cli/__init__.py: the version, which every package may import
 DYNAMIC = {"core/plugins.py", "cli/__init__.py"}  # the files that may import by name
 FILES = sorted(PACKAGE.rglob("*.py"))
+VIDEO_FILES = (  # videos alone are their subject, and core/kind.py's
+    "video/*",
+    "core/kind.py",
+    "datasets/yt8m*",
+    "datasets/_yt8m/*",
+    "models/lstm_video.py",
+    "models/_mixture_of_experts.py",
+)
+VIDEO_SETTINGS = {"stream", "STREAMED", "MANY_LABELS"}  # what core/kind.py reads
+VIDEO_WORDS = {*VIDEO_SETTINGS, "shards", "gap", "folds"}  # whose presence would tell as well
 
 
 def table(page: str) -> dict[str, set[str]]:
@@ -141,6 +151,64 @@ def test_only_the_catalogue_and_the_command_line_import_by_name() -> None:
         and ast.unparse(node) in ("importlib.import_module", "import_module", "__import__")
     }
     assert found == DYNAMIC
+
+
+def video_signals(tree: ast.AST) -> Iterator[int]:
+    """Lines that find out by themselves whether something is of videos."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            words = {side.value for side in sides if isinstance(side, ast.Constant)}
+            found = is_stream(node.left) or bool(words & VIDEO_WORDS)
+        elif isinstance(node, (ast.If, ast.IfExp)):
+            found = is_stream(node.test)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            words = {value.value for value in node.args if isinstance(value, ast.Constant)}
+            found = node.func.attr in ("get", "constant") and bool(words & VIDEO_SETTINGS)
+        else:
+            continue
+        if found:
+            yield node.lineno
+
+
+def is_stream(node: ast.AST) -> bool:
+    """Whether it is `….stream` or `…["stream"]`."""
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.slice, ast.Constant) and node.slice.value == "stream"
+    return isinstance(node, ast.Attribute) and node.attr == "stream"
+
+
+def test_whether_something_is_of_videos_is_asked_in_core_kind_alone() -> None:
+    lines = [
+        f"{name}:{line}"
+        for path in FILES
+        if not any(
+            PurePath(name := path.relative_to(PACKAGE).as_posix()).match(pattern)
+            for pattern in VIDEO_FILES
+        )
+        for line in video_signals(tree_of(path))
+    ]
+    assert not lines, f"these lines branch on videos by a signal of their own: {lines}"
+
+
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [
+        ("if recipe.stream is None: pass", True),
+        ("x = 1 if recipe.stream else 2", True),
+        ("if settings['stream']: pass", True),
+        ("settings.get('stream')", True),
+        ("plugins.constant('models', name, 'MANY_LABELS', False)", True),
+        ("'gap' in result", True),
+        ("'folds' not in metrics", True),
+        ("row.get('feature') == 'shards'", True),
+        ("kind_of(recipe.settings) == VIDEOS", False),
+        ("frames = stream(feature, blocks)", False),
+        ("rows = metrics['folds']", False),
+    ],
+)
+def test_a_signal_of_videos_is_seen_however_it_is_written(source: str, seen: bool) -> None:
+    assert bool(list(video_signals(ast.parse(source)))) == seen
 
 
 @pytest.mark.parametrize(

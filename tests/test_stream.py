@@ -232,8 +232,8 @@ def test_shards_and_recordings_are_not_mixed_up(
     [
         (("train", "yt8m_toy_lstm", "--folds", "1"), "is a stream of shards, without folds"),
         (("train", "yt8m_toy_lstm"), "dataset yt8m_toy: nothing at .* asc datasets make yt8m-toy"),
-        (("predict", "a.tfrecord", "--timeline", "5"), "--timeline: of scenes in recordings"),
-        (("predict", "a.tfrecord", "--fold", "1"), "--fold: of scenes in recordings"),
+        (("predict", "a.tfrecord", "--timeline", "5"), "--timeline: only for recordings"),
+        (("predict", "a.tfrecord", "--fold", "1"), "--fold: only for recordings"),
         (("predict", "a.tfrecord", "--csv", "a.tfrecord"), "a recording would be written over"),
         (("predict", "-"), "takes shards of videos, which are not read on stdin"),
         (("report", "yt8m_toy_lstm"), "of videos with many labels, not of scenes; asc evaluate"),

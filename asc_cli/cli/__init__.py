@@ -120,7 +120,7 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             where = fault.filename or "standard output"
             reason = fault.strerror or str(fault)
             print(
-                f"asc: {where}: {reason}; is the disk full, or is writing not permitted?",
+                f"asc: {where}: {reason}; is the disk full, or writing not permitted?",
                 file=sys.stderr,
             )
             if not fault.filename:  # the rest of its buffer cannot be written either

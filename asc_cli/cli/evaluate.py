@@ -64,7 +64,7 @@ def command(
             jobs=jobs,
             progress=progress,
         )
-    streamed = "gap" in result
+    streamed = videos.is_evaluation(result)
     report.show(result, videos.evaluation if streamed else report.evaluation, as_json)
     if streamed and result["failed"]:
         raise typer.Exit(3)

@@ -31,6 +31,7 @@ def list_(
     """
     from asc_cli import report, workflow
     from asc_cli.core import plugins
+    from asc_cli.core.kind import VIDEOS, kind_of
     from asc_cli.recipe import load as recipes
 
     if dataset is not None:
@@ -40,12 +41,14 @@ def list_(
         recipe = recipes.load(name)
         if dataset not in (None, recipe.dataset):
             continue
+        kind = kind_of(recipe.settings)
         ours = workflow.result(recipe) or {"error": None, "run": None}
         rows.append(
             {
                 "recipe": name,
                 "dataset": recipe.dataset,
-                "feature": recipe.features.get("name", "shards"),
+                "kind": kind,
+                "feature": "shards" if kind == VIDEOS else recipe.features["name"],
                 "model": recipe.model["name"],
                 "paper_error": recipe.paper.error if recipe.paper else None,
                 "paper_gap": recipe.paper.gap if recipe.paper else None,
@@ -67,8 +70,8 @@ def show(
 ) -> None:
     """Show a recipe with everything resolved: what it extends, and every default.
 
-    Where a recipe says what its settings rest on, each is marked: stated in the source, ours,
-    or changed by this recipe, by `--set` too.
+    Where a recipe cites its source, each setting is marked: stated in the source, ours, or
+    changed by this recipe or by `--set`.
 
     Example: **asc recipes show dcase_lstm**
 

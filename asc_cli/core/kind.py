@@ -1,8 +1,8 @@
 """Which kind of data: recordings with one scene each, or shards of videos with many labels.
 
 The only place that decides. Settings (of a recipe, a run or a model's card) are of videos where
-they have a `stream` section; a dataset is where its file says STREAMED. recipe/checks.py
-checks that a recipe and its dataset agree.
+they have a `stream` section; a dataset is where its file says STREAMED; a model in `models/` is
+where its file says MANY_LABELS. recipe/checks.py checks that those of a recipe agree.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ def kind_of_dataset(name: str) -> str:
     """Return RECORDINGS or VIDEOS. Raises AscError with the nearest name for an unknown dataset."""
     plugins.require("datasets", name)
     return VIDEOS if plugins.constant("datasets", name, "STREAMED", False) else RECORDINGS
+
+
+def kind_of_model(name: str) -> str:
+    """Return RECORDINGS or VIDEOS, from the name of a model's file."""
+    return VIDEOS if plugins.constant("models", name, "MANY_LABELS", False) else RECORDINGS
 
 
 def kind_of_run(folder: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from asc_cli.core import plugins
-from asc_cli.core.kind import VIDEOS, kind_of_dataset
+from asc_cli.core.kind import RECORDINGS, VIDEOS, kind_of, kind_of_dataset, kind_of_model
 from asc_cli.recipe.schema import Base
 from asc_cli.recipe.source import Fault, Tree
 
@@ -28,16 +28,16 @@ def stream_section(recipe: Base, tree: Tree) -> list[Fault]:
 
 
 def features_missing(tree: Tree) -> list[Fault]:
-    if tree.values.get("features") or tree.values.get("stream"):
+    if tree.values.get("features") or kind_of(tree.values) == VIDEOS:
         return []
     return [Fault(tree.place(), "features is missing")]
 
 
 def _check_stream(recipe: Base, tree: Tree) -> Iterator[Fault]:
     name, settings = recipe.dataset, recipe.model_dump(mode="json")
-    if recipe.stream is None:
+    if kind_of(settings) == RECORDINGS:
         yield Fault(tree.place(), f"stream is missing; {name} is read as a stream of shards")
-    if not _many_labels(settings):
+    if kind_of_model(settings["model"]["name"]) == RECORDINGS:
         message = f"gives one scene; {name} has many labels a video: lstm_video"
         yield Fault(
             tree.place("model", "name"), f"model.name = {settings['model']['name']}: {message}"
@@ -54,20 +54,16 @@ def _check_stream(recipe: Base, tree: Tree) -> Iterator[Fault]:
 
 def _check_recordings(recipe: Base, tree: Tree) -> Iterator[Fault]:
     name, settings = recipe.dataset, recipe.model_dump(mode="json")
-    if recipe.stream is not None:
+    if kind_of(settings) == VIDEOS:
         message = f"stream: {name} is no stream of shards; remove the section"
         yield Fault(tree.place("stream"), message)
-    if _many_labels(settings):
+    if kind_of_model(settings["model"]["name"]) == VIDEOS:
         message = f"labels videos, each with many; {name} has one scene a recording"
         yield Fault(
             tree.place("model", "name"), f"model.name = {settings['model']['name']}: {message}"
         )
     if recipe.paper is not None and recipe.paper.error is None:
         yield Fault(tree.place("paper"), "paper.error is missing")
-
-
-def _many_labels(settings: dict[str, Any]) -> bool:
-    return plugins.constant("models", settings["model"]["name"], "MANY_LABELS", False)
 
 
 def _default(key: str) -> Any:
@@ -106,7 +102,7 @@ def selection(recipe: Base, tree: Tree) -> list[Fault]:
     if (
         recipe.training.choose_epoch == "validation"
         and recipe.validation is None
-        and recipe.stream is None  # has a validation part
+        and kind_of(recipe.model_dump()) == RECORDINGS  # videos have a validation part
     ):
         message = f"training.choose_epoch = validation, but nothing is held out; {remedy}"
         faults.append(Fault(tree.place("training", "choose_epoch"), message))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asc_cli import __version__
 from asc_cli.core.installation import DISTRIBUTION
 from asc_cli.datasets import Dataset
-from asc_cli.recipe.load import Recipe
+
+if TYPE_CHECKING:
+    from asc_cli.recipe.load import Recipe
 
 PACKAGES = ("torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "soxr")
 

@@ -1,4 +1,4 @@
-"""A registered model → a file or folder to take elsewhere, checked on recordings."""
+"""Export a registered model as a file or folder, verified on recordings."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from asc_cli.audio import decode
-from asc_cli.core import atomic, installation, parallel, plugins
-from asc_cli.core import paths as home
-from asc_cli.core.errors import AscError, FileFault
-from asc_cli.evaluation import predictions
-from asc_cli.inference import engine, ensemble
+from asc_cli.core import atomic, installation, plugins
+from asc_cli.core.errors import AscError
+from asc_cli.inference import ensemble
 from asc_cli.registry import models
+from asc_cli.workflow import _verify
 
-CHECKED = 20  # recordings of the model's own dataset, when none are named
 FORMATS = ("onnx", "hub")
 
 
@@ -53,98 +48,53 @@ def export(
         raise AscError(
             "--check: goes with --format onnx; a hub folder holds the weights as they are"
         )
-    found = models.find(model)
+    registered = models.find(model)
     target = output or Path(
-        f"{found.card['name']}.onnx" if format == "onnx" else found.card["name"]
+        f"{registered.card['name']}.onnx" if format == "onnx" else registered.card["name"]
     )
     if format == "hub":
         from asc_cli.export import hub
 
-        written: list[Path] = hub.write(found.card, found.folder, target)
+        written: list[Path] = hub.write(registered.card, registered.folder, target)
         rows = [{"file": str(p), "bytes": p.stat().st_size, "check": None} for p in written]
-        return {"model": found.id, "format": format, "files": rows}
-    return {"model": found.id, "format": format, "files": _onnx(found, target, int8, check)}
+        return {"model": registered.id, "format": format, "files": rows}
+    return {
+        "model": registered.id,
+        "format": format,
+        "files": _onnx(registered, target, int8, check),
+    }
 
 
 def _onnx(
-    found: models.Model, target: Path, int8: bool, check: Sequence[Path]
+    model: models.Model, target: Path, int8: bool, check: Sequence[Path]
 ) -> list[dict[str, Any]]:
     try:
         import onnx
-        import onnxruntime  # noqa: F401  (the check needs it: better said now than after the work)
+        import onnxruntime  # noqa: F401  (the check needs it; fail before the work)
     except ImportError as fault:
         raise AscError(installation.needs_extra("export", "onnx", fault)) from fault
     from asc_cli.export import frontends
-    from asc_cli.export import int8 as eight
-    from asc_cli.export import model as whole
+    from asc_cli.export import int8 as quantisation
+    from asc_cli.export import model as onnx_model
 
-    loaded = ensemble.load(found)
+    loaded = ensemble.load(model)
     front_end = frontends.find(loaded.feature.compute)
     if front_end is None:
         raise AscError(
-            f"export: {found.id} hears {loaded.feature.name}, which has no ONNX form: "
-            f"features/{loaded.feature.name}.py needs a method onnx()"
+            f"export: {model.id} uses the feature {loaded.feature.name}, which has no ONNX front "
+            f"end: features/{loaded.feature.name}.py needs a method onnx()"
         )
-    made = whole.build(loaded, front_end(loaded.feature.sample_rate))
-    variants = [(target, made)]
+    graph = onnx_model.build(loaded, front_end(loaded.feature.sample_rate))
+    variants = [(target, graph)]
     if int8:
-        beside = target.with_name(f"{target.stem}.int8{target.suffix}")
-        variants.append((beside, eight.quantise(made)))
-    heard = _heard(found, list(check) or _own_recordings(found))
+        int8_path = target.with_name(f"{target.stem}.int8{target.suffix}")
+        variants.append((int8_path, quantisation.quantise(graph)))
+    recordings = list(check) or _verify.own_recordings(model)
+    references = _verify.reference_predictions(model, recordings)
     rows = []
     for path, variant in variants:
         with atomic.replacing(path) as temporary:
             onnx.save(variant, temporary)
-            compared = _compared(temporary, heard, loaded.feature.sample_rate)
+            compared = _verify.compare(temporary, references, loaded.feature.sample_rate)
         rows.append({"file": str(path), "bytes": path.stat().st_size, "check": compared})
     return rows
-
-
-def _own_recordings(found: models.Model) -> list[Path]:
-    """Some recordings of the dataset that the model was trained on, if it is on this machine."""
-    run = home.runs() / found.card.get("run", "")
-    try:
-        root = Path(atomic.read_json(run / "environment.json")["audio_root"])
-        names = sorted(set(predictions.read(run / "predictions.csv").files))
-    except (OSError, AscError):  # trained elsewhere, or the run is gone
-        return []
-    paths = [root / name for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
-    return [path for path in paths if path.is_file()]
-
-
-def _heard(
-    found: models.Model, recordings: Sequence[Path]
-) -> list[tuple[Path, np.ndarray]]:  # each with (C,) probabilities
-    """What the model says of each recording."""
-    with parallel.one_thread():
-        outcomes = engine.score_files(engine.Request(found), recordings)
-    heard = []
-    for outcome in outcomes:
-        if isinstance(outcome, FileFault):
-            raise AscError(f"--check {outcome}")
-        heard.append((outcome.path, outcome.probabilities))
-    return heard
-
-
-def _compared(
-    path: Path, heard: Sequence[tuple[Path, np.ndarray]], sample_rate: int
-) -> dict[str, Any] | None:
-    """The file run through onnxruntime beside the model; None without a recording to try."""
-    if not heard:
-        return None
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # a scan's steps are too small for more
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    differences, same = [], 0
-    for recording, whole in heard:
-        samples = decode.read(recording, sample_rate)
-        [scores] = session.run(None, {"samples": samples[None]})
-        differences.append(float(np.abs(scores[0] - whole).max()))
-        same += int(scores[0].argmax() == whole.argmax())
-    return {
-        "recordings": len(differences),
-        "largest_difference": max(differences),
-        "same_scene": same,
-    }

@@ -18,9 +18,7 @@ from asc_cli.core.errors import FileFault
 from asc_cli.datasets import Dataset
 from asc_cli.evaluation import predictions
 from asc_cli.features.log_mel import LogMel
-from asc_cli.recipe.load import Recipe
 from asc_cli.registry.runs import find_run, fold_folder
-from asc_cli.report.console.table import NAMES, figure, percent
 from asc_cli.report.html import page
 from asc_cli.training import history
 from asc_cli.workflow._evaluate import of_run
@@ -54,33 +52,6 @@ def report(runs: Sequence[str | Path], output: Path | None = None) -> Path:
     path = output or Path("report.html")
     page.comparison(path, _side_by_side(folders, path.absolute().parent))
     return path
-
-
-def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list[dict[str, str]]:
-    """Published figures beside ours, each with its metric's name: the recipe's, the dataset's."""
-    rows = []
-    if recipe.paper:
-        rows.append(
-            {
-                "metric": recipe.paper.metric,
-                "theirs": f"error {recipe.paper.error:g} %",
-                "ours": f"error {percent(metrics['error'])}, of {NAMES[metrics['headline']]}",
-                "source": recipe.paper.source,
-            }
-        )
-    for baseline in dataset.baselines:
-        if (baseline.subset or 100) != (recipe.subset or 100):
-            continue
-        name = baseline.metric
-        rows.append(
-            {
-                "metric": NAMES[name],
-                "theirs": figure(name, baseline.value),
-                "ours": figure(name, metrics[name]),
-                "source": baseline.source,
-            }
-        )
-    return rows
 
 
 def gather(folder: Path, page_folder: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.evaluation import predictions, scoring
+from asc_cli.evaluation.published import published
 from asc_cli.frontend import store
 from asc_cli.frontend.fill import Extraction, fill
 from asc_cli.protocol import audit
@@ -25,34 +26,10 @@ from asc_cli.training import fold as _fold
 from asc_cli.training.watch import watching
 from asc_cli.workflow import _report
 
-OF_RECORDINGS = [
-    "folds",
-    "accuracy",
-    "macro_accuracy",
-    "fold_class_accuracy",
-    "macro_f1",
-    "log_loss",
-    "headline",
-    "aggregation",
-    "error",
-    "intervals",
-    "published",
-]
-OF_VIDEOS = [
-    "epochs",
-    "epoch",
-    "gap",
-    "hit_at_1",
-    "perr",
-    "videos",
-    "positives",
-    "examples",
-    "headline",
-    "error",
-    "failed",
-    "published",
-    "remarks",
-]
+# what `asc train --json` prints of metrics.json: of recordings, of videos, of both
+FIGURES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss")
+VIDEO_FIGURES = ("epochs", "epoch", "gap", "hit_at_1", "perr", "videos", "positives", "examples")
+ALL_FIGURES = ("headline", "aggregation", "error", "intervals", "failed", "published", "remarks")
 
 
 @dataclass(frozen=True)
@@ -78,8 +55,8 @@ class Training:
         Returns:
             The run, the model, the figures without those of single recordings, the wall time.
         """
-        keys = OF_RECORDINGS if "folds" in self.metrics else OF_VIDEOS
-        figures = {key: self.metrics[key] for key in keys}
+        keys = (*FIGURES, *VIDEO_FIGURES, *ALL_FIGURES)
+        figures = {key: self.metrics[key] for key in keys if key in self.metrics}
         wall = round(self.wall_seconds, 3)
         return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
 
@@ -209,7 +186,7 @@ def _conclude(
     members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     digests = set(extraction.digests.values())
     metrics["model"] = models.register(recipe.name, card, members, digests).id
-    metrics["published"] = _report.published(recipe, dataset, metrics)
+    metrics["published"] = published(recipe, dataset, metrics)
     atomic.write_json(run / "metrics.json", metrics)
     _report.report([run])
     return metrics

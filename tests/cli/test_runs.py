@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from asc_cli.cli import application
 from asc_cli.core.errors import AscError
-from asc_cli.registry import run_list as runs
+from asc_cli.registry import runs
 
 KEYS = {
     "run",

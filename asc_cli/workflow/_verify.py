@@ -1,0 +1,68 @@
+"""Verify an exported file: compare its predictions with the model's on recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asc_cli.audio import decode
+from asc_cli.core import atomic, parallel
+from asc_cli.core.errors import AscError, FileFault
+from asc_cli.evaluation import predictions
+from asc_cli.inference import engine
+from asc_cli.registry import models
+
+CHECKED = 20  # recordings of the model's own dataset, if none are given
+
+
+def own_recordings(model: models.Model) -> list[Path]:
+    """Return some recordings of the model's own dataset, if it is on this machine."""
+    run = paths.runs() / model.card.get("run", "")
+    try:
+        root = Path(atomic.read_json(run / "environment.json")["audio_root"])
+        names = sorted(set(predictions.read(run / "predictions.csv").files))
+    except (OSError, AscError):  # trained on another machine, or the run was removed
+        return []
+    candidates = [root / name for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
+    return [path for path in candidates if path.is_file()]
+
+
+def reference_predictions(
+    model: models.Model, recordings: Sequence[Path]
+) -> list[tuple[Path, np.ndarray]]:  # each with (C,) probabilities
+    """Return the model's own prediction for each recording."""
+    with parallel.one_thread():
+        outcomes = engine.score_files(engine.Request(model), recordings)
+    predicted = []
+    for outcome in outcomes:
+        if isinstance(outcome, FileFault):
+            raise AscError(f"--check {outcome}")
+        predicted.append((outcome.path, outcome.probabilities))
+    return predicted
+
+
+def compare(
+    path: Path, references: Sequence[tuple[Path, np.ndarray]], sample_rate: int
+) -> dict[str, Any] | None:
+    """Run the file in onnxruntime and compare it with the model; None without recordings."""
+    if not references:
+        return None
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # a scan's steps are too small for more
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    differences, same = [], 0
+    for recording, expected in references:
+        samples = decode.read(recording, sample_rate)
+        [scores] = session.run(None, {"samples": samples[None]})
+        differences.append(float(np.abs(scores[0] - expected).max()))
+        same += int(scores[0].argmax() == expected.argmax())
+    return {
+        "recordings": len(differences),
+        "largest_difference": max(differences),
+        "same_scene": same,
+    }
