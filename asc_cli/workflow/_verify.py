@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from asc_cli.audio import decode
-from asc_cli.core import atomic, parallel
+from asc_cli.core import atomic, parallel, paths
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.evaluation import predictions
 from asc_cli.inference import engine
