@@ -105,7 +105,7 @@ def fit_network(
     """
     optimiser = loop.optimiser_for(model, settings)
     state = restore(folder, model, optimiser)
-    faults[:] = state.faults
+    faults[:] = state.faults  # one list, which the stream appends to
     state.faults = faults
     reporter = ProgressReporter(settings.epochs, lambda progress: report(vars(progress)))
 
