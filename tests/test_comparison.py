@@ -35,22 +35,22 @@ TRAINED = {1: 80, 2: 80}
 
 def test_mcnemar_counts_who_alone_is_right():
     found = comparison.mcnemar(FIRST, SECOND)
-    assert (found["only_first"], found["only_second"]) == (1, 3)
-    assert found["p"] == pytest.approx(2 * (1 + 4) / 16)  # both tails of 4 fair coins, 1 or fewer
-    assert comparison.mcnemar(FIRST, FIRST)["p"] == 1.0
+    assert (found.only_first, found.only_second) == (1, 3)
+    assert found.p == pytest.approx(2 * (1 + 4) / 16)  # both tails of 4 fair coins, 1 or fewer
+    assert comparison.mcnemar(FIRST, FIRST).p == 1.0
 
 
 def test_the_difference_and_its_interval_are_paired():
     found = comparison.compare(FIRST, SECOND, "accuracy", TRAINED)
-    assert found["difference"] == pytest.approx(0.1)
-    low, high = found["interval"]
+    assert found.difference == pytest.approx(0.1)
+    low, high = found.interval
     assert low <= 0.1 <= high
     unpaired = np.ptp(intervals.bootstrap(FIRST, "accuracy")) + np.ptp(
         intervals.bootstrap(SECOND, "accuracy")
     )
     assert high - low < unpaired
     same = comparison.compare(FIRST, FIRST, "accuracy", TRAINED)
-    assert (same["difference"], same["interval"]) == (0.0, [0.0, 0.0])
+    assert (same.difference, same.interval) == (0.0, (0.0, 0.0))
 
 
 def test_rows_in_another_order_are_the_same_rows():
@@ -71,25 +71,23 @@ def test_splits_that_overlap_get_the_corrected_t_test():
     first = made(LABELS * 2, list(FIRST.guesses) * 2, folds, files)
     second = made(LABELS * 2, list(SECOND.guesses) + [0] * 6 + [1] * 14, folds, files)
     found = comparison.compare(first, second, "accuracy", TRAINED)
-    assert found["mcnemar"] is None
+    assert found.mcnemar is None
     d = np.array([0.1, 0.0])  # gains of the two splits
     t = d.mean() / math.sqrt((1 / 2 + 20 / 80) * d.var(ddof=1))
-    assert found["corrected_t"]["t"] == pytest.approx(t)
-    assert found["corrected_t"]["p"] == pytest.approx(2 * stats.t.sf(t, 1))
+    assert found.corrected_t.t == pytest.approx(t)
+    assert found.corrected_t.p == pytest.approx(2 * stats.t.sf(t, 1))
 
 
 def test_without_the_correction_it_is_the_ordinary_t_test():
     d = np.array([0.01, 0.03, -0.01, 0.02, 0.05])
     ours, theirs = comparison.corrected_t(d, 0.0), stats.ttest_1samp(d, 0)
-    assert ours["t"] == pytest.approx(theirs.statistic) and ours["p"] == pytest.approx(
-        theirs.pvalue
-    )
-    assert comparison.corrected_t(d, 0.25)["p"] > ours["p"]
+    assert ours.t == pytest.approx(theirs.statistic) and ours.p == pytest.approx(theirs.pvalue)
+    assert comparison.corrected_t(d, 0.25).p > ours.p
 
 
 def test_differences_that_do_not_vary():
-    assert comparison.corrected_t(np.zeros(3), 0.25)["p"] == 1.0
-    assert comparison.corrected_t(np.full(3, 0.5), 0.25)["p"] == 0.0
+    assert comparison.corrected_t(np.zeros(3), 0.25).p == 1.0
+    assert comparison.corrected_t(np.full(3, 0.5), 0.25).p == 0.0
     with pytest.raises(AscError, match="the t-test over splits needs two splits or more"):
         comparison.corrected_t(np.zeros(1), 0.25)
 

@@ -91,9 +91,9 @@ def louder(n: int) -> np.ndarray:
 def test_the_file_says_what_the_model_says(kind: str, recordings: list[Path], tmp_path: Path):
     name = registered(kind, *KINDS[kind])
     made = workflow.export(name, "onnx", tmp_path / "m.onnx", check=recordings)
-    (row,) = made["files"]
-    assert row["check"]["recordings"] == row["check"]["same_scene"] == len(recordings)
-    assert row["check"]["largest_difference"] <= 1e-4
+    (row,) = made.files
+    assert row.check.recordings == row.check.same_scene == len(recordings)
+    assert row.check.largest_difference <= 1e-4
     said = [list(p.scenes.values()) for p in workflow.predict(recordings, model=name)]
     if kind != "temporal":  # whose votes agree
         assert np.std(said, axis=0).max() > 1e-3  # recordings differ, so the check can fail
@@ -106,7 +106,7 @@ def test_a_temperature_goes_with_the_model(aggregate: str, recordings: list[Path
         override = f"evaluation.aggregate={aggregate}"
         model = registered(name, override, temperature=temperature)
         made = workflow.export(model, "onnx", tmp_path / f"{name}.onnx", check=recordings)
-        assert made["files"][0]["check"]["largest_difference"] <= 1e-4
+        assert made.files[0].check.largest_difference <= 1e-4
         session = onnxruntime.InferenceSession(
             tmp_path / f"{name}.onnx", providers=["CPUExecutionProvider"]
         )
@@ -159,7 +159,7 @@ def test_many_recordings_at_once_and_what_the_metadata_say(recordings: list[Path
 def test_every_feature_has_a_front_end(feature: str, recordings: list[Path], tmp_path: Path):
     name = registered("m", "clips.overlap=0", feature=feature)
     made = workflow.export(name, "onnx", tmp_path / "m.onnx", check=recordings[1:])
-    assert made["files"][0]["check"]["largest_difference"] <= 1e-4
+    assert made.files[0].check.largest_difference <= 1e-4
 
 
 def test_other_networks_go_as_torch_exports_them():
@@ -216,10 +216,10 @@ def test_a_network_that_takes_one_number_of_clips_says_so():
 def test_int8_is_smaller_and_agrees(recordings: list[Path], tmp_path: Path):
     name = registered("big", "model.n_hidden=96", "model.attention=[semantic]")
     made = workflow.export(name, "onnx", tmp_path / "m.onnx", int8=True, check=recordings)
-    whole, small = made["files"]
-    assert small["file"].endswith("m.int8.onnx") and small["bytes"] < 0.65 * whole["bytes"]
-    assert whole["check"]["largest_difference"] < 1e-4
-    assert 0 < small["check"]["largest_difference"] < 0.1
+    whole, small = made.files
+    assert small.file.endswith("m.int8.onnx") and small.bytes < 0.65 * whole.bytes
+    assert whole.check.largest_difference < 1e-4
+    assert 0 < small.check.largest_difference < 0.1
 
 
 def test_a_hub_folder_holds_weights_card_and_configuration(tmp_path: Path):

@@ -60,7 +60,7 @@ def test_it_goes(name: str, model: str, feature: str, toy_root: Path, tmp_path: 
     ]
     heard += sorted((toy_root / "audio").glob("*.wav"))[::15]
     made = workflow.export(name, "onnx", tmp_path / "m.onnx", int8=True, check=heard)
-    whole, small = (row["check"] for row in made["files"])
-    assert whole["recordings"] == whole["same_scene"] == len(heard)
-    assert whole["largest_difference"] <= 1e-4
-    assert small["recordings"] == len(heard) and made["files"][1]["bytes"] > 0
+    whole, small = (row.check for row in made.files)
+    assert whole.recordings == whole.same_scene == len(heard)
+    assert whole.largest_difference <= 1e-4
+    assert small.recordings == len(heard) and made.files[1].bytes > 0

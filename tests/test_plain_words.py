@@ -1,5 +1,4 @@
 """Names and texts use plain words: the worst ones of version 0.1 stay out."""
-out."""
 
 from __future__ import annotations
 
@@ -13,7 +12,9 @@ import pytest
 
 from asc_cli.core.plugins import PACKAGE
 
-FILES = sorted(PACKAGE.rglob("*.py")) TEMPLATES = sorted(PACKAGE.rglob("*.j2")) PARTS = {  # of names, also as a part of one: _heard, told_s
+FILES = sorted(PACKAGE.rglob("*.py"))
+TEMPLATES = sorted(PACKAGE.rglob("*.j2"))
+PARTS = {  # of names, also as a part of one: _heard, told_s
     *("heard", "hear", "hears", "said", "told", "strange", "doomed", "mend"),
     *("promise", "promises", "dealt"),
 }

@@ -53,8 +53,8 @@ def train(data: Path) -> workflow.Training:
 def removed(**more: object) -> dict[str, int]:
     """How many things are removed, by reason."""
     counts: dict[str, int] = {}
-    for row in workflow.prune(**more)["removed"]:  # type: ignore[arg-type]
-        counts[row["reason"]] = counts.get(row["reason"], 0) + 1
+    for row in workflow.prune(**more).removed:  # type: ignore[arg-type]
+        counts[row.reason] = counts.get(row.reason, 0) + 1
     return counts
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from asc_cli import workflow
 from asc_cli.core import atomic
 from asc_cli.recipe import load as recipe
+from asc_cli.registry import runs
 
 
 def finished(home: Path, name: str, text: str, n_folds: int, error: float) -> None:
@@ -22,7 +23,7 @@ def test_no_runs_are_no_result():
 def test_a_run_on_all_folds_counts(home: Path):
     whole = recipe.load("esc10_lstm")
     finished(home, "aa", whole.yaml(), 5, 0.25)
-    assert workflow.result(whole) == {"error": 0.25, "run": "esc10_lstm-aa"}
+    assert workflow.result(whole) == runs.Result(0.25, "esc10_lstm-aa")
 
 
 def test_some_folds_and_changed_settings_do_not(home: Path):
@@ -36,4 +37,5 @@ def test_some_folds_and_changed_settings_do_not(home: Path):
 def test_other_words_do(home: Path):
     other = recipe.load("esc10_lstm", ["description=another", "paper={error: 1}"])
     finished(home, "aa", other.yaml(), 5, 0.25)
-    assert workflow.result(recipe.load("esc10_lstm"))["error"] == 0.25
+    result = workflow.result(recipe.load("esc10_lstm"))
+    assert result is not None and result.error == 0.25

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from asc_cli.evaluation import aggregate, intervals, scoring
+from asc_cli.evaluation import aggregate, intervals, scores, scoring
 from asc_cli.evaluation.predictions import Predictions
 
 
@@ -36,36 +36,33 @@ FOLDS = [1, 1, 1, 1, 2, 2, 2, 2]
 
 def test_counted_by_hand():
     m = scoring.score(made(LABELS, GUESSES, folds=FOLDS))
-    assert m["recordings"] == 8
-    assert m["accuracy"] == pytest.approx((3 / 4 + 2 / 4) / 2)
-    assert m["macro_accuracy"] == pytest.approx(((2 / 3 + 1) / 2 + (1 + 0 + 1 / 2) / 3) / 2)
-    assert m["fold_class_accuracy"] == pytest.approx((2 / 3 + 1 + 1 + 0 + 1 / 2) / 5)
-    assert m["pooled_accuracy"] == pytest.approx(5 / 8)
-    assert m["log_loss"] == pytest.approx(-(5 * math.log(0.8) + 3 * math.log(0.1)) / 8)
-    assert m["error"] == pytest.approx(1 - m["accuracy"])
-    assert m["confusion"] == [[3, 1, 0], [0, 1, 1], [1, 0, 1]]
+    assert m.recordings == 8
+    assert m.metrics["accuracy"] == pytest.approx((3 / 4 + 2 / 4) / 2)
+    assert m.metrics["macro_accuracy"] == pytest.approx(((2 / 3 + 1) / 2 + (1 + 0 + 1 / 2) / 3) / 2)
+    assert m.metrics["fold_class_accuracy"] == pytest.approx((2 / 3 + 1 + 1 + 0 + 1 / 2) / 5)
+    assert m.metrics["pooled_accuracy"] == pytest.approx(5 / 8)
+    assert m.metrics["log_loss"] == pytest.approx(-(5 * math.log(0.8) + 3 * math.log(0.1)) / 8)
+    assert m.error == pytest.approx(1 - m.metrics["accuracy"])
+    assert m.confusion == [[3, 1, 0], [0, 1, 1], [1, 0, 1]]
     # F1 of fold 1: a 2·2/(2+3), b 2·1/(2+1); of fold 2: a 2/(2+1), b 0, c 2/(2+2)
-    assert m["macro_f1"] == pytest.approx(((4 / 5 + 2 / 3) / 2 + (2 / 3 + 0 + 1 / 2) / 3) / 2)
+    assert m.metrics["macro_f1"] == pytest.approx(
+        ((4 / 5 + 2 / 3) / 2 + (2 / 3 + 0 + 1 / 2) / 3) / 2
+    )
 
 
 def test_the_headline_chooses_the_error():
     m = scoring.score(made(LABELS, GUESSES, folds=FOLDS), headline="fold_class_accuracy")
-    assert m["error"] == pytest.approx(1 - (2 / 3 + 1 + 1 + 0 + 1 / 2) / 5)
-    assert m["intervals"]["metric"] == "fold_class_accuracy"
+    assert m.error == pytest.approx(1 - (2 / 3 + 1 + 1 + 0 + 1 / 2) / 5)
+    assert m.intervals.metric == "fold_class_accuracy"
 
 
 def test_an_absent_scene_is_left_out_and_said_to_be():
     m = scoring.score(made(LABELS, GUESSES, folds=FOLDS))
-    assert [fold["absent"] for fold in m["folds"]] == [["c"], []]
-    assert m["scenes"]["c"]["accuracy"] == pytest.approx(0.5)  # of fold 2, which alone tests it
+    assert [fold.absent for fold in m.folds] == [["c"], []]
+    assert m.scenes["c"].accuracy == pytest.approx(0.5)  # of fold 2, which alone tests it
     never = scoring.score(made([0, 1], [0, 1]))
-    assert never["scenes"]["c"] == {
-        "recordings": 0,
-        "accuracy": None,
-        "precision": None,
-        "f1": None,
-    }
-    assert never["macro_accuracy"] == 1.0
+    assert never.scenes["c"] == scores.SceneScores(0, None, None, None)
+    assert never.metrics["macro_accuracy"] == 1.0
 
 
 @pytest.fixture(scope="module")
@@ -83,22 +80,24 @@ def test_equals_scikit_learn(random_predictions: Predictions):
     m = scoring.score(p)
     guesses = p.probabilities.argmax(axis=1)
     exact = {"rel": 0, "abs": 1e-12}
-    assert m["accuracy"] == pytest.approx(sk.accuracy_score(p.labels, guesses), **exact)
+    assert m.metrics["accuracy"] == pytest.approx(sk.accuracy_score(p.labels, guesses), **exact)
     balanced = sk.balanced_accuracy_score(p.labels, guesses)
-    assert m["macro_accuracy"] == pytest.approx(balanced, **exact)
-    assert m["macro_f1"] == pytest.approx(sk.f1_score(p.labels, guesses, average="macro"), **exact)
-    assert m["log_loss"] == pytest.approx(sk.log_loss(p.labels, p.probabilities), **exact)
-    assert m["confusion"] == sk.confusion_matrix(p.labels, guesses).tolist()
+    assert m.metrics["macro_accuracy"] == pytest.approx(balanced, **exact)
+    assert m.metrics["macro_f1"] == pytest.approx(
+        sk.f1_score(p.labels, guesses, average="macro"), **exact
+    )
+    assert m.metrics["log_loss"] == pytest.approx(sk.log_loss(p.labels, p.probabilities), **exact)
+    assert m.confusion == sk.confusion_matrix(p.labels, guesses).tolist()
     precision = sk.precision_score(p.labels, guesses, average=None)
     for i, scene in enumerate(p.scenes):
-        assert m["scenes"][scene]["precision"] == pytest.approx(precision[i], **exact)
+        assert m.scenes[scene].precision == pytest.approx(precision[i], **exact)
 
 
 def test_calibration_error_of_known_gaps():
     sure_and_right = made([0] * 4, [0] * 4, sure=1.0)
-    assert scoring.score(sure_and_right)["ece"] == 0
+    assert scoring.score(sure_and_right).metrics["ece"] == 0
     half_right = made([0, 0, 1, 1], [0, 0, 0, 0], sure=0.9)
-    assert scoring.score(half_right)["ece"] == pytest.approx(0.4)
+    assert scoring.score(half_right).metrics["ece"] == pytest.approx(0.4)
 
 
 def test_wald_ends_where_shares_end():
@@ -119,11 +118,11 @@ def test_a_bootstrap_over_groups_is_wider_than_over_recordings():
     right = np.repeat(rng.random(20) < 0.5, 10)  # a place is right or wrong as a whole
     labels = np.zeros(200, int)
     guesses = np.where(right, 0, 1)
-    alone = scoring.score(made(labels, guesses))["intervals"]
+    alone = scoring.score(made(labels, guesses)).intervals
     grouped = made(labels, guesses, groups=[f"place{i // 10}" for i in range(200)])
-    together = scoring.score(grouped)["intervals"]
-    width = lambda interval: interval["bootstrap"][1] - interval["bootstrap"][0]  # noqa: E731
-    assert together["bootstrap_over"] == "groups" and alone["bootstrap_over"] == "recordings"
+    together = scoring.score(grouped).intervals
+    width = lambda interval: interval.bootstrap[1] - interval.bootstrap[0]  # noqa: E731
+    assert together.bootstrap_over == "groups" and alone.bootstrap_over == "recordings"
     assert width(together) > 2 * width(alone)
     assert width(alone) == pytest.approx(2 * 1.96 * math.sqrt(0.25 / 200), rel=0.15)
 
@@ -134,8 +133,8 @@ def test_a_bootstrap_over_groups_is_wider_than_over_recordings():
 )
 def test_all_right_has_no_interval(headline: str, value: float):
     m = scoring.score(made(LABELS, LABELS, folds=FOLDS), headline)
-    assert m[headline] == value
-    assert m["intervals"]["bootstrap"] == [1, 1]
+    assert m.metrics[headline] == value
+    assert m.intervals.bootstrap == (1, 1)
 
 
 def test_devices_are_scored_apart():
@@ -144,22 +143,22 @@ def test_devices_are_scored_apart():
         p.scenes, p.files, p.folds, p.labels, p.groups, ("a", "s1") * 2, p.probabilities
     )
     m = scoring.score(p, seen_devices={1: frozenset({"a"})})
-    assert {name: (d["accuracy"], d["seen"]) for name, d in m["devices"].items()} == {
+    assert {name: (d.scores.accuracy, d.seen) for name, d in m.devices.items()} == {
         "a": (1.0, True),
         "s1": (0.5, False),
     }
-    assert m["device_groups"]["unseen"]["recordings"] == 2
-    assert m["device_groups"]["unseen"]["macro_accuracy"] == 0.5
-    assert m["device_groups"]["seen"]["log_loss"] == pytest.approx(-math.log(0.8))
+    assert m.device_groups["unseen"].recordings == 2
+    assert m.device_groups["unseen"].macro_accuracy == 0.5
+    assert m.device_groups["seen"].log_loss == pytest.approx(-math.log(0.8))
 
 
 def test_labels_alone_have_no_log_loss():
     m = scoring.score(dataclasses.replace(made(LABELS, GUESSES, folds=FOLDS), hard=True))
-    assert m["log_loss"] is None and m["ece"] is None and m["reliability"] == []
-    assert m["remarks"] == [
+    assert m.metrics["log_loss"] is None and m.metrics["ece"] is None and m.reliability == ()
+    assert m.remarks == (
         "fold 1 does not test c: left out of its macro averages",
         "only labels were submitted: no log loss, no calibration",
-    ]
+    )
 
 
 def test_folds_that_test_again_are_no_new_sample():
@@ -167,7 +166,7 @@ def test_folds_that_test_again_are_no_new_sample():
     once = made([0] * 40, [0] * 20 + [1] * 20)
     again = made([0] * 160, ([0] * 20 + [1] * 20) * 4, folds=np.repeat([1, 2, 3, 4], 40))
     again = dataclasses.replace(again, files=once.files * 4)
-    one, four = (scoring.score(p)["intervals"]["bootstrap"] for p in (once, again))
+    one, four = (scoring.score(p).intervals.bootstrap for p in (once, again))
     assert four == pytest.approx(one, abs=0.03)
 
 

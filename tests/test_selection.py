@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -129,10 +130,10 @@ class Net(nn.Module):
 
 def test_costs_counted_by_hand():
     costs = complexity.measure(Net(), 10, 8, 0.5)
-    assert costs["parameters"] == 4 * 16 * (8 + 16 + 2) + 16 * 3 + 3
-    assert costs["bytes"]["float16"] == 2 * costs["parameters"]
-    assert costs["macs_per_clip"] == 10 * 4 * 16 * (8 + 16) + 16 * 3
-    assert costs["macs_per_second"] == 2 * costs["macs_per_clip"]
+    assert costs.parameters == 4 * 16 * (8 + 16 + 2) + 16 * 3 + 3
+    assert costs.bytes["float16"] == 2 * costs.parameters
+    assert costs.macs_per_clip == 10 * 4 * 16 * (8 + 16) + 16 * 3
+    assert costs.macs_per_second == 2 * costs.macs_per_clip
 
 
 def test_what_an_estimator_keeps_counts_too():
@@ -146,18 +147,17 @@ def test_what_an_estimator_keeps_counts_too():
             return (x.double() @ self.means.T).sum(dim=1)
 
     costs = complexity.measure(Kept(), 10, 8, 1.0)
-    assert costs["parameters"] == 5 * 8 + 3
-    assert costs["bytes"] == {"float32": 4 * 40 + 12, "float16": 2 * 40 + 12, "int8": 40 + 12}
+    assert costs.parameters == 5 * 8 + 3
+    assert costs.bytes == {"float32": 4 * 40 + 12, "float16": 2 * 40 + 12, "int8": 40 + 12}
 
 
 def test_limits_pass_and_fail():
-    costs = {
-        "bytes": {"float32": 120_000, "float16": 60_000, "int8": 30_000},
-        "macs_per_second": 20_000_000,
-    }
-    verdict = complexity.check_limit(costs, "dcase2024", members=4)
-    assert verdict["passes"] and not verdict["precisions"]["int8"]["all_members"]
-    assert not complexity.check_limit({**costs, "macs_per_second": None}, "dcase2024", 1)["passes"]
+    sizes = {"float32": 120_000, "float16": 60_000, "int8": 30_000}
+    costs = complexity.Costs(30_000, sizes, 10_000_000, 20_000_000, members=4)
+    check = complexity.check_limit(costs, "dcase2024")
+    assert check.passes and not check.precisions["int8"].all_members
+    unknown = dataclasses.replace(costs, macs_per_second=None, members=1)
+    assert not complexity.check_limit(unknown, "dcase2024").passes
     with pytest.raises(AscError, match="--limit: unknown limit 'dcase24'; did you mean dcase2024"):
-        complexity.check_limit(costs, "dcase24", 1)
+        complexity.check_limit(costs, "dcase24")
     assert math.isclose(complexity.LIMITS["dcase2024"].bytes, 128e3)

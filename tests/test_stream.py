@@ -24,6 +24,7 @@ from asc_cli.datasets._yt8m import records
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
 from asc_cli.video import metrics
+from asc_cli.video.predict import LabelledVideo
 from tests.conftest import ROOT, Asc, command, write
 from tests.test_export import registered
 
@@ -185,8 +186,9 @@ def test_labels_are_those_of_the_evaluation(shards: Path, trained: workflow.Trai
     truth = {v.id: v.labels for v in yt8m.Stream(paths, layout, yt8m.Order())}
     scores = metrics.Streaming()
     for row in workflow.label(paths):
-        pairs = np.array(row["labels"])
-        scores.add_best(pairs[None, :, 0].astype(int), pairs[None, :, 1], [truth[row["video"]]])
+        assert isinstance(row, LabelledVideo)
+        pairs = np.array(row.labels)
+        scores.add_best(pairs[None, :, 0].astype(int), pairs[None, :, 1], [truth[row.video]])
     assert scores.result()["gap"] == pytest.approx(trained.metrics["gap"], abs=1e-9)
 
 
@@ -313,7 +315,8 @@ def test_a_part_without_labels_cannot_be_scored(trained: workflow.Training, tmp_
     with pytest.raises(AscError, match="none of 1 videos has a label"):
         workflow.evaluate("yt8m_toy_lstm", dataset="yt8m_toy", data=tmp_path)
     [row] = workflow.label([tmp_path / "validate00.tfrecord"], top=3)
-    assert row["video"] == "a" and len(row["labels"]) == 3
+    assert isinstance(row, LabelledVideo)
+    assert row.video == "a" and len(row.labels) == 3
 
 
 def test_other_shards_are_another_run(shards: Path, trained: workflow.Training, tmp_path: Path):

@@ -25,6 +25,7 @@ def label(
     """
     from asc_cli import workflow
     from asc_cli.audio import inputs
+    from asc_cli.datasets.yt8m import Fault
     from asc_cli.video import report as videos
 
     for option, value in scene_options.items():
@@ -36,7 +37,7 @@ def label(
     inputs.require_no_overwrite({"--csv": csv}, shards)
     with videos.predictions(csv, as_json) as add:
         for row in workflow.label(shards, model=model, top=top, jobs=jobs):
-            failed += "error" in row
-            add(row)
+            failed += isinstance(row, Fault)
+            add(row.to_dict())
     if failed:
         raise typer.Exit(3)

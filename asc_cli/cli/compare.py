@@ -36,7 +36,7 @@ def command(
     """
     from asc_cli import report, workflow
 
-    compared = workflow.compare(runs)
+    compared = workflow.compare(runs).to_dict()
     if curves:
         from asc_cli.report.figures.curves import draw
 

@@ -54,7 +54,7 @@ def command(
         trained = workflow.train(recipe, fitting=fitting)
     report.show(trained.to_dict(), report.training)
     _step(4, "evaluate: accuracy per scene", f"asc evaluate {RECIPE}")
-    report.show(workflow.evaluate(trained.run), report.evaluation)
+    report.show(workflow.evaluate(trained.run).to_dict(), report.evaluation)
     split = extracted.source.listing.splits[0]
     unseen = extracted.source.path(split.test[0])
     _step(

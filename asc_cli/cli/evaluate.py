@@ -53,6 +53,7 @@ def command(
     from asc_cli.cli import _progress
     from asc_cli.cli._options import numbers
     from asc_cli.video import report as videos
+    from asc_cli.video.predict import VideoEvaluation
 
     with _progress.counting("recordings") as progress:
         result = workflow.evaluate(
@@ -64,7 +65,9 @@ def command(
             jobs=jobs,
             progress=progress,
         )
-    streamed = videos.is_evaluation(result)
-    report.show(result, videos.evaluation if streamed else report.evaluation, as_json)
-    if streamed and result["failed"]:
-        raise typer.Exit(3)
+    if isinstance(result, VideoEvaluation):
+        report.show(result.to_dict(), videos.evaluation, as_json)
+        if result.failed:
+            raise typer.Exit(3)
+    else:
+        report.show(result.to_dict(), report.evaluation, as_json)

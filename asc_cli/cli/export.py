@@ -53,4 +53,4 @@ def command(
     from asc_cli.audio import inputs
 
     result = workflow.export(model, format, output, int8=int8, check=inputs.find(check or []))
-    report.show(result, report.exported, as_json)
+    report.show(result.to_dict(), report.exported, as_json)

@@ -53,4 +53,4 @@ def command(
     )
     with report.Live(as_json) as out:
         for row in predictions:
-            out.add(row)
+            out.add(row.to_dict())

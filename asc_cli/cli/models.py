@@ -60,10 +60,10 @@ def show(
         "id": registered.id,
         "folder": str(registered.folder),
         **registered.card,
-        "complexity": costs,
+        "complexity": costs.to_dict(),
     }
     report.show(card, report.model, as_json)
-    if limit is not None and not costs["limit"]["passes"]:
+    if costs.limit is not None and not costs.limit.passes:
         raise typer.Exit(1)
 
 

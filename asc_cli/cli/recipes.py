@@ -42,7 +42,7 @@ def list_(
         if dataset not in (None, recipe.dataset):
             continue
         kind = kind_of(recipe.settings)
-        ours = workflow.result(recipe) or {"error": None, "run": None}
+        ours = workflow.result(recipe)
         rows.append(
             {
                 "recipe": name,
@@ -52,8 +52,8 @@ def list_(
                 "model": recipe.model["name"],
                 "paper_error": recipe.paper.error if recipe.paper else None,
                 "paper_gap": recipe.paper.gap if recipe.paper else None,
-                "our_error": ours["error"],
-                "run": ours["run"],
+                "our_error": ours.error if ours else None,
+                "run": ours.run if ours else None,
                 "description": recipe.settings["description"],
             }
         )

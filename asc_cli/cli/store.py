@@ -48,7 +48,7 @@ def prune(
     from asc_cli import workflow
     from asc_cli.report.console import output, store
 
-    output.show(workflow.prune(dataset, packs, dry_run), store.pruned, as_json)
+    output.show(workflow.prune(dataset, packs, dry_run).to_dict(), store.pruned, as_json)
 
 
 COMMANDS = {"show": show, "prune": prune}

@@ -180,8 +180,8 @@ class DatasetModule(Protocol):
             root: The dataset's folder.
 
         Returns:
-            Labels, recordings and folds, faults of the lists included: `protocol.audit` finds
-            those.
+            Labels, recordings and folds, with whatever faults the lists have; `protocol.audit`
+            finds those.
 
         Raises:
             AscError: A list is not there, or a line of it cannot be read; the text names the file

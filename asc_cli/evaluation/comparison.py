@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -29,23 +30,88 @@ from asc_cli.evaluation.intervals import draws, percentiles, value
 from asc_cli.evaluation.predictions import Predictions
 
 
+@dataclass(frozen=True)
+class McNemar:
+    """McNemar's exact test.
+
+    Attributes:
+        only_first: Recordings that only the first system has right.
+        only_second: Those that only the second has right.
+        p: Two-sided.
+    """
+
+    only_first: int
+    only_second: int
+    p: float
+
+
+@dataclass(frozen=True)
+class CorrectedT:
+    """The corrected resampled t-test over folds.
+
+    Attributes:
+        t: The statistic; None where all folds differ by the same.
+        df: Degrees of freedom.
+        p: Two-sided.
+    """
+
+    t: float | None
+    df: int
+    p: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What the second of two systems gains over the first.
+
+    Attributes:
+        difference: Second − first, in the headline metric.
+        interval: Lower and upper end of its 95 % interval.
+        mcnemar: The test where folds share no recording; else None.
+        corrected_t: The test where folds share recordings; else None.
+    """
+
+    difference: float
+    interval: tuple[float, float]
+    mcnemar: McNemar | None
+    corrected_t: CorrectedT | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes.
+
+        Returns:
+            As in JSON.
+        """
+        return {**asdict(self), "interval": [*self.interval]}
+
+
 def compare(
     first: Predictions, second: Predictions, headline: str, trained: Mapping[int, int]
-) -> dict[str, Any]:
-    """Compare the second system with the first. trained: number of training recordings per fold.
+) -> Difference:
+    """Compare two systems on the same recordings.
 
-    Raises AscError unless both were tested on the same recordings in the same folds.
+    Args:
+        first: Predictions of one system.
+        second: Those of the other, in any order.
+        headline: The metric to compare, one of METRICS with a definition.
+        trained: Recordings that each fold was trained on.
+
+    Returns:
+        What the second gains over the first.
+
+    Raises:
+        AscError: They were not tested on the same recordings in the same folds.
     """
     second = aligned(first, second)
     a, b = draws(first, headline), draws(second, headline)
     per_fold = fold_values(second, headline) - fold_values(first, headline)  # (k,)
     once = len(set(first.files)) == len(first)
-    return {
-        "difference": value(second, headline) - value(first, headline),
-        "interval": list(percentiles(b - a)),
-        "mcnemar": mcnemar(first, second) if once else None,
-        "corrected_t": None if once else corrected_t(per_fold, share_tested(first, trained)),
-    }
+    return Difference(
+        difference=value(second, headline) - value(first, headline),
+        interval=percentiles(b - a),
+        mcnemar=mcnemar(first, second) if once else None,
+        corrected_t=None if once else corrected_t(per_fold, share_tested(first, trained)),
+    )
 
 
 def aligned(first: Predictions, second: Predictions) -> Predictions:
@@ -81,19 +147,19 @@ def fold_values(p: Predictions, headline: str) -> np.ndarray:  # -> (k,)
     )
 
 
-def mcnemar(first: Predictions, second: Predictions) -> dict[str, Any]:
-    """Return how many recordings only one system has right, and the exact two-sided p."""
+def mcnemar(first: Predictions, second: Predictions) -> McNemar:
+    """Count recordings that only one system has right, and the exact two-sided p."""
     from scipy.stats import binomtest
 
     one, two = first.guesses == first.labels, second.guesses == second.labels
     only_first, only_second = int((one & ~two).sum()), int((two & ~one).sum())
     n = only_first + only_second
     p = binomtest(only_second, n, 0.5).pvalue if n else 1.0
-    return {"only_first": only_first, "only_second": only_second, "p": float(p)}
+    return McNemar(only_first, only_second, float(p))
 
 
-def corrected_t(differences: np.ndarray, test_over_train: float) -> dict[str, Any]:
-    """Return the corrected resampled t-test over the folds' differences (k,); p is two-sided."""
+def corrected_t(differences: np.ndarray, test_over_train: float) -> CorrectedT:
+    """Apply the corrected resampled t-test to the folds' differences (k,); p is two-sided."""
     from scipy.stats import t as student
 
     k = len(differences)
@@ -102,9 +168,9 @@ def corrected_t(differences: np.ndarray, test_over_train: float) -> dict[str, An
     spread = np.sqrt((1 / k + test_over_train) * differences.var(ddof=1))
     mean = differences.mean()
     if spread == 0:
-        return {"t": None, "df": k - 1, "p": 1.0 if mean == 0 else 0.0}
+        return CorrectedT(None, k - 1, 1.0 if mean == 0 else 0.0)
     t = mean / spread
-    return {"t": float(t), "df": k - 1, "p": float(2 * student.sf(abs(t), k - 1))}
+    return CorrectedT(float(t), k - 1, float(2 * student.sf(abs(t), k - 1)))
 
 
 def share_tested(p: Predictions, trained: Mapping[int, int]) -> float:

@@ -14,7 +14,7 @@ element-wise products and activations are not counted, as in the challenge's own
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from asc_cli.core import plugins
@@ -25,8 +25,16 @@ BYTES = {"float32": 4, "float16": 2, "int8": 1}
 
 @dataclass(frozen=True)
 class Limit:
+    """A challenge's limit.
+
+    Attributes:
+        bytes: Of all parameters.
+        macs: Multiply-accumulates per second of audio.
+        source: Where it stands.
+    """
+
     bytes: int
-    macs: int  # per second of audio
+    macs: int
     source: str
 
 
@@ -35,46 +43,125 @@ LIMITS = {
 }
 
 
-def measure(network: Any, n_frames: int, n_bands: int, step_seconds: float) -> dict[str, Any]:
-    """Return the costs of one network (nn.Module), a clip of n_frames every step_seconds."""
+@dataclass(frozen=True)
+class Within:
+    """Whether a model at one precision is within a limit.
+
+    Attributes:
+        member: One member alone.
+        all_members: All members together.
+    """
+
+    member: bool
+    all_members: bool
+
+
+@dataclass(frozen=True)
+class Check:
+    """A model's costs held against a limit.
+
+    Attributes:
+        name: The limit's name.
+        limit: The limit.
+        passes: Whether one member at float32 is within it.
+        precisions: float32, float16 and int8 → whether the model is within it.
+    """
+
+    name: str
+    limit: Limit
+    passes: bool
+    precisions: dict[str, Within]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the check with the limit's figures beside it.
+
+        Returns:
+            As in JSON.
+        """
+        return {
+            "name": self.name,
+            "source": self.limit.source,
+            "bytes": self.limit.bytes,
+            "macs_per_second": self.limit.macs,
+            "passes": self.passes,
+            "precisions": {name: asdict(within) for name, within in self.precisions.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one member of a model costs.
+
+    Attributes:
+        parameters: Numbers that it learnt or keeps.
+        bytes: float32, float16 and int8 → bytes of all parameters at that precision.
+        macs_per_clip: Multiply-accumulates of one clip; None where none are counted.
+        macs_per_second: The same, per second of audio.
+        members: How many members the model has.
+        limit: The costs held against a limit; None without one.
+    """
+
+    parameters: int
+    bytes: dict[str, int]
+    macs_per_clip: int | None
+    macs_per_second: int | None
+    members: int = 1
+    limit: Check | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes, without `limit` if there is none.
+
+        Returns:
+            As in JSON.
+        """
+        figures = {key: value for key, value in vars(self).items() if key != "limit"}
+        return figures if self.limit is None else {**figures, "limit": self.limit.to_dict()}
+
+
+def measure(
+    network: Any, n_frames: int, n_bands: int, step_seconds: float, members: int = 1
+) -> Costs:
+    """Measure one network (nn.Module) on clips of n_frames frames every step_seconds.
+
+    members: how many networks like it the model has.
+    """
     tensors = list(network.state_dict().values())
     fractions = sum(values.numel() for values in tensors if values.is_floating_point())
     integers = [values for values in tensors if not values.is_floating_point()]
     integer_bytes = sum(values.numel() * values.element_size() for values in integers)
     macs = _macs(network, n_frames, n_bands)
-    return {
-        "parameters": fractions + sum(values.numel() for values in integers),
-        "bytes": {name: size * fractions + integer_bytes for name, size in BYTES.items()},
-        "macs_per_clip": macs,
-        "macs_per_second": None if macs is None else round(macs / step_seconds),
-    }
+    return Costs(
+        parameters=fractions + sum(values.numel() for values in integers),
+        bytes={name: size * fractions + integer_bytes for name, size in BYTES.items()},
+        macs_per_clip=macs,
+        macs_per_second=None if macs is None else round(macs / step_seconds),
+        members=members,
+    )
 
 
-def check_limit(costs: dict[str, Any], limit: str, members: int) -> dict[str, Any]:
-    """Return whether one member, and all members, are within a limit, per precision.
+def check_limit(costs: Costs, limit: str) -> Check:
+    """Return whether one member, and all members, are within a limit, at each precision.
 
     Raises AscError for an unknown limit.
     """
     if limit not in LIMITS:
         raise AscError("--limit: " + plugins.unknown("limit", limit, LIMITS))
     allowed = LIMITS[limit]
-    macs = costs["macs_per_second"]
+    macs = costs.macs_per_second
 
     def within(n: int, precision: str) -> bool:
-        fits = n * costs["bytes"][precision] <= allowed.bytes
+        fits = n * costs.bytes[precision] <= allowed.bytes
         return fits and macs is not None and n * macs <= allowed.macs
 
-    return {
-        "name": limit,
-        "source": allowed.source,
-        "bytes": allowed.bytes,
-        "macs_per_second": allowed.macs,
-        "passes": within(1, "float32"),
-        "precisions": {
-            name: {"member": within(1, name), "all_members": within(members, name)}
+    return Check(
+        name=limit,
+        limit=allowed,
+        passes=within(1, "float32"),
+        precisions={
+            name: Within(member=within(1, name), all_members=within(costs.members, name))
             for name in BYTES
         },
-    }
+    )
 
 
 def _macs(network: Any, n_frames: int, n_bands: int) -> int | None:

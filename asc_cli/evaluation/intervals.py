@@ -11,6 +11,7 @@ again (LITIS), one draw serves all folds, because they are no independent sample
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -28,17 +29,45 @@ def wald(share: float, n: int) -> tuple[float, float]:
     return max(0.0, float(share - half)), min(1.0, float(share + half))
 
 
-def intervals(p: Predictions, value: float, headline: str) -> dict[str, Any]:
-    """Return both intervals of the headline metric around its value."""
-    low, high = bootstrap(p, headline)
-    return {
-        "metric": headline,
-        "wald": [*wald(value, len(set(p.files)))],
-        "bootstrap": [low, high],
-        "bootstrap_over": "groups" if any(p.groups) else "recordings",
-        "groups": len(set(_names(p))),
-        "bootstraps": BOOTSTRAPS,
-    }
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals of 95 % of the headline metric.
+
+    Attributes:
+        metric: The headline's name.
+        wald: Lower and upper end, from the normal distribution.
+        bootstrap: Lower and upper end, from draws of whole groups.
+        bootstrap_over: What was drawn: "groups", or "recordings" where no groups are known.
+        groups: How many there are to draw from.
+        bootstraps: How many draws there were.
+    """
+
+    metric: str
+    wald: tuple[float, float]
+    bootstrap: tuple[float, float]
+    bootstrap_over: str
+    groups: int
+    bootstraps: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes.
+
+        Returns:
+            As in JSON.
+        """
+        return {**asdict(self), "wald": [*self.wald], "bootstrap": [*self.bootstrap]}
+
+
+def intervals(p: Predictions, value: float, headline: str) -> Intervals:
+    """Compute both intervals of the headline metric, which has the given value."""
+    return Intervals(
+        metric=headline,
+        wald=wald(value, len(set(p.files))),
+        bootstrap=bootstrap(p, headline),
+        bootstrap_over="groups" if any(p.groups) else "recordings",
+        groups=len(set(_names(p))),
+        bootstraps=BOOTSTRAPS,
+    )
 
 
 def bootstrap(p: Predictions, headline: str) -> tuple[float, float]:

@@ -63,27 +63,60 @@ def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     )
 
 
-def reliability(probabilities: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
-    """Return per filled bin of confidence its edges, recordings, mean confidence, accuracy."""
+@dataclass(frozen=True)
+class Bin:
+    """Recordings whose most probable scene has a probability in one range.
+
+    Attributes:
+        low: Lower edge of the range, not included.
+        high: Upper edge, included.
+        recordings: How many there are.
+        confidence: Their mean probability of the most probable scene.
+        accuracy: Share of them that is right.
+    """
+
+    low: float
+    high: float
+    recordings: int
+    confidence: float
+    accuracy: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the bin with its edges as `from` and `to`.
+
+        Returns:
+            As in JSON.
+        """
+        return {
+            "from": self.low,
+            "to": self.high,
+            "recordings": self.recordings,
+            "confidence": self.confidence,
+            "accuracy": self.accuracy,
+        }
+
+
+def reliability(probabilities: np.ndarray, right: np.ndarray) -> list[Bin]:
+    """Return the filled bins of confidence, from probabilities (n, C) and right (n,) bool."""
     confidence = probabilities.max(axis=1)  # (n,)
     bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     return [
-        {
-            "from": b / BINS,
-            "to": (b + 1) / BINS,
-            "recordings": int(inside.sum()),
-            "confidence": float(confidence[inside].mean()),
-            "accuracy": float(right[inside].mean()),
-        }
+        Bin(
+            low=b / BINS,
+            high=(b + 1) / BINS,
+            recordings=int(inside.sum()),
+            confidence=float(confidence[inside].mean()),
+            accuracy=float(right[inside].mean()),
+        )
         for b in range(BINS)
         if (inside := bins == b).any()
     ]
 
 
-def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
-    """Return Σ_b n_b/n |accuracy_b − confidence_b|, from the bins of `reliability`."""
-    gaps = [b["recordings"] * abs(b["accuracy"] - b["confidence"]) for b in bins]
-    return float(sum(gaps) / sum(b["recordings"] for b in bins))
+def expected_calibration_error(bins: list[Bin]) -> float:
+    """Σ_b n_b/n |accuracy_b − confidence_b|, from the bins of `reliability`."""
+    gaps = [b.recordings * abs(b.accuracy - b.confidence) for b in bins]
+    return float(sum(gaps) / sum(b.recordings for b in bins))
 
 
 def mean_of_cells(recalls: np.ndarray) -> float:  # (folds, C) NaN: not tested
@@ -98,24 +131,41 @@ def ece(probabilities: np.ndarray, right: np.ndarray) -> float:  # (n, C), (n,) 
 
 @dataclass(frozen=True)
 class Metric:
-    """A line of METRICS. `title` is printed by tables and pages as it is.
+    """A line of METRICS. C scenes, n recordings.
 
-    scope: what `function` takes. "fold": the confusion matrix of a fold; the mean over folds
-    counts. "pooled": that of all folds together. "cells": recalls (folds, C). "probabilities":
-    (n, C) and labels (n,); "confidence": (n, C) and which guesses are right (n,); both pooled,
-    and None where only labels were submitted.
+    Attributes:
+        name: Its key in metrics.json.
+        function: Arrays in, one figure out.
+        scope: What `function` takes:
+            "fold", the confusion matrix (C, C) of a fold, and the mean over folds counts;
+            "pooled", the confusion matrix of all folds together;
+            "cells", the recall of each fold and scene (folds, C), NaN where it is not tested;
+            "probabilities", probabilities (n, C) and labels (n,), pooled;
+            "confidence", probabilities (n, C) and which guesses are right (n,) bool, pooled.
+            The last two are None for predictions that are labels alone.
+        title: Its name in tables and pages, printed as it stands.
+        share: Whether it is from 0 to 1 and printed in per cent.
+        definition: How it is computed, in words, of a metric that may head a report; else "".
+            Such a metric must follow from the right and the tested recordings of each scene
+            alone, which the bootstrap draws.
     """
 
-    name: str  # as in metrics.json
+    name: str
     function: Callable[..., float]
     scope: str
     title: str
-    share: bool = True  # from 0 to 1, printed in per cent
-    definition: str = ""  # how it is computed, of one that may head a report: it must follow from
-    # the right and the tested recordings of each scene alone, which the bootstrap draws
+    share: bool = True
+    definition: str = ""
 
     def of(self, matrices: Sequence[np.ndarray]) -> float:
-        """Return the metric from the confusion matrix of each fold."""
+        """Compute the metric from confusion matrices.
+
+        Args:
+            matrices: (C, C) of each fold; rows are labels, columns guesses.
+
+        Returns:
+            The metric, of one whose scope is "fold", "pooled" or "cells".
+        """
         if self.scope == "fold":
             return float(np.mean([self.function(matrix) for matrix in matrices]))
         if self.scope == "cells":

@@ -18,26 +18,36 @@ Mesaros et al., DCASE 2016 use the class-wise accuracy of the fold × scene matr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from asc_cli.evaluation import metrics
 from asc_cli.evaluation.intervals import intervals
 from asc_cli.evaluation.predictions import Predictions
+from asc_cli.evaluation.scores import (
+    DeviceScores,
+    FoldScores,
+    SceneScores,
+    Scores,
+    SubsetScores,
+)
 
 
 def score(
     predictions: Predictions,
     headline: str = "accuracy",
     seen_devices: Mapping[int, frozenset[str]] | None = None,
-) -> dict[str, Any]:
-    """Return all metrics of predictions, as JSON-ready values in [0, 1] (log_loss in nats).
+) -> Scores:
+    """Compute all metrics of a set of predictions.
 
-    headline: the metric whose complement is `error`, one of METRICS with a definition.
-    seen_devices: per fold, the recording devices in the training part; others are unseen. Log loss
-    and calibration are None where only labels were submitted.
+    Args:
+        predictions: Of n tested recordings.
+        headline: The metric whose complement is `error`, one of METRICS with a definition.
+        seen_devices: Per fold, the recording devices that are trained on; the others are unseen.
+
+    Returns:
+        The metrics; log loss and calibration are None for predictions that are labels alone.
     """
     p = predictions
     C = len(p.scenes)
@@ -47,21 +57,28 @@ def score(
     }
     pooled = metrics.confusion(p.labels, p.guesses, C)
     recalls = np.array([metrics.recall(matrices[k]) for k in numbers])  # (folds, C) NaN: no test
-    folds = [fold_metrics(p, k, matrices[k]) for k in numbers]
-    bins = [] if p.hard else metrics.reliability(p.probabilities, p.guesses == p.labels)
-    scores: dict[str, Any] = {"recordings": len(p)}
-    scores |= {m.name: _value(m, p, [*matrices.values()]) for m in metrics.METRICS}
-    scores["headline"] = headline
-    scores["aggregation"] = metrics.BY_NAME[headline].definition
-    scores["error"] = 1 - scores[headline]
-    scores["intervals"] = intervals(p, scores[headline], headline)
-    scores["folds"] = folds
-    scores["scenes"] = scene_metrics(p, recalls, pooled)
-    scores["confusion"] = pooled.tolist()
-    scores["reliability"] = bins
-    scores |= device_metrics(p, seen_devices)
-    scores["remarks"] = remarks(p, folds)
-    return scores
+    folds = tuple(fold_scores(p, k, matrices[k]) for k in numbers)
+    values = {m.name: _value(m, p, [*matrices.values()]) for m in metrics.METRICS}
+    heading = values[headline]
+    assert heading is not None  # a metric with a definition follows from labels alone
+    devices, groups = device_scores(p, seen_devices)
+    return Scores(
+        recordings=len(p),
+        metrics=values,
+        headline=headline,
+        aggregation=metrics.BY_NAME[headline].definition,
+        error=1 - heading,
+        intervals=intervals(p, heading, headline),
+        folds=folds,
+        scenes=scene_scores(p, recalls, pooled),
+        confusion=pooled.tolist(),
+        reliability=()
+        if p.hard
+        else tuple(metrics.reliability(p.probabilities, p.guesses == p.labels)),
+        devices=devices,
+        device_groups=groups,
+        remarks=tuple(remarks(p, folds)),
+    )
 
 
 def _value(metric: metrics.Metric, p: Predictions, matrices: list[np.ndarray]) -> float | None:
@@ -73,66 +90,64 @@ def _value(metric: metrics.Metric, p: Predictions, matrices: list[np.ndarray]) -
     return metric.function(p.probabilities, truth)
 
 
-def fold_metrics(p: Predictions, fold: int, matrix: np.ndarray) -> dict[str, Any]:
+def fold_scores(p: Predictions, fold: int, matrix: np.ndarray) -> FoldScores:
+    """Metrics of one fold, whose confusion matrix is (C, C)."""
     inside = p.folds == fold
-    absent = [p.scenes[i] for i in np.flatnonzero(matrix.sum(axis=1) == 0)]
-    return {
-        "fold": fold,
-        "recordings": int(inside.sum()),
-        "accuracy": metrics.accuracy(matrix),
-        "macro_accuracy": metrics.macro_accuracy(matrix),
-        "macro_f1": metrics.macro_f1(matrix),
-        "log_loss": log_loss(p, inside),
-        "absent": absent,
-    }
+    return FoldScores(
+        fold=fold,
+        recordings=int(inside.sum()),
+        accuracy=metrics.accuracy(matrix),
+        macro_accuracy=metrics.macro_accuracy(matrix),
+        macro_f1=metrics.macro_f1(matrix),
+        log_loss=log_loss(p, inside),
+        absent=[p.scenes[i] for i in np.flatnonzero(matrix.sum(axis=1) == 0)],
+    )
 
 
-def scene_metrics(p: Predictions, recalls: np.ndarray, pooled: np.ndarray) -> dict[str, Any]:
-    """Return per scene its recordings, accuracy (mean over folds), pooled precision and F1."""
+def scene_scores(p: Predictions, recalls: np.ndarray, pooled: np.ndarray) -> dict[str, SceneScores]:
+    """Per scene, from recalls (folds, C) and the confusion matrix of all folds (C, C)."""
     precisions, f1s = metrics.precision(pooled), metrics.f1(pooled)
     return {
-        scene: {
-            "recordings": int(pooled[i].sum()),
-            "accuracy": _number(recalls[~np.isnan(recalls[:, i]), i].mean())
+        scene: SceneScores(
+            recordings=int(pooled[i].sum()),
+            accuracy=_number(recalls[~np.isnan(recalls[:, i]), i].mean())
             if pooled[i].sum()
             else None,
-            "precision": _number(precisions[i]),
-            "f1": _number(f1s[i]),
-        }
+            precision=_number(precisions[i]),
+            f1=_number(f1s[i]),
+        )
         for i, scene in enumerate(p.scenes)
     }
 
 
-def device_metrics(
+def device_scores(
     p: Predictions, seen_devices: Mapping[int, frozenset[str]] | None
-) -> dict[str, Any]:
-    """Return metrics per recording device, and of seen and unseen devices, pooled over folds.
+) -> tuple[dict[str, DeviceScores], dict[str, SubsetScores]]:
+    """Return scores of each recording device, and of seen and unseen ones, pooled over folds.
 
     Both are empty where devices are unknown; `seen` is None where the training part is unknown.
     """
     devices = np.array(p.devices)
     known_devices = sorted(set(p.devices) - {""})
     if not seen_devices:
-        rows = {device: {**_subset(p, devices == device), "seen": None} for device in known_devices}
-        return {"devices": rows, "device_groups": {}}
+        return {d: DeviceScores(_subset(p, devices == d), None) for d in known_devices}, {}
     pairs = zip(p.devices, p.folds.tolist(), strict=True)
     seen = np.array([device in seen_devices[fold] for device, fold in pairs])
     rows = {
-        device: {**_subset(p, devices == device), "seen": bool(seen[devices == device].all())}
-        for device in known_devices
+        d: DeviceScores(_subset(p, devices == d), bool(seen[devices == d].all()))
+        for d in known_devices
     }
     parts = {"seen": (devices != "") & seen, "unseen": (devices != "") & ~seen}
     groups = {name: _subset(p, inside) for name, inside in parts.items() if inside.any()}
-    return {"devices": rows, "device_groups": groups if len(known_devices) > 1 else {}}
+    return rows, groups if len(known_devices) > 1 else {}
 
 
-def remarks(p: Predictions, folds: list[dict[str, Any]]) -> list[str]:
+def remarks(p: Predictions, folds: Sequence[FoldScores]) -> list[str]:
     """Return remarks on the figures."""
     texts = [
-        f"fold {fold['fold']} does not test {', '.join(fold['absent'])}: left out of its macro "
-        "averages"
+        f"fold {fold.fold} does not test {', '.join(fold.absent)}: left out of its macro averages"
         for fold in folds
-        if fold["absent"]
+        if fold.absent
     ]
     if p.hard:
         texts.append("only labels were submitted: no log loss, no calibration")
@@ -143,14 +158,14 @@ def log_loss(p: Predictions, inside: np.ndarray) -> float | None:
     return None if p.hard else metrics.log_loss(p.probabilities[inside], p.labels[inside])
 
 
-def _subset(p: Predictions, inside: np.ndarray) -> dict[str, Any]:
+def _subset(p: Predictions, inside: np.ndarray) -> SubsetScores:
     matrix = metrics.confusion(p.labels[inside], p.guesses[inside], len(p.scenes))
-    return {
-        "recordings": int(inside.sum()),
-        "accuracy": metrics.accuracy(matrix),
-        "macro_accuracy": metrics.macro_accuracy(matrix),
-        "log_loss": log_loss(p, inside),
-    }
+    return SubsetScores(
+        recordings=int(inside.sum()),
+        accuracy=metrics.accuracy(matrix),
+        macro_accuracy=metrics.macro_accuracy(matrix),
+        log_loss=log_loss(p, inside),
+    )
 
 
 def _number(value: float) -> float | None:

@@ -60,7 +60,7 @@ class Model:
             AscError: The samples have another type or shape, are not finite, or are fewer than
                 one frame; or a setting is out of range.
 
-        Example:
+        Examples:
             >>> import soundfile  # doctest: +SKIP
             >>> model = load_model("toy_lstm")  # doctest: +SKIP
             >>> samples, sample_rate = soundfile.read("clip.wav")  # doctest: +SKIP

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
 from asc_cli.frontend import clips
 from asc_cli.inference import ensemble
-from asc_cli.inference.types import likeliest_scene
+from asc_cli.inference.types import LivePrediction, likeliest_scene
 from asc_cli.registry import models
 
 
@@ -27,8 +26,8 @@ def listen(
     window_s: float = 10.0,
     every_s: float = 1.0,
     threshold: float = 0.0,
-) -> Iterator[dict[str, Any]]:
-    """Classify live sound at regular intervals: the scene of the last seconds.
+) -> Iterator[LivePrediction]:
+    """Classify live sound again and again: the scene of the last seconds.
 
     Args:
         blocks: Parts of the sound, one after another: (n,) or (n, channels) floats, full scale
@@ -42,8 +41,7 @@ def listen(
         threshold: Below this probability, from 0 to 1, a scene is "unsure".
 
     Yields:
-        One result every `every_s` seconds: time_s (seconds of sound up to here), scene,
-        probability, scenes (the probability of each), model (NAME@VERSION).
+        A prediction every `every_s` seconds of sound.
 
     Raises:
         AscError: There is no such model, or the window is shorter than its clips.
@@ -79,13 +77,13 @@ def listen(
             np.sum(window, axis=0)[None], np.array([len(window)]), loaded.aggregate
         )[0]
         scenes = dict(zip(loaded.labels, scores.tolist(), strict=True))
-        yield {
-            "time_s": round(time_s, 2),
-            "scene": likeliest_scene(scenes, threshold),
-            "probability": max(scenes.values()),
-            "scenes": scenes,
-            "model": loaded.id,
-        }
+        yield LivePrediction(
+            time_s=round(time_s, 2),
+            scene=likeliest_scene(scenes, threshold),
+            probability=max(scenes.values()),
+            scenes=scenes,
+            model=loaded.id,
+        )
 
 
 def _name_source(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

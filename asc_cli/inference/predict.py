@@ -60,7 +60,7 @@ def predict(
     Raises:
         AscError: There is no such model or fold, it takes videos, or a setting is out of range.
 
-    Example:
+    Examples:
         >>> for prediction in predict(["clip.wav"]):  # doctest: +SKIP
         ...     print(prediction.file, prediction.error or prediction.scene)
         clip.wav park

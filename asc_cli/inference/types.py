@@ -125,6 +125,33 @@ def _average(run: Sequence[Segment]) -> Segment:
 
 
 @dataclass(frozen=True)
+class LivePrediction:
+    """The scene of the last seconds of live sound.
+
+    Attributes:
+        time_s: Seconds of sound up to here.
+        scene: The most probable scene; "unsure" when that is below the threshold.
+        probability: Of the most probable scene.
+        scenes: The probability of each scene, in the model's order; they sum to 1.
+        model: NAME@VERSION.
+    """
+
+    time_s: float
+    scene: str
+    probability: float
+    scenes: dict[str, float]
+    model: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc listen --json` prints.
+
+        Returns:
+            Attribute → value.
+        """
+        return vars(self)
+
+
+@dataclass(frozen=True)
 class Scored:
     """The scores of one file."""
 

@@ -84,7 +84,11 @@ class Clips(Protocol):
     """What gradient descent needs of a set of clips. `frontend.clips.ClipSet` is one."""
 
     def __len__(self) -> int:
-        """Return B, the number of clips."""
+        """Return how many clips there are.
+
+        Returns:
+            B.
+        """
         ...
 
     def batch(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -19,12 +19,19 @@ from asc_cli.datasets import Dataset, Listing, Split
 
 @dataclass(frozen=True)
 class Finding:
-    """One protocol violation, or a remark."""
+    """One violation of the protocol, or a remark.
 
-    check: str  # which rule
-    where: str  # the list, fold or file
+    Attributes:
+        check: Which part of the protocol it is about.
+        where: The list, fold or file.
+        what: What is wrong.
+        broken: True for a violation, False for a remark.
+    """
+
+    check: str
+    where: str
     what: str
-    broken: bool = True  # False: a remark, not a violation
+    broken: bool = True
 
 
 def audit(dataset: Dataset, listing: Listing, audio_root: Path) -> list[Finding]:

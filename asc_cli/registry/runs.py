@@ -28,15 +28,27 @@ SETTINGS = "recipe.yaml"
 NON_FUNCTIONAL_KEYS = ("description", "paper", "source", "licence")  # they change no result
 
 
-def result(recipe: Recipe) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Result:
+    """What a finished run found.
+
+    Attributes:
+        error: 1 − the headline metric, from 0 to 1.
+        run: The name of the run's folder.
+    """
+
+    error: float
+    run: str
+
+
+def result(recipe: Recipe) -> Result | None:
     """Return the newest finished run of exactly this recipe on all folds.
 
     Args:
         recipe: A resolved recipe; its description and sources do not count.
 
     Returns:
-        error (the headline metric's complement, from 0 to 1) and run (the folder's name); None if
-        there is no such run on this machine.
+        Its error and its name; None if there is no such run on this machine.
     """
     expected = len(plugins.load("datasets", recipe.dataset).DATASET.fold_sizes)  # 0: not known
     finished = []
@@ -48,7 +60,7 @@ def result(recipe: Recipe) -> dict[str, Any] | None:
     if not finished:
         return None
     _, error, run = max(finished)
-    return {"error": error, "run": run}
+    return Result(error, run)
 
 
 def _settings_of(path: Path) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,34 @@ TOO_MANY = 1000  # damaged records
 BATCH_VIDEOS = 64  # per batch in inference; the recipe's batch size where that is smaller
 
 
+@dataclass(frozen=True)
+class LabelledVideo:
+    """A video and its likeliest labels.
+
+    Attributes:
+        file: The shard that it is in.
+        video: Its id.
+        labels: [label, confidence from 0 to 1] each, the likeliest first.
+        model: NAME@VERSION.
+    """
+
+    file: str
+    video: str
+    labels: list[list[Any]]
+    model: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc predict --json` prints of a video.
+
+        Returns:
+            Attribute → value.
+        """
+        return vars(self)
+
+
 def label(
     paths: Sequence[Path], *, model: str | None = None, top: int = 20, jobs: int | None = None
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[LabelledVideo | Fault]:
     """Label the videos of YouTube-8M shards.
 
     Args:
@@ -35,8 +61,7 @@ def label(
         jobs: Processes that read shards ahead; None and 1: none.
 
     Yields:
-        For each video: file, video (its id), labels ([label, confidence from 0 to 1] each) and
-        model. For what cannot be read: file, offset (byte, None where no record is) and error.
+        A LabelledVideo of each video, and a Fault of each record or file that cannot be read.
 
     Raises:
         AscError: There is no such model, or it takes recordings.
@@ -51,29 +76,71 @@ def label(
                     f"model {registered.id} takes shards of videos' features (.tfrecord), not "
                     "recordings; name a model of scenes with --model"
                 )
-                yield {"file": str(path), "offset": None, "error": reason}
+                yield Fault(str(path), None, reason)
                 continue
             stream = Stream([path], layout, Order(), pool=pool, damaged=faults.append)
             for batch, p in predict_batches(network, stream, layout, recipe, "cpu"):
                 yield from _rows(path, batch, p, top, registered.id)
-            yield from (fault._asdict() for fault in faults)
+            yield from faults
 
 
-def _rows(
-    path: Path, batch: Batch, p: np.ndarray, top: int, model: str
-) -> Iterator[dict[str, Any]]:
+def _rows(path: Path, batch: Batch, p: np.ndarray, top: int, model: str) -> Iterator[LabelledVideo]:
     labels, confidences = metrics.best(p, top)
     for video, video_labels, video_confidences in zip(batch.ids, labels, confidences, strict=True):
         pairs = [
             list(pair)
             for pair in zip(video_labels.tolist(), video_confidences.tolist(), strict=True)
         ]
-        yield {"file": str(path), "video": video, "labels": pairs, "model": model}
+        yield LabelledVideo(str(path), video, pairs, model)
+
+
+@dataclass(frozen=True)
+class VideoEvaluation:
+    """The figures of a run on videos, or of a model on a dataset of shards.
+
+    `evaluation["gap"]` is the value of a key of `to_dict()`.
+
+    Attributes:
+        figures: GAP, Hit@1, PERR and counts; of a run, those of its epochs too.
+        run: The run's folder; None for a model.
+        model: The model, NAME@VERSION; None for a run.
+        dataset: The dataset's name; None for a run.
+        part: The part of the dataset that is scored; None for a run.
+    """
+
+    figures: dict[str, Any]
+    run: str | None = None
+    model: str | None = None
+    dataset: str | None = None
+    part: str | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        return self.to_dict()[key]
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        """Records that could not be read: file, offset and error of each."""
+        return self.figures["failed"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc evaluate --json` prints.
+
+        Returns:
+            Whose figures they are, and the figures.
+        """
+        about = {
+            "run": self.run,
+            "model": self.model,
+            "dataset": self.dataset,
+            "part": self.part,
+        }
+        present = {key: value for key, value in about.items() if value is not None}
+        return {**present, **self.figures}
 
 
 def evaluate(
     reference: str, dataset: str, data: Path | None, jobs: int | None, progress: Any
-) -> dict[str, Any]:
+) -> VideoEvaluation:
     """Score a registered model on the validation part of a dataset of shards."""
     model = models.find(reference)
     network, layout, recipe = load(model)
@@ -84,8 +151,8 @@ def evaluate(
     faults = Faults()
     with parallel.prefetch_pool(jobs) as pool:
         scores = score(network, shards, recipe, "cpu", pool, faults.add, progress)
-    about = {"model": model.id, "dataset": dataset, "part": part}
-    return {**about, **scores, "headline": "gap", "failed": faults.rows_as_dicts()}
+    figures = {**scores, "headline": "gap", "failed": faults.rows_as_dicts()}
+    return VideoEvaluation(figures, model=model.id, dataset=dataset, part=part)
 
 
 def score(
@@ -134,7 +201,7 @@ class Faults:
             )
 
     def rows_as_dicts(self) -> list[dict[str, Any]]:
-        return [Fault(*row)._asdict() for row in self.rows]
+        return [Fault(*row).to_dict() for row in self.rows]
 
 
 def predict_batches(
@@ -187,8 +254,9 @@ def load(model: models.Model) -> tuple[Any, Layout, dict[str, Any]]:
     return network, layout_of(recipe["stream"]), recipe
 
 
-def costs(model: models.Model) -> dict[str, Any]:
-    """Return parameters, bytes and multiply-accumulates of a video of full length."""
+def costs(model: models.Model) -> complexity.Costs:
+    """Measure parameters, bytes and multiply-accumulates of a video of full length."""
     network, layout, _ = load(model)
     frames = layout.max_frames if layout.level == "frame" else 1
-    return complexity.measure(network, frames, layout.F, frames)
+    n_members = len(model.card["folds"])
+    return complexity.measure(network, frames, layout.F, frames, n_members)

@@ -57,11 +57,6 @@ def training(result: dict[str, Any]) -> list[Any]:
     return lines
 
 
-def is_evaluation(result: dict[str, Any]) -> bool:
-    """Return whether metrics are of videos."""
-    return "gap" in result
-
-
 def evaluation(result: dict[str, Any]) -> list[Any]:
     """Return the epochs of a run, or the metrics of a model."""
     if "epochs" in result:

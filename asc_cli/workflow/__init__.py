@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from asc_cli.inference.explain import Explanation, explain
     from asc_cli.inference.live import listen
     from asc_cli.inference.predict import predict
-    from asc_cli.inference.types import Prediction
+    from asc_cli.inference.types import LivePrediction, Prediction, Segment
     from asc_cli.protocol.source import Source, audit, complete, open_source
-    from asc_cli.registry.runs import result
-    from asc_cli.video.predict import label
-    from asc_cli.workflow._compare import compare
+    from asc_cli.registry.runs import find_run, result
+    from asc_cli.video.predict import LabelledVideo, VideoEvaluation, label
+    from asc_cli.workflow._compare import Comparison, compare
     from asc_cli.workflow._costs import costs
-    from asc_cli.workflow._evaluate import evaluate, find_run
-    from asc_cli.workflow._export import export
+    from asc_cli.workflow._evaluate import Evaluation, evaluate
+    from asc_cli.workflow._export import Export, export
     from asc_cli.workflow._report import report
-    from asc_cli.workflow._store import Disk, disk, prune
+    from asc_cli.workflow._store import Disk, Pruned, disk, prune
     from asc_cli.workflow._train import Training, train
 
 MODULES = {
@@ -48,26 +48,34 @@ MODULES = {
     "inference.explain": ("Explanation", "explain"),
     "inference.live": ("listen",),
     "inference.predict": ("predict",),
-    "inference.types": ("Prediction",),
+    "inference.types": ("LivePrediction", "Prediction", "Segment"),
     "protocol.source": ("Source", "audit", "complete", "open_source"),
-    "registry.runs": ("result",),
-    "video.predict": ("label",),
-    "workflow._compare": ("compare",),
+    "registry.runs": ("find_run", "result"),
+    "video.predict": ("LabelledVideo", "VideoEvaluation", "label"),
+    "workflow._compare": ("Comparison", "compare"),
     "workflow._costs": ("costs",),
-    "workflow._evaluate": ("evaluate", "find_run"),
-    "workflow._export": ("export",),
+    "workflow._evaluate": ("Evaluation", "evaluate"),
+    "workflow._export": ("Export", "export"),
     "workflow._report": ("report",),
-    "workflow._store": ("Disk", "disk", "prune"),
+    "workflow._store": ("Disk", "Pruned", "disk", "prune"),
     "workflow._train": ("Training", "train"),
 }
 __all__ = [
+    "Comparison",
     "Disk",
+    "Evaluation",
     "Explanation",
+    "Export",
     "Extraction",
+    "LabelledVideo",
+    "LivePrediction",
     "Model",
     "Prediction",
+    "Pruned",
+    "Segment",
     "Source",
     "Training",
+    "VideoEvaluation",
     "audit",
     "compare",
     "complete",

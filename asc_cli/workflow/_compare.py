@@ -3,19 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
+from asc_cli.evaluation.intervals import Intervals
 from asc_cli.recipe import load as recipe
 from asc_cli.registry.runs import find_run
 from asc_cli.training import history
 from asc_cli.workflow._evaluate import of_run
 
 
-def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ComparedRun:
+    """One of the runs that are compared.
+
+    Attributes:
+        run: Its folder.
+        name: The recipe's name.
+        description: The recipe's description.
+        seed: The recipe's seed.
+        headline: The metric that heads its report.
+        value: That metric's value.
+        error: 1 − value.
+        paper_error: The published error, per cent; None where none is given.
+        intervals: 95 % intervals of the headline.
+        curve: The folds' histories averaged: epoch, train_loss and test_accuracy of each epoch.
+        against_first: What it gains over the first run; None of the first itself.
+    """
+
+    run: str
+    name: str
+    description: str
+    seed: int
+    headline: str
+    value: float
+    error: float
+    paper_error: float | None
+    intervals: Intervals
+    curve: list[dict[str, Any]]
+    against_first: comparison.Difference | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes, without `against_first` if there is none.
+
+        Returns:
+            As in JSON.
+        """
+        gain = {"against_first": self.against_first.to_dict()} if self.against_first else {}
+        others = {key: value for key, value in vars(self).items() if key != "against_first"}
+        return {**others, "intervals": self.intervals.to_dict(), **gain}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several runs on the same recordings.
+
+    Attributes:
+        metric: The headline metric that they are compared in.
+        runs: The runs, in the order that they were named in.
+    """
+
+    metric: str
+    runs: tuple[ComparedRun, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc compare --json` prints.
+
+        Returns:
+            As in JSON.
+        """
+        return {"metric": self.metric, "runs": [run.to_dict() for run in self.runs]}
+
+
+def compare(runs: Sequence[str | Path]) -> Comparison:
     """Compare each run with the first one: differences, intervals and paired tests.
 
     Args:
@@ -33,19 +97,20 @@ def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
         raise AscError("compare: two runs or more were expected, as in asc compare RUN RUN")
     folders = [find_run(run) for run in runs]
     rows = [_row(folder) for folder in folders]
-    headline = rows[0]["headline"]
-    if any(row["headline"] != headline for row in rows):
-        kinds = ", ".join(f"{row['name']}: {row['headline']}" for row in rows)
+    headline = rows[0].headline
+    if any(row.headline != headline for row in rows):
+        kinds = ", ".join(f"{row.name}: {row.headline}" for row in rows)
         raise AscError(f"compare: the runs have different headline metrics ({kinds})")
     _same_recordings(folders)
     first = predictions.read(folders[0] / "predictions.csv")
     trained = atomic.read_json(folders[0] / "metrics.json")["trained_recordings"]
-    for folder, row in zip(folders[1:], rows[1:], strict=True):
-        other = predictions.read(folder / "predictions.csv")
-        row["against_first"] = comparison.compare(
-            first, other, headline, {int(fold): n for fold, n in trained.items()}
-        )
-    return {"metric": headline, "runs": rows}
+    sizes = {int(fold): n for fold, n in trained.items()}
+    others = [predictions.read(folder / "predictions.csv") for folder in folders[1:]]
+    compared = [
+        replace(row, against_first=comparison.compare(first, other, headline, sizes))
+        for row, other in zip(rows[1:], others, strict=True)
+    ]
+    return Comparison(headline, (rows[0], *compared))
 
 
 def _same_recordings(folders: Sequence[Path]) -> None:
@@ -60,18 +125,18 @@ def _same_recordings(folders: Sequence[Path]) -> None:
             )
 
 
-def _row(folder: Path) -> dict[str, Any]:
-    metrics = of_run(folder)
+def _row(folder: Path) -> ComparedRun:
+    scores = of_run(folder).scores
     settings = recipe.load(folder / "recipe.yaml").settings
-    return {
-        "run": str(folder),
-        "name": folder.name.rpartition("-")[0],
-        "description": settings["description"],
-        "seed": settings["training"]["seed"],
-        "headline": metrics["headline"],
-        "value": metrics[metrics["headline"]],
-        "error": metrics["error"],
-        "paper_error": settings["paper"]["error"] if settings["paper"] else None,
-        "intervals": metrics["intervals"],
-        "curve": history.curve(folder),
-    }
+    return ComparedRun(
+        run=str(folder),
+        name=folder.name.rpartition("-")[0],
+        description=settings["description"],
+        seed=settings["training"]["seed"],
+        headline=scores.headline,
+        value=scores.value,
+        error=scores.error,
+        paper_error=settings["paper"]["error"] if settings["paper"] else None,
+        intervals=scores.intervals,
+        curve=history.curve(folder),
+    )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from asc_cli.evaluation import complexity
+from asc_cli.evaluation.complexity import Costs
 from asc_cli.inference import ensemble
 from asc_cli.registry import models
 from asc_cli.video import predict
 
 
-def costs(model: models.Model, limit: str | None = None) -> dict[str, Any]:
+def costs(model: models.Model, limit: str | None = None) -> Costs:
     """Measure a model's parameters, bytes and multiply-accumulates.
 
     Args:
@@ -24,16 +25,14 @@ def costs(model: models.Model, limit: str | None = None) -> dict[str, Any]:
     Raises:
         AscError: There is no such limit, or the model's files are damaged.
     """
-    found = predict.costs(model) if ensemble.is_video_model(model) else _of_scenes(model)
-    found["members"] = len(model.card["folds"])
-    if limit is not None:
-        found["limit"] = complexity.check_limit(found, limit, found["members"])
-    return found
+    costs = predict.costs(model) if ensemble.is_video_model(model) else _of_scenes(model)
+    return costs if limit is None else replace(costs, limit=complexity.check_limit(costs, limit))
 
 
-def _of_scenes(model: models.Model) -> dict[str, Any]:
+def _of_scenes(model: models.Model) -> Costs:
     loaded = ensemble.load(model, model.card["folds"][0])
     member, where = loaded.members[0], loaded.clip_grid
     seconds = where.step_frames * loaded.feature.hop_seconds
     n_bands = len(member.standardise.mean)
-    return complexity.measure(member.network, where.n_frames, n_bands, seconds)
+    n_members = len(model.card["folds"])
+    return complexity.measure(member.network, where.n_frames, n_bands, seconds, n_members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_dataset, kind_of_run
 from asc_cli.evaluation import predictions, scoring, submission
+from asc_cli.evaluation.scores import Scores
 from asc_cli.inference import ensemble
 from asc_cli.inference.dataset import predict_dataset
 from asc_cli.inference.leakage import as_trained, lists_fingerprint, require_unseen_recordings
@@ -19,6 +21,54 @@ from asc_cli.protocol.source import Source, open_source
 from asc_cli.registry import models
 from asc_cli.registry.runs import find_run, recorded_metrics, require_file
 from asc_cli.video import predict
+from asc_cli.video.predict import VideoEvaluation
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The metrics of a run, of a model on a dataset, or of a file of predictions.
+
+    `evaluation["accuracy"]` is the value of a key of `to_dict()`.
+
+    Attributes:
+        scores: All metrics.
+        run: The run's folder; None for a model or a file.
+        model: The model, NAME@VERSION; None for a run or a file.
+        predictions: The file of predictions; None for a run or a model.
+        dataset: The dataset's name; None for a run.
+        published: Published figures beside ours: metric, theirs, ours and source of each; None
+            for a model or a file.
+    """
+
+    scores: Scores
+    run: str | None = None
+    model: str | None = None
+    predictions: str | None = None
+    dataset: str | None = None
+    published: list[dict[str, str]] | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        return self.to_dict()[key]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc evaluate --json` prints.
+
+        Returns:
+            Whose metrics they are, the scenes' names, and the metrics.
+        """
+        about = {
+            "run": self.run,
+            "model": self.model,
+            "predictions": self.predictions,
+            "dataset": self.dataset,
+        }
+        published = {} if self.published is None else {"published": self.published}
+        return {
+            **{key: value for key, value in about.items() if value is not None},
+            "scene_names": list(self.scores.scenes),
+            **self.scores.to_dict(),
+            **published,
+        }
 
 
 def evaluate(
@@ -30,7 +80,7 @@ def evaluate(
     folds: Sequence[int] | None = None,
     jobs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
+) -> Evaluation | VideoEvaluation:
     """Score a run; or, with a dataset, a model or a CSV file of predictions on that dataset.
 
     A run's metrics are computed from its predictions. Of a run on videos, which keeps none, the
@@ -49,8 +99,7 @@ def evaluate(
         progress: Called with (done, all) as recordings are predicted.
 
     Returns:
-        All metrics, shares from 0 to 1 and log loss in nats, with the keys that File formats
-        lists under "JSON output".
+        All metrics, shares from 0 to 1 and log loss in nats; of videos, a VideoEvaluation.
 
     Raises:
         AscError: There is no such run, model or file, or the predictions are not exactly those
@@ -70,30 +119,24 @@ def evaluate(
     require_file(what)
     source = open_source(dataset or "table", data, subset)
     audit.require_consistent(source.dataset, source.listing)
-    said, about = (
-        of_file(Path(what), source, folds)
-        if Path(what).is_file()
-        else of_model(str(what), source, folds, jobs, progress)
-    )
-    seen = audit.seen_devices(source.listing) if about.pop("by_protocol", True) else None
-    metrics = scoring.score(said, source.dataset.headline, seen)
-    metrics["remarks"] += about.pop("remarks", [])
-    return {**about, "dataset": source.dataset.name, "scene_names": list(said.scenes), **metrics}
+    if Path(what).is_file():
+        return of_file(Path(what), source, folds)
+    return of_model(str(what), source, folds, jobs, progress)
 
 
-def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any]:
-    """Of a run of videos: what was recorded, epoch by epoch; it keeps no predictions."""
+def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation | VideoEvaluation:
+    """Score a run; of a run of videos, which keeps no predictions, return what was recorded."""
     folder = find_run(run)
     recorded = recorded_metrics(folder)
     if kind_of_run(folder) != VIDEOS:
         return of_run(folder, folds)
     if folds is not None:
         raise AscError(f"--folds: run {folder.name} is of a stream of shards, without folds")
-    return {"run": str(folder), **recorded}
+    return VideoEvaluation(recorded, run=str(folder))
 
 
-def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any]:
-    """Computed from predictions.csv, not read from metrics.json; of some folds alone, if given."""
+def of_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation:
+    """Score a run's predictions.csv, of some folds alone if given; metrics.json is not read."""
     folder = find_run(run)
     known = recorded_metrics(folder)
     if kind_of_run(folder) == VIDEOS:
@@ -108,17 +151,17 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> dict[str, Any
         if strange := sorted(set(folds) - set(there)):
             raise AscError(f"--folds: run {folder.name} has no fold {strange[0]}; it has {there}")
         said = said.take(np.isin(said.folds, folds))
-    metrics = scoring.score(said, known["headline"], seen)
-    metrics["published"] = known.get("published", [])
-    return {"run": str(folder), "scene_names": list(metrics["scenes"]), **metrics}
+    scores = scoring.score(said, known["headline"], seen)
+    return Evaluation(scores, run=str(folder), published=known.get("published", []))
 
 
-def of_file(
-    path: Path, source: Source, folds: Sequence[int] | None
-) -> tuple[predictions.Predictions, dict[str, Any]]:
-    """Anybody's predictions, refused unless they are of exactly what the protocol tests."""
+def of_file(path: Path, source: Source, folds: Sequence[int] | None) -> Evaluation:
+    """Score anybody's predictions, which must be of exactly what the protocol tests."""
     expected = submission.tested(source.listing, folds)
-    return submission.read(path, source.listing.labels, expected), {"predictions": str(path)}
+    submitted = submission.read(path, source.listing.labels, expected)
+    seen = audit.seen_devices(source.listing)
+    scores = scoring.score(submitted, source.dataset.headline, seen)
+    return Evaluation(scores, predictions=str(path), dataset=source.dataset.name)
 
 
 def of_model(
@@ -127,12 +170,13 @@ def of_model(
     folds: Sequence[int] | None,
     jobs: int | None,
     progress: Callable[[int, int], None] | None,
-) -> tuple[predictions.Predictions, dict[str, Any]]:
+) -> Evaluation:
     """A registered model on a dataset; each recording is heard only by members that may hear it.
 
     On the dataset it was trained on, fold k's recordings are given to fold k's member alone. On
     another, all members answer, and their probabilities are averaged as in asc predict.
     """
+    dataset, seen = source.dataset, audit.seen_devices(source.listing)
     model = models.find(reference)
     ensemble.require_scenes(model)
     labels = tuple(model.card["labels"])
@@ -155,8 +199,8 @@ def of_model(
     if its_own and (lacking := sorted({fold for fold, _ in expected} - set(trained))):
         raise AscError(f"model {model.id} has no fold {lacking[0]}; it has {trained}")
     asked = list(dict.fromkeys((member[key], key[1]) for key in expected))
-    heard = predict_dataset(model.id, asked, source, jobs, progress)
-    scores = np.stack([heard[member[key], key[1]] for key in expected])
+    predicted = predict_dataset(model.id, asked, source, jobs, progress)
+    probabilities = np.stack([predicted[member[key], key[1]] for key in expected])
     said = predictions.Predictions(
         labels,
         tuple(file for _, file in expected),
@@ -164,6 +208,8 @@ def of_model(
         np.array([labels.index(r.label) for r in expected.values()]),
         tuple(r.group for r in expected.values()),
         tuple(r.recording_device for r in expected.values()),
-        scores,
+        probabilities,
     )
-    return said, {"model": model.id, "remarks": remarks, "by_protocol": its_own}
+    scores = scoring.score(said, dataset.headline, seen if its_own else None)
+    scores = replace(scores, remarks=(*scores.remarks, *remarks))
+    return Evaluation(scores, model=model.id, dataset=dataset.name)

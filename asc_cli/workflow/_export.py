@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,44 @@ from asc_cli.workflow import _verify
 FORMATS = ("onnx", "hub")
 
 
+@dataclass(frozen=True)
+class ExportedFile:
+    """A file that was written.
+
+    Attributes:
+        file: Its path.
+        bytes: Its size.
+        check: How it agrees with the model; None where no recording was compared.
+    """
+
+    file: str
+    bytes: int
+    check: _verify.Agreement | None = None
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export wrote.
+
+    Attributes:
+        model: The model, NAME@VERSION.
+        format: onnx or hub.
+        files: What was written.
+    """
+
+    model: str
+    format: str
+    files: list[ExportedFile]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc export --json` prints.
+
+        Returns:
+            As in JSON.
+        """
+        return asdict(self)
+
+
 def export(
     model: str | None,
     format: str,
@@ -22,7 +61,7 @@ def export(
     *,
     int8: bool = False,
     check: Sequence[Path] = (),
-) -> dict[str, Any]:
+) -> Export:
     """Write a model for other programs, and compare it with the original on recordings.
 
     Args:
@@ -56,18 +95,14 @@ def export(
         from asc_cli.export import hub
 
         written: list[Path] = hub.write(registered.card, registered.folder, target)
-        rows = [{"file": str(p), "bytes": p.stat().st_size, "check": None} for p in written]
-        return {"model": registered.id, "format": format, "files": rows}
-    return {
-        "model": registered.id,
-        "format": format,
-        "files": _onnx(registered, target, int8, check),
-    }
+        files = [ExportedFile(str(p), p.stat().st_size) for p in written]
+        return Export(registered.id, format, files)
+    return Export(registered.id, format, _onnx(registered, target, int8, check))
 
 
 def _onnx(
     model: models.Model, target: Path, int8: bool, check: Sequence[Path]
-) -> list[dict[str, Any]]:
+) -> list[ExportedFile]:
     try:
         import onnx
         import onnxruntime  # noqa: F401  (the check needs it; fail before the work)
@@ -91,10 +126,10 @@ def _onnx(
         variants.append((int8_path, quantisation.quantise(graph)))
     recordings = list(check) or _verify.own_recordings(model)
     references = _verify.reference_predictions(model, recordings)
-    rows = []
+    files = []
     for path, variant in variants:
         with atomic.replacing(path) as temporary:
             onnx.save(variant, temporary)
             compared = _verify.compare(temporary, references, loaded.feature.sample_rate)
-        rows.append({"file": str(path), "bytes": path.stat().st_size, "check": compared})
-    return rows
+        files.append(ExportedFile(str(path), path.stat().st_size, compared))
+    return files

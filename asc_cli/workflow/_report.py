@@ -56,7 +56,7 @@ def report(runs: Sequence[str | Path], output: Path | None = None) -> Path:
 
 def gather(folder: Path, page_folder: Path) -> dict[str, Any]:
     """All that the page of one run shows."""
-    metrics = of_run(folder)
+    metrics = of_run(folder).to_dict()
     settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
     environment = atomic.read_json(folder / "environment.json")
     dataset = plugins.load("datasets", settings["dataset"]).DATASET
@@ -166,7 +166,7 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
                 "name": folder.name.rpartition("-")[0] or folder.name,
                 "signature": folder.name.rpartition("-")[2],
                 "dataset": settings["dataset"],
-                "metrics": of_run(folder),
+                "metrics": of_run(folder).to_dict(),
                 "fingerprint": atomic.read_json(folder / "environment.json")["dataset_fingerprint"],
                 "flat": _flat(settings),
                 "report": _link(theirs.absolute(), folder, page_folder) if theirs.exists() else "",

@@ -78,9 +78,34 @@ def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
     return Disk(usages, [*reversed(once.values())], sum(p.stat().st_size for p in unfinished))
 
 
-def prune(
-    dataset: str | None = None, all_packs: bool = False, dry_run: bool = False
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Pruned:
+    """What was removed from the store.
+
+    Attributes:
+        removed: Files and folders, each with its bytes and why it is not needed.
+        dry_run: Whether nothing was removed: then it is what would be.
+    """
+
+    removed: list[usage.Unused]
+    dry_run: bool
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all that was removed."""
+        return sum(each.n_bytes for each in self.removed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc store prune --json` prints.
+
+        Returns:
+            As in JSON.
+        """
+        rows = [{"path": str(r.path), "bytes": r.n_bytes, "reason": r.reason} for r in self.removed]
+        return {"removed": rows, "bytes": self.bytes, "dry_run": self.dry_run}
+
+
+def prune(dataset: str | None = None, all_packs: bool = False, dry_run: bool = False) -> Pruned:
     """Remove what nothing needs.
 
     Args:
@@ -104,8 +129,7 @@ def prune(
             shutil.rmtree(row.path)
         else:
             row.path.unlink(missing_ok=True)
-    rows = [{"path": str(r.path), "bytes": r.n_bytes, "reason": r.reason} for r in unused]
-    return {"removed": rows, "bytes": sum(r.n_bytes for r in unused), "dry_run": dry_run}
+    return Pruned(unused, dry_run)
 
 
 def _pack(folder: Path, reason: str) -> usage.Unused:

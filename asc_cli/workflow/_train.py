@@ -175,7 +175,8 @@ def _conclude(
     dataset = extraction.source.dataset
     headline = recipe.evaluation.headline
     seen = audit.seen_devices(extraction.source.listing)
-    metrics = scoring.score(joined, dataset.headline if headline == "dataset" else headline, seen)
+    scores = scoring.score(joined, dataset.headline if headline == "dataset" else headline, seen)
+    metrics = scores.to_dict()
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}

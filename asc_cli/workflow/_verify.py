@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,21 @@ from asc_cli.inference import engine
 from asc_cli.registry import models
 
 CHECKED = 20  # recordings of the model's own dataset, if none are given
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How an exported file agrees with the original model.
+
+    Attributes:
+        recordings: How many were compared.
+        largest_difference: Of a probability, over all recordings and scenes.
+        same_scene: Recordings whose most probable scene is the same.
+    """
+
+    recordings: int
+    largest_difference: float
+    same_scene: int
 
 
 def own_recordings(model: models.Model) -> list[Path]:
@@ -46,7 +61,7 @@ def reference_predictions(
 
 def compare(
     path: Path, references: Sequence[tuple[Path, np.ndarray]], sample_rate: int
-) -> dict[str, Any] | None:
+) -> Agreement | None:
     """Run the file in onnxruntime and compare it with the model; None without recordings."""
     if not references:
         return None
@@ -61,8 +76,4 @@ def compare(
         [scores] = session.run(None, {"samples": samples[None]})
         differences.append(float(np.abs(scores[0] - expected).max()))
         same += int(scores[0].argmax() == expected.argmax())
-    return {
-        "recordings": len(differences),
-        "largest_difference": max(differences),
-        "same_scene": same,
-    }
+    return Agreement(len(differences), max(differences), same)

@@ -47,7 +47,7 @@ def test_what_cannot_be_compared(runs: None, toy_root: Path, tmp_path: Path):
 def test_a_figure_has_a_known_format(runs: None, tmp_path: Path):
     from asc_cli.report.figures.curves import draw
 
-    compared = workflow.compare(["toy_lstm", "toy_ta"])
+    compared = workflow.compare(["toy_lstm", "toy_ta"]).to_dict()
     with pytest.raises(AscError, match="curves.bmp: a figure is written as .png, .svg, .pdf"):
         draw(compared, tmp_path / "curves.bmp")
     with pytest.raises(AscError, match="none of these runs has a history to draw"):

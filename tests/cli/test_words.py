@@ -69,7 +69,9 @@ def test_a_model_stands_for_the_run_that_made_it(toy_root: Path):
     made = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1])
     scored = workflow.evaluate(made.model)
     assert scored["run"] == str(made.run)
-    assert "accuracy: the mean over folds; precision and F1: all folds" in str(evaluation(scored))
+    assert "accuracy: the mean over folds; precision and F1: all folds" in str(
+        evaluation(scored.to_dict())
+    )
     page = (made.run / "report.html").read_text(encoding="utf-8")
     assert "Accuracy is the mean over folds; precision and F1 are of all folds together" in page
     made.run.rename(made.run.with_name("elsewhere"))

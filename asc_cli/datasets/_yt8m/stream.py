@@ -38,14 +38,25 @@ class Item(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A damaged record; it is skipped and reported."""
+    """A damaged record, which is skipped; or a file that cannot be read.
+
+    Attributes:
+        file: The shard.
+        offset: The byte that the record begins at; None of a whole file.
+        error: The error.
+    """
 
     file: str
-    offset: int
+    offset: int | None
     error: str
 
     def __str__(self) -> str:
-        return f"{self.file}: record at byte {self.offset}: {self.error}"
+        where = "" if self.offset is None else f"record at byte {self.offset}: "
+        return f"{self.file}: {where}{self.error}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes, as `--json` prints them."""
+        return self._asdict()
 
 
 def read(path: Path, start: int, n: int, layout: Layout) -> tuple[list[Item], bool]:

@@ -1,0 +1,156 @@
+"""What scoring gives: the metrics of a set of predictions, and their parts.
+
+C scenes. Shares are from 0 to 1, log loss is in nats, and None stands for what cannot be computed:
+log loss of predictions that are labels alone, precision of a scene that was never guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from asc_cli.evaluation.intervals import Intervals
+from asc_cli.evaluation.metrics import Bin
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """Metrics of one fold.
+
+    Attributes:
+        fold: Its number, from 1.
+        recordings: How many it tests.
+        accuracy: Right / all.
+        macro_accuracy: Mean over the tested scenes of right / all of the scene.
+        macro_f1: Mean over the tested scenes.
+        log_loss: Mean of −ln p(label), nats.
+        absent: Scenes that the fold does not test.
+    """
+
+    fold: int
+    recordings: int
+    accuracy: float
+    macro_accuracy: float
+    macro_f1: float
+    log_loss: float | None
+    absent: list[str]
+
+
+@dataclass(frozen=True)
+class SceneScores:
+    """Metrics of one scene.
+
+    Attributes:
+        recordings: Tested recordings of the scene, all folds.
+        accuracy: Right / all of the scene, mean over the folds that test it.
+        precision: Share of right guesses of the scene, all folds together.
+        f1: Harmonic mean of precision and recall, all folds together.
+    """
+
+    recordings: int
+    accuracy: float | None
+    precision: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class SubsetScores:
+    """Metrics of some of the recordings, all folds together.
+
+    Attributes:
+        recordings: How many there are.
+        accuracy: Right / all.
+        macro_accuracy: Mean over the tested scenes of right / all of the scene.
+        log_loss: Mean of −ln p(label), nats.
+    """
+
+    recordings: int
+    accuracy: float
+    macro_accuracy: float
+    log_loss: float | None
+
+
+@dataclass(frozen=True)
+class DeviceScores:
+    """Metrics of one recording device.
+
+    Attributes:
+        scores: Of its recordings.
+        seen: Whether it was trained on; None where that is not known.
+    """
+
+    scores: SubsetScores
+    seen: bool | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the scores and `seen` side by side.
+
+        Returns:
+            As in JSON.
+        """
+        return {**asdict(self.scores), "seen": self.seen}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All metrics of a set of predictions.
+
+    Attributes:
+        recordings: How many are tested.
+        metrics: Each line of METRICS: its name → its value.
+        headline: The name of the metric that heads reports.
+        aggregation: How the headline is computed, in words.
+        error: 1 − headline.
+        intervals: 95 % intervals of the headline.
+        folds: Metrics of each fold.
+        scenes: Metrics of each scene, in the order of the class index.
+        confusion: C rows of C counts; a row is a true scene, a column a guess.
+        reliability: Filled bins of confidence; empty for labels alone.
+        devices: Metrics of each recording device; empty where devices are not known.
+        device_groups: Metrics of all "seen" and all "unseen" devices; empty where one is known
+            at most, or training is not known.
+        remarks: What a reader must know beside the figures.
+    """
+
+    recordings: int
+    metrics: dict[str, float | None]
+    headline: str
+    aggregation: str
+    error: float
+    intervals: Intervals
+    folds: tuple[FoldScores, ...]
+    scenes: dict[str, SceneScores]
+    confusion: list[list[int]]
+    reliability: tuple[Bin, ...]
+    devices: dict[str, DeviceScores]
+    device_groups: dict[str, SubsetScores]
+    remarks: tuple[str, ...]
+
+    @property
+    def value(self) -> float:
+        """The headline metric's value."""
+        value = self.metrics[self.headline]
+        assert value is not None  # one that may head a report follows from labels alone
+        return value
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what metrics.json holds; each metric is a key of its own.
+
+        Returns:
+            As in JSON.
+        """
+        return {
+            "recordings": self.recordings,
+            **self.metrics,
+            "headline": self.headline,
+            "aggregation": self.aggregation,
+            "error": self.error,
+            "intervals": self.intervals.to_dict(),
+            "folds": [asdict(fold) for fold in self.folds],
+            "scenes": {scene: asdict(scores) for scene, scores in self.scenes.items()},
+            "confusion": self.confusion,
+            "reliability": [each.to_dict() for each in self.reliability],
+            "devices": {name: device.to_dict() for name, device in self.devices.items()},
+            "device_groups": {name: asdict(group) for name, group in self.device_groups.items()},
+            "remarks": list(self.remarks),
+        }
