@@ -186,7 +186,7 @@ def test_faulty_lists_are_refused(tmp_path: Path, meta: str, message: str) -> No
 
 def test_other_data_is_never_written_over(root: Path, tmp_path: Path) -> None:
     (tmp_path / "audio").mkdir()
-    with pytest.raises(AscError, match="holds another data set .it has no toy.json."):
+    with pytest.raises(AscError, match="holds audio, which was not generated here"):
         toy.make(tmp_path, recordings=60, seconds=SECONDS)
     with pytest.raises(AscError, match='holds toy scenes of .*"seed": 0.*not .*"seed": 1'):
         toy.make(root, recordings=60, seconds=SECONDS, seed=1)
