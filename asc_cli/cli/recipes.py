@@ -70,8 +70,8 @@ def show(
 ) -> None:
     """Show a recipe with everything resolved: what it extends, and every default.
 
-    Where a recipe says what its settings rest on, each is marked: stated in the source, ours,
-    or changed by this recipe, by `--set` too.
+    Where a recipe cites its source, each setting is marked: stated in the source, ours, or
+    changed by this recipe or by `--set`.
 
     Example: **asc recipes show dcase_lstm**
 

@@ -1,4 +1,4 @@
-"""Published figures beside ours."""
+"""Published results beside those of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from asc_cli.report.console.table import figure, metric_titles, percent
 
 
 def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the figures that the recipe and the dataset cite, each beside ours."""
+    """Return the published results of the recipe and the dataset, each beside the run's."""
     rows, titles = [], metric_titles()
     if recipe.paper:
         rows.append(
