@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
@@ -14,6 +16,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 VERSION_FILE = "__init__"  # asc_cli/__init__.py: the version, which every package may import
 DYNAMIC = {"core/plugins.py", "cli/__init__.py"}  # the files that may import by name
 FILES = sorted(PACKAGE.rglob("*.py"))
+MOST_ARROWS = 80  # from a package to another that it imports
 VIDEO_FILES = (  # videos alone are their subject, and core/kind.py's
     "video/*",
     "core/kind.py",
@@ -240,3 +243,70 @@ def test_the_table_is_read_as_it_is_written() -> None:
     assert table(page) == {"a": set(), "b": {"a"}, "c": {"a", "c"}}
     with pytest.raises(AssertionError, match=r"packages that it does not describe: \{'d'\}"):
         table(page.replace("| a |", "| d |"))
+
+
+def hops(page: str) -> list[tuple[str, str]]:
+    """(file, function) of each numbered step of the page: 1. `cli/predict.py:command` …"""
+    found = re.findall(r"^\d+\. `([\w/]+\.py):([\w.]+)`", page, re.MULTILINE)
+    assert found, f"{PAGE.name} lists no steps from a command to the maths"
+    return found
+
+
+def function(file: str, name: str) -> ast.FunctionDef:
+    """The node of a function, or of a method as `Class.method`."""
+    node: ast.AST = tree_of(PACKAGE / file)
+    for part in name.split("."):
+        [node] = [each for each in ast.iter_child_nodes(node) if getattr(each, "name", "") == part]
+    assert isinstance(node, ast.FunctionDef)
+    return node
+
+
+STEPS = hops(PAGE.read_text(encoding="utf-8"))
+
+
+def test_a_prediction_reaches_the_maths_in_six_hops() -> None:
+    assert len(STEPS) - 1 <= 6
+    assert STEPS[0][0].startswith("cli/") and STEPS[-1][0].startswith("features/")
+
+
+@pytest.mark.parametrize(
+    ("caller", "called"), [*itertools.pairwise(STEPS)], ids=lambda step: ":".join(step)
+)
+def test_each_step_of_a_prediction_names_the_next(
+    caller: tuple[str, str], called: tuple[str, str]
+) -> None:
+    node = function(*caller)
+    names = {ast.unparse(each).rpartition(".")[2] for each in ast.walk(node) if is_name(each)}
+    name = called[1].rpartition(".")[2]
+    if name == "__call__":  # of a feature that is handed in
+        function(*called)
+        name = next(a.arg for a in node.args.args if ast.unparse(a.annotation) == "Feature")
+        names = {ast.unparse(c.func) for c in ast.walk(node) if isinstance(c, ast.Call)}
+    assert name in names, f"{':'.join(caller)} does not use {name}; see {PAGE.name}"
+
+
+def is_name(node: ast.AST) -> bool:
+    return isinstance(node, (ast.Name, ast.Attribute))
+
+
+# -- the measures of the house: each has a limit, which only shrinks ------------------------------
+
+
+def test_nothing_lies_beside_the_packages() -> None:
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py"}
+
+
+def test_few_arrows_lead_from_package_to_package() -> None:
+    arrows = {
+        (package_holding(path), other)
+        for path in FILES
+        for _, other in imports(tree_of(path), package_of(path))
+    }
+    between = {(one, other) for one, other in arrows if other not in (one, VERSION_FILE)}
+    assert len(between) <= MOST_ARROWS
+
+
+def test_the_formatter_is_never_switched_off() -> None:
+    switches = re.compile(r"#\s*fmt:\s*(skip|off)")
+    found = [str(path) for path in FILES if switches.search(path.read_text(encoding="utf-8"))]
+    assert not found

@@ -132,7 +132,7 @@ def test_a_clip_may_be_surer_than_a_probability_can_say(tmp_path: Path):
     samples = tone(440, 2.2, RATE) + np.random.default_rng(0).normal(0, 0.1, 48510).astype("f4")
     samples = np.concatenate([samples, np.zeros(RATE, "f4")])
     request = engine.Request(models.find(name))
-    [said] = engine.score_streams(model, request, [(tmp_path, [samples])])
+    [said] = engine.score(model, request, [(tmp_path, [samples])])
     assert isinstance(said, Scored)
     made = whole.build(model, log_mel.onnx(model.feature.compute, RATE))
     session = onnxruntime.InferenceSession(made.SerializeToString())

@@ -73,7 +73,7 @@ class Model:
         request = _predict.with_timeline(self._request, timeline_s, threshold)
         resampled = decode.resample_stream(blocks, sample_rate, self._loaded.feature.sample_rate)
         with parallel.one_thread():
-            [outcome] = engine.score_streams(self._loaded, request, [(Path(SAMPLES), resampled)])
+            [outcome] = engine.score(self._loaded, request, [(Path(SAMPLES), resampled)])
         if isinstance(outcome, FileFault):
             raise AscError(f"{SAMPLES}: {outcome.reason}")
         record = journal.to_record(outcome)

@@ -57,7 +57,9 @@ def _predict_chunk(
     for fold in dict.fromkeys(fold for fold, _ in requests):
         files = [file for k, file in requests if k == fold]
         request = engine.Request(registered, fold)
-        outcomes = engine.score_files(request, [source.path(file) for file in files])
+        loaded = engine.loaded(request)
+        paths = [source.path(file) for file in files]
+        outcomes = engine.score(loaded, request, engine.decoded(loaded, paths))
         for file, outcome in zip(files, outcomes, strict=True):
             if isinstance(outcome, FileFault):
                 predictions.append(((fold, file), FileFault(file, outcome.reason)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,24 +37,20 @@ class Request:
     embeddings: bool = False
 
 
-def score_files(request: Request, paths: Sequence[Path]) -> list[Scored | FileFault]:
-    """Return each file's scores, or its fault, in order."""
-    model = loaded(request.model, request.fold)
-    return score_streams(model, request, [(p, _decode(model, p)) for p in paths])
-
-
-def score_streams(
+def score(
     model: ensemble.Loaded, request: Request, sources: Sequence[tuple[Path, Iterable[np.ndarray]]]
 ) -> list[Scored | FileFault]:
-    """Score sources of samples at the model's rate, each in blocks.
+    """Return the scores of each source of samples, or its fault, in order.
 
-    Another thread decodes and extracts features ahead. One thread for torch, which
+    A source is a path and blocks of samples at the model's rate, as `decoded` gives them. Another
+    thread decodes and extracts features ahead. One thread for torch, which
     parallel.map_unordered sets, is best: batches are too small for more.
     """
     accumulators = [SegmentAccumulator(path, model, request) for path, _ in sources]
     streams = (blocks for _, blocks in sources)
-    with contextlib.closing(_batches(model, accumulators, streams)) as batches:
-        for batch, lengths, owners in batches:
+    batches = rebatch(_clips(model, accumulators, streams), BATCH_CLIPS)  # of several files' clips
+    with contextlib.closing(prefetch(batches)) as prefetched:
+        for batch, lengths, owners in prefetched:
             if request.embeddings:
                 logs, v = ensemble.log_probabilities_and_embeddings(model, batch, lengths)
             else:
@@ -69,8 +65,9 @@ def score_streams(
 _loaded_models: dict[tuple[str, int | None], ensemble.Loaded] = {}
 
 
-def loaded(model: models.Model, fold: int | None) -> ensemble.Loaded:
-    """Return the model, loaded once per process."""
+def loaded(request: Request) -> ensemble.Loaded:
+    """Return the request's model, loaded once per process."""
+    model, fold = request.model, request.fold
     key = (f"{model.folder} {model.card['created']}", fold)
     if key not in _loaded_models:
         _loaded_models.clear()
@@ -91,8 +88,11 @@ def gc_disabled() -> Iterator[None]:
             gc.enable()
 
 
-def _decode(model: ensemble.Loaded, path: Path) -> Iterator[np.ndarray]:
-    return decode.blocks(path, model.feature.sample_rate)
+def decoded(
+    model: ensemble.Loaded, paths: Sequence[Path]
+) -> list[tuple[Path, Iterator[np.ndarray]]]:
+    """Return the sources of files; each is opened when its samples are read."""
+    return [(path, decode.blocks(path, model.feature.sample_rate)) for path in paths]
 
 
 @dataclass
@@ -152,15 +152,6 @@ class SegmentAccumulator:
             aggregate.normalise(sums[non_empty], counts[non_empty], method),
             np.float32(self.embedding / self.clips) if self.request.embeddings else None,
         )
-
-
-def _batches(
-    model: ensemble.Loaded,
-    accumulators: Sequence[SegmentAccumulator],
-    streams: Iterable[Iterable[np.ndarray]],
-) -> Generator[tuple[np.ndarray, ...], None, None]:
-    """Yield batches of clips, prefetched; a batch may hold clips of several files."""
-    return prefetch(rebatch(_clips(model, accumulators, streams), BATCH_CLIPS))
 
 
 def _clips(

@@ -76,10 +76,15 @@ def predict(
         resumed(len(finished))
     for path, record in finished.items():
         yield from_record(path, record, request, labels, threshold)
-    for path, record in _score_files(
-        request, [path for path in files if path not in finished], jobs, log
-    ):
-        yield from_record(path, record, request, labels, threshold)
+    todo = [path for path in files if path not in finished]
+    sizes = {path: (stamp(path) or [0])[0] for path in todo}
+    n_workers = _workers(sizes, jobs)
+    tasks = [(request, chunk) for chunk in _chunks(sizes, n_workers)]
+    for rows in parallel.map_unordered(_score_chunk, tasks, n_workers):
+        if log:
+            log.add(rows)
+        for path, _, record in rows:
+            yield from_record(path, record, request, labels, threshold)
     if log:
         log.finish()
 
@@ -119,33 +124,23 @@ def _finished_records(journal: Journal, paths: Sequence[Path]) -> dict[Path, dic
     return {path: rows[path][1] for path in paths if path in rows and rows[path][0] == stamp(path)}
 
 
-def _score_files(
-    request: engine.Request, paths: Sequence[Path], jobs: int | None, journal: Journal | None
-) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Score files chunk by chunk; yield their records once the journal has them."""
-    sizes = {path: (stamp(path) or [0])[0] for path in paths}
-    few = len(paths) < SINGLE_PROCESS_FILES and sum(sizes.values()) < SINGLE_PROCESS_BYTES
-    n = parallel.workers(1 if few and jobs is None else jobs)
-    tasks = [(request, chunk) for chunk in _chunks(paths, sizes, n)]
-    for rows in parallel.map_unordered(_score_chunk, tasks, n):
-        if journal:
-            journal.add(rows)
-        yield from ((path, record) for path, _, record in rows)
+def _workers(sizes: dict[Path, int], jobs: int | None) -> int:
+    """Return how many worker processes to use; 1 for a few files, unless `jobs` says otherwise."""
+    few = len(sizes) < SINGLE_PROCESS_FILES and sum(sizes.values()) < SINGLE_PROCESS_BYTES
+    return parallel.workers(1 if few and jobs is None else jobs)
 
 
-def _chunks(
-    paths: Sequence[Path], sizes: dict[Path, int], n_workers: int
-) -> Iterator[tuple[Path, ...]]:
+def _chunks(sizes: dict[Path, int], n_workers: int) -> Iterator[tuple[Path, ...]]:
     """Yield chunks of files that share batches, small enough for every worker to have some."""
-    most = max(1, min(CHUNK_FILES, -(-len(paths) // (4 * n_workers))))
+    most = max(1, min(CHUNK_FILES, -(-len(sizes) // (4 * n_workers))))
     chunk: list[Path] = []
     total = 0
-    for path in paths:
-        if chunk and (len(chunk) == most or total + sizes[path] > CHUNK_BYTES):
+    for path, size in sizes.items():
+        if chunk and (len(chunk) == most or total + size > CHUNK_BYTES):
             yield tuple(chunk)
             chunk, total = [], 0
         chunk.append(path)
-        total += sizes[path]
+        total += size
     if chunk:
         yield tuple(chunk)
 
@@ -155,7 +150,8 @@ def _score_chunk(
 ) -> list[tuple[Path, list[int] | None, dict[str, Any]]]:
     """Score a chunk in a worker: (path, its stamp before it was read, its record) of each file."""
     stamps = [stamp(path) for path in paths]
-    outcomes = engine.score_files(request, paths)
+    model = engine.loaded(request)
+    outcomes = engine.score(model, request, engine.decoded(model, paths))
     return [
         (path, stamped, to_record(outcome))
         for path, stamped, outcome in zip(paths, stamps, outcomes, strict=True)

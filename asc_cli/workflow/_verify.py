@@ -49,8 +49,10 @@ def reference_predictions(
     model: models.Model, recordings: Sequence[Path]
 ) -> list[tuple[Path, np.ndarray]]:  # each with (C,) probabilities
     """Return the model's own prediction for each recording."""
+    request = engine.Request(model)
+    loaded = engine.loaded(request)
     with parallel.one_thread():
-        outcomes = engine.score_files(engine.Request(model), recordings)
+        outcomes = engine.score(loaded, request, engine.decoded(loaded, recordings))
     predicted = []
     for outcome in outcomes:
         if isinstance(outcome, FileFault):

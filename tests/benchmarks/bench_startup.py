@@ -26,13 +26,15 @@ from tests.benchmarks.models import untrained
 MATHS = """
 import sys, time
 from pathlib import Path
-from asc_cli import parallel, registry
-from asc_cli.workflow import _windows
-request = _windows.Request(registry.find())
+from asc_cli.core import parallel
+from asc_cli.inference import engine
+from asc_cli.registry import models
+request = engine.Request(models.find())
+model = engine.loaded(request)
 with parallel.one_thread():
-    _windows.score_files(request, [Path(sys.argv[1])])
+    engine.score(model, request, engine.decoded(model, [Path(sys.argv[1])]))
     wall, busy = time.perf_counter(), time.process_time()
-    _windows.score_files(request, [Path(sys.argv[1])])
+    engine.score(model, request, engine.decoded(model, [Path(sys.argv[1])]))
 print(time.perf_counter() - wall, time.process_time() - busy)
 """
 
