@@ -169,7 +169,9 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
                 "metrics": of_run(folder).to_dict(),
                 "fingerprint": atomic.read_json(folder / "environment.json")["dataset_fingerprint"],
                 "flat": _flat(settings),
-                "report": _link(report_path.absolute(), folder, page_folder) if report_path.exists() else "",
+                "report": _link(report_path.absolute(), folder, page_folder)
+                if report_path.exists()
+                else "",
             }
         )
     keys = list(dict.fromkeys(key for run in runs for key in run["flat"]))
