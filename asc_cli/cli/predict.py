@@ -132,9 +132,6 @@ def command(
         failed = outputs.write(
             predictions, len(files), display_names, top or SCENES, as_json, settings, model
         )
-        failed = outputs.write(
-            predictions, len(files), display_names, top or SCENES, as_json, settings, model
-        )
     if failed:
         raise typer.Exit(3)
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from asc_cli import models as model_files
 from asc_cli.audio import decode
-from asc_cli.core import parallel, plugins
-from asc_cli.core import paths as paths
+from asc_cli.core import parallel, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Fault, Layout, Order, Stream, Video, batches
 from asc_cli.evaluation import complexity

@@ -160,7 +160,7 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
     runs = []
     for folder in folders:
         settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
-        page = folder / "report.html"
+        report_path = folder / "report.html"
         runs.append(
             {
                 "name": folder.name.rpartition("-")[0] or folder.name,
@@ -169,7 +169,9 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
                 "metrics": of_run(folder).to_dict(),
                 "fingerprint": atomic.read_json(folder / "environment.json")["dataset_fingerprint"],
                 "flat": _flat(settings),
-                "report": _link(page.absolute(), folder, page_folder) if page.exists() else "",
+                "report": _link(report_path.absolute(), folder, page_folder)
+                if report_path.exists()
+                else "",
             }
         )
     keys = list(dict.fromkeys(key for run in runs for key in run["flat"]))
