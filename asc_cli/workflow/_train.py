@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic, parallel, paths
+from asc_cli.core import atomic, parallel
 from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.evaluation import predictions, scoring
+from asc_cli.evaluation.metrics import named
 from asc_cli.evaluation.published import published
 from asc_cli.frontend import store
 from asc_cli.frontend.fill import Extraction, fill
@@ -25,6 +26,7 @@ from asc_cli.registry.runs import fold_folder
 from asc_cli.training import fold as _fold
 from asc_cli.training.watch import watching
 from asc_cli.workflow import _report
+from asc_cli.workflow._evaluate import Evaluation
 
 # what `asc train --json` prints of metrics.json: of recordings, of videos, of both
 FIGURES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss")
@@ -55,8 +57,10 @@ class Training:
         Returns:
             The run, the model, the figures without those of single recordings, the wall time.
         """
-        keys = (*FIGURES, *VIDEO_FIGURES, *ALL_FIGURES)
-        figures = {key: self.metrics[key] for key in keys if key in self.metrics}
+        wanted: tuple[str, ...] = (*FIGURES, *VIDEO_FIGURES, *ALL_FIGURES)
+        if outside := self.metrics.get("metric_from_outside"):
+            wanted = (*wanted, outside["name"], "metric_from_outside")
+        figures = {key: self.metrics[key] for key in wanted if key in self.metrics}
         wall = round(self.wall_seconds, 3)
         return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
 
@@ -109,15 +113,15 @@ def train(
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
     source = exclude(
-        open_source(recipe.dataset, data or recipe.data, recipe.subset), recipe.exclude
+        open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog),
+        recipe.exclude,
     )
     audit.require(source.dataset, source.listing)
     chosen = _chosen(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
     _require_complete(extraction)
     fingerprint = audit.fingerprint(source.listing, extraction.digests)
-    signature = recipe.signature(fingerprint, extraction.feature.key)
-    run = paths.runs() / f"{recipe.name}-{signature}"
+    run = runs.run_folder(recipe, fingerprint, extraction.feature.key)
     finished = _finished(run, chosen)
     if finished is None:
         runs.describe(run, recipe, source.audio_root, fingerprint, resolve_device(device))
@@ -174,8 +178,9 @@ def _conclude(
     predictions.write(run / "predictions.csv", joined)
     dataset = extraction.source.dataset
     headline = recipe.evaluation.headline
+    metric = named(dataset.headline if headline == "dataset" else headline, recipe.catalog)
     seen = audit.seen_devices(extraction.source.listing)
-    scores = scoring.score(joined, dataset.headline if headline == "dataset" else headline, seen)
+    scores = scoring.score(joined, metric, seen)
     metrics = scores.to_dict()
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
@@ -186,8 +191,9 @@ def _conclude(
     card["feature"] = extraction.feature.description()
     members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     digests = set(extraction.digests.values())
-    metrics["model"] = models.register(recipe.name, card, members, digests).id
+    metrics["model"] = models.register(recipe.name, card, members, digests, recipe.catalog.code).id
     metrics["published"] = published(recipe, dataset, metrics)
     atomic.write_json(run / "metrics.json", metrics)
-    _report.report([run])
+    evaluation = Evaluation(scores, run=str(run), published=metrics["published"])
+    _report.write_page(run / "report.html", run, evaluation)
     return metrics
