@@ -256,7 +256,7 @@ def facts(published: Any) -> list[str]:
         "folds": f"{len(published.fold_sizes)}, train/test {', '.join(sizes)}",
         "sample rate": f"{published.sample_rate} Hz",
         "official metric": f"{published.metric} (`{published.headline}`)",
-        "to get it": published.obtain,
+        "how to get it": published.obtain,
         "homepage": f"<{published.homepage}>" if published.homepage else "",
         "licence": published.licence,
         "cite": published.citation,

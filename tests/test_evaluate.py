@@ -31,7 +31,7 @@ def test_each_member_hears_its_own_fold(trained, toy_root: Path):
     again = workflow.evaluate(trained.model, dataset="toy", data=toy_root, jobs=1)
     assert again["accuracy"] == pytest.approx(trained.metrics["accuracy"])
     assert [fold["fold"] for fold in again["folds"]] == [1, 2]
-    assert "fold k's member, which never heard them" in again["remarks"][-1]
+    assert "fold k's member, which was not trained on them" in again["remarks"][-1]
 
 
 def test_swapped_folds_are_no_test(trained, copy: Path):
@@ -91,7 +91,7 @@ def test_some_folds_of_a_run(trained):
     assert one["folds"][0] == both["folds"][1]
     with pytest.raises(AscError, match=r"has no fold 4; it has \[1, 2\]"):
         workflow.evaluate(trained.run, folds=[4])
-    with pytest.raises(AscError, match="--subset and --jobs: go with --dataset"):
+    with pytest.raises(AscError, match="--subset and --jobs: only with --dataset"):
         workflow.evaluate(trained.run, subset=5)
 
 
@@ -103,7 +103,7 @@ def test_what_a_model_cannot_be_asked(trained, copy: Path, tmp_path: Path):
         workflow.evaluate(trained.model, dataset="toy", data=copy, jobs=1)
     table = tmp_path / "table.csv"
     table.write_text("filename,label\na.wav,moon\n")
-    with pytest.raises(AscError, match="does not know the scene 'moon' of table"):
+    with pytest.raises(AscError, match="was not trained on the scene 'moon' of table"):
         workflow.evaluate(trained.model, data=table, jobs=1)
 
 

@@ -116,9 +116,9 @@ def test_the_command_draws_and_tells_the_seconds(trained, clip: Path, asc: Asc, 
     row = json.loads(done.stdout)
     assert row["explained_by_fold"] == 1
     assert all(0 <= s["start_s"] < s["end_s"] <= SECONDS for s in row["salient"])
-    assert "learnt sound patterns" in picture.read_text()
+    assert "Weights of the codewords" in picture.read_text()
     two = asc("predict", clip, clip.with_name("other.wav"), "--explain", picture)
-    assert two.returncode == 1 and "a picture is of one recording; there are 2" in two.stderr
+    assert two.returncode == 1 and "a figure is of one recording; there are 2" in two.stderr
 
 
 def test_what_cannot_be_explained(trained, clip: Path, tmp_path: Path, monkeypatch):

@@ -1,4 +1,4 @@
-"""A model taken elsewhere hears what it heard here."""
+"""An exported model gives the predictions of the original."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def test_what_cannot_be_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not (tmp_path / "m.onnx").exists()
     monkeypatch.setattr(frontends, "find", lambda feature: None)
     with pytest.raises(
-        AscError, match="hears log_mel, which has no ONNX form: features/log_mel.py"
+        AscError, match="uses the feature log_mel, which has no ONNX front end: features/log_mel.py"
     ):
         workflow.export(name, "onnx", tmp_path / "c.onnx")
 

@@ -66,7 +66,7 @@ def test_killed_and_started_again_it_has_every_line_once(folder: Path, asc: Asc,
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
     again = asc(*arguments)
-    assert again.returncode == 3 and "were known from before" in again.stderr
+    assert again.returncode == 3 and "were predicted before" in again.stderr
     rows = rows_of(again.stdout)
     assert len(rows) == 60 and sum("error" in row for row in rows.values()) == 5
     with (tmp_path / "all.csv").open(newline="") as source:

@@ -150,7 +150,7 @@ def test_what_a_killed_process_left_goes_after_a_day(data: Path, home: Path) -> 
         (home / place).mkdir()
         (home / place / "frames.npy").write_bytes(b"x" * 1000)
     os.utime(home / "packs/.tmp-1", (time.time() - 90_000,) * 2)
-    assert removed() == {"a killed process left it": 1}
+    assert removed() == {"temporary file of a killed process": 1}
     assert not (home / "packs/.tmp-1").exists() and (home / "features/.tmp-2").exists()
 
 

@@ -234,8 +234,8 @@ def test_shards_and_recordings_are_not_mixed_up(
     [
         (("train", "yt8m_toy_lstm", "--folds", "1"), "is a stream of shards, without folds"),
         (("train", "yt8m_toy_lstm"), "dataset yt8m_toy: nothing at .* asc datasets make yt8m-toy"),
-        (("predict", "a.tfrecord", "--timeline", "5"), "--timeline: of scenes in recordings"),
-        (("predict", "a.tfrecord", "--fold", "1"), "--fold: of scenes in recordings"),
+        (("predict", "a.tfrecord", "--timeline", "5"), "--timeline: only for recordings"),
+        (("predict", "a.tfrecord", "--fold", "1"), "--fold: only for recordings"),
         (("predict", "a.tfrecord", "--csv", "a.tfrecord"), "a recording would be written over"),
         (("predict", "-"), "takes shards of videos, which are not read on stdin"),
         (("report", "yt8m_toy_lstm"), "of videos with many labels, not of scenes; asc evaluate"),
@@ -248,8 +248,8 @@ def test_shards_and_recordings_are_not_mixed_up(
         (("predict", "a.tfrecord", "--csv", "/dev/null/a.csv"), "--csv .*: cannot be written"),
         (("datasets", "check", "yt8m_toy", "--data", "."), "shards of videos' features, not rec"),
         (("export", "yt8m_toy_lstm", "--format", "onnx"), "labels videos: it takes shards"),
-        (("datasets", "make", "toys"), "only toy and yt8m-toy can be made up, not 'toys'"),
-        (("datasets", "make", "yt8m-toy", "--lists", "."), "--lists: of TUT 2016, for toy scenes"),
+        (("datasets", "make", "toys"), "only toy and yt8m-toy can be made, not 'toys'"),
+        (("datasets", "make", "yt8m-toy", "--lists", "."), "--lists: only for toy, from TUT 2016"),
     ],
 )
 def test_what_does_not_go_with_videos_is_said(
@@ -289,7 +289,7 @@ def test_damaged_records_are_named_counted_and_exit_3(shards: Path, tmp_path: Pa
 
 
 def test_shards_that_are_not_the_recipe_s_are_said(shards: Path, monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(AscError, match=r"not one whole video .* has an rgb frame of 24 bytes; 23"):
+    with pytest.raises(AscError, match=r"no complete video .* has an rgb frame of 24 bytes; 23"):
         workflow.train(small("yt8m_toy_lstm", "stream.rgb=23"), data=tiny(shards))
     from asc_cli.video import predict
 

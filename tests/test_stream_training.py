@@ -223,5 +223,5 @@ def test_a_part_without_videos_is_said(tmp_path: Path):
         def __iter__(self) -> Iterator[Batch]:
             return iter(())
 
-    with pytest.raises(AscError, match="not one whole video in the training part's shards"):
+    with pytest.raises(AscError, match="no complete video in the training part's shards"):
         fit(tmp_path, Empty)

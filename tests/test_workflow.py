@@ -274,5 +274,5 @@ def test_ctrl_c_leaves_everything_resumable(toy_root: Path, home: Path):
     process.send_signal(signal.SIGINT)
     stderr = process.communicate(timeout=30)[1]
     assert process.returncode == 130
-    assert "asc: stopped; the same command goes on from here" in stderr
+    assert "asc: stopped; the same command resumes from here" in stderr
     assert "Traceback" not in stderr

@@ -40,16 +40,16 @@ INTERRUPTED = 130  # what shells report for Ctrl-C
 def main() -> None:
     """Entry point of the console script `asc`."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names of files may be any bytes
+        if isinstance(stream, io.TextIOWrapper):  # file names may hold any bytes
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            app = application(_command_asked_for(sys.argv))
+            app = application(_requested_command(sys.argv))
         except AscError as fault:  # of a plug-in that is a command
             sys.exit(f"asc: {fault}")
         app()
     finally:
-        gc.freeze()  # or Python, leaving, looks through all of torch for garbage: 0.3 s
+        gc.freeze()  # or Python collects torch's garbage at exit, which takes 0.3 s
 
 
 def application(only: str | None = None) -> typer.Typer:
@@ -79,9 +79,9 @@ def application(only: str | None = None) -> typer.Typer:
     return app
 
 
-def _command_asked_for(words: list[str]) -> str | None:
-    """The subcommand that is the first argument; None where help or completion wants them all."""
-    name = words[1] if words[1:] and "_ASC_COMPLETE" not in os.environ else ""
+def _requested_command(arguments: list[str]) -> str | None:
+    """Return the subcommand in the first argument; None where help or completion needs all."""
+    name = arguments[1] if arguments[1:] and "_ASC_COMPLETE" not in os.environ else ""
     if name in plugins.shipped("cli"):
         return name
     return name if name.isidentifier() and plugins.INSTALLED.find("cli", name) else None
@@ -120,7 +120,7 @@ def _root(
 
 
 def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command, with mistakes that the user can mend as one line on stderr and exit 1."""
+    """Wrap a command: errors that the user can fix are one line on stderr and exit 1."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -131,17 +131,18 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             print(f"asc: {fault}", file=sys.stderr)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            print("\nasc: stopped; the same command goes on from here", file=sys.stderr)
+            print("\nasc: stopped; the same command resumes from here", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:  # `asc … | head`: the reader has what it wanted
+        except BrokenPipeError:  # `asc … | head`: the reader has stopped
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except OSError as fault:  # no room, no permission, no such folder
+        except OSError as fault:  # disk full, no permission, no such folder
             where = fault.filename or "standard output"
             reason = fault.strerror or str(fault)
             print(
-                f"asc: {where}: {reason}; is there room, and may asc write there?", file=sys.stderr
+                f"asc: {where}: {reason}; is the disk full, or writing not permitted?",
+                file=sys.stderr,
             )
-            if not fault.filename:  # what is left in its buffer cannot be written either
+            if not fault.filename:  # the rest of its buffer cannot be written either
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
 

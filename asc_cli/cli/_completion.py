@@ -1,4 +1,4 @@
-"""Names that the shell completes: recipes, models, datasets, runs. Quick: it loads no torch."""
+"""Shell completion of recipes, models, datasets and runs, without importing torch."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ def datasets(incomplete: str) -> list[str]:
 
 
 def models(incomplete: str) -> list[str]:
-    """Every NAME, and NAME@VERSION once the name is there."""
+    """Return every NAME, and NAME@VERSION once the name is complete."""
     from asc_cli.core import paths
 
-    known = sorted(paths.models().glob("[!.]*/[0-9]*/card.yaml"))
-    names = dict.fromkeys(card.parent.parent.name for card in known)
-    versions = [f"{card.parent.parent.name}@{card.parent.name}" for card in known]
-    found = [*names, *versions] if "@" in incomplete or incomplete in names else [*names]
-    return [name for name in found if name.startswith(incomplete)]
+    existing = sorted(paths.models().glob("[!.]*/[0-9]*/card.yaml"))
+    names = dict.fromkeys(card.parent.parent.name for card in existing)
+    versions = [f"{card.parent.parent.name}@{card.parent.name}" for card in existing]
+    candidates = [*names, *versions] if "@" in incomplete or incomplete in names else [*names]
+    return [name for name in candidates if name.startswith(incomplete)]
 
 
 def runs(incomplete: str) -> list[str]:
-    """Runs, and recipes for their newest run."""
+    """Return runs, and recipes for their newest run."""
     from asc_cli.core import paths
 
-    known = sorted(path.parent.name for path in paths.runs().glob("*/recipe.yaml"))
-    names = dict.fromkeys([*(name.rpartition("-")[0] for name in known), *known])
+    existing = sorted(path.parent.name for path in paths.runs().glob("*/recipe.yaml"))
+    names = dict.fromkeys([*(name.rpartition("-")[0] for name in existing), *existing])
     return [name for name in names if name.startswith(incomplete)]
 
 
 def runs_and_models(incomplete: str) -> list[str]:
-    """What `asc evaluate` takes."""
+    """Return the arguments of `asc evaluate`."""
     return list(dict.fromkeys([*runs(incomplete), *models(incomplete)]))

@@ -1,4 +1,4 @@
-"""Options that several subcommands share, each described once."""
+"""Options that several subcommands share."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Model = Annotated[
     ),
 ]
 Fold = Annotated[
-    int | None, typer.Option(help="Use this fold's member alone, not the average of all.")
+    int | None, typer.Option(help="Use only this fold's member, not the average of all.")
 ]
 Threshold = Annotated[
     float, typer.Option(min=0, max=1, help='A scene less probable than this is "unsure".')
@@ -60,13 +60,13 @@ def numbers(folds: str | None) -> list[int] | None:
     """ "1,3-5" → [1, 3, 4, 5]. Raises AscError for anything else."""
     if folds is None:
         return None
-    found: list[int] = []
+    result: list[int] = []
     try:
         for part in folds.split(","):
             first, _, last = part.partition("-")
-            found += range(int(first), int(last or first) + 1)
+            result += range(int(first), int(last or first) + 1)
     except ValueError:
         raise AscError(f"--folds {folds}: numbers such as 1,3 or 2-4 were expected") from None
-    if not found:
+    if not result:
         raise AscError(f"--folds {folds}: names no fold")
-    return found
+    return result

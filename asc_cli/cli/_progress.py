@@ -1,4 +1,4 @@
-"""Progress on stderr: bars with time left on a terminal, elsewhere a line now and then."""
+"""Progress on stderr: bars with time left on a terminal, elsewhere a line at intervals."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ QUIET_SECONDS = 30.0  # between lines where there is no terminal
 
 
 @contextlib.contextmanager
-def counting(what: str) -> Iterator[Counting]:
-    """A bar fed with (done, all)."""
+def counting(unit: str) -> Iterator[Counting]:
+    """Yield a function that draws a bar from (done, all)."""
     with _bars("{task.fields[detail]}") as bars:
-        yield _counted(bars, what)
+        yield _counted(bars, unit)
 
 
 @contextlib.contextmanager
 def fitting() -> Iterator[Fitting]:
-    """A bar per fold, fed with {fold: training progress}; at first, one that says "starting"."""
+    """Yield a function that draws a bar per fold from {fold: progress}; at first "starting"."""
     with _bars("{task.fields[detail]}") as bars:
         yield _fitted(bars)
 
 
 @contextlib.contextmanager
 def training() -> Iterator[tuple[Counting, Counting, Fitting]]:
-    """Features, their pack, then folds, among the same bars: two sets at once would flicker."""
+    """Yield functions for features, their pack and folds, in one set of bars."""
     with _bars("{task.fields[detail]}") as bars:
         yield _counted(bars, "features"), _counted(bars, "packing"), _fitted(bars)
 
 
-def _counted(bars: Any, what: str) -> Counting:
-    task = bars.add_task(what, total=None, visible=False, detail="")
+def _counted(bars: Any, unit: str) -> Counting:
+    task = bars.add_task(unit, total=None, visible=False, detail="")
     line = _lines()
 
     def update(done: int, total: int) -> None:
         bars.update(task, completed=done, total=total, visible=True, detail=f"{done}/{total}")
         if bars.disable:
-            line(f"{what}: {done} of {total}")
+            line(f"{unit}: {done} of {total}")
 
     return update
 
@@ -48,16 +48,16 @@ def _counted(bars: Any, what: str) -> Counting:
 def _fitted(bars: Any) -> Fitting:
     tasks: dict[int, Any] = {}
     starting = bars.add_task("folds", total=None, detail="starting", visible=False)
-    told: set[int] = set()
+    reported: set[int] = set()
     line = _lines()
 
     def update(folds: dict[int, dict[str, Any]]) -> None:
         done = {fold for fold, p in folds.items() if p.get("fitted")}
         folds = {fold: p for fold, p in folds.items() if fold not in done}
         if bars.disable:
-            for fold in sorted(done - told):
+            for fold in sorted(done - reported):
                 note(f"fold {fold}: fitted")
-            told.update(done)
+            reported.update(done)
             line("; ".join(f"fold {k}: {_epoch(p)}" for k, p in folds.items()) or "starting")
         bars.update(starting, visible=not folds and not tasks)
         for fold, p in folds.items():
@@ -72,7 +72,7 @@ def _fitted(bars: Any) -> Fitting:
 
 @contextlib.contextmanager
 def fetching() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar per file, fed with (file, bytes so far, bytes in all)."""
+    """Yield a function that draws a bar per file from (file, bytes so far, total bytes)."""
     with _bars("{task.fields[detail]}") as bars:
         tasks: dict[str, Any] = {}
 
@@ -95,7 +95,7 @@ def _epoch(p: dict[str, Any]) -> str:
 
 
 def _lines() -> Callable[[str], None]:
-    """A `note` that lets QUIET_SECONDS pass before the first line, and between lines."""
+    """Return a `note` that prints at most one line per QUIET_SECONDS."""
     last = time.monotonic()
 
     def line(text: str) -> None:
@@ -108,7 +108,7 @@ def _lines() -> Callable[[str], None]:
 
 
 def note(text: str) -> None:
-    """A line on stderr about what is going on."""
+    """Print a line on stderr."""
     import sys
 
     print(text, file=sys.stderr, flush=True)

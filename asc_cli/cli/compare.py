@@ -25,9 +25,9 @@ def command(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare runs on the same recordings: the paper's error, ours, and what each gains.
+    """Compare runs on the same recordings: the paper's error, ours, and the gains.
 
-    Every run is set against the first: the difference with a bootstrap interval over groups, and
+    Every run is compared with the first: the difference with a bootstrap interval over groups, and
     McNemar's exact test; where splits overlap (LITIS), the corrected resampled t-test instead.
 
     Example: **asc compare toy_lstm toy_ta**

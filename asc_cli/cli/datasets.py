@@ -1,4 +1,4 @@
-"""Datasets: list them, show how to get one, check a copy, make scenes up."""
+"""Datasets: list them, show how to get one, check a copy, make synthetic data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Name = Annotated[
 
 
 def list_(as_json: Json = False) -> None:
-    """List the datasets asc knows, and whether each is here.
+    """List the datasets of asc, and whether each is on this machine.
 
     Example: **asc datasets list**
     """
@@ -78,14 +78,14 @@ def check(name: Name, data: Data = None, subset: Subset = None, as_json: Json = 
 
     with _progress.counting("recordings") as progress:
         source, findings = workflow.audit(name, data, subset, progress)
-    found = {
+    result = {
         "dataset": name,
         "root": str(source.root),
         "recordings": len({r.file for r in source.listing.recordings}),
         "folds": [[len(s.train), len(s.test)] for s in source.listing.splits],
         "findings": [vars(finding) for finding in findings],
     }
-    report.show(found, report.audit, as_json)
+    report.show(result, report.audit, as_json)
     if any(finding.broken for finding in findings):
         raise typer.Exit(1)
 
@@ -100,10 +100,10 @@ def download(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Download a dataset and unpack it; checksums are those that were published.
+    """Download a dataset and unpack it; published checksums are verified.
 
-    A download that broke goes on where it stopped; a copy that is complete is left as it is. The
-    only command that uses the network. A dataset that must be fetched by hand says how.
+    An interrupted download resumes; a complete copy is not downloaded again. The only command that
+    uses the network. For a dataset that must be downloaded by hand, the steps are printed.
 
     Example: **asc datasets download esc50**
 
@@ -116,25 +116,25 @@ def download(
 
     dataset = plugins.load("datasets", name).DATASET
     if not dataset.archives:
-        raise AscError(f"{name} is not downloaded by a program. {dataset.obtain}")
+        raise AscError(f"{name} must be downloaded by hand. {dataset.obtain}")
     root = (output or paths.data() / name).expanduser()
-    got = []
+    downloaded = []
     was_complete = workflow.complete(name, root)
     with _progress.fetching() as progress:
         for archive in () if was_complete else dataset.archives:
             if download.fetch(archive, root, progress):
-                got.append(archive.file)
+                downloaded.append(archive.file)
             if archive.md5 is None:
-                _progress.note(f"{archive.file}: no checksum is published; not checked")
+                _progress.note(f"{archive.file}: no published checksum; not verified")
     download.finish(root)
-    words = f"{root}: is complete, nothing was downloaded" if was_complete else str(root)
+    message = f"{root}: is complete, nothing was downloaded" if was_complete else str(root)
     check = f"asc datasets check {name}" + (f" --data {root}" if output else "")
-    found = {"dataset": name, "root": str(root), "downloaded": got}
-    report.show(found, lambda _: f"{words}\ncheck it with: {check}", as_json)
+    result = {"dataset": name, "root": str(root), "downloaded": downloaded}
+    report.show(result, lambda _: f"{message}\ncheck it with: {check}", as_json)
 
 
 def make(
-    name: Annotated[str, typer.Argument(help="What to make up: toy, or yt8m-toy.")],
+    name: Annotated[str, typer.Argument(help="Which to make: toy, or yt8m-toy.")],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -155,7 +155,7 @@ def make(
         typer.Option(help="Make audio for the lists of this TUT 2016 copy instead of new ones."),
     ] = None,
 ) -> None:
-    """Make up a dataset: scenes as a TUT 2016 tree, or videos as YouTube-8M's shards.
+    """Make a synthetic dataset: scenes as a TUT 2016 tree, or videos as YouTube-8M's shards.
 
     toy: 15 scenes, 4 folds by location. yt8m-toy (needs the extra `yt8m`): videos whose labels
     depend on which of two events comes first.
@@ -172,22 +172,25 @@ def make(
 
     which = name.replace("-", "_")
     if which not in ("toy", "yt8m_toy"):
-        raise AscError(f"datasets make: only toy and yt8m-toy can be made up, not {name!r}")
+        raise AscError(f"datasets make: only toy and yt8m-toy can be made, not {name!r}")
     if which == "yt8m_toy" and lists:
-        raise AscError("--lists: of TUT 2016, for toy scenes; yt8m-toy has none")
+        raise AscError("--lists: only for toy, from TUT 2016; yt8m-toy has no lists")
     root = (output or paths.data() / which).expanduser()
-    given = {"recordings": recordings, "seconds": seconds}
+    options = {"recordings": recordings, "seconds": seconds}
     with _progress.counting("recordings") as progress:
         if which == "toy":
-            wanted = {"recordings": 180, "seconds": 5.0} | _given(given)
-            toy.make(root, **wanted, seed=seed, lists=lists, progress=progress)
+            arguments = {"recordings": 180, "seconds": 5.0} | _without_none(options)
+            toy.make(root, **arguments, seed=seed, lists=lists, progress=progress)
         else:
-            wanted = {"videos": recordings, "frames": None if seconds is None else round(seconds)}
-            yt8m_toy.make(root, **_given(wanted), seed=seed, progress=progress)
+            arguments = {
+                "videos": recordings,
+                "frames": None if seconds is None else round(seconds),
+            }
+            yt8m_toy.make(root, **_without_none(arguments), seed=seed, progress=progress)
     print(root)
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
+def _without_none(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 

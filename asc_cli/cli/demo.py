@@ -22,9 +22,9 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Make scenes up, compute features, train, evaluate and predict, as you would on your own.
+    """Make synthetic scenes, compute features, train, evaluate and predict.
 
-    About two minutes on two processors. The commands named at the end work as they are pasted.
+    About two minutes on two processors. The commands at the end can be pasted.
 
     Example: **asc demo**
     """
@@ -53,12 +53,12 @@ def command(
     with _progress.fitting() as fitting:
         trained = workflow.train(recipe, fitting=fitting)
     report.show(trained.to_dict(), report.training)
-    _step(4, "evaluate: which scenes it knows", f"asc evaluate {RECIPE}")
+    _step(4, "evaluate: accuracy per scene", f"asc evaluate {RECIPE}")
     report.show(workflow.evaluate(trained.run).to_dict(), report.evaluation)
     split = extracted.source.listing.splits[0]
     unseen = extracted.source.path(split.test[0])
     _step(
-        5, "predict: a recording that fold 1 has not trained on", f"asc predict --fold 1 {unseen}"
+        5, "predict: a recording that fold 1 was not trained on", f"asc predict --fold 1 {unseen}"
     )
     with report.Predictions(top=3) as out:
         for prediction in workflow.predict([unseen], model=trained.model, fold=1):
@@ -67,12 +67,12 @@ def command(
     print(_next(unseen))
 
 
-def _step(number: int, what: str, command: str = "") -> None:
-    print(f"\n{number}. {what}" + (f"   $ {command}" if command else ""), flush=True)
+def _step(number: int, title: str, command: str = "") -> None:
+    print(f"\n{number}. {title}" + (f"   $ {command}" if command else ""), flush=True)
 
 
 def _next(recording: Path) -> str:
-    """Commands that go on from here, and the lines of the shell that make them work as pasted."""
+    """Return the next commands, and the shell lines that they need."""
     import shlex
 
     from asc_cli.core.paths import home
@@ -94,7 +94,7 @@ then any of these:
   asc runs list
   asc datasets show tut2016                     how to get a published dataset
   asc --help                                    everything else
-and, with files of yours in place of the words in capitals:
+and, with your own files for the words in capitals:
   asc predict YOUR.wav                          any recording, any rate and length
   asc train dcase_lstm --data PATH              the paper's protocol on TUT 2016
   asc train my.yaml --data MY.csv               your own scenes: filename, label, fold"""

@@ -1,4 +1,4 @@
-"""asc evaluate: metrics of a run, of a model on a dataset, of anybody's predictions."""
+"""asc evaluate: metrics of a run, of a model on a dataset, or of a file of predictions."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def command(
     """Score predictions: every metric by name, with intervals, per fold, scene and device.
 
     Predictions are a CSV with a column file and a column per scene, or file and label. They are
-    refused when a tested recording is missing, doubled or unknown, when probabilities do not sum
-    to 1, or when a label is no scene of the dataset. A model is tested by the members that have
-    not heard a recording. A model of videos is tested on the validation part's shards, every
-    damaged record is named, and the exit code is then 3; of its run, every epoch is shown.
+    refused when a tested recording is missing, duplicate or unknown, when probabilities do not sum
+    to 1, or when a label is no scene of the dataset. A model's recordings are predicted by members
+    that were not trained on them. A model of videos is tested on the validation part's shards,
+    every damaged record is named, and the exit code is then 3; of its run, every epoch is shown.
 
     Example: **asc evaluate toy_lstm**
 

@@ -1,4 +1,4 @@
-"""asc export: take a model elsewhere."""
+"""asc export: write a model for other programs."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ def command(
         str, typer.Argument(help="NAME or NAME@VERSION.", autocompletion=_completion.models)
     ],
     format: Annotated[
-        str, typer.Option(help="onnx: a file that hears samples. hub: a folder to publish.")
+        str,
+        typer.Option(
+            help="onnx: one file, waveform in, probabilities out. hub: a folder to publish."
+        ),
     ] = "onnx",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="What to write.", show_default="MODEL.onnx or MODEL/"),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Another file beside it, with 8-bit weights.")
+        bool, typer.Option("--int8", help="Write a second file with 8-bit weights.")
     ] = False,
     check: Annotated[
         list[str] | None,
         typer.Option(
             help="Recordings, folders or patterns to compare on. Repeatable.",
-            show_default="20 of the model's own dataset, if it is here",
+            show_default="20 of the model's own dataset, if it is on this machine",
         ),
     ] = None,
     as_json: Json = False,
@@ -38,7 +41,7 @@ def command(
 
     The ONNX file takes `samples` (recordings, samples): mono floats at the model's rate, which
     its metadata names beside the labels; any number, any length. It is run through onnxruntime
-    and compared with the model before it is put in its place. Needs the extra `onnx`.
+    and compared with the model before it replaces an older file. Needs the extra `onnx`.
 
     Example: **asc export toy_lstm**
 
@@ -49,5 +52,5 @@ def command(
     from asc_cli import report, workflow
     from asc_cli.audio import inputs
 
-    made = workflow.export(model, format, output, int8=int8, check=inputs.find(check or []))
-    report.show(made.to_dict(), report.exported, as_json)
+    result = workflow.export(model, format, output, int8=int8, check=inputs.find(check or []))
+    report.show(result.to_dict(), report.exported, as_json)

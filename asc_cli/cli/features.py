@@ -13,7 +13,7 @@ from asc_cli.core.errors import AscError
 if TYPE_CHECKING:
     from asc_cli.recipe.load import Recipe
 
-PAPERS = {"features": {"name": "log_mel"}, "model": {"name": "lstm"}}  # where no recipe says more
+DEFAULT_SECTIONS = {"features": {"name": "log_mel"}, "model": {"name": "lstm"}}  # without a recipe
 
 
 def command(
@@ -27,7 +27,7 @@ def command(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="Compute what this recipe needs, and no more.",
+            help="Compute only what this recipe needs.",
             autocompletion=_completion.recipes,
         ),
     ] = None,
@@ -39,13 +39,13 @@ def command(
     jobs: Jobs = None,
     as_json: Json = False,
 ) -> None:
-    """Compute the features of a dataset's recordings, once.
+    """Compute and store the features of a dataset's recordings.
 
     With --dataset, every feature that the shipped recipes of that dataset need, so that training
     any of them finds its features. With --recipe, what that recipe needs. With --data alone, or
-    with `--set features.KEY=VALUE`, the paper's log_mel. What is in the store already is not
-    computed again; a changed recording, parameter or feature is. Several of these may run at
-    once. A bad file is named and the others go on (exit 3).
+    with `--set features.KEY=VALUE`, the paper's log_mel. Stored features are not computed
+    again, unless the recording, a parameter or the feature has changed. Several of these commands
+    may run at once. A bad file is reported, the others are processed, and the exit code is 3.
 
     Example: **asc features --dataset litis**
 
@@ -63,39 +63,41 @@ def command(
         raise AscError(f"features: the shards of {dataset} hold features already; train on them")
     overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
     rows = []
-    for chosen, names in _wanted(recipe, dataset, overrides):
+    for chosen, names in _recipes_by_feature(recipe, dataset, overrides):
         with _progress.counting(chosen.features["name"]) as progress:
-            done = workflow.extract(chosen, data=data, jobs=jobs, verify=verify, progress=progress)
-        rows.append({**done.to_dict(), "recipes": names})
-    result = _together(rows)
+            extraction = workflow.extract(
+                chosen, data=data, jobs=jobs, verify=verify, progress=progress
+            )
+        rows.append({**extraction.to_dict(), "recipes": names})
+    result = _summed(rows)
     report.show(result, report.extractions, as_json)
     if result["failed"]:
         raise typer.Exit(3)
 
 
-def _wanted(
+def _recipes_by_feature(
     recipe: str | None, dataset: str | None, overrides: list[str]
 ) -> list[tuple[Recipe, list[str]]]:
-    """A recipe for each different feature that is wanted, and the names of those that need it."""
+    """Return a recipe per different feature, and the names of the recipes that need it."""
     from asc_cli.core import plugins as catalog
     from asc_cli.recipe import load as recipes
 
     if recipe is not None:
-        placed = [f"dataset={dataset}"] if dataset else []
-        return [(recipes.load(recipe, [*overrides, *placed]), [recipe])]
-    found: dict[str, tuple[Recipe, list[str]]] = {}
+        on_dataset = [f"dataset={dataset}"] if dataset else []
+        return [(recipes.load(recipe, [*overrides, *on_dataset]), [recipe])]
+    by_feature: dict[str, tuple[Recipe, list[str]]] = {}
     if dataset is not None and not any(text.startswith("features.") for text in overrides):
         for name in catalog.recipe_names():
             if recipes.load(name).dataset == dataset:
                 loaded = recipes.load(name, overrides)
-                found.setdefault(str(loaded.features), (loaded, []))[1].append(name)
-    paper = {**PAPERS, "dataset": dataset or "table"}
-    return [*found.values()] or [(recipes.from_settings("features", paper, overrides), [])]
+                by_feature.setdefault(str(loaded.features), (loaded, []))[1].append(name)
+    paper = {**DEFAULT_SECTIONS, "dataset": dataset or "table"}
+    return [*by_feature.values()] or [(recipes.from_settings("features", paper, overrides), [])]
 
 
-def _together(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What `--json` prints: sums over the features, each of which is in `features`."""
-    first, own = rows[0], ("feature", "recipes", "computed", "reused", "failed", "wall_seconds")
+def _summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what `--json` prints: sums over the features, and each in `features`."""
+    first, keys = rows[0], ("feature", "recipes", "computed", "reused", "failed", "wall_seconds")
     failed = {(f["file"], f["error"]): f for row in rows for f in row["failed"]}
     return {
         **{key: first[key] for key in ("dataset", "feature", "recordings")},
@@ -104,5 +106,5 @@ def _together(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "failed": list(failed.values()),
         "audio_seconds": max(row["audio_seconds"] for row in rows),
         "wall_seconds": round(sum(row["wall_seconds"] for row in rows), 3),
-        "features": [{key: row[key] for key in own} for row in rows],
+        "features": [{key: row[key] for key in keys} for row in rows],
     }

@@ -1,4 +1,4 @@
-"""asc listen: the scene around a microphone, as it is."""
+"""asc listen: classify live sound from a microphone."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ def command(
     model: Model = None,
     fold: Fold = None,
     threshold: Threshold = 0.0,
-    window: Annotated[float, typer.Option(help="Seconds that each answer is about.")] = 10.0,
-    every: Annotated[float, typer.Option(help="Seconds between answers.")] = 1.0,
+    window: Annotated[
+        float, typer.Option(help="Seconds of sound that each prediction is made from.")
+    ] = 10.0,
+    every: Annotated[float, typer.Option(help="Seconds between predictions.")] = 1.0,
     rate: Annotated[int, typer.Option(min=1000, help="Samples per second.")] = 44100,
     channels: Annotated[int, typer.Option(min=1, help="Channels, side by side.")] = 1,
     encoding: Annotated[
@@ -28,9 +30,9 @@ def command(
     ] = "s16le",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Say where the microphone is, again and again, until Ctrl-C or the end of the sound.
+    """Classify the scene around a microphone, at intervals, until Ctrl-C or the end of the sound.
 
-    The microphone needs the extra `mic`; without it, asc says which command installs it.
+    The microphone needs the extra `mic`; without it, asc prints the command that installs it.
 
     Example: **asc listen**
 
@@ -46,9 +48,9 @@ def command(
         if source
         else microphone.blocks(rate, channels)
     )
-    heard = workflow.listen(
+    predictions = workflow.listen(
         blocks, rate, model=model, fold=fold, window_s=window, every_s=every, threshold=threshold
     )
     with report.Live(as_json) as out:
-        for row in heard:
+        for row in predictions:
             out.add(row.to_dict())

@@ -1,4 +1,4 @@
-"""Models: list, show, choose the default, remove, take elsewhere and bring in."""
+"""Models: list, show, choose the default, remove, export and import."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def list_(as_json: Json = False) -> None:
     from asc_cli.cli import _progress
     from asc_cli.registry import models
 
-    known = models.models()
-    default = models.find().id if known else None
-    rows = [{**_row(model), "default": model.id == default} for model in known]
+    registered = models.models()
+    default = models.find().id if registered else None
+    rows = [{**_row(model), "default": model.id == default} for model in registered]
     report.show(rows, report.models if rows else lambda _: NONE_YET, as_json)
     for fault in models.damaged():
         _progress.note(fault)
@@ -39,13 +39,13 @@ def show(
     model: Reference,
     limit: Annotated[
         str | None,
-        typer.Option(help="Hold it against a limit: dcase2024 (128 kB, 30 million MACs)."),
+        typer.Option(help="Compare with a limit: dcase2024 (128 kB, 30 million MACs)."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show a model's card and what it costs: parameters, bytes, multiply-accumulates.
+    """Show a model's card and its complexity: parameters, bytes, multiply-accumulates.
 
-    With --limit, exit 1 if one member at float32 does not keep it.
+    With --limit, exit 1 if one member at float32 exceeds it.
 
     Example: **asc models show toy_lstm**
 
@@ -54,12 +54,12 @@ def show(
     from asc_cli import report, workflow
     from asc_cli.registry import models
 
-    found = models.find(model)
-    costs = workflow.costs(found, limit)
+    registered = models.find(model)
+    costs = workflow.costs(registered, limit)
     card = {
-        "id": found.id,
-        "folder": str(found.folder),
-        **found.card,
+        "id": registered.id,
+        "folder": str(registered.folder),
+        **registered.card,
         "complexity": costs.to_dict(),
     }
     report.show(card, report.model, as_json)
@@ -74,20 +74,20 @@ def use(model: Reference, as_json: Json = False) -> None:
     """
     from asc_cli.registry import models
 
-    _say(_row(models.use(model)), as_json)
+    _print_model(_row(models.use(model)), as_json)
 
 
 def remove(model: Reference, as_json: Json = False) -> None:
-    """Delete a version of a model; which one, has to be said where there are several.
+    """Delete a version of a model; name the version if there are several.
 
     Example: **asc models remove toy_lstm@1**
     """
     from asc_cli.registry import models
 
-    versions = [known.id for known in models.models() if known.card["name"] == model]
+    versions = [candidate.id for candidate in models.models() if candidate.card["name"] == model]
     if len(versions) > 1:
         raise AscError(f"remove {model}: which of {', '.join(versions)}? Name one")
-    _say(_row(models.remove(model)), as_json, "removed ")
+    _print_model(_row(models.remove(model)), as_json, "removed ")
 
 
 def export(
@@ -100,7 +100,7 @@ def export(
     Example: **asc models export toy_lstm toy.zip**
     """
 
-    _say({**_row(archive.export(model, file)), "file": str(file)}, as_json)
+    _print_model({**_row(archive.export(model, file)), "file": str(file)}, as_json)
 
 
 def import_(
@@ -124,7 +124,7 @@ def import_(
     """
     from asc_cli.cli import _progress
 
-    _say(_row(archive.import_file(file, trust_code, _progress.note)), as_json)
+    _print_model(_row(archive.import_file(file, trust_code, _progress.note)), as_json)
 
 
 def _row(model: Any) -> dict[str, Any]:
@@ -141,10 +141,10 @@ def _row(model: Any) -> dict[str, Any]:
     }
 
 
-def _say(row: dict[str, Any], as_json: bool, done: str = "") -> None:
+def _print_model(row: dict[str, Any], as_json: bool, prefix: str = "") -> None:
     from asc_cli import report
 
-    report.show(row, lambda it: done + it["model"], as_json)
+    report.show(row, lambda shown: prefix + shown["model"], as_json)
 
 
 COMMANDS = {

@@ -1,4 +1,4 @@
-"""asc predict: the scenes of recordings."""
+"""asc predict: classify the acoustic scene of recordings."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ from asc_cli.core.errors import AscError
 if TYPE_CHECKING:
     from asc_cli.workflow import Prediction
 
-SCENES, LABELS = 3, 20  # shown of each recording, of each video
+SCENES, LABELS = 3, 20  # shown per recording, per video
 
 
 def command(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Files, folders with all below them, 'patterns*.wav', or - for sound on stdin.",
+            help="Files, folders with their sub-folders, 'patterns*.wav', or - for audio on stdin.",
             show_default=False,
         ),
     ] = None,
     files_from: Annotated[
         str | None,
-        typer.Option("--files-from", help="A list, a path a line; - is stdin.", show_default=False),
+        typer.Option(
+            "--files-from", help="A list, a path per line; - is stdin.", show_default=False
+        ),
     ] = None,
     model: Model = None,
     fold: Fold = None,
@@ -46,11 +48,11 @@ def command(
     threshold: Threshold = 0.0,
     timeline: Annotated[
         float | None,
-        typer.Option(help="The scene of every so many seconds.", show_default=False),
+        typer.Option(help="Classify segments of this many seconds.", show_default=False),
     ] = None,
     csv: Annotated[
         Path | None,
-        typer.Option(help="Write a row for each recording, or for each part of --timeline."),
+        typer.Option(help="Write a row for each recording, or for each segment of --timeline."),
     ] = None,
     audacity: Annotated[
         Path | None, typer.Option(help="Write one recording's scenes as an Audacity label track.")
@@ -61,19 +63,19 @@ def command(
     explain: Annotated[
         Path | None,
         typer.Option(
-            help="Draw what one member of an attention LSTM listened to in one recording (.png, "
-            ".svg, .pdf): that of --fold, or the one nearest to the answer of all."
+            help="Draw the attention of one member of an attention LSTM over one recording (.png, "
+            ".svg, .pdf): that of --fold, or the one nearest to the average of all."
         ),
     ] = None,
     jobs: Jobs = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a line, as they come.")
+        bool, typer.Option("--json", help="Print one JSON object per line, at once.")
     ] = False,
 ) -> None:
-    """Say where recordings were made.
+    """Classify the acoustic scene of recordings.
 
-    Any rate, depth, number of channels and length. Each bad file gets its reason, the others go
-    on, and the exit code is 3. After a crash the same command goes on where it was.
+    Any rate, depth, number of channels and length. A bad file is reported, the others are
+    predicted, and the exit code is 3. After a crash the same command resumes.
 
     Example: **asc predict clip.wav**
 
@@ -83,7 +85,7 @@ def command(
 
     Example: **asc predict day.wav --timeline 10 --audacity day.txt**
 
-    Example: **asc predict clip.wav --model esc10_ta_sa --explain why.png**
+    Example: **asc predict clip.wav --model esc10_ta_sa --explain attention.png**
 
     Example: **find . -name '\\*.wav' | asc predict --files-from -**
 
@@ -100,34 +102,36 @@ def command(
     outputs = _Outputs(csv, audacity, embeddings, explain)
     if inputs.STDIN in map(str, outputs.by_option().values()):
         raise AscError("predict: output goes into files, not into -; for stdout there is --json")
-    named = [*(paths or []), *(inputs.read_list(files_from) if files_from else [])]
-    if not named:
+    input_names = [*(paths or []), *(inputs.read_list(files_from) if files_from else [])]
+    if not input_names:
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
     if workflow.takes_shards(model):
-        given: dict[str, Any] = {
+        scene_options: dict[str, Any] = {
             "--fold": fold,
             "--threshold": threshold or None,
             "--timeline": timeline,
         }
-        given |= {o: path for o, path in outputs.by_option().items() if o != "--csv"}
-        _videos.label(named, model, top or LABELS, csv, jobs, as_json, given)
+        scene_options |= {o: path for o, path in outputs.by_option().items() if o != "--csv"}
+        _videos.label(input_names, model, top or LABELS, csv, jobs, as_json, scene_options)
         return
     settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
-    with _found(named) as (found, shown):
-        inputs.require_no_overwrite(outputs.by_option(), found)
-        outputs.require_one(len(found))
-        said = workflow.predict(
-            found,
+    with _input_files(input_names) as (files, display_names):
+        inputs.require_no_overwrite(outputs.by_option(), files)
+        outputs.require_one(len(files))
+        predictions = workflow.predict(
+            files,
             model=model,
             fold=fold,
             timeline_s=timeline,
             threshold=threshold,
             embeddings=embeddings is not None,
             jobs=jobs,
-            journal=len(found) > 1 and not shown,
-            resumed=lambda n: _progress.note(f"{n} of {len(found)} were known from before"),
+            journal=len(files) > 1 and not display_names,
+            resumed=lambda n: _progress.note(f"{n} of {len(files)} were predicted before"),
         )
-        failed = outputs.write(said, len(found), shown, top or SCENES, as_json, settings, model)
+        failed = outputs.write(
+            predictions, len(files), display_names, top or SCENES, as_json, settings, model
+        )
     if failed:
         raise typer.Exit(3)
 
@@ -151,19 +155,19 @@ class _Outputs:
                 f"--audacity: a label track is of one recording; there are {n_recordings}"
             )
         if self.explain and n_recordings > 1:
-            raise AscError(f"--explain: a picture is of one recording; there are {n_recordings}")
+            raise AscError(f"--explain: a figure is of one recording; there are {n_recordings}")
 
     def write(
         self,
         predictions: Iterable[Prediction],
         n_recordings: int,
-        shown: dict[str, str],
+        display_names: dict[str, str],
         top: int,
         as_json: bool,
         settings: dict[str, Any],
         model: str | None,
     ) -> int:
-        """Print and write predictions as they come; return how many recordings failed."""
+        """Print and write predictions one by one; return how many recordings failed."""
         from asc_cli import report
 
         with (
@@ -176,13 +180,16 @@ class _Outputs:
                 row = prediction.to_dict()
                 if self.explain and not prediction.error:
                     row |= _explained(Path(row["file"]), model, settings["fold"], self.explain)
-                out.add({**row, "file": shown.get(row["file"], row["file"])}, prediction.embedding)
+                out.add(
+                    {**row, "file": display_names.get(row["file"], row["file"])},
+                    prediction.embedding,
+                )
                 progress(done, n_recordings)
         return out.failed
 
 
 def _explained(path: Path, model: str | None, fold: int | None, picture: Path) -> dict[str, Any]:
-    """Draw the picture; what `--json` says of it."""
+    """Draw the figure; return its part of `--json`."""
     from asc_cli import workflow
     from asc_cli.report.figures.explanation import draw
 
@@ -192,14 +199,14 @@ def _explained(path: Path, model: str | None, fold: int | None, picture: Path) -
 
 
 @contextlib.contextmanager
-def _found(named: list[str]) -> Iterator[tuple[list[Path], dict[str, str]]]:
-    """The files to hear, and the names of those that are called something else."""
+def _input_files(input_names: list[str]) -> Iterator[tuple[list[Path], dict[str, str]]]:
+    """Yield the files to predict, and display names of temporary ones."""
     from asc_cli.audio import inputs
 
     piped = Path("/dev/stdin")
-    named = [inputs.STDIN if Path(n) == piped and piped.is_fifo() else n for n in named]
-    files = inputs.find([name for name in named if name != inputs.STDIN])
-    if inputs.STDIN not in named:
+    input_names = [inputs.STDIN if Path(n) == piped and piped.is_fifo() else n for n in input_names]
+    files = inputs.find([name for name in input_names if name != inputs.STDIN])
+    if inputs.STDIN not in input_names:
         yield files, {}
         return
     with inputs.spooled(sys.stdin.buffer) as path:

@@ -71,8 +71,8 @@ def show(
     """Show a recipe with everything resolved: what it extends, and every default.
 
     At the end: which code computes its feature, its model and its dataset, and where that came
-    from. Where a recipe says what its settings rest on, each is marked: stated in the source, ours,
-    or changed by this recipe, by `--set` too.
+    from. Where a recipe cites its source, each setting is marked: stated in the source, ours, or
+    changed by this recipe or by `--set`.
 
     Example: **asc recipes show dcase_lstm**
 

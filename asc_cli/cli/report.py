@@ -34,7 +34,7 @@ def command(
 ) -> None:
     """Write a run as one self-contained HTML page; or several runs side by side.
 
-    asc train writes report.html by itself. Audio is linked where it lies, not copied.
+    asc train writes report.html by itself. Audio is linked, not copied.
 
     Example: **asc report esc10_lstm**
 
@@ -43,4 +43,4 @@ def command(
     from asc_cli import report, workflow
 
     path = workflow.report(runs, output)
-    report.show({"report": str(path), "runs": runs}, lambda it: it["report"], as_json)
+    report.show({"report": str(path), "runs": runs}, lambda result: result["report"], as_json)

@@ -1,4 +1,4 @@
-"""Runs: list what was trained here, show one, remove one."""
+"""Runs: list those on this machine, show one, remove one."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def list_(as_json: Json = False) -> None:
     from asc_cli.cli import _progress
     from asc_cli.registry import runs as folders
 
-    found, faults = folders.runs()
-    rows = [run.to_dict() for run in found]
+    readable, faults = folders.runs()
+    rows = [run.to_dict() for run in readable]
     report.show(rows, report.runs if rows else lambda _: NONE_YET, as_json)
     for fault in faults:
         _progress.note(f"asc: {fault}")
@@ -40,7 +40,7 @@ def show(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show one run: what it was trained on, how far it is, its result, where it lies.
+    """Show one run: its dataset, finished folds, result and folder.
 
     `asc evaluate RUN` prints every metric, `asc recipes show RUN/recipe.yaml` its settings.
 
@@ -50,8 +50,8 @@ def show(
     from asc_cli.registry import runs as folders
 
     folder = workflow.find_run(run)
-    found = {**folders.read(folder).to_dict(), "folder": str(folder.absolute())}
-    report.show({**found, "audio_root": folders.audio_root(folder)}, report.run, as_json)
+    row = {**folders.read(folder).to_dict(), "folder": str(folder.absolute())}
+    report.show({**row, "audio_root": folders.audio_root(folder)}, report.run, as_json)
 
 
 def remove(
@@ -68,22 +68,22 @@ def remove(
     """Delete a run's folder: checkpoints, predictions, report. Asks first.
 
     The model that the run registered stays (`asc models remove` removes it), and so do the
-    features. The same `asc train` command would start afresh.
+    features. The same `asc train` command would start again.
 
     Example: **asc runs remove toy_lstm-1a2b3c4d5e6f --yes**
     """
     from asc_cli import report
     from asc_cli.registry import runs as folders
 
-    found = folders.read(folders.find(run))
+    row = folders.read(folders.find(run))
     if not yes:
         if not _terminal():
             raise AscError(f"runs remove {run}: there is no terminal to ask on; give --yes")
-        size = f"{found.bytes / 1e6:.1f} MB, {found.folds} fold(s) fitted"
-        if not typer.confirm(f"Remove {found.run} ({size})?", err=True):
+        size = f"{row.bytes / 1e6:.1f} MB, {row.folds} fold(s) fitted"
+        if not typer.confirm(f"Remove {row.run} ({size})?", err=True):
             return
-    row = folders.remove(found.run).to_dict()
-    report.show(row, lambda it: f"removed {it['run']}", as_json)
+    removed = folders.remove(row.run).to_dict()
+    report.show(removed, lambda it: f"removed {it['run']}", as_json)
 
 
 def _terminal() -> bool:

@@ -1,4 +1,4 @@
-"""Store: what features, packs and checkpoints take on the disk, and remove what is not needed."""
+"""Store: show the disk usage of features, packs and checkpoints, and remove unused ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from asc_cli.cli._options import Json
 
 
 def show(as_json: Json = False) -> None:
-    """Show the bytes that are stored, by dataset and feature, and what `prune` would free.
+    """Show the disk usage by dataset and feature, and what `prune` would free.
 
     Example: **asc store show**
     """
@@ -30,16 +30,16 @@ def prune(
         typer.Option("--packs", help="Remove all packs as well; training writes them again."),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Remove nothing; only show what would go.")
+        bool, typer.Option("--dry-run", help="Remove nothing; only show what would be removed.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove what no dataset and no run needs any more.
+    """Remove files that no dataset and no run uses any more.
 
-    That is: features of recordings that were changed or deleted, features that today's asc
-    computes in another way, packs with such recordings, checkpoints of finished folds, and what
-    killed processes left. A folder of audio that cannot be reached, such as a disk that is not
-    mounted, counts as needed. What was written within the last hour stays.
+    These are features of recordings that were changed or deleted, features that this version
+    computes in another way, packs with such recordings, checkpoints of finished folds, and
+    temporary files of killed processes. The audio of a disk that is not mounted counts as
+    unchanged. Files of the last hour are kept.
 
     Example: **asc store prune --dry-run**
 

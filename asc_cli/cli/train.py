@@ -29,7 +29,7 @@ def command(
     """Fit a recipe on all folds of its protocol, score it and register the model.
 
     Missing features are computed first. The same command again resumes where it stopped, to the
-    same bits, or answers at once when the run is finished. --jobs folds are fitted at once, a
+    same bits, or returns at once when the run is finished. --jobs folds are fitted at once, a
     processor each; the result does not depend on how many. A dataset of shards has no folds:
     --jobs processes read it ahead, and if records of it are damaged, the exit code is 3.
 

@@ -1,4 +1,4 @@
-"""Published figures beside ours."""
+"""Published results beside those of a run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from asc_cli.datasets import Dataset
 from asc_cli.recipe.load import Recipe
-from asc_cli.report.console.table import NAMES, figure, percent, titles
+from asc_cli.report.console.table import figure, percent, titles
 
 
 def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the figures that the recipe and the dataset cite, each beside ours."""
+    """Return the published results of the recipe and the dataset, each beside the run's."""
     rows, title = [], titles(metrics)[metrics["headline"]]
     if recipe.paper:
         rows.append(
@@ -27,7 +27,7 @@ def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list
         name = baseline.metric
         rows.append(
             {
-                "metric": NAMES[name],
+                "metric": titles(metrics)[name],
                 "theirs": figure(name, baseline.value),
                 "ours": figure(name, metrics[name]),
                 "source": baseline.source,

@@ -151,14 +151,14 @@ def find_run(run: str | Path) -> Path:
         return path
     if path.is_file():
         raise AscError(f"{run}: predictions need their protocol: --dataset NAME or --data PATH")
-    known = _folders()
-    matching = [folder for folder in known if str(run) in (folder.name, _recipe_of(folder))]
+    folders = _folders()
+    matching = [folder for folder in folders if str(run) in (folder.name, _recipe_of(folder))]
     if matching:
         return max(matching, key=lambda folder: (folder / SETTINGS).stat().st_mtime)
     require_file(run)
     if any(str(run).partition("@")[0] == model.card["name"] for model in models.models()):
         return _run_of(models.find(str(run)))
-    raise _unknown(str(run), known)
+    raise _unknown(str(run), folders)
 
 
 def _folders() -> list[Path]:
@@ -170,11 +170,11 @@ def _recipe_of(folder: Path) -> str:
     return folder.name.rpartition("-")[0]
 
 
-def _unknown(name: str, known: list[Path]) -> AscError:
-    if not known:
+def _unknown(name: str, folders: list[Path]) -> AscError:
+    if not folders:
         return AscError(f"run {name}: no runs in {paths.runs()}; train one with asc train RECIPE")
-    names = dict.fromkeys(_recipe_of(folder) for folder in known)
-    return AscError(plugins.unknown("run", name, [*names, *(folder.name for folder in known)]))
+    names = dict.fromkeys(_recipe_of(folder) for folder in folders)
+    return AscError(plugins.unknown("run", name, [*names, *(folder.name for folder in folders)]))
 
 
 def _run_of(model: models.Model) -> Path:
@@ -183,8 +183,8 @@ def _run_of(model: models.Model) -> Path:
     if name and (paths.runs() / name / SETTINGS).is_file():
         return paths.runs() / name
     raise AscError(
-        f"{model.id} is a model, not a run, and its run {name} is not in {paths.runs()}; say what "
-        f"to test it on: asc evaluate {model.id} --dataset NAME"
+        f"{model.id} is a model, not a run, and its run {name} is not in {paths.runs()}; name "
+        f"a dataset: asc evaluate {model.id} --dataset NAME"
     )
 
 
@@ -201,7 +201,7 @@ def fold_folder(run: Path, fold: int) -> Path:
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder in figures. folds: fitted; published: how many the protocol has, if known."""
+    """Facts about a run's folder. folds: fitted; published: how many the protocol has, if known."""
 
     run: str
     recipe: str
@@ -221,7 +221,7 @@ class Run:
 
 
 def runs() -> tuple[list[Run], list[str]]:
-    """Return every run, oldest first; and what is wrong with each that cannot be read."""
+    """Return every run, oldest first; and an error message for each that cannot be read."""
     readable, faults = [], []
     for folder in _folders():
         try:
@@ -266,22 +266,22 @@ def remove(name: str) -> Run:
     """Delete a run's folder, features and registered models not. Raises AscError without one."""
     folder = find(name)
     run = read(folder)
-    gone = folder.with_name(f".tmp-removed-{os.urandom(4).hex()}")
-    folder.rename(gone)  # for readers it is there as a whole, or not at all
-    shutil.rmtree(gone)
+    trash = folder.with_name(f".tmp-removed-{os.urandom(4).hex()}")
+    folder.rename(trash)  # readers see all of it or nothing
+    shutil.rmtree(trash)
     return run
 
 
 def find(name: str) -> Path:
     """Return the folder of exactly one run: its name, or its recipe's where that has one alone."""
-    known = _folders()
-    exact = [folder for folder in known if folder.name == name]
-    matching = exact or [folder for folder in known if _recipe_of(folder) == name]
+    folders = _folders()
+    exact = [folder for folder in folders if folder.name == name]
+    matching = exact or [folder for folder in folders if _recipe_of(folder) == name]
     if len(matching) > 1:
-        listed = ", ".join(folder.name for folder in matching)
-        raise AscError(f"run {name}: which of {listed}? Name one")
+        names = ", ".join(folder.name for folder in matching)
+        raise AscError(f"run {name}: which of {names}? Name one")
     if not matching:
-        raise _unknown(name, known)
+        raise _unknown(name, folders)
     return matching[0]
 
 

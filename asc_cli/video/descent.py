@@ -1,12 +1,12 @@
-"""Fit one model on a stream of videos: by examples seen, not by a table that is held.
+"""Fit one model on a stream of videos: counted by examples, without loading the dataset.
 
-    loss = 1/B Σ_b Σ_c cross-entropy of label c of video b + ½ λ Σ_w w²     (heads.multi_label_loss)
+    loss = 1/B Σ_b Σ_c cross-entropy of label c of video b + ½ λ Σ_w w²     (multi_label_loss)
     g    ← g · min(1, clip_norm / ‖g‖)                      ‖g‖ over all gradients together
     rate = learning_rate · decay^⌊examples seen / decay_every⌋
 
-After every epoch the model is tried on the validation part; the epoch of the highest GAP is the
+After every epoch the model is scored on the validation part; the epoch of the highest GAP is the
 best one, as in the paper's Table 2. A checkpoint every so many examples holds weights, moments,
-the stream's position and the sums so far, so a run that was killed goes on in the middle of an
+the stream's position and the sums so far, so a killed run resumes in the middle of an
 epoch and ends with the same bits.
 
 bfloat16: forward and backward compute with the weights' bfloat16 copies; weights, moments, loss and
@@ -63,7 +63,7 @@ class Batches(Protocol):
     def __iter__(self) -> Iterator[Batch]: ...
 
     def position(self) -> dict[str, Any]:
-        """Between two batches: where to go on."""
+        """Return where to resume, between two batches."""
         ...
 
     def share(self) -> float: ...  # of the epoch, from 0 to 1
@@ -71,7 +71,7 @@ class Batches(Protocol):
 
 @dataclass
 class State:
-    """All but weights and moments that a fit needs to go on."""
+    """What a fit needs to resume, beside weights and the optimiser's state."""
 
     examples: int = 0  # seen in all epochs
     history: list[dict[str, Any]] = field(default_factory=list)  # a row of COLUMNS an epoch
@@ -79,7 +79,7 @@ class State:
     total: float = 0.0  # sum of the losses of this epoch's examples
     in_epoch: int = 0
     seconds: float = 0.0  # of this epoch, before the last checkpoint
-    faults: list[Any] = field(default_factory=list)  # as the stream's owner wants them kept
+    faults: list[Any] = field(default_factory=list)  # damaged records
 
     @property
     def epoch(self) -> int:
@@ -100,12 +100,12 @@ def fit_network(
 ) -> State:
     """Fit in place, resuming from `folder`'s checkpoint if there is one.
 
-    epoch_from(epoch, position) opens the training part. faults: kept in checkpoints; the stream
+    epoch_from(epoch, position) opens the training part. faults: saved in checkpoints; the stream
     appends to it. Raises AscError when the loss is no longer a number, or there is no video.
     """
     optimiser = loop.optimiser_for(model, settings)
     state = restore(folder, model, optimiser)
-    faults[:] = state.faults
+    faults[:] = state.faults  # one list, which the stream appends to
     state.faults = faults
     reporter = ProgressReporter(settings.epochs, lambda progress: report(vars(progress)))
 
@@ -138,12 +138,12 @@ def _row(
 
 
 def gap_loss(row: dict[str, Any]) -> float:
-    """What the chosen epoch has the smallest of: −GAP on the validation part."""
+    """Return −GAP on the validation part, the loss by which the epoch is chosen."""
     return -row["gap"]
 
 
 def best(past: list[dict[str, Any]]) -> dict[str, Any]:
-    """The epoch of the highest GAP on the validation part, the first of equals."""
+    """Return the epoch of the highest GAP on the validation part, the first of equals."""
     return loop.best(past, gap_loss)
 
 
@@ -172,7 +172,7 @@ def _epoch(
     started: float,
     reporter: ProgressReporter,
 ) -> None:
-    """The rest of an epoch, from where the state stands."""
+    """Run the rest of an epoch, from the state's position."""
     model.train()
     for batch in batches:
         loss = _step(model, optimiser, batch, settings, n_labels, state)
@@ -188,7 +188,7 @@ def _epoch(
             checkpoint(folder, model, optimiser, state)
     if not state.in_epoch:
         first = f"; the first damaged record: {state.faults[0]}" if state.faults else ""
-        raise AscError(f"training: not one whole video in the training part's shards{first}")
+        raise AscError(f"training: no complete video in the training part's shards{first}")
     _mark(state, batches, started)
     checkpoint(folder, model, optimiser, state)  # the evaluation may take hours
 

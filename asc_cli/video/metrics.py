@@ -1,4 +1,4 @@
-"""Videos with many labels → GAP@20, Hit@1, PERR, without holding what was predicted.
+"""GAP@20, Hit@1 and PERR of videos with many labels, computed batch by batch.
 
     GAP@20   pool the 20 best (label, confidence) pairs of every video, sort by confidence;
              Σ precision(i) over the hits i / all labels of all videos, also those not in the pool
@@ -31,7 +31,8 @@ POOLED = 20  # pairs of each video in GAP, and in the competition's files
 
 
 def best(probabilities: np.ndarray | Tensor, k: int = POOLED) -> tuple[np.ndarray, np.ndarray]:
-    """The k best labels (B, k) int64 and confidences (B, k) float32, best first; all C if fewer.
+    """Return the k best labels (B, k) int64 and confidences (B, k) float32, best first; all C if
+    fewer.
 
     >>> labels, confidences = best(np.array([[0.5, 0.125, 0.5, 0.75]]), k=3)
     >>> labels.tolist(), confidences.tolist()
@@ -41,18 +42,18 @@ def best(probabilities: np.ndarray | Tensor, k: int = POOLED) -> tuple[np.ndarra
     (B, C), k = p.shape, min(k, p.shape[1])
     least = np.partition(p, C - k, axis=1)[:, C - k, None]  # the k-th best confidence
     above, equal = p > least, p == least
-    room = k - above.sum(axis=1, keepdims=True)
-    kept = above | (equal & (np.cumsum(equal, axis=1) <= room))  # smaller labels first
-    labels = np.nonzero(kept)[1].reshape(B, k)
+    n_ties = k - above.sum(axis=1, keepdims=True)
+    selected = above | (equal & (np.cumsum(equal, axis=1) <= n_ties))  # smaller labels first
+    labels = np.nonzero(selected)[1].reshape(B, k)
     return _ranked(labels, np.take_along_axis(p, labels, axis=1))
 
 
 class Streaming:
-    """Adds up batch by batch; holds one float32 for each pair in the pool, 80 bytes a video.
+    """Sums over batches; stores one float32 for each pair in the pool, 80 bytes per video.
 
-    `add` is the main door. PERR looks at a video's n best, which may be more than 20, so it is
-    counted while a batch's probabilities are there. `add_best` is for predictions that somebody
-    has cut already; it takes any number of pairs.
+    Use `add`. PERR needs a video's n best, which may be more than 20, so it is computed from a
+    batch's probabilities. `add_best` is for predictions that are cut already, to any number of
+    pairs.
     """
 
     def __init__(self) -> None:
@@ -61,7 +62,7 @@ class Streaming:
         self._perr = 0.0
 
     def add(self, probabilities: np.ndarray | Tensor, truth: Sequence[Collection[int]]) -> None:
-        """A batch's probabilities (B, C) and, for each video, its right labels."""
+        """Add a batch's probabilities (B, C) and, for each video, its right labels."""
         longest = max((len(labels) for labels in truth), default=0)
         C = probabilities.shape[1]
         for row, labels in enumerate(truth):
@@ -75,18 +76,18 @@ class Streaming:
     def add_best(
         self, labels: np.ndarray, confidences: np.ndarray, truth: Sequence[Collection[int]]
     ) -> None:
-        """Pairs (B, k) in any order, as `best` or a competition's file gives them.
+        """Add pairs (B, k) in any order, as `best` or a competition's file gives them.
 
-        Label −1 is no pair: it fills up rows that have fewer. GAP takes each video's 20 best; PERR
-        is too low for a video with more labels than pairs, as pairs that are not there miss.
+        Label −1 is padding. GAP takes each video's 20 best; PERR
+        is too low for a video with more labels than pairs, as missing pairs count as misses.
         """
         labels, confidences = _ranked(*_checked(labels, confidences, truth))
         right = [set(one) for one in truth]
         n = np.array([len(one) for one in right], dtype=np.int64)  # (B,)
-        hit, there = _found(labels, right, n), labels >= 0  # (B, k)
+        hit, valid = _is_hit(labels, right, n), labels >= 0  # (B, k)
         pool_hit, pool = hit[:, :POOLED], confidences[:, :POOLED]
         self._hits.frombytes(pool[pool_hit].tobytes())
-        self._misses.frombytes(pool[there[:, :POOLED] & ~pool_hit].tobytes())
+        self._misses.frombytes(pool[valid[:, :POOLED] & ~pool_hit].tobytes())
         among = (np.arange(labels.shape[1]) < n[:, None]) & hit & (confidences > 0)
         self._perr += float((among.sum(axis=1) / np.maximum(n, 1)).sum())
         self._right += int(hit[:, :1].sum())
@@ -94,11 +95,13 @@ class Streaming:
         self._positives += int(n.sum())
 
     def result(self) -> dict[str, float]:
-        """The figures of all videos so far, and how many videos and positives these are.
+        """Return the metrics of all videos so far, and the numbers of videos and positives.
 
-        NaN where there is nothing to divide by: the caller knows what was scored and says so.
+        NaN for a division by 0.
         """
-        hits, misses = (np.array(held, dtype=np.float32) for held in (self._hits, self._misses))
+        hits, misses = (
+            np.array(confidences, dtype=np.float32) for confidences in (self._hits, self._misses)
+        )
         hits.sort()
         misses.sort()
         videos = self._videos or np.nan
@@ -112,7 +115,7 @@ class Streaming:
 
 
 def _sum_of_precisions(hits: np.ndarray, misses: np.ndarray) -> float:  # confidences, ascending
-    """Σ precision(i) over the hits, mean over all orders of equal confidences.
+    """Return Σ precision(i) over the hits, mean over all orders of equal confidences.
 
     Of n equals, m are hits; P hits and N pairs are above. Place j of the n is a hit with chance
     m/n, and then (j − 1) (m − 1) / (n − 1) of those before it among the equals are hits too:
@@ -131,8 +134,8 @@ def _sum_of_precisions(hits: np.ndarray, misses: np.ndarray) -> float:  # confid
     return float((m / n * ((P + 1) * S + q * (n - (N + 1) * S))).sum())
 
 
-def _found(labels: np.ndarray, right: list[set[int]], n: np.ndarray) -> np.ndarray:  # -> (B, k)
-    """Which labels are right: (video, label) pairs compared as single numbers."""
+def _is_hit(labels: np.ndarray, right: list[set[int]], n: np.ndarray) -> np.ndarray:  # -> (B, k)
+    """Return which labels are right; (video, label) pairs are compared as single numbers."""
     flat = np.fromiter((label for one in right for label in one), np.int64, int(n.sum()))
     if flat.size and flat.min() < 0:
         raise AscError(f"a video has the label {flat.min()}; labels are counted from 0")
@@ -143,7 +146,7 @@ def _found(labels: np.ndarray, right: list[set[int]], n: np.ndarray) -> np.ndarr
 
 
 def _ranked(labels: np.ndarray, confidences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each row by confidence, equal ones by label; label −1 last."""
+    """Sort each row by confidence, ties by label; label −1 last."""
     order = np.lexsort((labels, np.where(labels < 0, np.inf, -confidences)), axis=1)
     return np.take_along_axis(labels, order, 1), np.take_along_axis(confidences, order, 1)
 
@@ -157,9 +160,9 @@ def _checked(
             f"{len(truth)} videos; expected (videos, pairs) of both"
         )
     ordered = np.sort(labels, axis=1)
-    doubled = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
-    if doubled.any():
-        row, column = np.argwhere(doubled)[0]
+    duplicate = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
+    if duplicate.any():
+        row, column = np.argwhere(duplicate)[0]
         raise AscError(
             f"video {row + 1} of the batch has label {ordered[row, column]} twice; "
             "give each label once"

@@ -1,4 +1,4 @@
-"""A model of videos: shards → each video's likeliest labels, or figures; what it is built from."""
+"""Predict with a model of videos: labels or metrics of the videos in shards."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 
 from asc_cli import models as model_files
 from asc_cli.audio import decode
-from asc_cli.core import parallel, plugins
-from asc_cli.core import paths as home
+from asc_cli.core import parallel, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Fault, Layout, Order, Stream, Video, batches
 from asc_cli.evaluation import complexity
@@ -21,7 +20,7 @@ from asc_cli.registry import members, models
 from asc_cli.video import metrics
 
 TOO_MANY = 1000  # damaged records
-BATCH_VIDEOS = 64  # at a time when nothing is learned; the recipe's batch where it is smaller
+BATCH_VIDEOS = 64  # per batch in inference; the recipe's batch size where that is smaller
 
 
 @dataclass(frozen=True)
@@ -66,28 +65,31 @@ def label(
     Raises:
         AscError: There is no such model, or it takes recordings.
     """
-    found = models.find(model)
-    network, layout, recipe = load(found)
+    registered = models.find(model)
+    network, layout, recipe = load(registered)
     with parallel.prefetch_pool(jobs) as pool:
         for path in paths:
             faults: list[Fault] = []
             if path.suffix.lower() in (*decode.SUFFIXES, *decode.UNSUPPORTED_SUFFIXES):
                 reason = (
-                    f"model {found.id} takes shards of videos' features (.tfrecord), not "
+                    f"model {registered.id} takes shards of videos' features (.tfrecord), not "
                     "recordings; name a model of scenes with --model"
                 )
                 yield Fault(str(path), None, reason)
                 continue
             stream = Stream([path], layout, Order(), pool=pool, damaged=faults.append)
-            for batch, p in said(network, stream, layout, recipe, "cpu"):
-                yield from _rows(path, batch, p, top, found.id)
+            for batch, p in predict_batches(network, stream, layout, recipe, "cpu"):
+                yield from _rows(path, batch, p, top, registered.id)
             yield from faults
 
 
 def _rows(path: Path, batch: Batch, p: np.ndarray, top: int, model: str) -> Iterator[LabelledVideo]:
     labels, confidences = metrics.best(p, top)
-    for video, its, sure in zip(batch.ids, labels, confidences, strict=True):
-        pairs = [list(pair) for pair in zip(its.tolist(), sure.tolist(), strict=True)]
+    for video, video_labels, video_confidences in zip(batch.ids, labels, confidences, strict=True):
+        pairs = [
+            list(pair)
+            for pair in zip(video_labels.tolist(), video_confidences.tolist(), strict=True)
+        ]
         yield LabelledVideo(str(path), video, pairs, model)
 
 
@@ -131,22 +133,24 @@ class VideoEvaluation:
             "dataset": self.dataset,
             "part": self.part,
         }
-        known = {key: value for key, value in about.items() if value is not None}
-        return {**known, **self.figures}
+        present = {key: value for key, value in about.items() if value is not None}
+        return {**present, **self.figures}
 
 
 def evaluate(
     reference: str, dataset: str, data: Path | None, jobs: int | None, progress: Any
 ) -> VideoEvaluation:
-    """A registered model on the validation part of a dataset of shards."""
+    """Score a registered model on the validation part of a dataset of shards."""
     model = models.find(reference)
     network, layout, recipe = load(model)
     part, level = recipe["stream"]["validation_part"], layout.level
-    its = plugins.load("datasets", dataset).shards(home.dataset_root(dataset, data), part, level)
+    shards = plugins.load("datasets", dataset).shards(
+        paths.dataset_root(dataset, data), part, level
+    )
     faults = Faults()
     with parallel.prefetch_pool(jobs) as pool:
-        found = score(network, its, recipe, "cpu", pool, faults.add, progress)
-    figures = {**found, "headline": "gap", "failed": faults.rows_as_dicts()}
+        scores = score(network, shards, recipe, "cpu", pool, faults.add, progress)
+    figures = {**scores, "headline": "gap", "failed": faults.rows_as_dicts()}
     return VideoEvaluation(figures, model=model.id, dataset=dataset, part=part)
 
 
@@ -159,33 +163,33 @@ def score(
     damaged: Callable[[Fault], None],
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """GAP, Hit@1 and PERR of a model in memory. Raises AscError if no video has labels."""
+    """Return GAP, Hit@1 and PERR of a model in memory. Raises AscError if no video has labels."""
     layout = layout_of(recipe["stream"])
     scores = metrics.Streaming()
     stream = Stream(shards, layout, Order(), pool=pool, damaged=damaged)
     done = 0
-    for batch, p in said(network, stream, layout, recipe, device):
+    for batch, p in predict_batches(network, stream, layout, recipe, device):
         scores.add(p, batch.truth)
         done += len(batch.ids)
         if progress:
             progress(done, round(done / max(1e-9, stream.share())))
-    found = scores.result()
-    if not found["positives"]:
+    figures = scores.result()
+    if not figures["positives"]:
         raise AscError(
             f"{shards[0].parent}: none of {done} videos has a label, so nothing can be scored; "
             "use a part that is published with labels: train or validate"
         )
-    return found
+    return figures
 
 
 class Faults:
-    """Damaged records, each once, however often a stream comes by."""
+    """Damaged records, without duplicates when a stream is read several times."""
 
     def __init__(self) -> None:
         self.rows: list[Any] = []  # Fault, or a list of the same out of a checkpoint
 
     def add(self, fault: Fault) -> None:
-        """Raises AscError when they are so many that something else is wrong."""
+        """Add a record. Raises AscError when there are too many."""
         if list(fault) in map(list, self.rows):
             return
         self.rows.append(fault)
@@ -199,10 +203,10 @@ class Faults:
         return [Fault(*row).to_dict() for row in self.rows]
 
 
-def said(
+def predict_batches(
     model: Any, videos: Iterable[Video], layout: Layout, recipe: dict[str, Any], device: str
 ) -> Iterator[tuple[Batch, np.ndarray]]:  # each with probabilities (B, C)
-    """What a model in memory says of a stream of videos."""
+    """Yield batches of a stream of videos with a model's probabilities."""
     import torch
 
     from asc_cli.video import descent
@@ -222,23 +226,23 @@ def said(
 
 
 def layout_of(stream: dict[str, Any]) -> Layout:
-    """From a recipe's `stream` section."""
+    """Return the layout of a recipe's `stream` section."""
     return Layout(**{name: stream[name] for name in Layout._fields})
 
 
 def described(layout: Layout) -> dict[str, Any]:
-    """A card's `feature`."""
+    """Return a card's `feature`."""
     return {"name": "shards", **layout._asdict()}
 
 
 def build(recipe: dict[str, Any], catalog: plugins.Catalog) -> Any:
-    """A recipe's network, with fresh weights."""
+    """Build a recipe's network with fresh weights."""
     layout = layout_of(recipe["stream"])
     return model_files.build(recipe["model"], layout.F, layout.n_labels, catalog)
 
 
 def load(model: models.Model) -> tuple[Any, Layout, dict[str, Any]]:
-    """A registered network, what it takes, and its recipe. Raises AscError."""
+    """Load a registered network, its layout and its recipe. Raises AscError."""
     recipe = model.card["recipe"]
     if not is_video_model(model):
         raise AscError(

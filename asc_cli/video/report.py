@@ -1,4 +1,4 @@
-"""Videos with many labels → tables, and the competition's CSV."""
+"""Results of videos with many labels as tables, and the competition's CSV."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEADER = ("VideoId", "LabelConfidencePairs")  # of the competition's files
 
 
 def training(result: dict[str, Any]) -> list[Any]:
-    """Every epoch on the validation part, and which one counts."""
+    """Return every epoch on the validation part, and which one is reported."""
     output = table(
         "",
         right("epoch"),
@@ -58,31 +58,31 @@ def training(result: dict[str, Any]) -> list[Any]:
 
 
 def evaluation(result: dict[str, Any]) -> list[Any]:
-    """Of a run: its epochs; of a model on a part: its figures."""
+    """Return the epochs of a run, or the metrics of a model."""
     if "epochs" in result:
         return training(result)
     output = table("", "metric", right("value"))
-    for name, words in NAMES.items():
-        output.add_row(words, f"{result[name]:.4f}")
-    said = f"{result['videos']:,} videos of {result['part']}, {result['positives']:,} labels"
-    return [f"{result['model']} on {result['dataset']}: {said}", "", output, *_failed(result)]
+    for name, title in NAMES.items():
+        output.add_row(title, f"{result[name]:.4f}")
+    counts = f"{result['videos']:,} videos of {result['part']}, {result['positives']:,} labels"
+    return [f"{result['model']} on {result['dataset']}: {counts}", "", output, *_failed(result)]
 
 
 def headline(result: dict[str, Any]) -> str:
-    words = (
+    text = (
         f"epoch {result['epoch']}, {result['videos']:,} validation videos: "
         f"GAP@20 {result['gap']:.4f}, Hit@1 {result['hit_at_1']:.4f}, PERR {result['perr']:.4f}"
     )
     for row in result["published"]:
-        words += (
+        text += (
             f"\npublished: GAP {row['gap']:.4f}, Hit@1 {row['hit_at_1']:.4f}, best epoch "
             f"{row['epoch']} ({row['metric']}; {row['source']})"
         )
-    return words
+    return text
 
 
 def epoch(row: dict[str, Any]) -> str:
-    """A line as the epoch ends."""
+    """Return a line about a finished epoch."""
     return (
         f"epoch {row['epoch']}: {row['examples']:,} examples, train loss {row['train_loss']:.3f}, "
         f"GAP@20 {row['gap']:.4f}, Hit@1 {row['hit_at_1']:.4f}, PERR {row['perr']:.4f}, "
@@ -91,9 +91,9 @@ def epoch(row: dict[str, Any]) -> str:
 
 
 def fault(row: dict[str, Any]) -> str:
-    """A damaged record, or a file that is no shard."""
-    where = "" if row["offset"] is None else f"record at byte {row['offset']}: "
-    return f"{row['file']}: {where}{row['error']}"
+    """Return a line about a damaged record, or a file that is no shard."""
+    place = "" if row["offset"] is None else f"record at byte {row['offset']}: "
+    return f"{row['file']}: {place}{row['error']}"
 
 
 def _failed(result: dict[str, Any]) -> list[str]:
@@ -105,7 +105,7 @@ def _failed(result: dict[str, Any]) -> list[str]:
 
 @contextlib.contextmanager
 def predictions(file: Path | None, as_json: bool) -> Iterator[Any]:
-    """A function for each row as it comes: CSV on stdout or into `file`, or JSON lines."""
+    """Yield a function that writes a row: CSV on stdout or into `file`, or JSON lines."""
     with _opened(file) as out:
         rows = csv.writer(out, lineterminator="\n")
         if not as_json or file:
@@ -115,7 +115,7 @@ def predictions(file: Path | None, as_json: bool) -> Iterator[Any]:
             if "error" in row:
                 print(f"asc: {fault(row)}", file=sys.stderr, flush=True)
             elif not as_json or file:
-                pairs = " ".join(f"{label} {sure:g}" for label, sure in row["labels"])
+                pairs = " ".join(f"{label} {confidence:g}" for label, confidence in row["labels"])
                 rows.writerow((row["video"], pairs))
             if as_json:
                 print(json.dumps(row, ensure_ascii=False), flush=True)

@@ -1,7 +1,7 @@
-"""A recipe for a stream of shards → fitted by examples, evaluated by epoch, registered.
+"""Train a recipe on a stream of shards: fit, evaluate every epoch, register the model.
 
-The part to train on and the part to validate on are streams; the epoch whose GAP on the latter is
-highest is the best one, as in the paper's Table 2.
+The training and validation parts are streams; the epoch with the highest validation GAP is the
+best one, as in the paper's Table 2.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from asc_cli.registry import members, models, runs
 from asc_cli.registry.runs import fold_folder
 from asc_cli.video import predict
 
-ONE_THREAD_VIDEOS = 32  # a batch that one thread's cache holds: more threads would only wait
-CHOSEN = "the epoch of the highest GAP; it was chosen on the same videos as its figures are of"
+ONE_THREAD_VIDEOS = 32  # fits into one thread's cache: more threads are not faster
+CHOSEN = "the epoch of the highest GAP, chosen on the same videos that its figures are of"
 
 
 @dataclass(frozen=True)
 class Shards:
-    """A dataset of shards where it lies."""
+    """A dataset of shards on this machine."""
 
     module: ModuleType
     root: Path
@@ -46,32 +46,34 @@ def train(
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None,
     epoch_done: Callable[[dict[str, Any]], None] | None,
 ) -> tuple[Path, dict[str, Any]]:
-    """The run's folder and its metrics; see `workflow.train`."""
+    """Train and return the run's folder and its metrics; see `workflow.train`."""
     if folds is not None:
-        raise AscError(f"--folds: {recipe.dataset} is a stream of shards, without folds; leave it")
-    its = opened(recipe, data)
-    fingerprint = its.module.fingerprint([*its.train, *its.validation])
+        raise AscError(
+            f"--folds: {recipe.dataset} is a stream of shards, without folds; leave the option out"
+        )
+    shards = find_shards(recipe, data)
+    fingerprint = shards.module.fingerprint([*shards.train, *shards.validation])
     run = runs.run_folder(recipe, fingerprint)
     finished = _finished(run)
     if finished is not None:
         return run, finished
     device = resolve_device(device)
-    runs.describe(run, recipe, its.root, fingerprint, device)
+    runs.describe(run, recipe, shards.root, fingerprint, device)
     with parallel.prefetch_pool(jobs) as pool:
-        epochs, failed = _fit(recipe, its, run, device, pool, fitting, epoch_done)
-    # by now, another process may have concluded the same run
-    return run, _finished(run) or _conclude(run, recipe, its, fingerprint, epochs, failed)
+        epochs, failed = _fit(recipe, shards, run, device, pool, fitting, epoch_done)
+    # another process may have finished the same run by now
+    return run, _finished(run) or _conclude(run, recipe, shards, fingerprint, epochs, failed)
 
 
-def opened(recipe: Recipe, data: Path | None) -> Shards:
-    """Raises AscError where a part has no shards."""
+def find_shards(recipe: Recipe, data: Path | None) -> Shards:
+    """Find the shards of both parts. Raises AscError where a part has none."""
     assert recipe.stream is not None
     module = recipe.catalog.load("datasets", recipe.dataset)
     root, stream = paths.dataset_root(recipe.dataset, data or recipe.data), recipe.stream
     if not root.exists():
         raise AscError(
             f"dataset {recipe.dataset}: nothing at {root}. {module.DATASET.obtain}\n"
-            "Put it there, or say where it is: --data PATH, `data:` in the recipe, or ASC_DATA."
+            "Put it there, or set its folder: --data PATH, `data:` in the recipe, or ASC_DATA."
         )
     train, validation = (
         module.shards(root, part, stream.level)
@@ -81,7 +83,7 @@ def opened(recipe: Recipe, data: Path | None) -> Shards:
 
 
 class _Part:
-    """The training part from some position on, as `stream_training.Batches`."""
+    """The training part from a position on, as `descent.Batches`."""
 
     def __init__(self, stream: Stream, size: int):
         self.stream, self.size = stream, size
@@ -98,14 +100,14 @@ class _Part:
 
 def _fit(
     recipe: Recipe,
-    its: Shards,
+    shards: Shards,
     run: Path,
     device: str,
     pool: Any,
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None,
     epoch_done: Callable[[dict[str, Any]], None] | None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Leaves fold01/model.safetensors; returns the epochs and what could not be read."""
+    """Fit and write fold01/model.safetensors; return the epochs and damaged records."""
     import torch
 
     from asc_cli.training import optim
@@ -122,16 +124,16 @@ def _fit(
 
     def part(epoch: int, position: dict[str, Any] | None) -> _Part:
         order = Order((settings.seed + 1, epoch), buffer)
-        stream = Stream(its.train, its.layout, order, position, pool, faults.add)
+        stream = Stream(shards.train, shards.layout, order, position, pool, faults.add)
         return _Part(stream, recipe.training.batch_size)
 
     folder = fold_folder(run, 1)
     state = descent.fit_network(
         model,
         part,
-        lambda it: predict.score(it, its.validation, recipe.settings, device, pool, faults.add),
+        lambda it: predict.score(it, shards.validation, recipe.settings, device, pool, faults.add),
         settings,
-        its.layout.n_labels,
+        shards.layout.n_labels,
         folder,
         faults=faults.rows,
         report=lambda progress: fitting({1: progress}) if fitting else None,
@@ -163,27 +165,27 @@ def _settings(recipe: Recipe, device: str) -> Any:
 
 
 def _finished(run: Path) -> dict[str, Any] | None:
-    """The metrics of a run that is finished and whose model still is registered."""
+    """Return the metrics of a finished run whose model is registered; else None."""
     path = run / "metrics.json"
     metrics = atomic.read_json(path) if path.exists() else None
-    mine = {model.id for model in models.models() if model.card.get("run") == run.name}
-    return metrics if metrics and metrics["model"] in mine else None
+    own_models = {model.id for model in models.models() if model.card.get("run") == run.name}
+    return metrics if metrics and metrics["model"] in own_models else None
 
 
 def _conclude(
     run: Path,
     recipe: Recipe,
-    its: Shards,
+    shards: Shards,
     fingerprint: str,
     epochs: list[dict[str, Any]],
     failed: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Register the model, and write metrics.json last of all."""
+    """Register the model, and write metrics.json last."""
     from asc_cli.video import descent
 
     chosen = recipe.training.choose_epoch == "validation"
     row = descent.best(epochs) if chosen else epochs[-1]
-    dataset = its.module.DATASET
+    dataset = shards.module.DATASET
     metrics: dict[str, Any] = {
         **{name: row[name] for name in ("epoch", "gap", "hit_at_1", "perr", "videos", "positives")},
         "examples": epochs[-1]["examples"],
@@ -191,11 +193,11 @@ def _conclude(
         "error": 1 - row[dataset.headline],
         "epochs": epochs,
         "best_epoch": descent.best(epochs)["epoch"],
-        "remarks": [CHOSEN if chosen else "the last epoch, whatever its figures"],
+        "remarks": [CHOSEN if chosen else "the last epoch, not chosen by its figures"],
     }
     card = _run.card(run, recipe, dataset, {"fingerprint": fingerprint}, metrics)
-    card["labels"] = [str(label) for label in range(its.layout.n_labels)]
-    card["feature"] = predict.described(its.layout)
+    card["labels"] = [str(label) for label in range(shards.layout.n_labels)]
+    card["feature"] = predict.described(shards.layout)
     metrics["failed"] = failed
     metrics["published"] = _published(recipe)
     weights = {1: fold_folder(run, 1) / "model.safetensors"}

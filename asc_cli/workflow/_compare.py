@@ -1,4 +1,4 @@
-"""Several runs on the same recordings → one table: figures, intervals, paired tests, curves."""
+"""Compare runs on the same recordings: metrics, intervals, paired tests, curves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ComparedRun:
         paper_error: The published error, per cent; None where none is given.
         intervals: 95 % intervals of the headline.
         curve: The folds' histories averaged: epoch, train_loss and test_accuracy of each epoch.
-        against_first: What it gains over the first run; None of the first itself.
+        against_first: Its gain over the first run; None of the first itself.
     """
 
     run: str
@@ -116,7 +116,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
 
 
 def _same_recordings(folders: Sequence[Path]) -> None:
-    """Raise AscError unless all runs saw the same audio, labels and splits."""
+    """Raise AscError unless all runs have the same audio, labels and splits."""
     first, *others = (atomic.read_json(folder / "environment.json") for folder in folders)
     for folder, other in zip(folders[1:], others, strict=True):
         if other["dataset_fingerprint"] != first["dataset_fingerprint"]:

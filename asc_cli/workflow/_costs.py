@@ -1,4 +1,4 @@
-"""A registered model → what it costs."""
+"""Measure the complexity of a registered model."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def costs(model: models.Model, limit: str | None = None) -> Costs:
 
 def _of_scenes(model: models.Model) -> Costs:
     loaded = ensemble.load(model, model.card["folds"][0])
-    member, where = loaded.members[0], loaded.clip_grid
-    seconds = where.step_frames * loaded.feature.hop_seconds
+    member, grid = loaded.members[0], loaded.clip_grid
+    seconds = grid.step_frames * loaded.feature.hop_seconds
     n_bands = len(member.standardise.mean)
     n_members = len(model.card["folds"])
-    return complexity.measure(member.network, where.n_frames, n_bands, seconds, n_members)
+    return complexity.measure(member.network, grid.n_frames, n_bands, seconds, n_members)

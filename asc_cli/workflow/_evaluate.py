@@ -1,4 +1,4 @@
-"""A run, a model on a dataset, or anybody's predictions of a dataset → trusted metrics."""
+"""Score a run, a model on a dataset, or a file of predictions of any system."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ def evaluate(
     """
     if dataset is None and data is None:
         if subset is not None or jobs is not None:
-            raise AscError("--subset and --jobs: go with --dataset; a run is scored as it was made")
+            raise AscError(
+                "--subset and --jobs: only with --dataset; a run is scored on its own protocol"
+            )
         return of_any_run(what, folds)
     require_file(what)
     is_file = Path(what).is_file()
@@ -130,7 +132,7 @@ def evaluate(
 
 
 def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation | VideoEvaluation:
-    """Score a run; of a run of videos, which keeps no predictions, return what was recorded."""
+    """Score a run; of a run of videos, which keeps no predictions, return its recorded figures."""
     folder = find_run(run)
     recorded = recorded_metrics(folder)
     if kind_of_run(folder) != VIDEOS:
@@ -143,26 +145,30 @@ def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluatio
 def of_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation:
     """Score a run's predictions.csv, of some folds alone if given; metrics.json is not read."""
     folder = find_run(run)
-    known = recorded_metrics(folder)
+    recorded = recorded_metrics(folder)
     if kind_of_run(folder) == VIDEOS:
         raise AscError(
             f"run {folder.name}: of videos with many labels, not of scenes; asc evaluate "
             f"{folder.name} shows its figures"
         )
-    seen = {int(fold): frozenset(its) for fold, its in known.get("seen_devices", {}).items()}
-    said = predictions.read(folder / "predictions.csv")
+    seen = {
+        int(fold): frozenset(devices) for fold, devices in recorded.get("seen_devices", {}).items()
+    }
+    rows = predictions.read(folder / "predictions.csv")
     if folds is not None:
-        there = sorted(set(said.folds.tolist()))
-        if strange := sorted(set(folds) - set(there)):
-            raise AscError(f"--folds: run {folder.name} has no fold {strange[0]}; it has {there}")
-        said = said.take(np.isin(said.folds, folds))
-    metric = named(known["headline"], plugins.beside(folder / "recipe.yaml"))
-    scores = scoring.score(said, metric, seen)
-    return Evaluation(scores, run=str(folder), published=known.get("published", []))
+        available = sorted(set(rows.folds.tolist()))
+        if unknown := sorted(set(folds) - set(available)):
+            raise AscError(
+                f"--folds: run {folder.name} has no fold {unknown[0]}; it has {available}"
+            )
+        rows = rows.take(np.isin(rows.folds, folds))
+    metric = named(recorded["headline"], plugins.beside(folder / "recipe.yaml"))
+    scores = scoring.score(rows, metric, seen)
+    return Evaluation(scores, run=str(folder), published=recorded.get("published", []))
 
 
 def of_file(path: Path, source: Source, folds: Sequence[int] | None) -> Evaluation:
-    """Score anybody's predictions, which must be of exactly what the protocol tests."""
+    """Score a file of predictions, which must be of exactly the protocol's test recordings."""
     expected = submission.tested(source.listing, folds)
     submitted = submission.read(path, source.listing.labels, expected)
     seen = audit.seen_devices(source.listing)
@@ -177,37 +183,39 @@ def of_model(
     jobs: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> Evaluation:
-    """A registered model on a dataset; each recording is heard only by members that may hear it.
+    """Score a registered model on a dataset, by members that were not trained on its recordings.
 
-    On the dataset it was trained on, fold k's recordings are given to fold k's member alone. On
-    another, all members answer, and their probabilities are averaged as in asc predict.
+    On the dataset it was trained on, fold k's recordings are predicted by fold k's member alone. On
+    another, the probabilities of all members are averaged as in asc predict.
     """
     dataset, seen = source.dataset, audit.seen_devices(source.listing)
     model = models.find(reference)
     ensemble.require_scenes(model)
     labels = tuple(model.card["labels"])
-    if strange := [label for label in source.listing.labels if label not in labels]:
+    if unknown := [label for label in source.listing.labels if label not in labels]:
         raise AscError(
-            f"model {model.id} does not know the scene {strange[0]!r} of {source.dataset.name}; "
-            f"it knows {', '.join(labels)}"
+            f"model {model.id} was not trained on the scene {unknown[0]!r} of "
+            f"{source.dataset.name}; its scenes: {', '.join(labels)}"
         )
-    if its_own := model.card["dataset"]["name"] == source.dataset.name:
+    if is_own := model.card["dataset"]["name"] == source.dataset.name:
         source = as_trained(model, source)
-    if its_own := its_own and model.card["dataset"]["lists"] == lists_fingerprint(source):
-        remarks = ["fold k's recordings were given to fold k's member, which never heard them"]
+    if is_own := is_own and model.card["dataset"]["lists"] == lists_fingerprint(source):
+        remarks = [
+            "fold k's recordings were predicted by fold k's member, which was not trained on them"
+        ]
     else:
         remarks = require_unseen_recordings(model, source, folds)
     trained = model.card["folds"]
-    if its_own and folds is None:
+    if is_own and folds is None:
         folds = trained
     expected = submission.tested(source.listing, folds)
-    member = {key: key[0] if its_own else None for key in expected}
-    if its_own and (lacking := sorted({fold for fold, _ in expected} - set(trained))):
+    member = {key: key[0] if is_own else None for key in expected}
+    if is_own and (lacking := sorted({fold for fold, _ in expected} - set(trained))):
         raise AscError(f"model {model.id} has no fold {lacking[0]}; it has {trained}")
-    asked = list(dict.fromkeys((member[key], key[1]) for key in expected))
-    predicted = predict_dataset(model.id, asked, source, jobs, progress)
+    requests = list(dict.fromkeys((member[key], key[1]) for key in expected))
+    predicted = predict_dataset(model.id, requests, source, jobs, progress)
     probabilities = np.stack([predicted[member[key], key[1]] for key in expected])
-    said = predictions.Predictions(
+    rows = predictions.Predictions(
         labels,
         tuple(file for _, file in expected),
         np.array([fold for fold, _ in expected]),
@@ -216,6 +224,6 @@ def of_model(
         tuple(r.recording_device for r in expected.values()),
         probabilities,
     )
-    scores = scoring.score(said, named(dataset.headline, source.catalog), seen if its_own else None)
+    scores = scoring.score(rows, named(dataset.headline, source.catalog), seen if is_own else None)
     scores = replace(scores, remarks=(*scores.remarks, *remarks))
     return Evaluation(scores, model=model.id, dataset=dataset.name)

@@ -1,4 +1,4 @@
-"""A registered model → a file or folder to take elsewhere, checked on recordings."""
+"""Export a registered model as a file or folder, verified on recordings."""
 
 from __future__ import annotations
 
@@ -87,45 +87,45 @@ def export(
         raise AscError(
             "--check: goes with --format onnx; a hub folder holds the weights as they are"
         )
-    found = models.find(model)
+    registered = models.find(model)
     target = output or Path(
-        f"{found.card['name']}.onnx" if format == "onnx" else found.card["name"]
+        f"{registered.card['name']}.onnx" if format == "onnx" else registered.card["name"]
     )
     if format == "hub":
         from asc_cli.export import hub
 
-        written: list[Path] = hub.write(found.card, found.folder, target)
+        written: list[Path] = hub.write(registered.card, registered.folder, target)
         files = [ExportedFile(str(p), p.stat().st_size) for p in written]
-        return Export(found.id, format, files)
-    return Export(found.id, format, _onnx(found, target, int8, check))
+        return Export(registered.id, format, files)
+    return Export(registered.id, format, _onnx(registered, target, int8, check))
 
 
 def _onnx(
-    found: models.Model, target: Path, int8: bool, check: Sequence[Path]
+    model: models.Model, target: Path, int8: bool, check: Sequence[Path]
 ) -> list[ExportedFile]:
     try:
         import onnx
-        import onnxruntime  # noqa: F401  (the check needs it: better said now than after the work)
+        import onnxruntime  # noqa: F401  (the check needs it; fail before the work)
     except ImportError as fault:
         raise AscError(installation.needs_extra("export", "onnx", fault)) from fault
     from asc_cli.export import frontends
-    from asc_cli.export import int8 as eight
-    from asc_cli.export import model as whole
+    from asc_cli.export import int8 as quantisation
+    from asc_cli.export import model as onnx_model
 
-    loaded = ensemble.load(found)
+    loaded = ensemble.load(model)
     front_end = frontends.find(loaded.feature.compute)
     if front_end is None:
         raise AscError(
-            f"export: {found.id} hears {loaded.feature.name}, which has no ONNX form: "
-            f"features/{loaded.feature.name}.py needs a method onnx()"
+            f"export: {model.id} uses the feature {loaded.feature.name}, which has no ONNX front "
+            f"end: features/{loaded.feature.name}.py needs a method onnx()"
         )
-    made = whole.build(loaded, front_end(loaded.feature.sample_rate))
-    variants = [(target, made)]
+    graph = onnx_model.build(loaded, front_end(loaded.feature.sample_rate))
+    variants = [(target, graph)]
     if int8:
-        beside = target.with_name(f"{target.stem}.int8{target.suffix}")
-        variants.append((beside, eight.quantise(made)))
-    recordings = list(check) or _verify.own_recordings(found)
-    references = _verify.reference_predictions(found, recordings)
+        int8_path = target.with_name(f"{target.stem}.int8{target.suffix}")
+        variants.append((int8_path, quantisation.quantise(graph)))
+    recordings = list(check) or _verify.own_recordings(model)
+    references = _verify.reference_predictions(model, recordings)
     files = []
     for path, variant in variants:
         with atomic.replacing(path) as temporary:

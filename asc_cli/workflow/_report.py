@@ -1,4 +1,4 @@
-"""Finished runs → report.html: gathers what the page shows."""
+"""Write report.html of finished runs: gather what the page shows."""
 
 from __future__ import annotations
 
@@ -112,36 +112,36 @@ def _chosen(settings: dict[str, Any]) -> str:
 def _calibration(settings: dict[str, Any]) -> str:
     if settings["evaluation"].get("calibrate") == "temperature":
         return "Probabilities were scaled by a temperature fitted on validation recordings."
-    return "Probabilities are the model's own; no calibration was asked for."
+    return "Probabilities are not calibrated."
 
 
 def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[str, Any]]:
-    """The recordings most confidently wrong, with a link to each and a picture of its sound."""
-    said = predictions.read(run / "predictions.csv")
-    sure = said.probabilities.max(axis=1)
-    wrong = np.flatnonzero(said.guesses != said.labels)
-    shown = []
-    for i in wrong[np.argsort(-sure[wrong], kind="stable")][:WRONG]:
-        path = audio_root / said.files[i] if audio_root else None
-        shown.append(
+    """Return the most confidently wrong recordings, each with a link and a spectrogram."""
+    rows = predictions.read(run / "predictions.csv")
+    confidence = rows.probabilities.max(axis=1)
+    wrong = np.flatnonzero(rows.guesses != rows.labels)
+    recordings = []
+    for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:WRONG]:
+        path = audio_root / rows.files[i] if audio_root else None
+        recordings.append(
             {
-                "file": said.files[i],
-                "fold": int(said.folds[i]),
-                "label": said.scenes[said.labels[i]],
-                "guess": said.scenes[said.guesses[i]],
-                "probability": float(sure[i]),
-                **_sound(path, run, page_folder),
+                "file": rows.files[i],
+                "fold": int(rows.folds[i]),
+                "label": rows.scenes[rows.labels[i]],
+                "guess": rows.scenes[rows.guesses[i]],
+                "probability": float(confidence[i]),
+                **_audio(path, run, page_folder),
             }
         )
-    return shown
+    return recordings
 
 
-def _sound(path: Path | None, run: Path, page_folder: Path) -> dict[str, str]:
-    """Link and picture of a recording, or the reason why there is none."""
+def _audio(path: Path | None, run: Path, page_folder: Path) -> dict[str, str]:
+    """Return link and spectrogram of a recording, or the reason why there is none."""
     from asc_cli.report.html.figures import spectrogram
 
     if path is None:
-        return {"link": "", "picture": "", "reason": "where the audio lies was not recorded"}
+        return {"link": "", "picture": "", "reason": "the audio's folder was not recorded"}
     try:
         blocks = itertools.islice(decode.blocks(path, PICTURE_RATE), PICTURE_BLOCKS)
         samples = np.concatenate(list(blocks))[: PICTURE_RATE * PICTURE_SECONDS]
@@ -154,7 +154,7 @@ def _sound(path: Path | None, run: Path, page_folder: Path) -> dict[str, str]:
 
 
 def _link(path: Path, run: Path, page_folder: Path) -> str:
-    """Relative where audio, run and page lie in one home, which may be moved; else a file URL."""
+    """Return a relative link if audio, run and page are in one home; else a file URL."""
     home = run.absolute().parent.parent
     if path.is_relative_to(home) and page_folder.is_relative_to(home):
         return quote(Path(os.path.relpath(path, page_folder)).as_posix())
@@ -165,7 +165,7 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
     runs = []
     for folder in folders:
         settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
-        theirs = folder / "report.html"
+        report_path = folder / "report.html"
         runs.append(
             {
                 "name": folder.name.rpartition("-")[0] or folder.name,
@@ -174,20 +174,22 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
                 "metrics": of_run(folder).to_dict(),
                 "fingerprint": atomic.read_json(folder / "environment.json")["dataset_fingerprint"],
                 "flat": _flat(settings),
-                "report": _link(theirs.absolute(), folder, page_folder) if theirs.exists() else "",
+                "report": _link(report_path.absolute(), folder, page_folder)
+                if report_path.exists()
+                else "",
             }
         )
     keys = list(dict.fromkeys(key for run in runs for key in run["flat"]))
     differing = [key for key in keys if len({str(run["flat"].get(key)) for run in runs}) > 1]
     names = [run["name"] for run in runs]
     for run in runs:
-        twice = names.count(run["name"]) > 1
-        run["column"] = f"{run['name']} {run['signature']}" if twice else run["name"]
+        is_duplicate = names.count(run["name"]) > 1
+        run["column"] = f"{run['name']} {run['signature']}" if is_duplicate else run["name"]
     return [{**run, "differing": differing} for run in runs]
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"model": {"name": …}} → {"model.name": …}."""
+    """Flatten {"model": {"name": …}} to {"model.name": …}."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, dict):

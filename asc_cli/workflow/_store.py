@@ -1,4 +1,4 @@
-"""Disk: what the feature store, packs and checkpoints take, and what of it can go."""
+"""Disk usage of the feature store, packs and checkpoints, and removal of unused files."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from asc_cli.core import paths
 from asc_cli.core.errors import AscError
 from asc_cli.frontend import pack, usage
 
-ABANDONED_SECONDS = 86_400.0  # age from which a temporary file is one that a killed process left
+ABANDONED_SECONDS = 86_400.0  # age from which a temporary file is of a killed process
 CHECKPOINTS = ("checkpoint.safetensors", "best.safetensors")
 
 
 @dataclass(frozen=True)
 class Disk:
-    """What the feature store, packs and checkpoints take.
+    """Disk usage of the feature store, packs and checkpoints.
 
     Attributes:
         usages: Per feature and dataset: how many recordings are stored, and their bytes.
-        unused: Files and folders that nothing needs: what `prune` removes.
-        checkpoint_bytes: Of folds that are not finished; training goes on from them.
+        unused: Unused files and folders, which `prune` removes.
+        checkpoint_bytes: Of folds that are not finished; training resumes from them.
     """
 
     usages: list[usage.Usage]
@@ -50,7 +50,7 @@ class Disk:
 
 
 def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
-    """Measure what is stored, and find what of it nothing needs.
+    """Measure the disk usage, and find unused files.
 
     Args:
         dataset: Count all that is stored for this dataset alone as unused as well. Its features
@@ -71,8 +71,8 @@ def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
         unused += [_pack(folder, "--packs") for row in usages for folder in row.packs]
     if dataset is not None:
         if dataset not in {row.dataset for row in usages}:
-            known = ", ".join(sorted({row.dataset for row in usages if row.dataset})) or "none"
-            raise AscError(f"store: nothing is stored for dataset {dataset!r}. Stored: {known}")
+            names = ", ".join(sorted({row.dataset for row in usages if row.dataset})) or "none"
+            raise AscError(f"store: nothing is stored for dataset {dataset!r}. Stored: {names}")
         unused += usage.scan(without=dataset)[1]
     once = {row.path: row for row in reversed(unused)}
     return Disk(usages, [*reversed(once.values())], sum(p.stat().st_size for p in unfinished))
@@ -80,7 +80,7 @@ def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was removed from the store.
+    """The files that were removed from the store.
 
     Attributes:
         removed: Files and folders, each with its bytes and why it is not needed.
@@ -106,7 +106,7 @@ class Pruned:
 
 
 def prune(dataset: str | None = None, all_packs: bool = False, dry_run: bool = False) -> Pruned:
-    """Remove what nothing needs.
+    """Remove unused files.
 
     Args:
         dataset: Remove all that is stored for this dataset alone as well.
@@ -121,7 +121,7 @@ def prune(dataset: str | None = None, all_packs: bool = False, dry_run: bool = F
     """
     unused = disk(dataset, all_packs).unused
     for row in unused if not dry_run else ():
-        if not row.path.exists():  # another process was quicker
+        if not row.path.exists():  # another process removed it
             continue
         if (row.path / "table.npy").exists():
             pack.remove(row.path)
@@ -151,10 +151,10 @@ def _checkpoints() -> tuple[list[Path], list[Path]]:
 
 
 def _abandoned() -> Iterator[usage.Unused]:
-    """Temporary files and folders that a killed process left."""
+    """Yield temporary files and folders of killed processes."""
     for root in (paths.features(), paths.packs(), paths.runs(), paths.models()):
         for path in root.rglob(f"{pack.TEMPORARY}*"):
             age = time.time() - path.stat().st_mtime
             if age > ABANDONED_SECONDS:
                 n_bytes = usage.folder_bytes(path) if path.is_dir() else path.stat().st_size
-                yield usage.Unused(path, n_bytes, "a killed process left it")
+                yield usage.Unused(path, n_bytes, "temporary file of a killed process")

@@ -1,4 +1,4 @@
-"""A recipe → all folds fitted, scored and registered."""
+"""Train a recipe: fit all folds, score them, register the model."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def train(
     audit.require(source.dataset, source.listing)
     chosen = _chosen(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
-    _require_whole(extraction)
+    _require_complete(extraction)
     fingerprint = audit.fingerprint(source.listing, extraction.digests)
     run = runs.run_folder(recipe, fingerprint, extraction.feature.key)
     finished = _finished(run, chosen)
@@ -131,56 +131,56 @@ def train(
         with watching(run, chosen, fitting):
             for _ in parallel.map_unordered(_fold.fit, tasks, jobs):
                 pass
-        # by now, another process may have concluded the same run
+        # another process may have finished the same run by now
         finished = _finished(run, chosen) or _conclude(run, recipe, extraction, chosen, fingerprint)
     return Training(run, finished["model"], finished, time.monotonic() - started)
 
 
-def _chosen(folds: Sequence[int] | None, known: list[int]) -> list[int]:
+def _chosen(folds: Sequence[int] | None, available: list[int]) -> list[int]:
     if folds is None:
-        return known
-    if strange := sorted(set(folds) - set(known)):
+        return available
+    if unknown := sorted(set(folds) - set(available)):
         raise AscError(
-            f"--folds: there is no fold {strange[0]}; there are {known[0]} to {known[-1]}"
+            f"--folds: there is no fold {unknown[0]}; there are {available[0]} to {available[-1]}"
         )
     return sorted(set(folds))
 
 
-def _require_whole(extraction: Extraction) -> None:
-    """Training on what is left of a dataset would give numbers that nobody can compare."""
+def _require_complete(extraction: Extraction) -> None:
+    """Raise AscError if a file has no features: results on the rest would not be comparable."""
     if extraction.failed:
-        named = "\n".join(f"  {fault}" for fault in extraction.failed)
+        listed = "\n".join(f"  {fault}" for fault in extraction.failed)
         raise AscError(
             f"{extraction.source.dataset.name}: {len(extraction.failed)} file(s) have no features; "
-            f"mend them, or list them in the recipe under exclude:\n{named}"
+            f"fix them, or list them in the recipe under exclude:\n{listed}"
         )
 
 
 def _finished(run: Path, chosen: list[int]) -> dict[str, Any] | None:
-    """The metrics of a run that has all chosen folds and whose model still is registered."""
+    """Return the metrics of a run with all chosen folds and a registered model; else None."""
     path = run / "metrics.json"
     if not path.exists():
         return None
     metrics = atomic.read_json(path)
     if [fold["fold"] for fold in metrics["folds"]] != chosen:
         return None
-    mine = {model.id for model in models.models() if model.card.get("run") == run.name}
-    return metrics if metrics["model"] in mine else None
+    own_models = {model.id for model in models.models() if model.card.get("run") == run.name}
+    return metrics if metrics["model"] in own_models else None
 
 
 def _conclude(
     run: Path, recipe: Recipe, extraction: Extraction, chosen: list[int], fingerprint: str
 ) -> dict[str, Any]:
-    """Score the folds together, register their models, and write metrics.json last of all."""
-    said = predictions.join(
+    """Score the folds together, register their models, and write metrics.json last."""
+    joined = predictions.join(
         [predictions.read(fold_folder(run, fold) / "predictions.csv") for fold in chosen]
     )
-    predictions.write(run / "predictions.csv", said)
+    predictions.write(run / "predictions.csv", joined)
     dataset = extraction.source.dataset
     headline = recipe.evaluation.headline
     metric = named(dataset.headline if headline == "dataset" else headline, recipe.catalog)
     seen = audit.seen_devices(extraction.source.listing)
-    scores = scoring.score(said, metric, seen)
+    scores = scoring.score(joined, metric, seen)
     metrics = scores.to_dict()
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}

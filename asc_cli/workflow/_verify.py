@@ -1,4 +1,4 @@
-"""An exported file against the model it was made from, on recordings."""
+"""Verify an exported file: compare its predictions with the model's on recordings."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from asc_cli.audio import decode
-from asc_cli.core import atomic, parallel
-from asc_cli.core import paths as home
+from asc_cli.core import atomic, parallel, paths
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.evaluation import predictions
 from asc_cli.inference import engine
 from asc_cli.registry import models
 
-CHECKED = 20  # recordings of the model's own dataset, when none are named
+CHECKED = 20  # recordings of the model's own dataset, if none are given
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How an exported file agrees with the model that it was made from.
+    """How an exported file agrees with the original model.
 
     Attributes:
         recordings: How many were compared.
@@ -34,23 +33,23 @@ class Agreement:
     same_scene: int
 
 
-def own_recordings(found: models.Model) -> list[Path]:
-    """Some recordings of the dataset that the model was trained on, if it is on this machine."""
-    run = home.runs() / found.card.get("run", "")
+def own_recordings(model: models.Model) -> list[Path]:
+    """Return some recordings of the model's own dataset, if it is on this machine."""
+    run = paths.runs() / model.card.get("run", "")
     try:
         root = Path(atomic.read_json(run / "environment.json")["audio_root"])
         names = sorted(set(predictions.read(run / "predictions.csv").files))
-    except (OSError, AscError):  # trained elsewhere, or the run is gone
+    except (OSError, AscError):  # trained on another machine, or the run was removed
         return []
-    paths = [root / name for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
-    return [path for path in paths if path.is_file()]
+    candidates = [root / name for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
+    return [path for path in candidates if path.is_file()]
 
 
 def reference_predictions(
-    found: models.Model, recordings: Sequence[Path]
+    model: models.Model, recordings: Sequence[Path]
 ) -> list[tuple[Path, np.ndarray]]:  # each with (C,) probabilities
     """Return the model's own prediction for each recording."""
-    request = engine.Request(found)
+    request = engine.Request(model)
     loaded = engine.loaded(request)
     with parallel.one_thread():
         outcomes = engine.score(loaded, request, engine.decoded(loaded, recordings))
@@ -74,9 +73,9 @@ def compare(
     options.intra_op_num_threads = 1  # a scan's steps are too small for more
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     differences, same = [], 0
-    for recording, whole in references:
+    for recording, expected in references:
         samples = decode.read(recording, sample_rate)
         [scores] = session.run(None, {"samples": samples[None]})
-        differences.append(float(np.abs(scores[0] - whole).max()))
-        same += int(scores[0].argmax() == whole.argmax())
+        differences.append(float(np.abs(scores[0] - expected).max()))
+        same += int(scores[0].argmax() == expected.argmax())
     return Agreement(len(differences), max(differences), same)

@@ -172,7 +172,7 @@ def test_make_toy_then_check_it(asc: Asc, home: Path):
     made = asc("datasets", "make", "toy", "--recordings", 60, "--seconds", 0.1)
     assert made.returncode == 0 and made.stdout.strip() == str(home / "datasets/toy")
     assert asc("datasets", "check", "toy").returncode == 0
-    assert "only toy and yt8m-toy can be made up" in asc("datasets", "make", "litis").stderr
+    assert "only toy and yt8m-toy can be made" in asc("datasets", "make", "litis").stderr
 
 
 def test_recipes_show_and_schema(asc: Asc):
@@ -202,7 +202,7 @@ def test_ctrl_c_says_that_it_goes_on_from_here(asc: Asc, monkeypatch: pytest.Mon
     monkeypatch.setattr(workflow, "train", stopped)
     done = asc("train", "toy_lstm")
     assert done.returncode == 130
-    assert done.stderr.splitlines()[-1] == "asc: stopped; the same command goes on from here"
+    assert done.stderr.splitlines()[-1] == "asc: stopped; the same command resumes from here"
 
 
 def test_a_place_that_cannot_be_written_is_one_line(
@@ -213,7 +213,7 @@ def test_a_place_that_cannot_be_written_is_one_line(
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "file"))
     done = asc("features", "--data", tmp_path / "d", "--jobs", 1)
     assert done.returncode == 1
-    assert "Not a directory; is there room, and may asc write there?" in done.stderr
+    assert "Not a directory; is the disk full, or writing not permitted?" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -106,7 +106,7 @@ def test_a_full_disk_ends_in_a_line(asc: Asc, tmp_path: Path):
         )
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "asc: standard output: No space left on device; is there room, and may asc write there?"
+        "asc: standard output: No space left on device; is the disk full, or writing not permitted?"
     ]
 
 

@@ -159,7 +159,7 @@ def test_published_lists_are_copied_and_their_names_are_made(tmp_path: Path) -> 
         ({"recordings": 59}, "recordings is 59; toy scenes need 60 or more"),
         ({"seconds": 0.0}, "seconds is 0.0; a toy recording needs 0.01 or more"),
         ({"seconds": float("nan")}, "seconds is nan"),
-        ({"lists": Path("nowhere")}, "meta.txt is not there; give the folder"),
+        ({"lists": Path("nowhere")}, "meta.txt is missing; give the folder"),
     ],
 )
 def test_what_cannot_be_made_is_said(
@@ -186,7 +186,7 @@ def test_faulty_lists_are_refused(tmp_path: Path, meta: str, message: str) -> No
 
 def test_other_data_is_never_written_over(root: Path, tmp_path: Path) -> None:
     (tmp_path / "audio").mkdir()
-    with pytest.raises(AscError, match="holds another data set .it has no toy.json."):
+    with pytest.raises(AscError, match="holds audio, which was not generated here"):
         toy.make(tmp_path, recordings=60, seconds=SECONDS)
     with pytest.raises(AscError, match='holds toy scenes of .*"seed": 0.*not .*"seed": 1'):
         toy.make(root, recordings=60, seconds=SECONDS, seed=1)

@@ -88,7 +88,7 @@ def test_it_never_writes_among_other_data(root: Path, tmp_path: Path):
     with pytest.raises(AscError, match=r'holds made-up videos of .*"videos": 100.* another folder'):
         yt8m_toy.make(root, videos=200, frames=12, shard_videos=30)
     (tmp_path / "trainaa.tfrecord").write_bytes(b"real")
-    with pytest.raises(AscError, match=r"holds trainaa\.tfrecord, not made up here"):
+    with pytest.raises(AscError, match=r"holds trainaa\.tfrecord, which was not generated here"):
         yt8m_toy.make(tmp_path)
 
 

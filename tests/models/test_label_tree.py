@@ -134,5 +134,5 @@ def test_too_few_recordings_or_segments_are_said():
     with pytest.raises(AscError, match=r"scene 4 of 5 .* has 1 recording\(s\) .* at least 2"):
         LabelTree(5, 5, 5, GROW).estimate(made, few, 0)
     tiny = Forest(n_trees=2, n_features=3, smallest_leaf=1, n_segments=2, out_of_fold=2)
-    with pytest.raises(AscError, match="forest_segments = 2: the segments drawn miss a scene"):
+    with pytest.raises(AscError, match="forest_segments = 2: the drawn segments lack a scene"):
         LabelTree(5, 5, 5, tiny).estimate(made, labels, 0)

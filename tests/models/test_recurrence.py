@@ -297,16 +297,16 @@ def test_every_block_runs_once_and_errors_reach_the_caller(openmp, monkeypatch, 
     if not openmp:
         monkeypatch.setattr(recurrence_blocks, "_openmp", lambda: None)
     done = []
-    recurrence_blocks.each(50, done.append)
+    recurrence_blocks.run_blocks(50, done.append)
     assert sorted(done) == list(range(50))
 
     def fail(n):
         raise ValueError(f"block {n}")
 
     with pytest.raises(ValueError, match="block 0"):
-        recurrence_blocks.each(1, fail)
+        recurrence_blocks.run_blocks(1, fail)
     with pytest.raises(ValueError, match="block"):
-        recurrence_blocks.each(9, fail)
+        recurrence_blocks.run_blocks(9, fail)
 
 
 def _in_child(queue):

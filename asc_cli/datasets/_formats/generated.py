@@ -20,10 +20,10 @@ def claim_folder(mark: Path, arguments: dict[str, Any], kind: str, others: Itera
     """
     root, text = mark.parent, json.dumps(arguments)
     if mark.is_file():
-        if (found := mark.read_text(encoding="utf-8").strip()) != text:
+        if (existing := mark.read_text(encoding="utf-8").strip()) != text:
             raise AscError(
-                f"{root} holds {kind} of {found}, not {text}; give another folder, or delete that "
-                "one"
+                f"{root} holds {kind} of {existing}, not {text}; give another folder, or delete "
+                "that one"
             )
         return
     if other := next((path for path in others if path.exists()), None):

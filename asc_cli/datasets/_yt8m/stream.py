@@ -1,13 +1,13 @@
-"""Shards → videos, one after another, in an order that seed and epoch decide, from any position.
+"""Stream the videos of shards in an order that seed and epoch define, from any position.
 
-    shards, shuffled ──► LANES of them, read side by side, a video from each in turn
-                     ──► a buffer, from which a random video leaves when another comes
+    shards, shuffled ──► LANES of them, read in parallel, a video from each in turn
+                     ──► a buffer: each new video replaces a random one, which is yielded
 
-Only the buffer and a few videos ahead of it are held, whatever the size of the data. Lanes, not
-worker processes, decide the order: processes only read lanes ahead; their number changes nothing.
+Only the buffer and a few videos ahead of it are in memory, whatever the size of the data. Lanes,
+not worker processes, define the order: processes only read ahead; their number changes nothing.
 
-A position says where each lane stands and where the buffer's videos lie in their shards: a stream
-that starts from it goes on as if it had never stopped, and reads again only the buffer.
+A position holds the offset of each lane and those of the buffer's videos in their shards: a stream
+that starts from it continues with the same videos, and reads again only the buffer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHUNK = 16  # videos that a lane reads at a time
 
 
 class Item(NamedTuple):
-    """A record that was read: its video, or what is wrong with it."""
+    """A record that was read: its video, or its fault."""
 
     offset: int
     end: int
@@ -38,12 +38,12 @@ class Item(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A damaged record, which is left out; or a file that cannot be read.
+    """A damaged record, which is skipped; or a file that cannot be read.
 
     Attributes:
         file: The shard.
         offset: The byte that the record begins at; None of a whole file.
-        error: What is wrong.
+        error: The error.
     """
 
     file: str
@@ -60,7 +60,8 @@ class Fault(NamedTuple):
 
 
 def read(path: Path, start: int, n: int, layout: Layout) -> tuple[list[Item], bool]:
-    """Up to n items from a shard's offset `start`, and whether they are its last."""
+    """Read up to n items from a shard's offset `start`; return them, and whether they are its
+    last."""
     items: list[Item] = []
     try:
         for record in records(path, start):
@@ -83,40 +84,40 @@ def _item(record: Any, layout: Layout) -> Item:
 
 
 class Lane:
-    """Shards one after another. at: (which shard, offset) of the record to be taken next."""
+    """Shards one after another. at: (shard, offset) of the next record."""
 
     def __init__(
         self, shards: Sequence[Path], at: tuple[int, int], layout: Layout, pool: Executor | None
     ):
         self.shards, self.at, self.layout, self.pool = shards, at, layout, pool
-        self._ahead = at  # what comes after `_items`
+        self._ahead = at  # position after `_items`
         self._items: collections.deque[tuple[int, Item]] = collections.deque()
-        self._asked: Future | None = self._ask()
+        self._pending: Future | None = self._read_ahead()
 
-    def take(self) -> tuple[Path, Item] | None:
-        """The next item and its shard; None at the end."""
+    def next_item(self) -> tuple[Path, Item] | None:
+        """Return the next item and its shard; None at the end."""
         while not self._items:
             k, _ = self._ahead
             if k >= len(self.shards):
                 return None
             path, offset = self.shards[k], self._ahead[1]
             items, done = (
-                self._asked.result() if self._asked else read(path, offset, CHUNK, self.layout)
+                self._pending.result() if self._pending else read(path, offset, CHUNK, self.layout)
             )
             self._items.extend((k, item) for item in items)
             self._ahead = (k + 1, 0) if done else (k, items[-1].end)
-            self._asked = self._ask()
+            self._pending = self._read_ahead()
         k, item = self._items.popleft()
         last = not self._items and self._ahead[0] != k
         self.at = self._ahead if last else (k, item.end)
         return self.shards[k], item
 
-    def bytes_left(self, sizes: dict[Path, int]) -> int:
+    def remaining_bytes(self, sizes: dict[Path, int]) -> int:
         k, offset = self.at
         return max(0, sum(sizes[path] for path in self.shards[k:]) - offset)
 
-    def _ask(self) -> Future | None:
-        """Have a process read on, if there are processes and there is more."""
+    def _read_ahead(self) -> Future | None:
+        """Let a process read ahead, if there is a pool and there is more."""
         k, offset = self._ahead
         if self.pool is None or k >= len(self.shards):
             return None
@@ -124,7 +125,7 @@ class Lane:
 
 
 class Order(NamedTuple):
-    """In which order videos come; the defaults: as they lie in the shards."""
+    """The order of videos; the defaults: the order in the shards."""
 
     seed: tuple[int, ...] | None = None  # None: shards are not shuffled
     buffer: int = 1  # videos of which a random one is next; 1: the first
@@ -132,7 +133,7 @@ class Order(NamedTuple):
 
 
 class Stream:
-    """An iterator over videos; `position()` between any two of them starts another from there."""
+    """An iterator over videos; another can start from `position()`, between any two of them."""
 
     def __init__(
         self,
@@ -146,10 +147,13 @@ class Stream:
         self.shards, self.layout, self.order, self.damaged = shards, layout, order, damaged
         self._random = np.random.default_rng(order.seed or 0)
         permuted = self._random.permutation(len(shards)) if order.seed else range(len(shards))
-        dealt = [[shards[i] for i in permuted][lane :: order.lanes] for lane in range(order.lanes)]
+        lane_shards = [
+            [shards[i] for i in permuted][lane :: order.lanes] for lane in range(order.lanes)
+        ]
         starts = position["lanes"] if position else [[0, 0]] * order.lanes
         self._lanes = [
-            Lane(its, (at[0], at[1]), layout, pool) for its, at in zip(dealt, starts, strict=True)
+            Lane(own_shards, (at[0], at[1]), layout, pool)
+            for own_shards, at in zip(lane_shards, starts, strict=True)
         ]
         self._turn = position["turn"] if position else 0
         self._numbers = {path: index for index, path in enumerate(shards)}
@@ -157,10 +161,10 @@ class Stream:
         self._buffer: list[tuple[int, int, Video]] = []  # shard, offset, video
         if position:
             self._random.bit_generator.state = position["random"]
-            self._buffer = [self._again(shard, offset) for shard, offset in position["buffer"]]
+            self._buffer = [self._reread(shard, offset) for shard, offset in position["buffer"]]
 
     def position(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Return the position, JSON-ready."""
         return {
             "lanes": [list(lane.at) for lane in self._lanes],
             "turn": self._turn,
@@ -169,35 +173,36 @@ class Stream:
         }
 
     def share(self) -> float:
-        """How much of the shards' bytes was taken, from 0 to 1."""
+        """Return how much of the shards' bytes was read, from 0 to 1."""
         if not self._sizes:
             self._sizes = {path: path.stat().st_size for path in self.shards}
-        left = sum(lane.bytes_left(self._sizes) for lane in self._lanes)
-        return 1 - left / max(1, sum(self._sizes.values()))
+        remaining = sum(lane.remaining_bytes(self._sizes) for lane in self._lanes)
+        return 1 - remaining / max(1, sum(self._sizes.values()))
 
     def __iter__(self) -> Iterator[Video]:
         return self
 
     def __next__(self) -> Video:
-        while len(self._buffer) < self.order.buffer and (arrived := self._arrival()):
-            self._buffer.append(arrived)
+        while len(self._buffer) < self.order.buffer and (arrival := self._next_video()):
+            self._buffer.append(arrival)
         if not self._buffer:
             raise StopIteration
         if self.order.buffer == 1:
             return self._buffer.pop()[2]
         which = int(self._random.integers(len(self._buffer)))
-        last = self._buffer.pop()  # takes the place of the one that leaves
+        last = self._buffer.pop()  # replaces the one that is returned
         if which == len(self._buffer):
             return last[2]
         leaving, self._buffer[which] = self._buffer[which], last
         return leaving[2]
 
-    def _arrival(self) -> tuple[int, int, Video] | None:
-        """The next whole video of the lane whose turn it is; of the next lane if that is empty."""
+    def _next_video(self) -> tuple[int, int, Video] | None:
+        """Return the next complete video of the lane whose turn it is; of the next if it is
+        empty."""
         for _ in self._lanes:
             lane = self._lanes[self._turn]
-            while taken := lane.take():
-                path, item = taken
+            while result := lane.next_item():
+                path, item = result
                 if item.video is not None:
                     self._turn = (self._turn + 1) % len(self._lanes)
                     return self._numbers[path], item.offset, item.video
@@ -205,7 +210,7 @@ class Stream:
             self._turn = (self._turn + 1) % len(self._lanes)
         return None
 
-    def _again(self, shard: int, offset: int) -> tuple[int, int, Video]:
+    def _reread(self, shard: int, offset: int) -> tuple[int, int, Video]:
         items, _ = read(self.shards[shard], offset, 1, self.layout)
         if not items or items[0].video is None:
             raise AscError(

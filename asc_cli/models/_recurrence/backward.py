@@ -17,13 +17,13 @@ hands δh and δc on as they are.
 import numpy as np
 from numba import njit
 
-from asc_cli.models._recurrence.forward import PART, WHOLE, dot, product
-from asc_cli.models._recurrence.simd import NR, exp, kept, sigmoid, tanh
+from asc_cli.models._recurrence.forward import INLINE, KERNEL, dot, product
+from asc_cli.models._recurrence.simd import NR, cached_njit, exp, sigmoid, tanh
 
 CHUNK = 4  # frames whose weight gradient is one product
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _grad_output(o, c, dh, dc, dz_o):
     """δo before its squashing, and δc_t completed: h_t = o ⊙ tanh(c_t) backwards."""
     one = c.dtype.type(1)
@@ -33,7 +33,7 @@ def _grad_output(o, c, dh, dc, dz_o):
         dc[j] += dh[j] * o[j] * (one - y * y)
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _grad_gates(i, f, candidate, c_before, dc, dz_i, dz_f, dz_c):
     """Vector gates: δi, δf before their squashing, δc~, and δc becomes δc_{t-1}."""
     one = dc.dtype.type(1)
@@ -44,7 +44,7 @@ def _grad_gates(i, f, candidate, c_before, dc, dz_i, dz_f, dz_c):
         dc[j] *= f[j]
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _grad_product(ds, p, q, dp, dq):
     """s = ⟨p, q⟩ backwards."""
     for j in range(p.size):
@@ -52,7 +52,7 @@ def _grad_product(ds, p, q, dp, dq):
         dq[j] = ds * p[j]
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _grad_scalar_gates(L, gate, row, h_before, c_before, dg, s, dz, dh, dc, dgate):
     """Temporal attention's gates; dh becomes their share of δh_{t-1}, dc becomes δc_{t-1}."""
     H, P, one = L.Hp, L.Pp, dc.dtype.type(1)
@@ -79,7 +79,7 @@ def _grad_scalar_gates(L, gate, row, h_before, c_before, dg, s, dz, dh, dc, dgat
     dgate[3] += dg * s[1]
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _cell_backward(L, gate, row, h_before, c_before, c, dv, alpha, dg, s, dz, dh, dc, dgate):
     """One clip's frame up to δz (δr excepted); dh becomes temporal attention's δh_{t-1}."""
     H = L.Hp
@@ -100,7 +100,7 @@ def _cell_backward(L, gate, row, h_before, c_before, c, dv, alpha, dg, s, dz, dh
             dz_c[j] *= dc.dtype.type(1) - candidate[j] * candidate[j]
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _softmax_backward(a, da, dr):
     """δr = a ⊙ (δa − ⟨a, δa⟩)."""
     mean = dot(a, da)
@@ -108,7 +108,7 @@ def _softmax_backward(a, da, dr):
         dr[k] = a[k] * (da[k] - mean)
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _weight_gradients(L, n, xh, X, S, Z, dz, dW, dcodebook):
     """Add n rows' share to δ[W | U] and −δζ."""
     width, stride = L.Fp + L.Hp, L.stride
@@ -122,7 +122,7 @@ def _weight_gradients(L, n, xh, X, S, Z, dz, dW, dcodebook):
         product((L.Kp, L.Hp, n), (S, Z + L.r, 1, stride), (dz, L.c, NR, stride), sums, sums)
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _input_gradients(L, first, t0, frames, W, dz, zeros, out, dx):
     """δx = δz W for some frames of the block."""
     shape, panels = (frames * L.rows, L.Fp, L.columns), (W, 0, L.columns * NR, NR)
@@ -134,7 +134,7 @@ def _input_gradients(L, first, t0, frames, W, dz, zeros, out, dx):
                 dx[first + m, t0 + q, j] = row[j]
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _start(L, dv, first, v, dh, grad, mean):
     """δv of the block's clips into `grad`, ⟨δv, v⟩ into `mean`; δh_T where v is the last h."""
     n, H = min(dv.shape[0] - first, L.rows), L.Hp
@@ -146,7 +146,7 @@ def _start(L, dv, first, v, dh, grad, mean):
         mean[m] = dot(grad[m], v[m])
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _attention_backward(L, minus_codebook_t, S, Z, dz, D, zeros, da):
     """δa = −δc~ ζᵀ, δr; the frame's rows start at Z in S and at D in dz."""
     stride, shape, panels = L.stride, (L.rows, L.Kp, L.Hp), (minus_codebook_t, 0, L.Hp * NR, NR)
@@ -157,7 +157,7 @@ def _attention_backward(L, minus_codebook_t, S, Z, dz, D, zeros, da):
         _softmax_backward(a, da[m * L.Kp : (m + 1) * L.Kp], dz[D + r : D + r + L.Kp])
 
 
-@kept(**WHOLE)
+@cached_njit(**KERNEL)
 def backward_block(
     dv, valid, first, L, packs, gate, xh, S, C, s, g, stat, v, dW, db, dcodebook, dgate, dx
 ):

@@ -24,19 +24,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from asc_cli.models._recurrence.simd import MR, NR, exp, kept, sigmoid, tanh, tile
+from asc_cli.models._recurrence.simd import MR, NR, cached_njit, exp, sigmoid, tanh, tile
 
-PART: dict[str, Any] = {
+INLINE: dict[str, Any] = {
     # into its caller, always: a copy of its own would be compiled otherwise there, and whether that
     # or the caller's runs would depend on what was read from the cache (measured: other last bits)
     "forceinline": True,
     "error_model": "numpy",
     "fastmath": {"contract", "reassoc", "nsz"},  # fuse a b + c, sum in vector lanes; NaN stays NaN
 }
-WHOLE: dict[str, Any] = {
+KERNEL: dict[str, Any] = {
     "nogil": True,  # blocks run on threads side by side
     "error_model": "numpy",
-    "fastmath": PART["fastmath"],
+    "fastmath": INLINE["fastmath"],
 }
 
 
@@ -68,7 +68,7 @@ class Layout(NamedTuple):
     folded: bool  # Q is h_{t-1}; else it has columns
 
 
-@njit(**PART)
+@njit(**INLINE)
 def product(shape, A, B, init, C):
     """C (M, N) = init + A B, tile by tile; a panel of B (K, NR) serves all rows from L1.
 
@@ -88,7 +88,7 @@ def product(shape, A, B, init, C):
             tile(a, a0 + m * a_row, a_row, a_k, b, panel, b_k, i, at, i_row, c, to, c_row, K)  # type: ignore[call-arg]  # numba gives the typing context
 
 
-@njit(**PART)
+@njit(**INLINE)
 def load_frame(x, valid, first, t, L, frame, live):
     """x_t of the block's clips into `frame` (rows, Fp + Hp); zeros where there is no frame."""
     width = L.Fp + L.Hp
@@ -105,7 +105,7 @@ def load_frame(x, valid, first, t, L, frame, live):
             row[:] = 0
 
 
-@njit(**{**PART, "fastmath": {"nnan", "nsz"}})
+@njit(**{**INLINE, "fastmath": {"nnan", "nsz"}})
 def _largest(y):
     top = y[0]
     for j in range(1, y.size):
@@ -113,7 +113,7 @@ def _largest(y):
     return top
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _softmax(y, n):
     """The first n of y become their softmax, the padding after them zero."""
     top = _largest(y[:n])
@@ -127,7 +127,7 @@ def _softmax(y, n):
     y[n:] = 0
 
 
-@njit(**PART)
+@njit(**INLINE)
 def dot(a, b):
     total = a.dtype.type(0)
     for j in range(a.size):
@@ -135,19 +135,19 @@ def dot(a, b):
     return total
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _sigmoid(y):
     for j in range(y.size):
         y[j] = sigmoid(y[j])
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _tanh(y):
     for j in range(y.size):
         y[j] = tanh(y[j])
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _update(i, f, o, candidate, c_before, c, h):
     """Eq. 1's last two lines with vector gates."""
     for j in range(c.size):
@@ -155,7 +155,7 @@ def _update(i, f, o, candidate, c_before, c, h):
         h[j] = o[j] * tanh(c[j])
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _update_scalar(i, f, o, candidate, c_before, c, h):
     """Eq. 1's last two lines with temporal attention's scalar gates."""
     for j in range(c.size):
@@ -163,7 +163,7 @@ def _update_scalar(i, f, o, candidate, c_before, c, h):
         h[j] = o[j] * tanh(c[j])
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _pool(g, h, v, stat):
     """One more frame into v = Σ e^(g − top) h, stat = (top, Σ e^(g − top))."""
     if g > stat[0]:
@@ -178,7 +178,7 @@ def _pool(g, h, v, stat):
         v[j] += weight * h[j]
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _cell(L, gate, row, h_before, h, c_before, c, s, v, stat):
     """One clip's frame after the products: gates, memory, output, pooling. Returns g_t."""
     H = L.Hp
@@ -202,7 +202,7 @@ def _cell(L, gate, row, h_before, h, c_before, c, s, v, stat):
     return g
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _semantic_attention(L, minus_codebook, S, Z):
     """r → a = softmax(r), W_x x → c~ = W_x x − a ζ; the frame's rows of S start at Z."""
     for m in range(L.rows):
@@ -214,7 +214,7 @@ def _semantic_attention(L, minus_codebook, S, Z):
     )
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _start(L, xh, C, v, stat):
     """h_0 = 0, c_0 = 0, and nothing pooled yet."""
     xh[: L.rows * (L.Fp + L.Hp)] = 0
@@ -224,7 +224,7 @@ def _start(L, xh, C, v, stat):
         stat[m, 0], stat[m, 1] = -np.inf, 0
 
 
-@njit(**PART)
+@njit(**INLINE)
 def _finish(L, h_last, v, stat):
     """v of each clip: the mean that was summed, or else its last h; h_last starts at [x | h]."""
     width = L.Fp + L.Hp
@@ -235,7 +235,7 @@ def _finish(L, h_last, v, stat):
             v[m] /= stat[m, 1]
 
 
-@kept(**WHOLE)  # compiled once per machine
+@cached_njit(**KERNEL)  # compiled once per machine
 def forward_block(x, valid, first, L, packs, bias, gate, xh, S, C, s, g, stat, v, keep):
     """All frames of the clips first … first + rows; `keep` saves every frame for the backward."""
     rows, H, width, T = L.rows, L.Hp, L.Fp + L.Hp, x.shape[1]

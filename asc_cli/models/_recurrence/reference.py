@@ -161,19 +161,19 @@ def graphed(x: Tensor, mask: Tensor | None, weights: Weights) -> Tensor:
     return out
 
 
-def _flat(x: Tensor, *rest: Tensor) -> Tensor:
+def _flat(x: Tensor, *tensors: Tensor) -> Tensor:
     """`trace` with its weights, and a mask if there is one, as plain arguments."""
-    mask = rest[5] if len(rest) > 5 else None
-    return trace(x, mask, Weights(*rest[:5])).representation
+    mask = tensors[5] if len(tensors) > 5 else None
+    return trace(x, mask, Weights(*tensors[:5])).representation
 
 
 def _samples(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return tuple(t.detach().clone().requires_grad_(t.requires_grad) for t in inputs)
 
 
-def _same_turn(turn: list[int], mine: int) -> Callable[[Tensor], None]:
+def _same_turn(turn: list[int], own_turn: int) -> Callable[[Tensor], None]:
     def check(_: Tensor) -> None:
-        if turn[0] != mine:
+        if turn[0] != own_turn:
             raise RuntimeError(
                 "the scan ran again on clips of the same shape before this backward pass, and its "
                 "graph's memory was overwritten; call backward after each forward pass"

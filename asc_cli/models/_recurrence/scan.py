@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from asc_cli.models._recurrence import reference
 from asc_cli.models._recurrence.reference import Trace, Weights
-from asc_cli.models._recurrence.threads import each
+from asc_cli.models._recurrence.threads import run_blocks
 
 if TYPE_CHECKING:  # the kernels are compiled code: loaded when they are first needed
     from asc_cli.models._recurrence.forward import Layout
@@ -58,7 +58,7 @@ def explain(x: Tensor, mask: Tensor | None, weights: Weights) -> Trace:
 
 
 def _compiled(x: Tensor, weights: Weights, grad: bool) -> bool:
-    """Whether the compiled kernels serve this call. Never a matter of what is loaded already."""
+    """Return whether the compiled kernels are used for this call; depends on the call alone."""
     if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
         return False
     if any(t.dtype != x.dtype or t.device != x.device for t in weights):
@@ -217,7 +217,7 @@ def _forward(x: Tensor, mask: Tensor | None, weights: Weights, keep: bool) -> li
         own = (array[n] for array in arrays)
         forward_block(frames, valid, n * L.rows, L, packs, bias, gate, *own, keep)
 
-    each(blocks, run)
+    run_blocks(blocks, run)
     return buffers
 
 
@@ -243,7 +243,7 @@ def _backward(
         own = (array[n] for array in arrays)
         backward_block(incoming, valid, n * L.rows, L, packs, gate, *own, dx_array)
 
-    each(blocks, run)
+    run_blocks(blocks, run)
     totals = [_in_order(parts) for parts in sums]
     return (None if dx_shape is None else dx), _gradients(totals, weights, L)
 

@@ -32,26 +32,26 @@ NR = 32  # columns of a tile: every segment of a row is padded to a multiple of 
 MR = 8  # rows of a tile: clips in a block are padded to a multiple of this
 
 _INT = ir.IntType(64)
-# x / 0 is inf; a b + c may fuse; no copy of its own, see forward.PART
+# x / 0 is inf; a b + c may fuse; no copy of its own, see forward.INLINE
 _OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True}
 
 
 def _cache_folder() -> str:
-    """Where compiled kernels are kept: a folder for each state of all these files together.
+    """Return the cache folder of compiled kernels, named by a hash of all files in this package.
 
-    numba alone looks only at the file where a kernel stands, and would go on with old primitives
-    under it after an upgrade.
+    numba alone checks only the file of a kernel, and would use outdated primitives after an
+    upgrade.
     """
     sources = sorted(Path(__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     return str(Path(platformdirs.user_cache_dir("asc", appauthor=False)) / f"kernels-{digest}")
 
 
-def kept(**options: Any) -> Callable[[Callable], Any]:
-    """numba's njit, for kernels whose machine code is kept in `_cache_folder()`.
+def cached_njit(**options: Any) -> Callable[[Callable], Any]:
+    """Return numba's njit with a cache in `_cache_folder()`.
 
-    numba reads where to keep it as it decorates, and has one setting for all packages. So that is
-    put back at once: librosa's functions would be compiled again after every change here.
+    numba reads the folder while it decorates, from one setting for all packages. The setting is
+    restored at once: else librosa's functions would be compiled again after every change here.
     """
 
     def decorate(function: Callable) -> Any:
@@ -199,9 +199,9 @@ def _two_to(typing, n):
     """2ⁿ for a whole float32 n in −126 … 127, by writing the exponent's bits."""
 
     def codegen(context, builder, signature, args):
-        whole = ir.IntType(32)
-        bits = builder.add(builder.fptosi(args[0], whole), ir.Constant(whole, 127))
-        return builder.bitcast(builder.shl(bits, ir.Constant(whole, 23)), ir.FloatType())
+        int32 = ir.IntType(32)
+        bits = builder.add(builder.fptosi(args[0], int32), ir.Constant(int32, 127))
+        return builder.bitcast(builder.shl(bits, ir.Constant(int32, 23)), ir.FloatType())
 
     return types.float32(types.float32), codegen
 

@@ -32,7 +32,7 @@ def _openmp() -> Any:
     return parallel
 
 
-def each(n: int, run: Callable[[int], None]) -> None:
+def run_blocks(n: int, run: Callable[[int], None]) -> None:
     """run(0) … run(n − 1), each once, on torch's number of threads; the first error is raised."""
     todo, lock = iter(range(n)), threading.Lock()
     failures: list[BaseException] = []
@@ -60,9 +60,9 @@ def each(n: int, run: Callable[[int], None]) -> None:
 
 
 def _on_new_threads(n_threads: int, work: Callable[[], None]) -> None:
-    others = [threading.Thread(target=work) for _ in range(n_threads - 1)]
-    for thread in others:
+    threads = [threading.Thread(target=work) for _ in range(n_threads - 1)]
+    for thread in threads:
         thread.start()
     work()
-    for thread in others:
+    for thread in threads:
         thread.join()
