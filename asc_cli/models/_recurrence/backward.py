@@ -162,6 +162,7 @@ def backward_block(
     dv, valid, first, L, packs, gate, xh, S, C, s, g, stat, v, dW, db, dcodebook, dgate, dx
 ):
     """All frames in reverse; adds to the block's own dW, db, dcodebook, dgate, writes its dx."""
+    # one long function: a part of it would take nearly all of these arrays as arguments
     rows, H, width, stride = L.rows, L.Hp, L.Fp + L.Hp, L.stride
     U, minus_codebook_t, W = packs
     T, n, dtype = g.shape[0], dv.shape[0] - first, xh.dtype
