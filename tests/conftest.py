@@ -6,12 +6,13 @@ ask for more, in one process.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +24,31 @@ import soundfile
 
 from asc_cli import workflow
 from asc_cli.datasets import toy
+from asc_cli.evaluation import intervals
 from asc_cli.recipe import load as recipe
+from asc_cli.report.html import figures
 
 ROOT = Path(__file__).parent.parent
+
+# Every training ends in bootstrapped intervals and a drawn page, which take most of its time. Tests
+# of other things make do with fewer draws and an empty drawing; `full_reports` has them whole.
+ALL_BOOTSTRAPS, intervals.BOOTSTRAPS = intervals.BOOTSTRAPS, 50
+DRAW, figures._svg = figures._svg, lambda figure, name: "<svg></svg>"
+
+
+@contextlib.contextmanager
+def in_full() -> Iterator[None]:
+    """All bootstrap draws, and pages with their drawings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervals, "BOOTSTRAPS", ALL_BOOTSTRAPS)
+        patch.setattr(figures, "_svg", DRAW)
+        yield
+
+
+@pytest.fixture
+def full_reports() -> Iterator[None]:
+    with in_full():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -193,6 +216,16 @@ SMALL = (  # the smallest recipe that goes the whole road
     "model.n_hidden=8",
     "model.classifier_hidden=8",
 )
+# the same of every model, for tests to which its accuracy is nothing
+QUICK = {
+    "lstm": ("training.epochs=1",),
+    "mlp": ("training.epochs=3",),
+    "cnn": ("training.epochs=1",),
+    "gmm": ("model.n_iterations=3",),
+    "sparse_nmf": ("model.n_steps=3", "model.n_passes=1"),
+    "label_tree_gru": ("training.epochs=1", "clips.length_s=1", "model.segment_hop=12"),
+    "label_tree_cnn": ("training.epochs=1", "clips.length_s=1"),
+}
 
 
 def settings(*more: str) -> list[str]:

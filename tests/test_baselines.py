@@ -12,14 +12,21 @@ from asc_cli import workflow
 from asc_cli.evaluation import predictions
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
+from tests.conftest import QUICK
 
 SEVEN = ("mfcc_gmm", "dnn_mel", "cnn_mel", "dnn_cqt", "sparse_nmf", "rnn_gam", "cnn_gam")
 
 
+def quick(system: str, *more: str) -> recipe.Recipe:
+    """The system on made-up scenes, with the least training."""
+    model = recipe.load(f"toy_{system}").settings["model"]["name"]
+    return recipe.load(f"toy_{system}", [*QUICK[model], *more])
+
+
 @pytest.mark.parametrize("system", SEVEN)
 def test_toy_goes_the_whole_road(system: str, toy_root: Path):
-    name = f"toy_{system}"
-    done = workflow.train(recipe.load(name), data=toy_root, folds=[1], jobs=1)
+    name, chosen = f"toy_{system}", quick(system)
+    done = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
     assert 0 <= done.metrics["accuracy"] <= 1 and done.metrics["recordings"] == 15
     said = predictions.read(done.run / "predictions.csv")
     rows = {str(toy_root / said.files[row]): said.probabilities[row] for row in (0, 7)}
@@ -28,11 +35,11 @@ def test_toy_goes_the_whole_road(system: str, toy_root: Path):
     for prediction in heard:
         probabilities = list(prediction.scenes.values())
         np.testing.assert_allclose(probabilities, rows[prediction.file], atol=1e-5)
-    assert workflow.result(recipe.load(name)) is not None
+    assert workflow.result(chosen) is not None
 
 
 def test_members_hold_arrays_only(toy_root: Path):
-    workflow.train(recipe.load("toy_rnn_gam"), data=toy_root, folds=[1], jobs=1)
+    workflow.train(quick("rnn_gam"), data=toy_root, folds=[1], jobs=1)
     model = models.find("toy_rnn_gam")
     arrays = load_file(model.member(1))
     assert {"model.tree.forests.threshold", "model.machine.alpha"} <= set(arrays)
@@ -46,7 +53,7 @@ def test_a_staged_model_cut_short_ends_with_the_same_bits(
     """Killed after an epoch of its network: the tree is grown again, the network goes on."""
     from asc_cli.training import descent
 
-    chosen = recipe.load(f"toy_{system}")
+    chosen = quick(system, "training.epochs=2")
     whole = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "other"))
     checkpoint = descent.checkpoint

@@ -13,6 +13,8 @@ from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, intervals
 from asc_cli.evaluation.predictions import Predictions
 
+pytestmark = pytest.mark.usefixtures("full_reports")
+
 
 def made(labels, guesses, folds=None, files=None, groups=None) -> Predictions:
     n = len(labels)

@@ -11,22 +11,13 @@ import pytest
 from asc_cli import workflow
 from asc_cli.core import plugins
 from asc_cli.recipe import load as recipe
-from tests.conftest import write
+from tests.conftest import QUICK, write
 from tests.markdown import ROOT
 
 pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
 RATE = 22_050
 LENGTHS_S = (1.0, 2.37, 7.3)
-QUICK = {
-    "lstm": ("training.epochs=1",),
-    "mlp": ("training.epochs=3",),
-    "cnn": ("training.epochs=1",),
-    "gmm": ("model.n_iterations=3",),
-    "sparse_nmf": ("model.n_steps=3", "model.n_passes=1"),
-    "label_tree_gru": ("training.epochs=1", "clips.length_s=1", "model.segment_hop=12"),
-    "label_tree_cnn": ("training.epochs=1", "clips.length_s=1"),
-}
 SLOW = ("label_tree_gru", "label_tree_cnn", "sparse_nmf", "gmm")  # to export
 NOW = ("toy_dnn_mel", "toy_cnn_mel")  # the LSTMs and all features have test_export.py
 ROW = re.compile(r"^\| `(\w+)`.*?\| `(\w+)`.*?\| `(\w+)` \| yes", re.MULTILINE)

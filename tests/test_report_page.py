@@ -13,7 +13,7 @@ import pytest
 
 from asc_cli import workflow
 from asc_cli.recipe import load as recipe
-from tests.conftest import SMALL
+from tests.conftest import SMALL, in_full
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
@@ -49,7 +49,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def runs(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two runs of one recipe, of two folds and of one; training wrote their report.html."""
-    with pytest.MonkeyPatch.context() as patch:
+    with in_full(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASC_HOME", str(tmp_path_factory.mktemp("reported")))
         made = [recipe.load("toy_lstm", [*SMALL, f"training.seed={seed}"]) for seed in (1, 2)]
         return [

@@ -12,6 +12,8 @@ from sklearn import metrics as sk
 from asc_cli.evaluation import aggregate, intervals, scores, scoring
 from asc_cli.evaluation.predictions import Predictions
 
+pytestmark = pytest.mark.usefixtures("full_reports")
+
 
 def made(labels, guesses, C=3, folds=None, groups=None, sure=0.8) -> Predictions:
     n = len(labels)

@@ -37,14 +37,17 @@ class Gammatone:
     f_max_hz: float | None = None  # centre of the highest; None: the last below half the rate
 
     def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:  # (N,) -> (T, n_bands)
-        filters = gammatone_filters(
-            sample_rate, self.frame_samples, self.n_bands, self.f_min_hz, self.f_max_hz
-        )
+        filters = self.filters(sample_rate)
         power = bands(samples, hann(self.frame_samples), self.hop_samples, filters)
         return np.log(np.maximum(power, np.float32(FLOOR)))
 
     def framing(self, sample_rate: int) -> Framing:
         return Framing(self.frame_samples, self.hop_samples)
+
+    def filters(self, sample_rate: int) -> np.ndarray:  # -> (1 + n_fft // 2, n_bands)
+        return gammatone_filters(
+            sample_rate, self.frame_samples, self.n_bands, self.f_min_hz, self.f_max_hz
+        )
 
     def centres_hz(self, sample_rate: int) -> np.ndarray:  # -> (n_bands,)
         return band_centres_hz(sample_rate, self.n_bands, self.f_min_hz, self.f_max_hz)

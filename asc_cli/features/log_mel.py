@@ -33,15 +33,18 @@ class LogMel:
     f_max_hz: float | None = None  # upper edge of the highest band; None: half the rate
 
     def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:  # (N,) -> (T, n_mels)
-        filters = mel_filters(
-            sample_rate, self.frame_samples, self.n_mels, self.f_min_hz, self.f_max_hz
-        )  # (K, n_mels)
+        filters = self.filters(sample_rate)
         log_mel = bands(samples, hann(self.frame_samples), self.hop_samples, filters)
         np.maximum(log_mel, np.float32(FLOOR), out=log_mel)
         return np.log(log_mel, out=log_mel)
 
     def framing(self, sample_rate: int) -> Framing:
         return Framing(self.frame_samples, self.hop_samples)
+
+    def filters(self, sample_rate: int) -> np.ndarray:  # -> (1 + n_fft // 2, n_mels)
+        return mel_filters(
+            sample_rate, self.frame_samples, self.n_mels, self.f_min_hz, self.f_max_hz
+        )
 
     def centres_hz(self, sample_rate: int) -> np.ndarray:  # -> (n_mels,)
         """Frequency at the peak of each band's triangle."""

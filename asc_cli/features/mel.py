@@ -31,11 +31,14 @@ class Mel:
     f_max_hz: float | None = None  # upper edge of the highest band; None: half the rate
 
     def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:  # (N,) -> (T, n_mels)
-        filters = mel_filters(
-            sample_rate, self.frame_samples, self.n_mels, self.f_min_hz, self.f_max_hz
-        )
+        filters = self.filters(sample_rate)
         window = hamming(self.frame_samples)
         return bands(samples, window, self.hop_samples, filters, magnitude=True)
 
     def framing(self, sample_rate: int) -> Framing:
         return Framing(self.frame_samples, self.hop_samples)
+
+    def filters(self, sample_rate: int) -> np.ndarray:  # -> (1 + n_fft // 2, n_mels)
+        return mel_filters(
+            sample_rate, self.frame_samples, self.n_mels, self.f_min_hz, self.f_max_hz
+        )

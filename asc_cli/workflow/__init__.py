@@ -16,11 +16,12 @@ Each is imported when it is asked for, so that predicting loads nothing of train
 imported inside, when it is needed.
 """
 
+# ruff: noqa: F401  (what is imported for type checkers is what the package exports)
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asc_cli.core import plugins
+from asc_cli.core import exports, plugins
 
 if TYPE_CHECKING:
     from asc_cli.frontend.fill import Extraction, extract
@@ -41,63 +42,6 @@ if TYPE_CHECKING:
     from asc_cli.workflow._store import Disk, Pruned, disk, prune
     from asc_cli.workflow._train import Training, train
 
-MODULES = {
-    "frontend.fill": ("Extraction", "extract"),
-    "inference.api": ("Model", "load_model"),
-    "inference.ensemble": ("takes_shards",),
-    "inference.explain": ("Explanation", "explain"),
-    "inference.live": ("listen",),
-    "inference.predict": ("predict",),
-    "inference.types": ("LivePrediction", "Prediction", "Segment"),
-    "protocol.source": ("Source", "audit", "complete", "open_source"),
-    "registry.runs": ("find_run", "result"),
-    "video.predict": ("LabelledVideo", "VideoEvaluation", "label"),
-    "workflow._compare": ("Comparison", "compare"),
-    "workflow._costs": ("costs",),
-    "workflow._evaluate": ("Evaluation", "evaluate"),
-    "workflow._export": ("Export", "export"),
-    "workflow._report": ("report",),
-    "workflow._store": ("Disk", "Pruned", "disk", "prune"),
-    "workflow._train": ("Training", "train"),
-}
-__all__ = [
-    "Comparison",
-    "Disk",
-    "Evaluation",
-    "Explanation",
-    "Export",
-    "Extraction",
-    "LabelledVideo",
-    "LivePrediction",
-    "Model",
-    "Prediction",
-    "Pruned",
-    "Segment",
-    "Source",
-    "Training",
-    "VideoEvaluation",
-    "audit",
-    "compare",
-    "complete",
-    "costs",
-    "disk",
-    "evaluate",
-    "explain",
-    "export",
-    "extract",
-    "find_run",
-    "label",
-    "listen",
-    "load_model",
-    "open_source",
-    "predict",
-    "prune",
-    "report",
-    "result",
-    "takes_shards",
-    "train",
-]
-
-__getattr__ = plugins.lazy(
-    __name__, {n: f"asc_cli.{module}" for module, names in MODULES.items() for n in names}
-)
+NAMES = exports.names(__file__)
+__all__ = [*NAMES]
+__getattr__ = plugins.lazy(__name__, NAMES)

@@ -21,7 +21,7 @@ from asc_cli.features.log_mel import LogMel
 from asc_cli.registry.runs import find_run, fold_folder
 from asc_cli.report.html import page
 from asc_cli.training import history
-from asc_cli.workflow._evaluate import of_run
+from asc_cli.workflow._evaluate import Evaluation, of_run
 
 WRONG = 12  # recordings shown as confidently wrong
 PICTURE_RATE = 22_050  # Hz, of the spectrograms in the page
@@ -47,16 +47,21 @@ def report(runs: Sequence[str | Path], output: Path | None = None) -> Path:
     folders = [find_run(run) for run in runs]
     if len(folders) == 1:
         path = output or folders[0] / "report.html"
-        page.run(path, gather(folders[0], path.absolute().parent))
+        write_page(path, folders[0], of_run(folders[0]))
         return path
     path = output or Path("report.html")
     page.comparison(path, _side_by_side(folders, path.absolute().parent))
     return path
 
 
-def gather(folder: Path, page_folder: Path) -> dict[str, Any]:
-    """Return what the page of one run shows."""
-    metrics = of_run(folder).to_dict()
+def write_page(path: Path, folder: Path, evaluation: Evaluation) -> None:
+    """Write the page of a run, whose predictions have been evaluated."""
+    page.run(path, gather(folder, path.absolute().parent, evaluation))
+
+
+def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str, Any]:
+    """Return all that the page of one run shows."""
+    metrics = evaluation.to_dict()
     settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
     environment = atomic.read_json(folder / "environment.json")
     dataset = plugins.load("datasets", settings["dataset"]).DATASET

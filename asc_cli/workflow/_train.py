@@ -25,6 +25,7 @@ from asc_cli.registry.runs import fold_folder
 from asc_cli.training import fold as _fold
 from asc_cli.training.watch import watching
 from asc_cli.workflow import _report
+from asc_cli.workflow._evaluate import Evaluation
 
 # what `asc train --json` prints of metrics.json: of recordings, of videos, of both
 FIGURES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss")
@@ -189,5 +190,6 @@ def _conclude(
     metrics["model"] = models.register(recipe.name, card, members, digests).id
     metrics["published"] = published(recipe, dataset, metrics)
     atomic.write_json(run / "metrics.json", metrics)
-    _report.report([run])
+    evaluation = Evaluation(scores, run=str(run), published=metrics["published"])
+    _report.write_page(run / "report.html", run, evaluation)
     return metrics

@@ -141,7 +141,7 @@ def test_a_csv_prints_a_summary_of_many_and_no_embeddings_of_none(
     assert "x.wav" in capsys.readouterr().out
 
 
-def test_dots_at_the_edge_of_reliability_are_whole():
+def test_dots_at_the_edge_of_reliability_are_whole(full_reports: None):
     svg = reliability(
         [{"from": 0.93, "to": 1.0, "accuracy": 1.0, "confidence": 1.0, "recordings": 9}]
     )

@@ -22,6 +22,8 @@ from tests.golden import recordings
 from tests.golden.make_home import KILLED, PREDICTED
 from tests.golden.training import RECIPES, probabilities
 
+pytestmark = pytest.mark.usefixtures("full_reports")
+
 ARCHIVE = Path(__file__).parent / "0.1.0.zip"
 TOLERANCE = 1e-6
 

@@ -6,15 +6,12 @@ import numpy as np
 
 from asc_cli.export.frontends import spectrum
 from asc_cli.features._spectrum import hamming
-from asc_cli.features.log_mel import mel_filters
 from asc_cli.features.mel import Mel
 
 
 def onnx(feature: Mel, sample_rate: int) -> tuple[str, dict[str, np.ndarray]]:
     """Return nodes that compute `frames` (R, T, F) from `samples` (R, N), and their constants."""
-    filters = mel_filters(
-        sample_rate, feature.frame_samples, feature.n_mels, feature.f_min_hz, feature.f_max_hz
-    )
+    filters = feature.filters(sample_rate)
     return spectrum.bands(
         hamming(feature.frame_samples), feature.hop_samples, filters, magnitude=True
     )
