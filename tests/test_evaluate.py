@@ -55,7 +55,7 @@ def test_a_model_of_a_set_with_common_recordings_is_refused(trained, toy_root: P
 
     source = _evaluate.open_source("toy", toy_root)
     kin = replace(source, dataset=replace(toy.DATASET, name="other", shares_with=("toy",)))
-    monkeypatch.setattr(_evaluate, "kind_of_dataset", lambda dataset: "recordings")
+    monkeypatch.setattr(_evaluate, "kind_of_dataset", lambda dataset, catalog: "recordings")
     monkeypatch.setattr(_evaluate, "open_source", lambda *given: kin)
     with pytest.raises(AscError, match="trained on toy, which has recordings in common with other"):
         workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)

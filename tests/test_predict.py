@@ -174,6 +174,6 @@ def test_a_model_of_other_feature_code_is_refused(trained: Path, tmp_path: Path,
     from asc_cli.core import plugins
 
     path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
-    monkeypatch.setattr(plugins, "version", lambda name: 99)
+    monkeypatch.setattr(plugins.Catalog, "version", lambda self, name: 99)
     with pytest.raises(AscError, match="was trained on log_mel version . .* computes version 99"):
         list(workflow.predict([path]))

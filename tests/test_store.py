@@ -125,7 +125,7 @@ def test_another_rate_is_another_array(folder: Path):
 
 def test_newer_code_is_another_array(folder: Path, monkeypatch: pytest.MonkeyPatch):
     extract(folder)
-    monkeypatch.setattr(plugins, "version", lambda name: 99)
+    monkeypatch.setattr(plugins.Catalog, "version", lambda self, name: 99)
     assert counts(extract(folder)) == (N, 0, 0)
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from asc_cli import __version__
-from asc_cli.core import installation, plugins
+from asc_cli.core import declarations, installation, plugins
 from asc_cli.core.errors import AscError
 
 ORDER = (
@@ -43,7 +43,11 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # file names may hold any bytes
             stream.reconfigure(errors="backslashreplace")
     try:
-        application(_requested_command(sys.argv))()
+        try:
+            app = application(_requested_command(sys.argv))
+        except AscError as fault:  # of a plug-in that is a command
+            sys.exit(f"asc: {fault}")
+        app()
     finally:
         gc.freeze()  # or Python collects torch's garbage at exit, which takes 0.3 s
 
@@ -58,7 +62,13 @@ def application(only: str | None = None) -> typer.Typer:
     app.callback(invoke_without_command=True)(_root)
     names = [only] if only else plugins.names("cli")
     for name in sorted(names, key=lambda name: (*ORDER, name).index(name)):
-        module = importlib.import_module(f"asc_cli.cli.{name}")
+        if name in plugins.shipped("cli"):
+            module = importlib.import_module(f"asc_cli.cli.{name}")
+        elif only:
+            module = plugins.load("cli", name)
+        else:
+            _add_unloaded(app, name)
+            continue
         if hasattr(module, "COMMANDS"):
             group = _group(module.__doc__ or "")
             for sub, function in module.COMMANDS.items():
@@ -71,12 +81,21 @@ def application(only: str | None = None) -> typer.Typer:
 
 def _requested_command(arguments: list[str]) -> str | None:
     """Return the subcommand in the first argument; None where help or completion needs all."""
-    completing = "_ASC_COMPLETE" in os.environ
-    return (
-        arguments[1]
-        if not completing and arguments[1:] and arguments[1] in plugins.names("cli")
-        else None
-    )
+    name = arguments[1] if arguments[1:] and "_ASC_COMPLETE" not in os.environ else ""
+    if name in plugins.shipped("cli"):
+        return name
+    return name if name.isidentifier() and plugins.INSTALLED.find("cli", name) else None
+
+
+def _add_unloaded(app: typer.Typer, name: str) -> None:
+    """Add a command from outside with its help; its code is loaded when it is called."""
+
+    def call(context: typer.Context) -> None:
+        application(name)([name, *context.args])
+
+    text = declarations.command_help(plugins.INSTALLED.tree("cli", name))
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(name, help=text, add_help_option=False, context_settings=settings)(call)
 
 
 def _group(help: str) -> typer.Typer:

@@ -25,11 +25,16 @@ def list_(as_json: Json = False) -> None:
     Example: **asc datasets list**
     """
     from asc_cli import report
+    from asc_cli.cli import _progress
     from asc_cli.core import paths, plugins
 
     rows = []
     for name in plugins.names("datasets"):
-        dataset = plugins.load("datasets", name).DATASET
+        try:
+            dataset = plugins.load("datasets", name).DATASET
+        except AscError as fault:  # of somebody's own dataset; the others are listed
+            _progress.note(f"asc: {fault}")
+            continue
         rows.append(
             {
                 "name": name,

@@ -105,14 +105,26 @@ def export(
 
 def import_(
     file: Annotated[Path, typer.Argument(help="A file that `asc models export` wrote.")],
+    trust_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-code", help="Show the code that it brings, and let it run from now on."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Register a model from a file that `asc models export` wrote.
 
-    Example: **asc models import toy.zip**
-    """
+    A model of somebody's own architecture brings its code, which runs on your machine as you do.
+    It is refused unless you trust it.
 
-    _print_model(_row(archive.import_file(file)), as_json)
+    Example: **asc models import toy.zip**
+
+    Example: **asc models import theirs.zip --trust-code**
+    """
+    from asc_cli.cli import _progress
+
+    _print_model(_row(archive.import_file(file, trust_code, _progress.note)), as_json)
 
 
 def _row(model: Any) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def show(
 ) -> None:
     """Show a recipe with everything resolved: what it extends, and every default.
 
-    Where a recipe cites its source, each setting is marked: stated in the source, ours, or
+    At the end: which code computes its feature, its model and its dataset, and where that came
+    from. Where a recipe cites its source, each setting is marked: stated in the source, ours, or
     changed by this recipe or by `--set`.
 
     Example: **asc recipes show dcase_lstm**
@@ -82,7 +83,7 @@ def show(
 
     loaded = recipes.load(recipe, set or [])
     data = {"data": str(loaded.data)} if loaded.data else {}
-    report.show({**loaded.settings, **data}, report.recipe, as_json)
+    report.show({**loaded.settings, **data, "code": loaded.code()}, report.recipe, as_json)
 
 
 def schema() -> None:

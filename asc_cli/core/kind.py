@@ -23,15 +23,15 @@ def kind_of(settings: Mapping[str, Any]) -> str:
     return VIDEOS if settings.get("stream") else RECORDINGS
 
 
-def kind_of_dataset(name: str) -> str:
+def kind_of_dataset(name: str, catalog: plugins.Catalog = plugins.INSTALLED) -> str:
     """Return RECORDINGS or VIDEOS. Raises AscError with the nearest name for an unknown dataset."""
-    plugins.require("datasets", name)
-    return VIDEOS if plugins.constant("datasets", name, "STREAMED", False) else RECORDINGS
+    catalog.require("datasets", name)
+    return VIDEOS if catalog.constant("datasets", name, "STREAMED", False) else RECORDINGS
 
 
-def kind_of_model(name: str) -> str:
+def kind_of_model(name: str, catalog: plugins.Catalog = plugins.INSTALLED) -> str:
     """Return RECORDINGS or VIDEOS, from the name of a model's file."""
-    return VIDEOS if plugins.constant("models", name, "MANY_LABELS", False) else RECORDINGS
+    return VIDEOS if catalog.constant("models", name, "MANY_LABELS", False) else RECORDINGS
 
 
 def kind_of_run(folder: Path) -> str:

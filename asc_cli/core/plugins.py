@@ -1,7 +1,9 @@
 """Plug-ins by name: models/lstm.py is the model `lstm`, recipes/toy_lstm.yaml a recipe.
 
-Parameters are read from the source's syntax tree, so that checking a recipe and `asc --help`
-import no torch.
+A plug-in is shipped, a file KIND/NAME.py in a plug-in folder, or an entry point of an installed
+package in the group asc_cli.KIND. Plug-in folders are `plugins/` beside a recipe and those that
+$ASC_PLUGINS lists. What a plug-in declares is read from its syntax tree, so that checking a recipe
+and `asc --help` import no torch, and nobody else's code.
 """
 
 from __future__ import annotations
@@ -10,52 +12,182 @@ import ast
 import difflib
 import functools
 import importlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from asc_cli.core import declarations
+from asc_cli.core.code import Code, read, read_copy, shipped_hash
+from asc_cli.core.declarations import REQUIRED, Parameter
 from asc_cli.core.errors import AscError
 
 PACKAGE = Path(__file__).parent.parent
-HAVE_PARAMETERS = ("features", "models")
+KINDS = ("models", "features", "variants", "augment", "datasets", "metrics", "cli")
 RENAMED = {"models": {"cnn_1max": "label_tree_cnn", "gru": "label_tree_gru"}}  # since 0.1.0
-REQUIRED = object()
+FOLDERS = "ASC_PLUGINS"  # the environment variable; a list of folders, as PATH is
+BESIDE = "plugins"  # the folder beside a recipe, and in a run and a registered model
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """A field of a feature's dataclass, or a keyword-only argument of a model's `build`."""
+class Catalog:
+    """Where plug-ins are looked up.
 
-    name: str
-    annotation: str
-    default: Any  # REQUIRED if it has none
-
-
-def names(kind: str) -> list[str]:
-    """Return the public names of a kind ("datasets", "features", "models", "cli"), sorted.
-
-    In models/ only files with a `build` at top level are models; the others are helpers.
+    Attributes:
+        code: Code that is used before all else: what a run or a registered model brought along.
+        beside: Plug-in folders of the recipe at hand.
+        sealed: Look nowhere but in `code` and among what is shipped.
     """
-    return list(_names(PACKAGE, kind))
+
+    code: tuple[Code, ...] = ()
+    beside: tuple[Path, ...] = ()
+    sealed: bool = False
+
+    def names(self, kind: str) -> list[str]:
+        """Return the public names of a kind ("datasets", "features", "models", …), sorted."""
+        outside = {code.name for code in self.code if code.kind == kind}
+        if not self.sealed:
+            outside |= {path.stem for path in _files(self._folders(), kind)}
+            outside |= {point.name for point in _entry_points(kind)}
+        return sorted({*_shipped(PACKAGE, kind), *outside})
+
+    def find(self, kind: str, name: str) -> Code | None:
+        """Return the code of a plug-in from outside; None for one that is shipped or not there.
+
+        Raises:
+            AscError: It has the name of a shipped one, or is in two places; its file is damaged.
+        """
+        for code in self.code:
+            if (code.kind, code.name) == (kind, name):
+                return code
+        if self.sealed:
+            return None
+        return _outside(self._folders(), kind, name, name in _shipped(PACKAGE, kind))
+
+    def require(self, kind: str, name: str) -> None:
+        """Raise AscError, with the nearest name there is, unless the kind has `name`."""
+        if self.find(kind, name) is None and name not in _shipped(PACKAGE, kind):
+            if kind == "datasets" and (hint := path_hint(name)):
+                raise AscError(f"{name}: {hint}: table --data {name}")
+            raise AscError(unknown(kind.removesuffix("s"), name, self.names(kind)))
+
+    def load(self, kind: str, name: str) -> ModuleType:
+        """Import and return the module of a name, or of the name that it had in 0.1.0.
+
+        Raises AscError with the nearest name there is.
+        """
+        name = renamed(kind, name)
+        self.require(kind, name)
+        code = self.find(kind, name)
+        return code.module() if code else importlib.import_module(f"asc_cli.{kind}.{name}")
+
+    def feature(self, name: str, parameters: dict[str, Any]) -> Any:
+        """Return a feature with its parameters. Raises AscError for an unknown name."""
+        module = self.load("features", name)
+        return getattr(module, self._entry("features", name).name)(**parameters)
+
+    def parameters(self, kind: str, name: str) -> list[Parameter]:
+        """Return the parameters of a feature or model, in order, without importing the module."""
+        self.require(kind, name)
+        return declarations.parameters(self._entry(kind, name), self._where(kind, name))
+
+    def summary(self, kind: str, name: str) -> str:
+        """Return the first line of a module's docstring, without importing the module."""
+        return declarations.summary(self.tree(kind, name))
+
+    def version(self, name: str) -> int:
+        """Return the VERSION of a feature's code, without importing it."""
+        number = self.constant("features", name, "VERSION", None)
+        if number is None:
+            where = self._where("features", name)
+            raise AscError(f"feature {name}: {where} defines no VERSION; add VERSION = 1")
+        return int(number)
+
+    def constant(self, kind: str, name: str, key: str, default: Any) -> Any:
+        """Return the value of a module's constant, without importing it; `default` without one."""
+        if self.find(kind, name) is None and name not in _shipped(PACKAGE, kind):
+            return default
+        return declarations.constant(self.tree(kind, name), key, default)
+
+    def metric(self, name: str) -> dict[str, Any] | None:
+        """Return {name, title, share, definition} of a metric from outside; None without one.
+
+        Raises:
+            AscError: Its file declares a metric of another name.
+        """
+        if (
+            name in {row["name"] for row in metrics()}
+            or (code := self.find("metrics", name)) is None
+        ):
+            return None
+        row = declarations.metric_row(self._entry("metrics", name).value, code.file)
+        if row["name"] != name:
+            raise AscError(f"{code.file} ({code.origin}): its metric is called {row['name']!r}")
+        return row
+
+    def tree(self, kind: str, name: str) -> ast.Module:
+        """Return the syntax tree of a plug-in's file."""
+        code = self.find(kind, name)
+        return code.tree if code else _parsed(PACKAGE / kind / f"{name}.py")
+
+    def code_hash(self, kind: str, name: str) -> str:
+        """Return the hash of a plug-in's code, whether it is shipped or not."""
+        code = self.find(kind, name)
+        return code.hash if code else shipped_hash(PACKAGE, kind, name)
+
+    def only(self, parts: Iterable[tuple[str, str]]) -> Catalog:
+        """Return a sealed catalogue with the code of these (kind, name) alone."""
+        codes = (self.find(kind, name) for kind, name in parts)
+        return Catalog(tuple(code for code in codes if code is not None), sealed=True)
+
+    def _entry(self, kind: str, name: str) -> Any:
+        return declarations.entry(self.tree(kind, name), kind, self._where(kind, name))
+
+    def _where(self, kind: str, name: str) -> str:
+        code = self.find(kind, name)
+        return f"{code.file} ({code.origin})" if code else f"{kind}/{name}.py"
+
+    def _folders(self) -> tuple[Path, ...]:
+        return (*self.beside, *_listed(os.environ.get(FOLDERS, "")))
 
 
-def load(kind: str, name: str) -> ModuleType:
-    """Import and return the module of a name, or of the name that it had in 0.1.0.
+INSTALLED = Catalog()  # what is found without a recipe
+names, require, load = INSTALLED.names, INSTALLED.require, INSTALLED.load
+feature, parameters, summary = INSTALLED.feature, INSTALLED.parameters, INSTALLED.summary
+version, constant = INSTALLED.version, INSTALLED.constant
 
-    Raises AscError with the nearest name there is.
+
+def beside(recipe: Path) -> Catalog:
+    """Return where the plug-ins of a recipe's file are looked up.
+
+    Args:
+        recipe: The file. `plugins/` beside it, if there is one, is a plug-in folder; in a run it
+            holds copies, which are used whatever else has their names.
+
+    Raises:
+        AscError: A copy was damaged.
     """
-    name = renamed(kind, name)
-    require(kind, name)
-    return importlib.import_module(f"asc_cli.{kind}.{name}")
+    folder = recipe.parent / BESIDE
+    if copies := read_copy(folder):
+        return Catalog(copies)
+    return Catalog(beside=(folder,) if folder.is_dir() else ())
 
 
-def feature(name: str, parameters: dict[str, Any]) -> Any:
-    """Return a feature with its parameters: a `features.Feature`. Raises AscError if unknown."""
-    module, entry = load("features", name), _entry("features", name)
-    assert entry is not None
-    return getattr(module, entry.name)(**parameters)
+def brought_along(folder: Path) -> Catalog:
+    """Return the catalogue of a run's or a registered model's folder: its own copies first.
+
+    Raises:
+        AscError: A copy is missing or was changed.
+    """
+    return Catalog(read_copy(folder / BESIDE), sealed=True)
+
+
+def joined(first: Catalog, second: Catalog) -> Catalog:
+    """Return a catalogue that looks in the first, then in the second."""
+    return replace(first, code=(*first.code, *second.code), beside=(*first.beside, *second.beside))
 
 
 def renamed(kind: str, name: str) -> str:
@@ -77,14 +209,6 @@ def lazy(package: str, modules: dict[str, str]) -> Callable[[str], Any]:
         return getattr(importlib.import_module(modules[name]), name)
 
     return get
-
-
-def require(kind: str, name: str) -> None:
-    """Raise AscError, with the nearest name there is, unless the kind has `name`."""
-    if name not in (available := names(kind)):
-        if kind == "datasets" and (hint := path_hint(name)):
-            raise AscError(f"{name}: {hint}: table --data {name}")
-        raise AscError(unknown(kind.removesuffix("s"), name, available))
 
 
 def path_hint(name: str) -> str | None:
@@ -114,79 +238,25 @@ def nearest(name: str, available: Iterable[str]) -> str | None:
     return by_lower[close[0]] if close else None
 
 
-def parameters(kind: str, name: str) -> list[Parameter]:
-    """Return the parameters of a feature or model, in order, without importing the module."""
-    require(kind, name)
-    entry = _entry(kind, name)
-    assert entry is not None
-    if isinstance(entry, ast.ClassDef):
-        return [
-            Parameter(
-                ast.unparse(field.target),
-                ast.unparse(field.annotation),
-                REQUIRED if field.value is None else ast.literal_eval(field.value),
-            )
-            for field in entry.body
-            if isinstance(field, ast.AnnAssign)
-        ]
-    arguments = entry.args
-    return [
-        Parameter(
-            name=argument.arg,
-            annotation=ast.unparse(argument.annotation) if argument.annotation else "Any",
-            default=REQUIRED if default is None else ast.literal_eval(default),
-        )
-        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    ]
-
-
-def summary(kind: str, name: str) -> str:
-    """Return the first line of a module's docstring, without importing the module."""
-    doc = ast.get_docstring(_tree(kind, name)) or ""
-    return doc.split("\n")[0].rstrip(".")
-
-
-def version(name: str) -> int:
-    """Return the VERSION of a feature's code, without importing it."""
-    number = constant("features", name, "VERSION", None)
-    if number is None:
-        raise AscError(f"feature {name}: features/{name}.py defines no VERSION; add VERSION = 1")
-    return int(number)
-
-
-def constant(kind: str, name: str, key: str, default: Any) -> Any:
-    """Return the value of a module's constant, without importing it; `default` without one."""
-    if name not in names(kind):
-        return default
-    for node in _tree(kind, name).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == key:
-            return ast.literal_eval(node.value)
-    return default
-
-
 @functools.cache
 def metrics() -> tuple[dict[str, Any], ...]:
     """Return evaluation/metrics.py's METRICS, less the functions, without importing it.
 
     Each {name, title, share, definition}; one with a definition may head a report.
     """
-    tree = _parsed(PACKAGE / "evaluation" / "metrics.py")
+    path = PACKAGE / "evaluation" / "metrics.py"
     [lines] = [
         node.value
-        for node in tree.body
+        for node in _parsed(path).body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METRICS"
     ]
     assert isinstance(lines, ast.Tuple)
-    calls = [call for call in lines.elts if isinstance(call, ast.Call)]
-    return tuple(
-        {
-            "name": ast.literal_eval(call.args[0]),
-            "share": True,
-            "definition": "",
-            **{k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg is not None},
-        }
-        for call in calls
-    )
+    return tuple(declarations.metric_row(call, path.name) for call in lines.elts)
+
+
+def shipped(kind: str) -> tuple[str, ...]:
+    """Return the names of a kind that come with asc, sorted."""
+    return _shipped(PACKAGE, kind)
 
 
 def recipes_folder() -> Path:
@@ -200,13 +270,12 @@ def recipe_names() -> list[str]:
 
 
 @functools.cache
-def _names(package: Path, kind: str) -> tuple[str, ...]:
-    stems = sorted(path.stem for path in (package / kind).glob("[!_]*.py"))
-    return tuple(name for name in stems if kind not in HAVE_PARAMETERS or _entry(kind, name))
-
-
-def _tree(kind: str, name: str) -> ast.Module:
-    return _parsed(PACKAGE / kind / f"{name}.py")
+def _shipped(package: Path, kind: str) -> tuple[str, ...]:
+    """In models/ and features/, files that declare none are helpers."""
+    paths = sorted((package / kind).glob("[!_]*.py"))
+    if kind in ("models", "features"):
+        paths = [path for path in paths if any(declarations.candidates(_parsed(path), kind))]
+    return tuple(path.stem for path in paths)
 
 
 @functools.cache
@@ -215,17 +284,75 @@ def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _entry(kind: str, name: str) -> ast.FunctionDef | ast.ClassDef | None:
-    """Return the node of a file's feature or model; None in a helper file."""
-    for node in _tree(kind, name).body:
-        if kind == "models" and isinstance(node, ast.FunctionDef) and node.name == "build":
-            return node
-        if kind == "features" and isinstance(node, ast.ClassDef) and _is_feature(node):
-            return node
-    return None
+# -- from outside ---------------------------------------------------------------------------------
 
 
-def _is_feature(node: ast.ClassDef) -> bool:
-    methods = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
-    frozen = [ast.unparse(item) for item in node.decorator_list]
-    return "__call__" in methods and "dataclass(frozen=True)" in frozen
+@functools.cache
+def _listed(folders: str) -> tuple[Path, ...]:
+    return tuple(Path(each).expanduser() for each in folders.split(os.pathsep) if each)
+
+
+def _files(folders: Iterable[Path], kind: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted((folder / kind).glob("[!_]*.py"))
+
+
+@functools.cache
+def _all_entry_points() -> Any:
+    """The installed packages' entry points, from their metadata, read once a process."""
+    from importlib import metadata
+
+    return metadata.entry_points()
+
+
+@functools.cache
+def _entry_points(kind: str) -> tuple[Any, ...]:
+    return tuple(_all_entry_points().select(group=f"asc_cli.{kind}"))
+
+
+@functools.cache
+def _outside(folders: tuple[Path, ...], kind: str, name: str, is_shipped: bool) -> Code | None:
+    """The one plug-in of a name in these folders and among the entry points."""
+    files = [
+        (folder, f"{kind}/{name}.py")
+        for folder in folders
+        if (folder / kind / f"{name}.py").is_file()
+    ]
+    points = [point for point in _entry_points(kind) if point.name == name]
+    places = [str(folder / file) for folder, file in files]
+    places += [f"{point.value} of {_distribution(point)}" for point in points]
+    if places and is_shipped:
+        raise AscError(
+            f"{places[0]} has the name of one that comes with asc, {kind} {name}; give it another"
+        )
+    if len(places) > 1:
+        raise AscError(f"{kind} {name}: there are two, {places[0]} and {places[1]}; rename one")
+    if files:
+        folder, file = files[0]
+        return read(kind, name, f"{folder.absolute()}", folder, file)
+    return _of_entry_point(kind, points[0]) if points else None
+
+
+def _of_entry_point(kind: str, point: Any) -> Code:
+    """The code of an entry point: its top package as Python would find it, but nothing is run."""
+    top, *rest = point.module.split(".")
+    specs = (finder.find_spec(top, None) for finder in sys.meta_path)
+    spec = next((each for each in specs if each is not None), None)
+    folders = [Path(each) for each in (spec and spec.submodule_search_locations) or []]
+    if spec and spec.origin and not rest:
+        folders = [Path(spec.origin).parent, *folders]
+    for folder in folders:
+        root = folder.parent if folder.name == top else folder
+        for file in ("/".join([top, *rest]) + end for end in (".py", "/__init__.py")):
+            if (root / file).is_file():
+                return read(kind, point.name, _distribution(point), root, file, top)
+    raise AscError(
+        f"{_distribution(point)}: its entry point {point.value} names no module in Python source"
+    )
+
+
+def _distribution(point: Any) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "an installed package"
+
+
+__all__ = ["REQUIRED", "Catalog", "Parameter"]

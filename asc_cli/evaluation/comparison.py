@@ -86,7 +86,10 @@ class Difference:
 
 
 def compare(
-    first: Predictions, second: Predictions, headline: str, trained: Mapping[int, int]
+    first: Predictions,
+    second: Predictions,
+    headline: str | metrics.Metric,
+    trained: Mapping[int, int],
 ) -> Difference:
     """Compare two systems on the same recordings.
 
@@ -136,9 +139,9 @@ def aligned(first: Predictions, second: Predictions) -> Predictions:
     )
 
 
-def fold_values(p: Predictions, headline: str) -> np.ndarray:  # -> (k,)
+def fold_values(p: Predictions, headline: str | metrics.Metric) -> np.ndarray:  # -> (k,)
     """Return the headline metric of each fold."""
-    metric, C = metrics.BY_NAME[headline], len(p.scenes)
+    metric, C = metrics.as_metric(headline), len(p.scenes)
     return np.array(
         [
             metric.of([metrics.confusion(p.labels[p.folds == k], p.guesses[p.folds == k], C)])

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.evaluation.metrics import BY_NAME
+from asc_cli.evaluation.metrics import Metric, as_metric
 from asc_cli.evaluation.predictions import Predictions
 
 BOOTSTRAPS = 2000
@@ -58,10 +58,10 @@ class Intervals:
         return {**asdict(self), "wald": [*self.wald], "bootstrap": [*self.bootstrap]}
 
 
-def intervals(p: Predictions, value: float, headline: str) -> Intervals:
+def intervals(p: Predictions, value: float, headline: str | Metric) -> Intervals:
     """Compute both intervals of the headline metric, which has the given value."""
     return Intervals(
-        metric=headline,
+        metric=as_metric(headline).name,
         wald=wald(value, len(set(p.files))),
         bootstrap=bootstrap(p, headline),
         bootstrap_over="groups" if any(p.groups) else "recordings",
@@ -70,7 +70,7 @@ def intervals(p: Predictions, value: float, headline: str) -> Intervals:
     )
 
 
-def bootstrap(p: Predictions, headline: str) -> tuple[float, float]:
+def bootstrap(p: Predictions, headline: str | Metric) -> tuple[float, float]:
     """Return percentiles of the headline over draws of groups."""
     return percentiles(draws(p, headline))
 
@@ -81,7 +81,7 @@ def percentiles(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def draws(p: Predictions, headline: str) -> np.ndarray:  # -> (BOOTSTRAPS,)
+def draws(p: Predictions, headline: str | Metric) -> np.ndarray:  # -> (BOOTSTRAPS,)
     """Return the headline over draws of groups, with replacement.
 
     The draws are the same for two sets of predictions with the same rows: their differences are
@@ -101,7 +101,7 @@ def draws(p: Predictions, headline: str) -> np.ndarray:  # -> (BOOTSTRAPS,)
     return np.array(values)
 
 
-def value(p: Predictions, headline: str) -> float:
+def value(p: Predictions, headline: str | Metric) -> float:
     """Return the headline itself: every group counted once."""
     folds, _, _ = _counts_and_strata(p)
     return _headline([(right.sum(axis=0), tested.sum(axis=0)) for right, tested in folds], headline)
@@ -140,10 +140,10 @@ def _counts(
     return right, tested
 
 
-def _headline(counts: list[tuple[np.ndarray, np.ndarray]], headline: str) -> float:
+def _headline(counts: list[tuple[np.ndarray, np.ndarray]], headline: str | Metric) -> float:
     """Return the metric from (right, tested) per scene (C,) of each fold."""
     matrices = [_confusion(right, tested) for right, tested in counts if tested.sum()]
-    return BY_NAME[headline].of(matrices)
+    return as_metric(headline).of(matrices)
 
 
 def _confusion(right: np.ndarray, tested: np.ndarray) -> np.ndarray:  # (C,), (C,) -> (C, C)

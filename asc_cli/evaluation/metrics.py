@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from asc_cli.core.errors import AscError
+from asc_cli.core.plugins import INSTALLED, Catalog, unknown
+
 LOG_FLOOR = 1e-15
 BINS = 15  # of confidence
 
@@ -215,3 +218,36 @@ METRICS = (
     Metric("ece", ece, "confidence", title="expected calibration error (15 bins)", share=False),
 )
 BY_NAME = {metric.name: metric for metric in METRICS}
+
+
+def named(name: str, catalog: Catalog = INSTALLED) -> Metric:
+    """Return a metric that can head a report: one of METRICS, or the METRIC of a plug-in.
+
+    Args:
+        name: Its name.
+        catalog: Where a metric that is not in METRICS is looked up.
+
+    Returns:
+        The metric.
+
+    Raises:
+        AscError: There is none, or a plug-in's is no Metric or cannot head a report.
+    """
+    if name in BY_NAME:
+        return BY_NAME[name]
+    if name not in catalog.names("metrics"):
+        raise AscError(unknown("metric", name, [*BY_NAME, *catalog.names("metrics")]))
+    metric = getattr(catalog.load("metrics", name), "METRIC", None)
+    if not isinstance(metric, Metric) or metric.name != name:
+        raise AscError(f"metrics/{name}.py: METRIC = Metric({name!r}, …) was expected")
+    if metric.scope not in ("fold", "pooled", "cells"):
+        raise AscError(
+            f"metrics/{name}.py: a metric that heads a report has the scope fold, pooled or cells, "
+            f"not {metric.scope}: its interval is drawn from counts of right and tested recordings"
+        )
+    return metric
+
+
+def as_metric(headline: str | Metric) -> Metric:
+    """Return a metric of METRICS by its name, or the metric itself."""
+    return BY_NAME[headline] if isinstance(headline, str) else headline

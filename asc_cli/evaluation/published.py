@@ -6,18 +6,18 @@ from typing import Any
 
 from asc_cli.datasets import Dataset
 from asc_cli.recipe.load import Recipe
-from asc_cli.report.console.table import NAMES, figure, percent
+from asc_cli.report.console.table import NAMES, figure, percent, titles
 
 
 def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list[dict[str, str]]:
     """Return the published results of the recipe and the dataset, each beside the run's."""
-    rows = []
+    rows, title = [], titles(metrics)[metrics["headline"]]
     if recipe.paper:
         rows.append(
             {
                 "metric": recipe.paper.metric,
                 "theirs": f"error {recipe.paper.error:g} %",
-                "ours": f"error {percent(metrics['error'])}, of {NAMES[metrics['headline']]}",
+                "ours": f"error {percent(metrics['error'])}, of {title}",
                 "source": recipe.paper.source,
             }
         )

@@ -110,6 +110,7 @@ class Scores:
         device_groups: Metrics of all "seen" and all "unseen" devices; empty where one is known
             at most, or training is not known.
         remarks: What a reader must know beside the figures.
+        title_from_outside: The headline's title, of a metric that is not in METRICS.
     """
 
     recordings: int
@@ -125,6 +126,7 @@ class Scores:
     devices: dict[str, DeviceScores]
     device_groups: dict[str, SubsetScores]
     remarks: tuple[str, ...]
+    title_from_outside: str | None = None
 
     @property
     def value(self) -> float:
@@ -139,9 +141,11 @@ class Scores:
         Returns:
             As in JSON.
         """
+        outside = {"name": self.headline, "title": self.title_from_outside}
         return {
             "recordings": self.recordings,
             **self.metrics,
+            **({"metric_from_outside": outside} if self.title_from_outside else {}),
             "headline": self.headline,
             "aggregation": self.aggregation,
             "error": self.error,

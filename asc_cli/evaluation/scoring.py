@@ -36,7 +36,7 @@ from asc_cli.evaluation.scores import (
 
 def score(
     predictions: Predictions,
-    headline: str = "accuracy",
+    headline: str | metrics.Metric = "accuracy",
     seen_devices: Mapping[int, frozenset[str]] | None = None,
 ) -> Scores:
     """Compute all metrics of a set of predictions.
@@ -49,7 +49,7 @@ def score(
     Returns:
         The metrics; log loss and calibration are None for predictions that are labels alone.
     """
-    p = predictions
+    p, metric = predictions, metrics.as_metric(headline)
     C = len(p.scenes)
     numbers = sorted(set(p.folds.tolist()))
     matrices = {
@@ -59,16 +59,18 @@ def score(
     recalls = np.array([metrics.recall(matrices[k]) for k in numbers])  # (folds, C) NaN: no test
     folds = tuple(fold_scores(p, k, matrices[k]) for k in numbers)
     values = {m.name: _value(m, p, [*matrices.values()]) for m in metrics.METRICS}
-    heading = values[headline]
+    is_listed = metric.name in values
+    heading = values.setdefault(metric.name, metric.of([*matrices.values()]))
     assert heading is not None  # a metric with a definition follows from labels alone
     devices, groups = device_scores(p, seen_devices)
     return Scores(
         recordings=len(p),
         metrics=values,
-        headline=headline,
-        aggregation=metrics.BY_NAME[headline].definition,
+        headline=metric.name,
+        title_from_outside=None if is_listed else metric.title,
+        aggregation=metric.definition,
         error=1 - heading,
-        intervals=intervals(p, heading, headline),
+        intervals=intervals(p, heading, metric),
         folds=folds,
         scenes=scene_scores(p, recalls, pooled),
         confusion=pooled.tolist(),

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ class StoredFeature:
     parameters: dict[str, Any]
     version: int
     root: Path  # the store's folder, so that workers on other machines need no $ASC_HOME
+    catalog: plugins.Catalog = field(default=plugins.INSTALLED, compare=False)
+
+    def __reduce__(self) -> Any:  # without what is cached: a worker imports plug-ins itself
+        return StoredFeature, tuple(getattr(self, each.name) for each in fields(self))
 
     @functools.cached_property
     def key(self) -> str:
@@ -35,12 +39,15 @@ class StoredFeature:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def description(self) -> dict[str, Any]:
-        return {
+        described = {
             "name": self.name,
             "version": self.version,
             "parameters": self.parameters,
             "audio": {"sample_rate": self.sample_rate, "decoding": decode.DECODING},
         }
+        if (code := self.catalog.find("features", self.name)) is not None:
+            described["code"] = code.hash  # two people's features may share a name and a version
+        return described
 
     @functools.cached_property
     def folder(self) -> Path:
@@ -49,7 +56,7 @@ class StoredFeature:
     @functools.cached_property
     def compute(self) -> features.Feature:
         """The feature itself: compute(samples, sample_rate) -> (T, F)."""
-        return plugins.feature(self.name, self.parameters)
+        return self.catalog.feature(self.name, self.parameters)
 
     @functools.cached_property
     def framing(self) -> features.Framing:
@@ -76,11 +83,16 @@ class StoredFeature:
         return self.folder / digest[:2] / f"{digest[2:]}.npy"
 
 
-def resolve(name: str, sample_rate: int, parameters: dict[str, Any]) -> StoredFeature:
-    """Return a feature with its defaults filled in."""
-    defaults = {p.name: p.default for p in plugins.parameters("features", name)}
-    version = plugins.version(name)
-    return StoredFeature(name, sample_rate, {**defaults, **parameters}, version, paths.features())
+def resolve(
+    name: str,
+    sample_rate: int,  # Hz
+    parameters: dict[str, Any],
+    catalog: plugins.Catalog = plugins.INSTALLED,
+) -> StoredFeature:
+    """Return a feature with its defaults filled in. Raises AscError for an unknown name."""
+    defaults = {p.name: p.default for p in catalog.parameters("features", name)}
+    parameters, version = {**defaults, **parameters}, catalog.version(name)
+    return StoredFeature(name, sample_rate, parameters, version, paths.features(), catalog)
 
 
 def probe(feature: StoredFeature) -> None:

@@ -91,7 +91,7 @@ def extract(
         AscError: The dataset is not there, or the feature's parameters give no frames.
     """
     recipe = resolved(recipe)
-    source = open_source(recipe.dataset, data or recipe.data, recipe.subset)
+    source = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
     return fill(source, recipe, jobs, verify, progress)
 
 
@@ -199,4 +199,4 @@ def feature_of(recipe: Recipe, source: Source) -> StoredFeature:
     """Return the recipe's feature, resolved; at the dataset's rate unless it sets one."""
     parameters = {k: v for k, v in recipe.features.items() if k not in ("name", "sample_rate")}
     rate = recipe.features["sample_rate"] or source.dataset.sample_rate
-    return resolve(recipe.features["name"], rate, parameters)
+    return resolve(recipe.features["name"], rate, parameters, recipe.catalog)

@@ -127,7 +127,9 @@ def _outdated(folder: Path) -> str:
     """Return why the current code does not use a feature's folder; "" if it does, or unknown."""
     if not (about := _read(folder / "feature.json")):
         return ""
-    if about["name"] not in plugins.names("features"):
+    if "code" in about:  # not shipped: its code may still be in use
+        return ""
+    if about["name"] not in plugins.shipped("features"):
         return f"there is no feature {about['name']} any more"
     if about["version"] != (version := plugins.version(about["name"])):
         return f"version {about['version']} of {about['name']}; asc computes {version}"

@@ -13,6 +13,7 @@ from asc_cli import models as model_files
 from asc_cli.audio import decode
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
+from asc_cli.core.plugins import Catalog
 from asc_cli.evaluation import calibration
 from asc_cli.frontend.clips import ClipGrid
 from asc_cli.frontend.feature import StoredFeature, resolve
@@ -47,7 +48,8 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
     card = model.card
     folds = card["folds"] if fold is None else [require_fold(model, fold)]
     described, settings = card["feature"], card["recipe"]
-    feature = resolve(described["name"], described["audio"]["sample_rate"], described["parameters"])
+    catalog = models.catalog(model)
+    feature = _feature(described, catalog)
     if feature.description() != described:
         raise AscError(
             f"model {model.id} was trained on {described['name']} version {described['version']} "
@@ -61,7 +63,7 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
         settings["evaluation"]["aggregate"],
         feature,
         feature.clip_grid(settings["clips"]),
-        tuple(_member(settings["model"], model.member(k), len(labels)) for k in folds),
+        tuple(_member(settings["model"], model.member(k), len(labels), catalog) for k in folds),
     )
 
 
@@ -103,21 +105,21 @@ def clip_seconds(model: models.Model) -> float:
     settings = model.card["recipe"]["clips"]
     if settings.get("length_frames") is None:
         return settings["length_s"]
-    hop_s = feature_of(model.card).hop_seconds
+    hop_s = _feature(model.card["feature"], models.catalog(model)).hop_seconds
     return math.ceil(1000 * settings["length_frames"] * hop_s) / 1000
 
 
-def feature_of(card: dict[str, Any]) -> StoredFeature:
-    """Return the feature that a model's card describes, as this version computes it."""
-    described = card["feature"]
-    return resolve(described["name"], described["audio"]["sample_rate"], described["parameters"])
+def _feature(described: dict[str, Any], catalog: Catalog) -> StoredFeature:
+    """Return the feature that a model's card describes, as it is computed here."""
+    rate = described["audio"]["sample_rate"]
+    return resolve(described["name"], rate, described["parameters"], catalog)
 
 
-def _member(settings: dict[str, Any], path: Path, n_scenes: int) -> Member:
+def _member(settings: dict[str, Any], path: Path, n_scenes: int, catalog: Catalog) -> Member:
     def build(arrays: members.Arrays) -> Any:
         if arrays.mean is None or arrays.deviation is None:
             raise KeyError("standardisation.mean")
-        return model_files.build(settings, len(arrays.mean), n_scenes)
+        return model_files.build(settings, len(arrays.mean), n_scenes, catalog)
 
     network, arrays = members.load(path, build)
     assert arrays.mean is not None and arrays.deviation is not None

@@ -20,7 +20,7 @@ def as_trained(model: models.Model, source: Source) -> Source:
     """Return the model's own dataset as in its recipe: the subset, less the excluded files."""
     settings = model.card["recipe"]
     if settings["subset"] is not None:
-        source = open_source(source.dataset.name, source.root, settings["subset"])
+        source = open_source(source.dataset.name, source.root, settings["subset"], source.catalog)
     files = source.listing.by_file()
     return exclude(source, tuple(file for file in settings["exclude"] if file in files))
 

@@ -31,13 +31,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def build(settings: dict[str, Any], n_bands: int, n_scenes: int) -> Any:
+def build(
+    settings: dict[str, Any],
+    n_bands: int,
+    n_scenes: int,
+    catalog: plugins.Catalog = plugins.INSTALLED,
+) -> Any:
     """Build the network of a recipe's `model` section, with fresh weights.
 
     Args:
         settings: The model's `name`, and its parameters as its file names them.
         n_bands: F, bands of the feature.
         n_scenes: C, scenes to tell apart.
+        catalog: Where the model is looked up.
 
     Returns:
         The network, as `Model.build` describes it.
@@ -45,7 +51,7 @@ def build(settings: dict[str, Any], n_bands: int, n_scenes: int) -> Any:
     Raises:
         AscError: No model has that name; the text names the nearest.
     """
-    module = plugins.load("models", settings["name"])
+    module = catalog.load("models", settings["name"])
     return module.build(n_bands, n_scenes, **{k: v for k, v in settings.items() if k != "name"})
 
 

@@ -22,12 +22,14 @@ class Source:
         listing: Its labels, recordings and folds, as its lists have them.
         root: The folder of the lists; of a table of your own, the file.
         audio_root: The folder that listed file names are relative to.
+        catalog: Where the dataset was looked up.
     """
 
     dataset: Dataset
     listing: Listing
     root: Path
     audio_root: Path
+    catalog: plugins.Catalog = plugins.INSTALLED
 
     def path(self, file: str) -> Path:
         """Return where a listed recording is.
@@ -41,13 +43,19 @@ class Source:
         return self.audio_root / file
 
 
-def open_source(dataset: str, data: Path | None = None, subset: int | None = None) -> Source:
+def open_source(
+    dataset: str,
+    data: Path | None = None,
+    subset: int | None = None,
+    catalog: plugins.Catalog = plugins.INSTALLED,
+) -> Source:
     """Read a dataset's lists.
 
     Args:
         dataset: The dataset's name; `table` for recordings of your own.
         data: Where it is; $ASC_DATA/NAME when None.
         subset: Read the lists of a published subset, in per cent; None: of all.
+        catalog: Where the dataset is looked up.
 
     Returns:
         The dataset with its lists and where its audio is. No audio is read.
@@ -56,7 +64,7 @@ def open_source(dataset: str, data: Path | None = None, subset: int | None = Non
         AscError: There is no such dataset, it or one of its lists is not there, or it has no such
             subset.
     """
-    module = plugins.load("datasets", dataset)
+    module = catalog.load("datasets", dataset)
     published = module.DATASET if subset is None else _subset(module.DATASET, subset)
     root = paths.dataset_root(dataset, data)
     if not root.exists():
@@ -67,7 +75,7 @@ def open_source(dataset: str, data: Path | None = None, subset: int | None = Non
         )
     listing = module.read(root) if subset is None else module.read(root, subset)
     audio_root = module.audio_root(root) if hasattr(module, "audio_root") else root
-    return Source(published, listing, root, audio_root)
+    return Source(published, listing, root, audio_root, catalog)
 
 
 def audit(

@@ -7,6 +7,7 @@ from typing import Any
 
 from asc_cli.core import plugins
 from asc_cli.core.kind import RECORDINGS, VIDEOS, kind_of, kind_of_dataset, kind_of_model
+from asc_cli.core.plugins import Catalog
 from asc_cli.recipe.schema import Base
 from asc_cli.recipe.source import Fault, Tree
 
@@ -20,11 +21,20 @@ NOT_FOR_STREAMS = {  # what a stream of shards does not use, and what it has ins
 }
 
 
-def stream_section(recipe: Base, tree: Tree) -> list[Fault]:
-    """Return faults: a dataset of shards needs a stream and a multi-label model; others neither."""
-    if kind_of_dataset(recipe.dataset) == VIDEOS:
-        return list(_check_stream(recipe, tree))
-    return [*_check_recordings(recipe, tree), *features_missing(tree)]
+def dataset(recipe: Base, tree: Tree, catalog: Catalog) -> list[Fault]:
+    """Return faults: of an unknown dataset, and of a recipe for the other kind of data.
+
+    A dataset of shards needs a stream and a multi-label model; others neither.
+    """
+    name = recipe.dataset
+    if name not in catalog.names("datasets"):
+        message = plugins.unknown("dataset", name, catalog.names("datasets"))
+        if hint := plugins.path_hint(name):
+            message = f"dataset = {name}: {hint}: dataset: table, data: {name}"
+        return [Fault(tree.place("dataset"), message)]
+    if kind_of_dataset(name, catalog) == VIDEOS:
+        return list(_check_stream(recipe, tree, catalog))
+    return [*_check_recordings(recipe, tree, catalog), *features_missing(tree)]
 
 
 def features_missing(tree: Tree) -> list[Fault]:
@@ -33,11 +43,11 @@ def features_missing(tree: Tree) -> list[Fault]:
     return [Fault(tree.place(), "features is missing")]
 
 
-def _check_stream(recipe: Base, tree: Tree) -> Iterator[Fault]:
+def _check_stream(recipe: Base, tree: Tree, catalog: Catalog) -> Iterator[Fault]:
     name, settings = recipe.dataset, recipe.model_dump(mode="json")
     if kind_of(settings) == RECORDINGS:
         yield Fault(tree.place(), f"stream is missing; {name} is read as a stream of shards")
-    if kind_of_model(settings["model"]["name"]) == RECORDINGS:
+    if kind_of_model(settings["model"]["name"], catalog) == RECORDINGS:
         message = f"gives one scene; {name} has many labels a video: lstm_video"
         yield Fault(
             tree.place("model", "name"), f"model.name = {settings['model']['name']}: {message}"
@@ -52,12 +62,12 @@ def _check_stream(recipe: Base, tree: Tree) -> Iterator[Fault]:
         yield Fault(tree.place("paper"), "paper.gap is missing")
 
 
-def _check_recordings(recipe: Base, tree: Tree) -> Iterator[Fault]:
+def _check_recordings(recipe: Base, tree: Tree, catalog: Catalog) -> Iterator[Fault]:
     name, settings = recipe.dataset, recipe.model_dump(mode="json")
     if kind_of(settings) == VIDEOS:
         message = f"stream: {name} is no stream of shards; remove the section"
         yield Fault(tree.place("stream"), message)
-    if kind_of_model(settings["model"]["name"]) == VIDEOS:
+    if kind_of_model(settings["model"]["name"], catalog) == VIDEOS:
         message = f"labels videos, each with many; {name} has one scene a recording"
         yield Fault(
             tree.place("model", "name"), f"model.name = {settings['model']['name']}: {message}"

@@ -7,31 +7,22 @@ refused, and all faults are listed together, each with file, line and the neares
 from __future__ import annotations
 
 import copy
-import functools
 import hashlib
 import json
-import operator
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, InstanceOf, ValidationError
 
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
-from asc_cli.recipe import checks, synonyms
-from asc_cli.recipe.schema import (
-    Base,
-    Clips,
-    Evaluation,
-    Paper,
-    Section,
-    Source,
-    Stream,
-    Training,
-    Validation,
-)
+from asc_cli.core.plugins import Catalog
+from asc_cli.recipe import checks
+from asc_cli.recipe.faults import fault
+from asc_cli.recipe.schema import Clips, Evaluation, Paper, Stream, Training, Validation
+from asc_cli.recipe.sections import full_schema, json_schema, named_code
 from asc_cli.recipe.source import Fault, Place, Tree, assign, merge, parse
 
 
@@ -53,6 +44,7 @@ class Recipe(BaseModel):
         paper: The published figure to compare with; None: there is none.
         stream: Settings of a stream of shards; None: recordings.
         settings: All keys as they stand in YAML, defaults filled in.
+        catalog: Code from outside asc that it names, and what is shipped.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,6 +63,7 @@ class Recipe(BaseModel):
     paper: Paper | None
     stream: Stream | None
     settings: dict[str, Any]
+    catalog: InstanceOf[Catalog]
 
     def yaml(self) -> str:
         """Return the resolved recipe as YAML.
@@ -80,22 +73,48 @@ class Recipe(BaseModel):
         """
         return yaml.safe_dump(self.settings, sort_keys=False, allow_unicode=True)
 
-    def signature(self, *data: str) -> str:
-        """Hash the whole resolved recipe and what it runs on.
+    def code(self) -> list[dict[str, str]]:
+        """Return what its results are computed by.
+
+        Returns:
+            kind, name, origin ("asc" for what is shipped) and hash of its feature, model and
+            dataset, and of a metric that is not shipped.
+        """
+        named = [("datasets", self.dataset), ("models", self.model["name"])]
+        named += [("features", self.features["name"])] if self.features else []
+        outside = {(code.kind, code.name): code.described() for code in self.catalog.code}
+        rows = {part: {"kind": part[0], "name": part[1], "origin": "asc"} for part in named}
+        return [
+            outside.get(part) or {**row, "hash": self.catalog.code_hash(*part)}
+            for part, row in {**rows, **outside}.items()
+        ]
+
+    def signature(self, *data: str, code: bool = True) -> str:
+        """Hash the whole resolved recipe, its code and what it runs on.
 
         Devices and worker counts are no part of a recipe, so they are no part of this; nor is
         `data`: the fingerprints identify the recordings, wherever they are stored. A renamed
         model is hashed under its first name, so that older runs keep their names.
 
+        Of code, the model's counts, and a metric's that is not shipped: a feature's is in its
+        key, and what a dataset's makes of its lists is in its fingerprint.
+
         Args:
             data: Fingerprints of the dataset and of the feature.
+            code: Whether the code counts. In version 0.1 it did not.
 
         Returns:
             12 hexadecimal digits.
         """
         model = self.settings["model"]
         original = {**model, "name": plugins.first_name("models", model["name"])}
-        text = json.dumps([{**self.settings, "model": original}, *data], sort_keys=True)
+        counted = [
+            f"{row['kind']} {row['hash']}"
+            for row in (self.code() if code else [])
+            if row["kind"] in ("models", "metrics")
+        ]
+        settings = {**self.settings, "model": original}
+        text = json.dumps([settings, *data, *counted], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -114,10 +133,10 @@ def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             file, line, what is wrong and the nearest known name.
     """
     path = find(recipe)
-    tree, faults = _load_with_base(path)
+    tree, faults, catalog = _load_with_base(path)
     for text in overrides:
         assign(tree, text, faults)
-    return _validated(path.stem, tree, faults)
+    return _validated(path.stem, tree, faults, catalog)
 
 
 def resolved(recipe: Recipe | str | Path) -> Recipe:
@@ -125,13 +144,19 @@ def resolved(recipe: Recipe | str | Path) -> Recipe:
     return recipe if isinstance(recipe, Recipe) else load(recipe)
 
 
-def from_settings(name: str, settings: dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
+def from_settings(
+    name: str,
+    settings: dict[str, Any],
+    overrides: Sequence[str] = (),
+    catalog: Catalog = plugins.INSTALLED,
+) -> Recipe:
     """Check a recipe that is given as a mapping, such as a model's card holds.
 
     Args:
         name: What to call it; runs are named after it.
         settings: The recipe's keys, sections as mappings.
         overrides: "section.key=value", as after --set.
+        catalog: Where plug-ins that it names are looked up.
 
     Returns:
         The recipe with every default filled in.
@@ -143,7 +168,7 @@ def from_settings(name: str, settings: dict[str, Any], overrides: Sequence[str] 
     faults: list[Fault] = []
     for text in overrides:
         assign(tree, text, faults)
-    return _validated(name, tree, faults)
+    return _validated(name, tree, faults, catalog)
 
 
 def find(recipe: str | Path) -> Path:
@@ -164,75 +189,26 @@ def find(recipe: str | Path) -> Path:
     raise AscError(plugins.unknown("recipe", str(recipe), plugins.recipe_names()))
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON schema of a recipe file, for editors."""
-    json_schema = _full_schema().model_json_schema()
-    json_schema["properties"]["extends"] = {
-        "type": "string",
-        "description": "Name or path of a recipe that this one changes.",
-    }
-    json_schema["required"] = []  # with extends, any key may come from the other recipe
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **json_schema}
-
-
-KINDS = {"features": "features", "model": "models"}  # section → the kind of plug-in that it names
-
-
-@functools.cache
-def _full_schema() -> type[Base]:
-    """Return Base plus a feature section and a model section of those that exist."""
-    rate: Any = Field(None, ge=1000, description="Hz; none: the dataset's own rate.")
-    features = [
-        _section("features", name, sample_rate=(int | None, rate))
-        for name in plugins.names("features")
-    ]
-    models = [_section("models", name) for name in plugins.names("models")]
-    return create_model(
-        "Recipe",
-        __base__=Base,
-        features=(
-            _either(features) | None,
-            Field(None, description="The feature and its parameters; none: shards hold features."),
-        ),
-        model=(_either(models), Field(description="The model and its parameters.")),
-    )
-
-
-def _section(kind: str, name: str, **extra: Any) -> type[Section]:
-    """Return a section whose keys are the parameters of a feature or a model."""
-    fields: dict[str, Any] = {"name": (Literal[name], ...), **extra}
-    for parameter in plugins.parameters(kind, name):
-        type_ = eval(parameter.annotation, {"Sequence": Sequence, "Literal": Literal})
-        default = ... if parameter.default is plugins.REQUIRED else parameter.default
-        fields[parameter.name] = (type_, default)
-    return create_model(
-        f"{kind}_{name}", __base__=Section, __doc__=plugins.summary(kind, name), **fields
-    )
-
-
-def _either(sections: list[type[Section]]) -> Any:
-    if len(sections) == 1:
-        return sections[0]
-    return Annotated[functools.reduce(operator.or_, sections), Field(discriminator="name")]
-
-
-def _load_with_base(path: Path, children: tuple[Path, ...] = ()) -> tuple[Tree, list[Fault]]:
-    """Load a recipe file merged over the one it extends, and so on."""
+def _load_with_base(
+    path: Path, children: tuple[Path, ...] = ()
+) -> tuple[Tree, list[Fault], Catalog]:
+    """Load a recipe file merged over the one it extends, and so on, and their plug-in folders."""
     if path.resolve() in children:
         chain = " → ".join(p.name for p in [*children, path.resolve()])
         raise AscError(f"recipe {path}: extends itself: {chain}")
     tree, faults = parse(path)
+    catalog = plugins.beside(path)
     if isinstance(data := tree.values.get("data"), str):
         tree.values["data"] = str(path.parent / Path(data).expanduser())
     _rename_model(tree)
     parent = tree.values.pop("extends", None)
     if parent is None:
-        return tree, faults
+        return tree, faults, catalog
     neighbour = path.parent / (parent if str(parent).endswith(".yaml") else f"{parent}.yaml")
-    base, base_faults = _load_with_base(
+    base, base_faults, base_catalog = _load_with_base(
         neighbour if neighbour.is_file() else find(str(parent)), (*children, path.resolve())
     )
-    return merge(base, tree), base_faults + faults
+    return merge(base, tree), base_faults + faults, plugins.joined(catalog, base_catalog)
 
 
 def _rename_model(tree: Tree) -> None:
@@ -242,26 +218,20 @@ def _rename_model(tree: Tree) -> None:
         model["name"] = plugins.renamed("models", model["name"])
 
 
-def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
+def _validated(name: str, tree: Tree, faults: list[Fault], catalog: Catalog) -> Recipe:
     _rename_model(tree)
+    outside = named_code(tree, catalog)
     try:
-        validated = _full_schema().model_validate(tree.values)
+        validated = full_schema(outside).model_validate(tree.values)
     except ValidationError as refused:
-        faults = faults + [_fault(error, tree) for error in refused.errors()]
+        faults = faults + [fault(error, tree, catalog) for error in refused.errors()]
         faults += checks.features_missing(tree)
     else:
-        if validated.dataset not in plugins.names("datasets"):
-            message = plugins.unknown("dataset", validated.dataset, plugins.names("datasets"))
-            if hint := plugins.path_hint(validated.dataset):
-                name = validated.dataset
-                message = f"dataset = {name}: {hint}: dataset: table, data: {name}"
-            faults = [*faults, Fault(tree.place("dataset"), message)]
-        else:
-            faults = [*faults, *checks.stream_section(validated, tree)]
+        faults = [*faults, *checks.dataset(validated, tree, catalog)]
         faults = [*faults, *checks.unknown_sources(validated, tree)]
         faults = [*faults, *checks.selection(validated, tree)]
     if faults:
-        lines = "\n".join(f"  {fault.place}: {fault.message}" for fault in faults)
+        lines = "\n".join(f"  {each.place}: {each.message}" for each in faults)
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise AscError(f"recipe {name}: {count}\n{lines}")
     settings = validated.model_dump(mode="json")
@@ -272,79 +242,17 @@ def _validated(name: str, tree: Tree, faults: list[Fault]) -> Recipe:
         del settings["source"]["own"]
     return Recipe.model_validate(
         {
-            **{key: settings[key] for key in settings if key in Recipe.model_fields},
+            **{key: getattr(validated, key) for key in settings if key in Recipe.model_fields},
             "name": name,
             "features": settings["features"] or {},
+            "model": settings["model"],
             "data": data,
             "settings": settings,
+            "catalog": outside,
         }
     )
 
 
-def _fault(error: Any, tree: Tree) -> Fault:
-    """Convert pydantic's error to a message at a place."""
-    location = [str(part) for part in error["loc"]]
-    if location[0] in ("features", "model") and len(location) > 1:
-        tag = _name_of(tree, location[0])
-        location = [location[0], *location[2:]] if location[1] == tag else location
-    dotted, key = ".".join(location), location[-1]
-    place = tree.place(*location)
-    if error["type"] == "extra_forbidden":
-        if elsewhere := [
-            section for section in _sections_with(key, tree) if section != location[0]
-        ]:
-            return Fault(place, f"unknown key {dotted!r}; did you mean {elsewhere[0]}.{key}?")
-        if (suggestion := _synonym(key, location[:-1], tree)) is not None:
-            return Fault(place, f"unknown key {dotted!r}; did you mean {suggestion}?")
-        within = f"key in {'.'.join(location[:-1])}" if location[:-1] else "key"
-        return Fault(place, plugins.unknown(within, key, _known_keys(tree, location[:-1])))
-    if error["type"] == "missing":
-        return Fault(tree.place(*location[:-1]), f"{dotted} is missing")
-    if error["type"] == "union_tag_invalid":
-        available = plugins.names(KINDS[location[0]])
-        message = plugins.unknown(location[0], _name_of(tree, location[0]), available)
-        return Fault(tree.place(location[0], "name"), message)
-    if error["type"] == "union_tag_not_found":
-        return Fault(place, f"{dotted}.name is missing")
-    message = error["msg"][0].lower() + error["msg"][1:]
-    return Fault(place, f"{dotted} = {error['input']!r}: {message}")
-
-
-def _name_of(tree: Tree, section: str) -> str:
-    values = tree.values.get(section)
-    return str(values.get("name", "")) if isinstance(values, dict) else ""
-
-
-def _sections_with(key: str, tree: Tree) -> list[str]:
-    """Return the sections that have this key: it was written a level too high."""
-    return [section for section in _sections(tree) if key in _known_keys(tree, [section])]
-
-
-def _sections(tree: Tree) -> list[str]:
-    chosen = [s for s in ("features", "model") if _name_of(tree, s) in plugins.names(KINDS[s])]
-    return ["training", "clips", "validation", "evaluation", *chosen]
-
-
-def _synonym(key: str, section: list[str], tree: Tree) -> str | None:
-    """Return this package's key for another tool's word, in its own section or another."""
-    for place in (section, [], *([s] for s in _sections(tree))):
-        if hint := synonyms.synonym(key, _known_keys(tree, place)):
-            return ".".join([*place, hint])
-    return None
-
-
-def _known_keys(tree: Tree, section: list[str]) -> list[str]:
-    """Return the keys of a section, for the nearest-name hint."""
-    if not section:
-        return [*_full_schema().model_fields, "extends"]
-    if section[0] in ("features", "model"):
-        kind = KINDS[section[0]]
-        names = [p.name for p in plugins.parameters(kind, _name_of(tree, section[0]))]
-        return ["name", *(["sample_rate"] if kind == "features" else []), *names]
-    field = Base.model_fields[section[0]].annotation
-    sections = (Clips, Training, Validation, Evaluation, Paper, Source, Stream)
-    section_type = next(k for k in sections if k.__name__ in str(field))
-    return list(section_type.model_fields)
-
+schema = json_schema  # of a recipe file, for editors
 
 __all__ = ["Fault", "Place", "Recipe", "find", "from_settings", "load", "resolved", "schema"]

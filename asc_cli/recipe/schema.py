@@ -1,7 +1,7 @@
 """The sections of a recipe: every key with its type, its default and what it means.
 
 Defaults live here, once; YAML only overrides. What features and models take is read from their
-own code, and joins these sections in `load.py`.
+own code, and joins these sections in `sections.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from asc_cli.core import plugins
 
+HEADLINES = ("dataset", *(m["name"] for m in plugins.metrics() if m["definition"]))
 if TYPE_CHECKING:
     Headline = str
-else:  # the metrics that may head a report
-    HEADLINES = ("dataset", *(m["name"] for m in plugins.metrics() if m["definition"]))
+else:
     Headline = Literal[HEADLINES]
 
 

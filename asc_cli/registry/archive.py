@@ -6,27 +6,58 @@ import os
 import re
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
-from asc_cli.core import archives, atomic, paths
+from asc_cli.core import archives, atomic, paths, plugins
 from asc_cli.core.errors import AscError
-from asc_cli.registry.models import Model, add_version, find, member_file, read_card
+from asc_cli.registry.models import Model, add_version, catalog, find, member_file, read_card
 
 MAX_UNPACKED_BYTES = 4 << 30
-MEMBER = re.compile(r"card\.yaml|README\.md|(training_files|heard)\.txt|fold\d+\.safetensors")
+MEMBER = re.compile(
+    r"card\.yaml|README\.md|(training_files|heard)\.txt|fold\d+\.safetensors"
+    r"|plugins/(code\.json|([A-Za-z0-9_]+/)*[A-Za-z0-9_]+\.py)"
+)
 
 
 def export(reference: str | None, path: Path) -> Model:
-    """Write a model as one zip file, for `import_file` elsewhere."""
+    """Write a model as one zip file, for `import_file` elsewhere.
+
+    Args:
+        reference: NAME or NAME@VERSION; the default model when None.
+        path: The file to write; replaced if it exists.
+
+    Returns:
+        The model.
+
+    Raises:
+        AscError: There is no such model.
+    """
     model = find(reference)
     with atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for file in sorted(model.folder.iterdir()):
-            archive.write(file, file.name)
+        for file in sorted(model.folder.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(model.folder).as_posix())
     return model
 
 
-def import_file(path: Path) -> Model:
-    """Register a model from a zip that `export` wrote. Raises AscError for anything else."""
+def import_file(
+    path: Path, trust_code: bool = False, show: Callable[[str], None] | None = None
+) -> Model:
+    """Register a model from a zip that `export` wrote.
+
+    Args:
+        path: The zip file.
+        trust_code: Whether code that it brings may run from now on, as you. Without it, a model
+            that brings code is refused.
+        show: Called with the text of that code before the model is registered.
+
+    Returns:
+        The registered model.
+
+    Raises:
+        AscError: The file is anything else, or brings code that is not trusted.
+    """
     building = paths.models() / f".tmp-import-{os.urandom(4).hex()}"
     building.mkdir(parents=True)
     try:
@@ -35,9 +66,27 @@ def import_file(path: Path) -> Model:
         missing = [f for f in card["folds"] if not (building / member_file(f)).is_file()]
         if missing:
             raise AscError(f"{path}: the weights of fold(s) {missing} are not in it")
+        _require_trust(path, building, trust_code, show)
         return add_version(building, card["name"], card)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _require_trust(
+    path: Path, building: Path, trust_code: bool, show: Callable[[str], None] | None
+) -> None:
+    """Raise AscError for a model that brings code, unless the user trusts it; show it then."""
+    sources = sorted((building / plugins.BESIDE).rglob("*.py"))
+    names = [source.relative_to(building).as_posix() for source in sources]
+    if sources and not trust_code:
+        raise AscError(
+            f"{path}: brings code that would run on this machine, as you: {', '.join(names)}. To "
+            "read it and allow it: asc models import --trust-code"
+        )
+    catalog(read_card(building))  # raises unless the code is there, and as it was written
+    for name, source in zip(names, sources, strict=True):
+        if show:
+            show(f"# {name}\n{source.read_text(encoding='utf-8')}")
 
 
 def _unpack(path: Path, building: Path) -> None:

@@ -35,6 +35,7 @@ def card(
             "citation": dataset.citation,
             **data,
         },
+        "code": recipe.code(),
         "packages": packages(),
     }
 

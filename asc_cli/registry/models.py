@@ -4,6 +4,7 @@
                             README.md            the same for a person
                             fold01.safetensors   weights and standardisation of one member
                             training_files.txt   SHA-256 of its recordings, train and test
+                            plugins/             code that it needs and that is not shipped
     models/<name>/newest                         the highest version so far, removed ones too
     models/default.json                          set by `asc models use`, else the newest counts
 
@@ -24,6 +25,7 @@ from typing import Any
 import yaml
 
 from asc_cli.core import atomic, paths, plugins
+from asc_cli.core.code import Code, write_copy
 from asc_cli.core.errors import AscError
 from asc_cli.registry import readme
 
@@ -63,11 +65,16 @@ def member_file(fold: int) -> str:
 
 
 def register(
-    name: str, card: dict[str, Any], members: dict[int, Path], training_digests: Iterable[str] = ()
+    name: str,
+    card: dict[str, Any],
+    members: dict[int, Path],
+    training_digests: Iterable[str] = (),
+    code: Sequence[Code] = (),
 ) -> Model:
     """Copy members (fold → safetensors) and card into the next free version of `name`.
 
     training_digests: SHA-256 of all recordings that some member was trained or tested on.
+    code: Plug-ins that are not shipped, and that the model needs.
     """
     parent = paths.models() / name
     parent.mkdir(parents=True, exist_ok=True)
@@ -78,9 +85,29 @@ def register(
             shutil.copyfile(path, building / member_file(fold))
         lines = "".join(f"{digest}\n" for digest in sorted(training_digests))
         atomic.write_text(building / TRAINING_FILES, lines)
+        if code:
+            write_copy(building / plugins.BESIDE, code)
         return add_version(building, name, {**card, "folds": sorted(members)})
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def catalog(model: Model) -> plugins.Catalog:
+    """Return the code that a model brought along, and what is shipped.
+
+    Raises:
+        AscError: Code that it needs is missing or was changed.
+    """
+    own = plugins.brought_along(model.folder)
+    hashes = {(code.kind, code.name): code.hash for code in own.code}
+    for row in model.card.get("code", []):
+        if row["origin"] != "asc" and hashes.get((row["kind"], row["name"])) != row["hash"]:
+            raise AscError(
+                f"model {model.id} needs {row['kind']}/{row['name']}.py, which is not in "
+                f"{model.folder / plugins.BESIDE}; it came from {row['origin']}. Import the model "
+                "again from the file that asc models export wrote, or train it again"
+            )
+    return own
 
 
 def models() -> list[Model]:

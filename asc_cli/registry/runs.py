@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from asc_cli.core import atomic, paths, plugins
+from asc_cli.core.code import write_copy
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of, kind_of_run
 from asc_cli.registry import models
@@ -50,7 +51,9 @@ def result(recipe: Recipe) -> Result | None:
     Returns:
         Its error and its name; None if there is no such run on this machine.
     """
-    expected = len(plugins.load("datasets", recipe.dataset).DATASET.fold_sizes)  # 0: not known
+    expected = len(
+        recipe.catalog.load("datasets", recipe.dataset).DATASET.fold_sizes
+    )  # 0: not known
     finished = []
     for path in paths.runs().glob(f"{recipe.name}-*/metrics.json"):
         metrics = atomic.read_json(path)
@@ -77,12 +80,39 @@ def _functional_settings(recipe: Recipe) -> dict[str, Any]:
     return {key: value for key, value in recipe.settings.items() if key not in NON_FUNCTIONAL_KEYS}
 
 
+def run_folder(recipe: Recipe, *data: str) -> Path:
+    """Return the folder of a recipe's run on some data.
+
+    Args:
+        recipe: A resolved recipe.
+        data: Fingerprints of the dataset and of the feature.
+
+    Returns:
+        The folder, whether it exists or not. A run of 0.1, which recorded no code, goes on in its
+        own.
+    """
+    run, old = (
+        paths.runs() / f"{recipe.name}-{recipe.signature(*data, code=code)}"
+        for code in (True, False)
+    )
+    return old if not run.exists() and _of_0_1(old) else run
+
+
+def _of_0_1(run: Path) -> bool:
+    path = run / "environment.json"
+    return path.exists() and "code" not in atomic.read_json(path)
+
+
 def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: str) -> None:
-    """Write recipe.yaml and environment.json."""
+    """Write recipe.yaml, environment.json and the code that is not shipped."""
     atomic.write_text(run / SETTINGS, recipe.yaml())
+    if recipe.catalog.code:
+        write_copy(run / plugins.BESIDE, recipe.catalog.code)
+    code = {} if _of_0_1(run) else {"code": recipe.code()}
     atomic.write_json(
         run / "environment.json",
         {
+            **code,
             "packages": packages(),
             "python": platform.python_version(),
             "platform": platform.platform(),
@@ -214,7 +244,7 @@ def read(folder: Path) -> Run:
         recipe=_recipe_of(folder),
         dataset=str(settings.get("dataset")),
         folds=len(list(folder.glob("fold*/model.safetensors"))),
-        published=_published(settings),
+        published=_published(folder, settings),
         finished=bool(metrics),
         headline=headline,
         value=metrics.get(headline) if headline else None,
@@ -281,11 +311,12 @@ def _metrics(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def _published(settings: dict[str, Any]) -> int | None:
+def _published(folder: Path, settings: dict[str, Any]) -> int | None:
     """Return how many folds the run's dataset has, if known; videos are fitted once."""
     name = settings.get("dataset")
     if kind_of(settings) == VIDEOS:
         return 1
-    if name not in plugins.names("datasets"):
+    catalog = plugins.beside(folder / SETTINGS)
+    if name not in catalog.names("datasets"):
         return None
-    return len(plugins.load("datasets", name).DATASET.fold_sizes) or None
+    return len(catalog.load("datasets", name).DATASET.fold_sizes) or None

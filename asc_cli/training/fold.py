@@ -96,7 +96,9 @@ def fit(task: Task) -> int:
     train, test = (_fold_part(task, pack, part, standardise) for part in (fitted, task.test))
     validation = _fold_part(task, pack, held_out, standardise) if held_out else None
     torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
-    model = models.build(task.recipe.model, train.clips.frames.shape[1], len(task.labels))
+    model = models.build(
+        task.recipe.model, train.clips.frames.shape[1], len(task.labels), task.recipe.catalog
+    )
     descent.fit(
         model,
         train.clips,

@@ -235,10 +235,10 @@ def described(layout: Layout) -> dict[str, Any]:
     return {"name": "shards", **layout._asdict()}
 
 
-def build(recipe: dict[str, Any]) -> Any:
+def build(recipe: dict[str, Any], catalog: plugins.Catalog) -> Any:
     """Build a recipe's network with fresh weights."""
     layout = layout_of(recipe["stream"])
-    return model_files.build(recipe["model"], layout.F, layout.n_labels)
+    return model_files.build(recipe["model"], layout.F, layout.n_labels, catalog)
 
 
 def load(model: models.Model) -> tuple[Any, Layout, dict[str, Any]]:
@@ -249,7 +249,8 @@ def load(model: models.Model) -> tuple[Any, Layout, dict[str, Any]]:
             f"model {model.id} takes recordings, not shards of videos' features; name one that "
             "a recipe such as yt8m_ta_sa made"
         )
-    network, _ = members.load(model.member(1), lambda arrays: build(recipe))
+    catalog = models.catalog(model)
+    network, _ = members.load(model.member(1), lambda arrays: build(recipe, catalog))
     return network, layout_of(recipe["stream"]), recipe
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asc_cli.core import atomic, parallel, paths, plugins
+from asc_cli.core import atomic, parallel, paths
 from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches
@@ -49,11 +49,11 @@ def train(
     """Train and return the run's folder and its metrics; see `workflow.train`."""
     if folds is not None:
         raise AscError(
-            f"--folds: {recipe.dataset} is a stream of shards, without folds; leave the option out"
+            f"--folds: {recipe.dataset} is a stream of shards, without folds; leave it out"
         )
     shards = find_shards(recipe, data)
     fingerprint = shards.module.fingerprint([*shards.train, *shards.validation])
-    run = paths.runs() / f"{recipe.name}-{recipe.signature(fingerprint)}"
+    run = runs.run_folder(recipe, fingerprint)
     finished = _finished(run)
     if finished is not None:
         return run, finished
@@ -68,7 +68,7 @@ def train(
 def find_shards(recipe: Recipe, data: Path | None) -> Shards:
     """Find the shards of both parts. Raises AscError where a part has none."""
     assert recipe.stream is not None
-    module = plugins.load("datasets", recipe.dataset)
+    module = recipe.catalog.load("datasets", recipe.dataset)
     root, stream = paths.dataset_root(recipe.dataset, data or recipe.data), recipe.stream
     if not root.exists():
         raise AscError(
@@ -120,7 +120,7 @@ def _fit(
     assert recipe.stream is not None
     buffer = recipe.stream.buffer
     torch.manual_seed(optim.seed(settings.seed, 0))
-    model = predict.build(recipe.settings)
+    model = predict.build(recipe.settings, recipe.catalog)
 
     def part(epoch: int, position: dict[str, Any] | None) -> _Part:
         order = Order((settings.seed + 1, epoch), buffer)
@@ -201,7 +201,7 @@ def _conclude(
     metrics["failed"] = failed
     metrics["published"] = _published(recipe)
     weights = {1: fold_folder(run, 1) / "model.safetensors"}
-    metrics["model"] = models.register(recipe.name, card, weights).id
+    metrics["model"] = models.register(recipe.name, card, weights, code=recipe.catalog.code).id
     atomic.write_json(run / "metrics.json", metrics)
     return metrics
 

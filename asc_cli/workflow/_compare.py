@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic
+from asc_cli.core import atomic, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
 from asc_cli.evaluation.intervals import Intervals
+from asc_cli.evaluation.metrics import named
 from asc_cli.recipe import load as recipe
 from asc_cli.registry.runs import find_run
 from asc_cli.training import history
@@ -102,12 +103,13 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
         kinds = ", ".join(f"{row.name}: {row.headline}" for row in rows)
         raise AscError(f"compare: the runs have different headline metrics ({kinds})")
     _same_recordings(folders)
+    metric = named(headline, plugins.beside(folders[0] / "recipe.yaml"))
     first = predictions.read(folders[0] / "predictions.csv")
     trained = atomic.read_json(folders[0] / "metrics.json")["trained_recordings"]
     sizes = {int(fold): n for fold, n in trained.items()}
     others = [predictions.read(folder / "predictions.csv") for folder in folders[1:]]
     compared = [
-        replace(row, against_first=comparison.compare(first, other, headline, sizes))
+        replace(row, against_first=comparison.compare(first, other, metric, sizes))
         for row, other in zip(rows[1:], others, strict=True)
     ]
     return Comparison(headline, (rows[0], *compared))

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_dataset, kind_of_run
 from asc_cli.evaluation import predictions, scoring, submission
+from asc_cli.evaluation.metrics import named
 from asc_cli.evaluation.scores import Scores
 from asc_cli.inference import ensemble
 from asc_cli.inference.dataset import predict_dataset
@@ -111,17 +113,20 @@ def evaluate(
                 "--subset and --jobs: only with --dataset; a run is scored on its own protocol"
             )
         return of_any_run(what, folds)
-    if dataset is not None and kind_of_dataset(dataset) == VIDEOS:
-        if folds is not None or subset is not None or Path(what).is_file():
+    require_file(what)
+    is_file = Path(what).is_file()
+    own = () if is_file else models.catalog(models.find(str(what))).code
+    catalog = plugins.Catalog(own)
+    if dataset is not None and kind_of_dataset(dataset, catalog) == VIDEOS:
+        if folds is not None or subset is not None or is_file:
             raise AscError(
                 f"evaluate: of {dataset}, a stream of shards, a model's validation part is scored; "
                 "it has no folds and no subsets, and takes no file of predictions"
             )
         return predict.evaluate(str(what), dataset, data, jobs, progress)
-    require_file(what)
-    source = open_source(dataset or "table", data, subset)
+    source = open_source(dataset or "table", data, subset, catalog)
     audit.require_consistent(source.dataset, source.listing)
-    if Path(what).is_file():
+    if is_file:
         return of_file(Path(what), source, folds)
     return of_model(str(what), source, folds, jobs, progress)
 
@@ -157,7 +162,8 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation:
                 f"--folds: run {folder.name} has no fold {unknown[0]}; it has {available}"
             )
         rows = rows.take(np.isin(rows.folds, folds))
-    scores = scoring.score(rows, recorded["headline"], seen)
+    metric = named(recorded["headline"], plugins.beside(folder / "recipe.yaml"))
+    scores = scoring.score(rows, metric, seen)
     return Evaluation(scores, run=str(folder), published=recorded.get("published", []))
 
 
@@ -166,7 +172,7 @@ def of_file(path: Path, source: Source, folds: Sequence[int] | None) -> Evaluati
     expected = submission.tested(source.listing, folds)
     submitted = submission.read(path, source.listing.labels, expected)
     seen = audit.seen_devices(source.listing)
-    scores = scoring.score(submitted, source.dataset.headline, seen)
+    scores = scoring.score(submitted, named(source.dataset.headline, source.catalog), seen)
     return Evaluation(scores, predictions=str(path), dataset=source.dataset.name)
 
 
@@ -218,6 +224,6 @@ def of_model(
         tuple(r.recording_device for r in expected.values()),
         probabilities,
     )
-    scores = scoring.score(rows, dataset.headline, seen if is_own else None)
+    scores = scoring.score(rows, named(dataset.headline, source.catalog), seen if is_own else None)
     scores = replace(scores, remarks=(*scores.remarks, *remarks))
     return Evaluation(scores, model=model.id, dataset=dataset.name)

@@ -64,7 +64,7 @@ def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str,
     metrics = evaluation.to_dict()
     settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
     environment = atomic.read_json(folder / "environment.json")
-    dataset = plugins.load("datasets", settings["dataset"]).DATASET
+    dataset = plugins.beside(folder / "recipe.yaml").load("datasets", settings["dataset"]).DATASET
     audio_root = environment.get("audio_root")
     folds = [fold["fold"] for fold in metrics["folds"]]
     return {

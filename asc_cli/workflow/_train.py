@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic, parallel, paths
+from asc_cli.core import atomic, parallel
 from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.evaluation import predictions, scoring
+from asc_cli.evaluation.metrics import named
 from asc_cli.evaluation.published import published
 from asc_cli.frontend import store
 from asc_cli.frontend.fill import Extraction, fill
@@ -56,7 +57,9 @@ class Training:
         Returns:
             The run, the model, the figures without those of single recordings, the wall time.
         """
-        keys = (*FIGURES, *VIDEO_FIGURES, *ALL_FIGURES)
+        keys: tuple[str, ...] = (*FIGURES, *VIDEO_FIGURES, *ALL_FIGURES)
+        if outside := self.metrics.get("metric_from_outside"):
+            keys = (*keys, outside["name"], "metric_from_outside")
         figures = {key: self.metrics[key] for key in keys if key in self.metrics}
         wall = round(self.wall_seconds, 3)
         return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
@@ -110,15 +113,15 @@ def train(
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
     source = exclude(
-        open_source(recipe.dataset, data or recipe.data, recipe.subset), recipe.exclude
+        open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog),
+        recipe.exclude,
     )
     audit.require(source.dataset, source.listing)
     chosen = _chosen(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
     _require_complete(extraction)
     fingerprint = audit.fingerprint(source.listing, extraction.digests)
-    signature = recipe.signature(fingerprint, extraction.feature.key)
-    run = paths.runs() / f"{recipe.name}-{signature}"
+    run = runs.run_folder(recipe, fingerprint, extraction.feature.key)
     finished = _finished(run, chosen)
     if finished is None:
         runs.describe(run, recipe, source.audio_root, fingerprint, resolve_device(device))
@@ -175,8 +178,9 @@ def _conclude(
     predictions.write(run / "predictions.csv", joined)
     dataset = extraction.source.dataset
     headline = recipe.evaluation.headline
+    metric = named(dataset.headline if headline == "dataset" else headline, recipe.catalog)
     seen = audit.seen_devices(extraction.source.listing)
-    scores = scoring.score(joined, dataset.headline if headline == "dataset" else headline, seen)
+    scores = scoring.score(joined, metric, seen)
     metrics = scores.to_dict()
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
@@ -187,7 +191,7 @@ def _conclude(
     card["feature"] = extraction.feature.description()
     members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     digests = set(extraction.digests.values())
-    metrics["model"] = models.register(recipe.name, card, members, digests).id
+    metrics["model"] = models.register(recipe.name, card, members, digests, recipe.catalog.code).id
     metrics["published"] = published(recipe, dataset, metrics)
     atomic.write_json(run / "metrics.json", metrics)
     evaluation = Evaluation(scores, run=str(run), published=metrics["published"])

@@ -17,6 +17,7 @@ from asc_cli.report.console.table import (
     right,
     span,
     table,
+    titles,
 )
 
 PER_SCENE = "accuracy: the mean over folds; precision and F1: all folds together"
@@ -69,7 +70,7 @@ def _figures(row: dict[str, Any], *names: str) -> list[str]:
 
 def evaluation(result: dict[str, Any]) -> list[Any]:
     figures = table("", "metric", right("value"))
-    for name, title in NAMES.items():
+    for name, title in titles(result).items():
         figures.add_row(title, figure(name, result[name]))
     folds = table(
         "",
@@ -155,7 +156,7 @@ def confusion(result: dict[str, Any]) -> Table:
 def comparison(result: dict[str, Any]) -> list[Any]:
     """Return runs side by side; each but the first with its gain over the first."""
     output = table(
-        NAMES[result["metric"]],
+        NAMES.get(result["metric"], result["metric"]),
         "run",
         right("seed", optional=True),
         right("ours"),

@@ -101,7 +101,16 @@ def recipe(settings: dict[str, Any]) -> str:
     """Return the recipe as YAML; with a source, each setting is marked: source, ours, or own."""
     import yaml
 
+    code = settings.pop("code", [])
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).rstrip()
+    origins = [
+        f"# {row['kind']}/{row['name']}.py: {row['origin']}, hash {row['hash']}" for row in code
+    ]
+    return "\n".join([_marked(settings, text), *origins])
+
+
+def _marked(settings: dict[str, Any], text: str) -> str:
+    """The recipe's lines, with whose each setting is."""
     if not settings.get("source"):
         return text
     lines, section = [], ""

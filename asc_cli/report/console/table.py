@@ -60,13 +60,19 @@ def span(interval: Sequence[float]) -> str:
     return f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f}"
 
 
+def titles(result: dict[str, Any]) -> dict[str, str]:
+    """Return the titles of all metrics in a result: METRICS', and one from outside."""
+    outside = result.get("metric_from_outside")
+    return {**NAMES, **({outside["name"]: outside["title"]} if outside else {})}
+
+
 def headline(result: dict[str, Any]) -> str:
     """Return the headline metric with its intervals as text."""
     name, intervals = result["headline"], result["intervals"]
     low, high = intervals["bootstrap"]
     wald_low, wald_high = intervals["wald"]
     return (
-        f"{NAMES[name]}: {percent(result[name])}, error {percent(result['error'])}\n"
+        f"{titles(result)[name]}: {percent(result[name])}, error {percent(result['error'])}\n"
         f"95 % interval {100 * low:.1f}–{100 * high:.1f} % "
         f"(bootstrap over {intervals['groups']} {intervals['bootstrap_over']}), "
         f"{100 * wald_low:.1f}–{100 * wald_high:.1f} % (Wald)\n"

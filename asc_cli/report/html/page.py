@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asc_cli.core import atomic
-from asc_cli.report.console.table import NAMES, figure, percent
+from asc_cli.report.console.table import figure, percent, titles
 from asc_cli.report.html import figures
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -54,7 +54,7 @@ def _environment() -> Any:
         "percent": lambda value: _no_break(percent(value)),
         "formatted": lambda value, name: _no_break(figure(name, value)),
     }
-    environment.globals["NAMES"] = NAMES
+    environment.globals["titles"] = titles
     return environment
 
 

@@ -1,0 +1,340 @@
+"""Source code from outside the package: a plug-in's file with the modules that it imports.
+
+It is kept as text. So it can be copied into a run and beside a model, sent to another process, and
+run there under a package name of its own (`asc_plugins_<hash>`), whatever is installed or has
+changed since.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+from typing import Any
+
+from asc_cli.core import atomic
+from asc_cli.core.errors import AscError
+
+INDEX = "code.json"  # of a folder of copied plug-ins
+HASH_CHARACTERS = 16
+IGNORED = {"ctx", "kind", "type_comment", "type_ignores"}  # fields that change nothing that runs
+
+
+@dataclass(frozen=True)
+class Code:
+    """A plug-in's source.
+
+    Attributes:
+        kind: "models", "features", "datasets", "metrics", "cli", "variants" or "augment".
+        name: The plug-in's name in recipes and commands.
+        origin: Where it came from, in words.
+        files: (path, source) of its own file and of every module that it imports from beside it;
+            its own comes first. Paths are relative and have "/" between their parts.
+        folder: Where the files were read; another process need not have it.
+        top: The installed package that it is part of; "" for a file in a plug-in folder.
+    """
+
+    kind: str
+    name: str
+    origin: str
+    files: tuple[tuple[str, str], ...]
+    folder: str = ""
+    top: str = ""
+
+    def __reduce__(self) -> Any:  # what is cached stays here
+        return Code, (self.kind, self.name, self.origin, self.files, self.folder, self.top)
+
+    @property
+    def file(self) -> str:
+        """The relative path of its own file."""
+        return self.files[0][0]
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """Of what runs: the syntax trees of all files, without docstrings and comments."""
+        trees = [(path, _plain(_parse(path, source))) for path, source in sorted(self.files)]
+        return hashlib.sha256(repr(trees).encode()).hexdigest()[:HASH_CHARACTERS]
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree of its own file."""
+        return _parse(*self.files[0])
+
+    def module(self) -> ModuleType:
+        """Import it, once a process.
+
+        Raises:
+            AscError: The code cannot be imported; the text has the reason and the line.
+        """
+        package = f"asc_plugins_{self.hash}"
+        _FINDER.add(package, self)
+        dotted = ".".join([package, *PurePosixPath(self.file).with_suffix("").parts])
+        try:
+            return importlib.import_module(dotted.removesuffix(".__init__"))
+        except AscError:
+            raise
+        except Exception as fault:
+            raise AscError(self._cannot_import(fault, package)) from fault
+
+    def described(self) -> dict[str, Any]:
+        """What a run and a model's card write down of it."""
+        return {"kind": self.kind, "name": self.name, "origin": self.origin, "hash": self.hash}
+
+    def _cannot_import(self, fault: Exception, package: str) -> str:
+        line, trace = "", fault.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_globals.get("__package__", "").startswith(package):
+                line = f", line {trace.tb_lineno}"
+            trace = trace.tb_next
+        hint = (
+            "; a module beside it is imported as `from ._module import name`"
+            if isinstance(fault, ModuleNotFoundError)
+            else ""
+        )
+        return (
+            f"{self.file}{line} ({self.origin}): cannot be imported: {type(fault).__name__}: "
+            f"{fault}{hint}"
+        )
+
+
+def read(
+    kind: str, name: str, origin: str, root: Path, file: str, top: str = "", within: str = ""
+) -> Code:
+    """Read a plug-in's file and the modules that it imports from beside it.
+
+    Args:
+        kind: What it is, as in `Code`.
+        name: Its name.
+        origin: Where it came from, in words.
+        root: The folder that `file` is relative to; imports do not lead out of it.
+        file: Its own file, with "/" between the parts.
+        top: The package that it is part of, whose modules it may also import by their full names.
+        within: What the paths of all its files begin with.
+
+    Returns:
+        The plug-in's code.
+
+    Raises:
+        AscError: A file cannot be read, or is no Python.
+    """
+    files: dict[str, str] = {}
+    waiting = [file]
+    while waiting:
+        path = waiting.pop()
+        if path in files:
+            continue
+        try:
+            files[path] = (root / path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as fault:
+            raise AscError(f"{root / path} ({origin}): cannot be read ({fault})") from fault
+        imported = [*_packages(path), *_imports(_parse(path, files[path]), path, top)]
+        waiting += [p for p in imported if p.startswith(within) and (root / p).is_file()]
+    ordered = ((path, files[path]) for path in [file, *sorted(files.keys() - {file})])
+    return Code(kind, name, origin, tuple(ordered), str(root), top)
+
+
+def shipped_hash(package: Path, kind: str, name: str) -> str:
+    """Return the hash of a shipped plug-in's code: its file, and what it imports of its kind."""
+    folder, root = f"{package.name}/{kind}/", package.parent
+    code = read(kind, name, "asc", root, f"{folder}{name}.py", package.name, within=folder)
+    own = tuple(each for each in code.files if each[0] != f"{folder}__init__.py")
+    return replace(code, files=own).hash
+
+
+def write_copy(folder: Path, codes: Sequence[Code]) -> None:
+    """Write plug-ins' sources into a folder, with an index that `read_copy` reads."""
+    rows = []
+    for code in codes:
+        for path, source in code.files:
+            atomic.write_text(folder / path, source)
+        files = [path for path, _ in code.files]
+        rows.append({**code.described(), "files": files, "top": code.top})
+    atomic.write_json(folder / INDEX, {"code": rows})
+
+
+def read_copy(folder: Path) -> tuple[Code, ...]:
+    """Read what `write_copy` wrote; nothing where there is no copy.
+
+    Raises:
+        AscError: A file is missing or changed; the text says where the code came from.
+    """
+    index = folder / INDEX
+    if not index.is_file():
+        return ()
+    try:
+        rows = atomic.read_json(index)["code"]
+        return tuple(_copied(folder, row) for row in rows)
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise AscError(f"{index}: cannot be read ({fault})") from fault
+
+
+def _copied(folder: Path, row: dict[str, Any]) -> Code:
+    files = []
+    for path in row["files"]:
+        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise AscError(f"{folder / INDEX}: {path!r} leads out of its folder; refused")
+        if not (folder / path).is_file():
+            raise AscError(
+                f"{row['kind']} {row['name']}: its code {path} is not in {folder}; it came from "
+                f"{row['origin']}. Put the file back there, or import or train the model again"
+            )
+        files.append((path, (folder / path).read_text(encoding="utf-8")))
+    code = Code(row["kind"], row["name"], row["origin"], tuple(files), str(folder), row["top"])
+    if code.hash != row["hash"]:
+        raise AscError(
+            f"{row['kind']} {row['name']}: its code in {folder} was changed since it was written "
+            f"(hash {code.hash}, not {row['hash']}); it came from {row['origin']}. Put the file "
+            "back, or import or train the model again"
+        )
+    return code
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _parse(path: str, source: str) -> ast.Module:
+    try:
+        return ast.parse(source, path)
+    except (SyntaxError, ValueError, RecursionError) as fault:
+        raise AscError(f"{path}: no Python that this asc can read ({fault})") from fault
+
+
+def _packages(path: str) -> Iterator[str]:
+    """The __init__ files that Python would run before a module."""
+    for parent in PurePosixPath(path).parents:
+        if str(parent) != ".":
+            yield f"{parent}/__init__.py"
+
+
+def _imports(tree: ast.Module, path: str, top: str) -> Iterator[str]:
+    """Files that a module's imports may mean: relative ones, and of `top` by its full name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            dotted = [alias.name for alias in node.names]
+            bases = [each.split(".") for each in dotted if each.split(".")[0] == top]
+            names: list[str] = []
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(node, path, top)
+            bases = [] if base is None else [base]
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for parts in bases:
+            for more in ([], *([name] for name in names)):
+                module = "/".join([*parts, *more])
+                yield from (f"{module}.py", f"{module}/__init__.py")
+
+
+def _base(node: ast.ImportFrom, path: str, top: str) -> list[str] | None:
+    """The parts of the module that names are imported from; None for one from elsewhere."""
+    module = node.module.split(".") if node.module else []
+    if node.level == 0:
+        return module if top and module[0] == top else None
+    parents = PurePosixPath(path).parent.parts
+    if node.level - 1 > len(parents):
+        return None
+    return [*parents[: len(parents) - (node.level - 1)], *module]
+
+
+def _plain(node: Any) -> Any:
+    """A syntax tree as nested tuples, the same in every version of Python, without docstrings."""
+    if isinstance(node, list):
+        return tuple(map(_plain, node))
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = []
+    for name, value in ast.iter_fields(node):
+        if name == "body" and isinstance(value, list) and _has_docstring(value):
+            value = value[1:]
+        if name not in IGNORED and value is not None and value != []:
+            fields.append((name, _plain(value)))
+    return (type(node).__name__, *fields)
+
+
+def _has_docstring(body: list[Any]) -> bool:
+    return (
+        bool(body)
+        and isinstance(body[0], ast.Expr)
+        and isinstance(body[0].value, ast.Constant)
+        and isinstance(body[0].value.value, str)
+    )
+
+
+# -- running --------------------------------------------------------------------------------------
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Finds and loads modules of `Code`s, from their text."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, tuple[str, str, bool, str]] = {}  # module → text, file, pkg, top
+
+    def add(self, package: str, code: Code) -> None:
+        if package in self._sources:
+            return
+        if self not in sys.meta_path:
+            sys.meta_path.append(self)
+        for path, source in code.files:
+            parts = PurePosixPath(path).with_suffix("").parts
+            module_parts = parts[:-1] if parts[-1] == "__init__" else parts
+            where = str(Path(code.folder) / path) if code.folder else f"<{code.origin}>/{path}"
+            for i in range(len(module_parts)):
+                dotted = ".".join([package, *module_parts[:i]])
+                self._sources.setdefault(dotted, ("", f"<{dotted}>", True, code.top))
+            dotted = ".".join([package, *module_parts])
+            self._sources[dotted] = (source, where, parts[-1] == "__init__", code.top)
+
+    def find_spec(
+        self, fullname: str, path: Any = None, target: Any = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname not in self._sources:
+            return None
+        _, where, is_package, _ = self._sources[fullname]
+        return importlib.util.spec_from_loader(fullname, self, origin=where, is_package=is_package)
+
+    def is_package(self, fullname: str) -> bool:
+        return self._sources[fullname][2]
+
+    def get_source(self, fullname: str) -> str:
+        return self._sources[fullname][0]
+
+    def exec_module(self, module: ModuleType) -> None:
+        source, where, _, top = self._sources[module.__name__]
+        package = module.__name__.split(".")[0]
+        tree = _Renaming(package, top, self._sources).visit(ast.parse(source, where))
+        exec(compile(ast.fix_missing_locations(tree), where, "exec"), module.__dict__)
+
+
+class _Renaming(ast.NodeTransformer):
+    """Lets modules of a copied package import each other by the package's full name."""
+
+    def __init__(self, package: str, top: str, sources: Mapping[str, Any]) -> None:
+        self.package, self.top, self.sources = package, top, sources
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:
+        if node.level == 0 and node.module:
+            node.module = self._renamed(node.module)
+        return node
+
+    def visit_Import(self, node: ast.Import) -> ast.Import:
+        for alias in node.names:
+            if alias.asname:
+                alias.name = self._renamed(alias.name)
+        return node
+
+    def _renamed(self, module: str) -> str:
+        inside = f"{self.package}.{module}"
+        return inside if module.split(".")[0] == self.top and inside in self.sources else module
+
+
+_FINDER = _Finder()

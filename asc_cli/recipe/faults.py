@@ -1,0 +1,61 @@
+"""What is wrong with a recipe, as a sentence at a place: what was expected, the nearest name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asc_cli.core import plugins
+from asc_cli.core.plugins import Catalog
+from asc_cli.recipe import synonyms
+from asc_cli.recipe.sections import KINDS, known_keys, name_of
+from asc_cli.recipe.source import Fault, Tree
+
+OUTSIDE = (
+    " One of your own: {kind}/{name}.py in a folder plugins/ beside the recipe, or in a folder "
+    "that ASC_PLUGINS lists."
+)
+
+
+def fault(error: Any, tree: Tree, catalog: Catalog) -> Fault:
+    """Convert pydantic's error to a message at a place."""
+    location = [str(part) for part in error["loc"]]
+    if location[0] in KINDS and len(location) > 1:
+        tag = name_of(tree, location[0])
+        location = [location[0], *location[2:]] if location[1] == tag else location
+    dotted = ".".join(location)
+    place = tree.place(*location)
+    if error["type"] == "extra_forbidden":
+        return Fault(place, _unknown_key(location, tree, catalog))
+    if error["type"] == "missing":
+        return Fault(tree.place(*location[:-1]), f"{dotted} is missing")
+    if error["type"] == "union_tag_invalid":
+        kind, name = KINDS[location[0]], name_of(tree, location[0])
+        message = plugins.unknown(location[0], name, catalog.names(kind))
+        return Fault(
+            tree.place(location[0], "name"), f"{message}.{OUTSIDE.format(kind=kind, name=name)}"
+        )
+    if error["type"] == "union_tag_not_found":
+        return Fault(place, f"{dotted}.name is missing")
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return Fault(place, f"{dotted} = {error['input']!r}: {message}")
+
+
+def _unknown_key(location: list[str], tree: Tree, catalog: Catalog) -> str:
+    dotted, key = ".".join(location), location[-1]
+    sections = _sections(tree, catalog)
+    keys = {section: known_keys(tree, [section], catalog) for section in sections}
+    elsewhere = [section for section in sections if key in keys[section]]
+    if others := [section for section in elsewhere if section != location[0]]:
+        return f"unknown key {dotted!r}; did you mean {others[0]}.{key}?"
+    own = known_keys(tree, location[:-1], catalog)
+    places = [(location[:-1], own), ([], known_keys(tree, [], catalog))]
+    for place, names in [*places, *(([section], keys[section]) for section in sections)]:
+        if hint := synonyms.synonym(key, names):
+            return f"unknown key {dotted!r}; did you mean {'.'.join([*place, hint])}?"
+    within = f"key in {'.'.join(location[:-1])}" if location[:-1] else "key"
+    return plugins.unknown(within, key, own)
+
+
+def _sections(tree: Tree, catalog: Catalog) -> list[str]:
+    named = [s for s, kind in KINDS.items() if name_of(tree, s) in catalog.names(kind)]
+    return ["training", "clips", "validation", "evaluation", *named]

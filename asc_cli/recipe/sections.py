@@ -1,0 +1,131 @@
+"""The schema of a whole recipe: the keys of `schema.py`, and those of features and models."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, create_model
+
+from asc_cli.core import plugins
+from asc_cli.core.errors import AscError
+from asc_cli.core.plugins import Catalog
+from asc_cli.recipe.schema import HEADLINES, Base, Evaluation, Section
+from asc_cli.recipe.source import Tree
+
+KINDS = {"features": "features", "model": "models"}  # section → the kind of plug-in that it names
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of a recipe file, for editors."""
+    schema = full_schema(Catalog(sealed=True)).model_json_schema()
+    schema["properties"]["extends"] = {
+        "type": "string",
+        "description": "Name or path of a recipe that this one changes.",
+    }
+    schema["required"] = []  # with extends, any key may come from the other recipe
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def named_code(tree: Tree, catalog: Catalog) -> Catalog:
+    """Return a sealed catalogue with the code from outside that a recipe names."""
+    headline = tree.values.get("evaluation")
+    parts = {
+        "features": name_of(tree, "features"),
+        "models": name_of(tree, "model"),
+        "datasets": tree.values.get("dataset"),
+        "metrics": headline.get("headline") if isinstance(headline, dict) else None,
+    }
+    return catalog.only(
+        (kind, name)
+        for kind, name in parts.items()
+        if isinstance(name, str) and name and not (kind == "metrics" and name in HEADLINES)
+    )
+
+
+@functools.cache
+def full_schema(outside: Catalog) -> type[Base]:
+    """Return Base plus a feature section and a model section of those that are shipped, and of
+    the code in `outside`."""
+    rate: Any = Field(None, ge=1000, description="Hz; none: the dataset's own rate.")
+    features = [
+        _section(outside, "features", name, sample_rate=(int | None, rate))
+        for name in outside.names("features")
+    ]
+    models = [_section(outside, "models", name) for name in outside.names("models")]
+    return create_model(
+        "Recipe",
+        __base__=Base,
+        features=(
+            _either(features) | None,
+            Field(None, description="The feature and its parameters; none: shards hold features."),
+        ),
+        model=(_either(models), Field(description="The model and its parameters.")),
+        **_evaluation(outside),
+    )
+
+
+def name_of(tree: Tree, section: str) -> str:
+    """Return the `name` in a section of a recipe; "" where there is none."""
+    values = tree.values.get(section)
+    return str(values.get("name", "")) if isinstance(values, dict) else ""
+
+
+def known_keys(tree: Tree, section: list[str], catalog: Catalog) -> list[str]:
+    """Return the keys of a section, for the nearest-name hint."""
+    if not section:
+        return [*full_schema(Catalog(sealed=True)).model_fields, "extends"]
+    if section[0] in KINDS:
+        kind = KINDS[section[0]]
+        names = [p.name for p in catalog.parameters(kind, name_of(tree, section[0]))]
+        return ["name", *(["sample_rate"] if kind == "features" else []), *names]
+    annotation = Base.model_fields[section[0]].annotation
+    return list(
+        next(
+            each.model_fields
+            for each in (annotation, *get_args(annotation))
+            if isinstance(each, type) and issubclass(each, Section)
+        )
+    )
+
+
+def _section(outside: Catalog, kind: str, name: str, **extra: Any) -> type[Section]:
+    """Return a section whose keys are the parameters of a feature or a model."""
+    fields: dict[str, Any] = {"name": (Literal[name], ...), **extra}
+    for parameter in outside.parameters(kind, name):
+        default = ... if parameter.default is plugins.REQUIRED else parameter.default
+        fields[parameter.name] = (parameter.type, default)
+    return create_model(
+        f"{kind}_{name}", __base__=Section, __doc__=outside.summary(kind, name), **fields
+    )
+
+
+def _either(sections: list[type[Section]]) -> Any:
+    if len(sections) == 1:
+        return sections[0]
+    return Annotated[functools.reduce(operator.or_, sections), Field(discriminator="name")]
+
+
+def _evaluation(outside: Catalog) -> dict[str, Any]:
+    """Return the section `evaluation` with the metrics from outside among its headlines."""
+    names = []
+    for code in outside.code:
+        if code.kind == "metrics" and (row := outside.metric(code.name)) is not None:
+            if not row["definition"]:
+                raise AscError(
+                    f"{code.file} ({code.origin}): a metric that heads a report has a definition: "
+                    'Metric(…, definition="…")'
+                )
+            names.append(code.name)
+    if not names:
+        return {}
+    default = Evaluation.model_fields["headline"]
+    headlines = (*HEADLINES, *names)
+    headline: Any = (Literal[headlines], default)
+    return {
+        "evaluation": (
+            create_model("Evaluation", __base__=Evaluation, headline=headline),
+            Base.model_fields["evaluation"],
+        )
+    }
