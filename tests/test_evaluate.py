@@ -91,7 +91,7 @@ def test_some_folds_of_a_run(trained):
     assert one["folds"][0] == both["folds"][1]
     with pytest.raises(AscError, match=r"has no fold 4; it has \[1, 2\]"):
         workflow.evaluate(trained.run, folds=[4])
-    with pytest.raises(AscError, match="--subset and --jobs: go with --dataset"):
+    with pytest.raises(AscError, match="--subset and --jobs: only with --dataset"):
         workflow.evaluate(trained.run, subset=5)
 
 

@@ -71,7 +71,7 @@ def blocks(path: Path, sample_rate: int) -> Iterator[np.ndarray]:  # each (n,)
     Joined, they are `read(path, sample_rate)`. Raises FileFault for a file that cannot be read,
     is empty or cut short, or holds NaN or Inf.
     """
-    yield from decode(path, sample_rate)[1]
+    yield from _blocks(open_sound(path), path, sample_rate)
 
 
 def decode(path: Path, sample_rate: int) -> tuple[Info, Iterator[np.ndarray]]:

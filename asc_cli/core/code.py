@@ -286,12 +286,12 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
             sys.meta_path.append(self)
         for path, source in code.files:
             parts = PurePosixPath(path).with_suffix("").parts
-            module_parts = parts[:-1] if parts[-1] == "__init__" else parts
+            names = parts[:-1] if parts[-1] == "__init__" else parts
             where = str(Path(code.folder) / path) if code.folder else f"<{code.origin}>/{path}"
-            for i in range(len(module_parts)):
-                dotted = ".".join([package, *module_parts[:i]])
+            for i in range(len(names)):
+                dotted = ".".join([package, *names[:i]])
                 self._sources.setdefault(dotted, ("", f"<{dotted}>", True, code.top))
-            dotted = ".".join([package, *module_parts])
+            dotted = ".".join([package, *names])
             self._sources[dotted] = (source, where, parts[-1] == "__init__", code.top)
 
     def find_spec(

@@ -313,13 +313,13 @@ def _entry_points(kind: str) -> tuple[Any, ...]:
 @functools.cache
 def _outside(folders: tuple[Path, ...], kind: str, name: str, is_shipped: bool) -> Code | None:
     """The one plug-in of a name in these folders and among the entry points."""
-    files = [
+    matches = [
         (folder, f"{kind}/{name}.py")
         for folder in folders
         if (folder / kind / f"{name}.py").is_file()
     ]
     points = [point for point in _entry_points(kind) if point.name == name]
-    places = [str(folder / file) for folder, file in files]
+    places = [str(folder / file) for folder, file in matches]
     places += [f"{point.value} of {_distribution(point)}" for point in points]
     if places and is_shipped:
         raise AscError(
@@ -327,8 +327,8 @@ def _outside(folders: tuple[Path, ...], kind: str, name: str, is_shipped: bool) 
         )
     if len(places) > 1:
         raise AscError(f"{kind} {name}: there are two, {places[0]} and {places[1]}; rename one")
-    if files:
-        folder, file = files[0]
+    if matches:
+        folder, file = matches[0]
         return read(kind, name, f"{folder.absolute()}", folder, file)
     return _of_entry_point(kind, points[0]) if points else None
 

@@ -13,8 +13,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from asc_cli.evaluation.metrics import log_loss
-
 MAX_TEMPERATURE = 20.0  # T is searched between 1/MAX_TEMPERATURE and MAX_TEMPERATURE
 
 
@@ -33,6 +31,8 @@ def fit_temperature(
 ) -> float:
     """Return the temperature of clips at which recordings have the smallest log loss."""
     import scipy.optimize
+
+    from asc_cli.evaluation.metrics import log_loss
 
     def loss(log_temperature: float) -> float:
         return log_loss(

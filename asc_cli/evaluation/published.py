@@ -6,7 +6,7 @@ from typing import Any
 
 from asc_cli.datasets import Dataset
 from asc_cli.recipe.load import Recipe
-from asc_cli.report.console.table import NAMES, figure, percent, titles
+from asc_cli.report.console.table import figure, percent, titles
 
 
 def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list[dict[str, str]]:
@@ -27,7 +27,7 @@ def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list
         name = baseline.metric
         rows.append(
             {
-                "metric": NAMES[name],
+                "metric": titles(metrics)[name],
                 "theirs": figure(name, baseline.value),
                 "ours": figure(name, metrics[name]),
                 "source": baseline.source,

@@ -127,7 +127,7 @@ def _outdated(folder: Path) -> str:
     """Return why the current code does not use a feature's folder; "" if it does, or unknown."""
     if not (about := _read(folder / "feature.json")):
         return ""
-    if "code" in about:  # not shipped: its code may still be in use
+    if "code" in about:  # not shipped: another installation may have its code
         return ""
     if about["name"] not in plugins.shipped("features"):
         return f"there is no feature {about['name']} any more"

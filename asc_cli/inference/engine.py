@@ -51,10 +51,7 @@ def score(
     batches = rebatch(_clips(model, accumulators, streams), BATCH_CLIPS)  # of several files' clips
     with contextlib.closing(prefetch(batches)) as prefetched:
         for batch, lengths, owners in prefetched:
-            if request.embeddings:
-                logs, v = ensemble.log_probabilities_and_embeddings(model, batch, lengths)
-            else:
-                logs, v = ensemble.log_probabilities(model, batch, lengths), None
+            logs, v = ensemble.log_probabilities(model, batch, lengths, request.embeddings)
             added = aggregate.summands(logs, model.aggregate)
             for owner in np.unique(owners):
                 own_clips = owners == owner

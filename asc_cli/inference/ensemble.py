@@ -131,44 +131,30 @@ def log_probabilities(
     model: Loaded,
     batch: np.ndarray,  # (b, T, F)
     lengths: np.ndarray,  # (b,) frames of each clip that count
-) -> np.ndarray:  # -> (b, C)
-    """Return the log of each clip's probabilities, averaged over the members."""
-    return _averaged([logs for logs, _ in _member_outputs(model, batch, lengths, False)])
+    embed: bool = False,
+) -> tuple[np.ndarray, np.ndarray | None]:  # -> (b, C), (b, D)
+    """Return the log of each clip's probabilities, averaged over the members.
 
-
-def log_probabilities_and_embeddings(
-    model: Loaded, batch: np.ndarray, lengths: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:  # -> (b, C), (b, D)
-    """Return the same, and embeddings: the inputs of the members' last linear layers, joined."""
-    outputs = _member_outputs(model, batch, lengths, True)
-    return _averaged([logs for logs, _ in outputs]), np.concatenate([v for _, v in outputs], axis=1)
-
-
-def _averaged(logs: list[np.ndarray]) -> np.ndarray:
-    return np.logaddexp.reduce(logs) - math.log(len(logs))
-
-
-def _member_outputs(
-    model: Loaded, batch: np.ndarray, lengths: np.ndarray, embed: bool
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return each member's log probabilities (b, C), and embeddings (b, D) if `embed`."""
+    And, if `embed`, embeddings: the inputs of the members' last linear layers, side by side.
+    """
     import torch
 
     valid = np.arange(batch.shape[1]) < lengths[:, None]
     mask = None if valid.all() else torch.from_numpy(valid)
-    outputs = []
+    logs, embeddings = [], []
     with torch.inference_mode():
         for member in model.members:
             frames = member.standardise(batch)
             x = torch.from_numpy(frames if mask is None else frames * valid[:, :, None])
             into: list[Any] = []
             hook = _capture_penultimate(member.network, into) if embed else None
-            logs = torch.log_softmax(member.network(x, mask).double(), dim=1).numpy()
+            scores = torch.log_softmax(member.network(x, mask).double(), dim=1).numpy()
             if hook is not None:
                 hook.remove()
-            logs = calibration.apply_temperature(logs, member.temperature)
-            outputs.append((logs, into[-1].numpy() if into else logs[:, :0]))
-    return outputs
+                embeddings.append(into[-1].numpy())
+            logs.append(calibration.apply_temperature(scores, member.temperature))
+    average = np.logaddexp.reduce(logs) - math.log(len(logs))
+    return average, np.concatenate(embeddings, axis=1) if embed else None
 
 
 def _capture_penultimate(network: Any, into: list[Any]) -> Any:

@@ -66,7 +66,7 @@ def listen(
     for k, (batch, lengths) in enumerate(clips.from_stream(frames, loaded.clip_grid, 1)):
         window.append(
             aggregate.summands(
-                ensemble.log_probabilities(loaded, batch, lengths), loaded.aggregate
+                ensemble.log_probabilities(loaded, batch, lengths)[0], loaded.aggregate
             )[0]
         )
         time_s = k * step_s + clip_s

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from asc_cli.report.console.table import (
     BAR_CELLS,
-    NAMES,
     figure,
     headline,
+    metric_titles,
     percent,
     right,
     span,
@@ -156,7 +156,7 @@ def confusion(result: dict[str, Any]) -> Table:
 def comparison(result: dict[str, Any]) -> list[Any]:
     """Return runs side by side; each but the first with its gain over the first."""
     output = table(
-        NAMES.get(result["metric"], result["metric"]),
+        metric_titles().get(result["metric"], result["metric"]),
         "run",
         right("seed", optional=True),
         right("ours"),

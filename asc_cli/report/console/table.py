@@ -9,9 +9,12 @@ from typing import Any
 from asc_cli.core import plugins
 from asc_cli.report.console.narrow import OptionalColumnsTable
 
-NAMES: dict[str, str] = {metric["name"]: metric["title"] for metric in plugins.metrics()}
-PLAIN = {metric["name"] for metric in plugins.metrics() if not metric["share"]}
 BAR_CELLS = 20
+
+
+def metric_titles() -> dict[str, str]:
+    """Return the metrics' names and titles, in the order of METRICS."""
+    return {metric["name"]: metric["title"] for metric in plugins.metrics()}
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,10 @@ def percent(value: float | None) -> str:
 
 def figure(name: str, value: float | None) -> str:
     """Format a metric: shares in per cent, log loss and calibration error as numbers."""
-    return "–" if value is None else f"{value:.3f}" if name in PLAIN else percent(value)
+    if value is None:
+        return "–"
+    plain = {metric["name"] for metric in plugins.metrics() if not metric["share"]}
+    return f"{value:.3f}" if name in plain else percent(value)
 
 
 def span(interval: Sequence[float]) -> str:
@@ -63,7 +69,7 @@ def span(interval: Sequence[float]) -> str:
 def titles(result: dict[str, Any]) -> dict[str, str]:
     """Return the titles of all metrics in a result: METRICS', and one from outside."""
     outside = result.get("metric_from_outside")
-    return {**NAMES, **({outside["name"]: outside["title"]} if outside else {})}
+    return {**metric_titles(), **({outside["name"]: outside["title"]} if outside else {})}
 
 
 def headline(result: dict[str, Any]) -> str:
