@@ -133,9 +133,10 @@ def evaluate(
 def _catalog_of(reference: str) -> plugins.Catalog:
     """Return the catalogue with the model's own code; without, where the model is unknown."""
     try:
-        return models.catalog(models.find(reference))
+        model = models.find(reference)
     except AscError:  # raised again by `of_model`, after the dataset was checked
         return plugins.Catalog()
+    return plugins.Catalog(models.catalog(model).code)
 
 
 def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation | VideoEvaluation:
