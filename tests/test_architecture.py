@@ -21,6 +21,7 @@ DYNAMIC = {
 }  # the files that may import by name
 FILES = sorted(PACKAGE.rglob("*.py"))
 MOST_ARROWS = 80  # from a package to another that it imports
+MOST_WORKFLOW_LINES = 600  # it joins packages; what does the work is in them
 VIDEO_FILES = (  # videos alone are their subject, and core/kind.py's
     "video/*",
     "core/kind.py",
@@ -314,3 +315,8 @@ def test_the_formatter_is_never_switched_off() -> None:
     switches = re.compile(r"#\s*fmt:\s*(skip|off)")
     found = [str(path) for path in FILES if switches.search(path.read_text(encoding="utf-8"))]
     assert not found
+
+
+def test_workflow_is_short() -> None:
+    lines = sum(len(path.read_text("utf-8").splitlines()) for path in PACKAGE.glob("workflow/*.py"))
+    assert lines <= MOST_WORKFLOW_LINES

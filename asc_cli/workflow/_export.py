@@ -9,9 +9,8 @@ from typing import Any
 
 from asc_cli.core import atomic, installation, plugins
 from asc_cli.core.errors import AscError
-from asc_cli.inference import ensemble
+from asc_cli.inference import ensemble, verify
 from asc_cli.registry import models
-from asc_cli.workflow import _verify
 
 FORMATS = ("onnx", "hub")
 
@@ -28,7 +27,7 @@ class ExportedFile:
 
     file: str
     bytes: int
-    check: _verify.Agreement | None = None
+    check: verify.Agreement | None = None
 
 
 @dataclass(frozen=True)
@@ -124,12 +123,12 @@ def _onnx(
     if int8:
         int8_path = target.with_name(f"{target.stem}.int8{target.suffix}")
         variants.append((int8_path, quantisation.quantise(graph)))
-    recordings = list(check) or _verify.own_recordings(model)
-    references = _verify.reference_predictions(model, recordings)
+    recordings = list(check) or verify.own_recordings(model)
+    references = verify.reference_predictions(model, recordings)
     files = []
     for path, variant in variants:
         with atomic.replacing(path) as temporary:
             onnx.save(variant, temporary)
-            compared = _verify.compare(temporary, references, loaded.feature.sample_rate)
+            compared = verify.compare(temporary, references, loaded.feature.sample_rate)
         files.append(ExportedFile(str(path), path.stat().st_size, compared))
     return files
