@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from xml.etree import ElementTree
 
 import pytest
 
@@ -320,3 +321,10 @@ def test_the_formatter_is_never_switched_off() -> None:
 def test_workflow_is_short() -> None:
     lines = sum(len(path.read_text("utf-8").splitlines()) for path in PACKAGE.glob("workflow/*.py"))
     assert lines <= MOST_WORKFLOW_LINES
+
+
+def test_the_picture_is_valid() -> None:
+    """A drawing that is no XML shows nothing on the site."""
+    [picture] = re.findall(r"!\[.*?\]\((assets/.+?\.svg)\)", PAGE.read_text(encoding="utf-8"))
+    texts = [node.text for node in ElementTree.parse(PAGE.parent / picture).iter() if node.text]
+    assert {"recording", "samples", "features", "clips", "model", "scores"} <= set(texts)
