@@ -48,10 +48,10 @@ class Training:
         Returns:
             The run, the model, the figures without those of single recordings, the wall time.
         """
-        wanted: tuple[str, ...] = (*FIGURES, *VIDEO_FIGURES, *ALL_FIGURES)
+        keys: tuple[str, ...] = (*FIGURES, *VIDEO_FIGURES, *ALL_FIGURES)
         if outside := self.metrics.get("metric_from_outside"):
-            wanted = (*wanted, outside["name"], "metric_from_outside")
-        figures = {key: self.metrics[key] for key in wanted if key in self.metrics}
+            keys = (*keys, outside["name"], "metric_from_outside")
+        figures = {key: self.metrics[key] for key in keys if key in self.metrics}
         wall = round(self.wall_seconds, 3)
         return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
 

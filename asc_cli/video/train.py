@@ -49,7 +49,7 @@ def train(
     """Train and return the run's folder and its metrics; see `workflow.train`."""
     if folds is not None:
         raise AscError(
-            f"--folds: {recipe.dataset} is a stream of shards, without folds; leave the option out"
+            f"--folds: {recipe.dataset} is a stream of shards, without folds; leave it out"
         )
     shards = find_shards(recipe, data)
     fingerprint = shards.module.fingerprint([*shards.train, *shards.validation])

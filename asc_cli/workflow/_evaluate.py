@@ -60,8 +60,7 @@ def evaluate(
         return of_any_run(what, folds)
     require_file(what)
     is_file = Path(what).is_file()
-    own = () if is_file else models.catalog(models.find(str(what))).code
-    catalog = plugins.Catalog(own)
+    catalog = plugins.Catalog() if is_file else _catalog_of(str(what))
     if dataset is not None and kind_of_dataset(dataset, catalog) == VIDEOS:
         if folds is not None or subset is not None or is_file:
             raise AscError(
@@ -74,6 +73,15 @@ def evaluate(
     if is_file:
         return of_file(Path(what), source, folds)
     return of_model(str(what), source, folds, jobs, progress)
+
+
+def _catalog_of(reference: str) -> plugins.Catalog:
+    """Return the catalogue with the model's own code; without, where the model is unknown."""
+    try:
+        model = models.find(reference)
+    except AscError:  # raised again by `of_model`, after the dataset was checked
+        return plugins.Catalog()
+    return plugins.Catalog(models.catalog(model).code)
 
 
 def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation | VideoEvaluation:
