@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from asc_cli.inference.live import listen
     from asc_cli.inference.predict import predict
     from asc_cli.inference.types import LivePrediction, Prediction, Segment
+    from asc_cli.inference.verify import Export
     from asc_cli.protocol.source import Source, audit, complete, open_source
     from asc_cli.registry.runs import find_run, result
     from asc_cli.training.run import Training
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from asc_cli.workflow._compare import compare
     from asc_cli.workflow._costs import costs
     from asc_cli.workflow._evaluate import evaluate
-    from asc_cli.workflow._export import Export, export
+    from asc_cli.workflow._export import export
     from asc_cli.workflow._report import report
     from asc_cli.workflow._train import train
 

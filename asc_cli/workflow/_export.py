@@ -3,54 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from asc_cli.core import atomic, installation, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.inference import ensemble, verify
+from asc_cli.inference.verify import Export, ExportedFile
 from asc_cli.registry import models
 
 FORMATS = ("onnx", "hub")
-
-
-@dataclass(frozen=True)
-class ExportedFile:
-    """A file that was written.
-
-    Attributes:
-        file: Its path.
-        bytes: Its size.
-        check: How it agrees with the model; None where no recording was compared.
-    """
-
-    file: str
-    bytes: int
-    check: verify.Agreement | None = None
-
-
-@dataclass(frozen=True)
-class Export:
-    """What an export wrote.
-
-    Attributes:
-        model: The model, NAME@VERSION.
-        format: onnx or hub.
-        files: What was written.
-    """
-
-    model: str
-    format: str
-    files: list[ExportedFile]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what `asc export --json` prints.
-
-        Returns:
-            As in JSON.
-        """
-        return asdict(self)
 
 
 def export(
