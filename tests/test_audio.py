@@ -42,12 +42,12 @@ def test_any_rate_becomes_the_wanted_one_and_a_tone_stays_that_tone(tmp_path: Pa
     ],
 )
 def test_every_format_is_read(tmp_path: Path, name: str, subtype: str):
-    sound = tone(440, 0.5, 22_050)
-    path = write(tmp_path / name, sound, 22_050, subtype=subtype)
+    signal = tone(440, 0.5, 22_050)
+    path = write(tmp_path / name, signal, 22_050, subtype=subtype)
     samples = decode.read(path, 22_050)
-    n = min(len(samples), len(sound))
+    n = min(len(samples), len(signal))
     assert n > 10_000
-    assert np.corrcoef(samples[:n], sound[:n])[0, 1] > 0.98
+    assert np.corrcoef(samples[:n], signal[:n])[0, 1] > 0.98
 
 
 def test_mono_is_the_mean_of_the_channels(tmp_path: Path):
@@ -59,9 +59,9 @@ def test_mono_is_the_mean_of_the_channels(tmp_path: Path):
 def test_blocks_joined_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     noise = np.random.default_rng(0).normal(0, 0.1, 44_100).astype("f4")
     path = write(tmp_path / "a.wav", noise, 44_100, subtype="FLOAT")
-    whole = decode.read(path, 22_050)
+    full = decode.read(path, 22_050)
     monkeypatch.setattr(decode, "BLOCK_SECONDS", 0.05)
-    np.testing.assert_allclose(decode.read(path, 22_050), whole, atol=1e-6)
+    np.testing.assert_allclose(decode.read(path, 22_050), full, atol=1e-6)
     assert len(list(decode.blocks(path, 44_100))) == 20
 
 

@@ -38,9 +38,9 @@ def test_swapped_folds_are_no_test(trained, copy: Path):
     lists = copy / "evaluation_setup"
     for part in ("train", "evaluate"):
         one, two = lists / f"fold1_{part}.txt", lists / f"fold2_{part}.txt"
-        held = one.read_bytes()
+        stored_ = one.read_bytes()
         one.write_bytes(two.read_bytes())
-        two.write_bytes(held)
+        two.write_bytes(stored_)
     with pytest.raises(
         AscError, match="trained on other lists of toy .* may have been trained on the"
     ):
@@ -60,8 +60,8 @@ def test_a_model_of_a_set_with_common_recordings_is_refused(trained, toy_root: P
     with pytest.raises(AscError, match="trained on toy, which has recordings in common with other"):
         workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
     (models.find(trained.model).folder / "training_files.txt").unlink()
-    strange = replace(kin, dataset=replace(kin.dataset, shares_with=()))
-    monkeypatch.setattr(_evaluate, "open_source", lambda *given: strange)
+    unusual = replace(kin, dataset=replace(kin.dataset, shares_with=()))
+    monkeypatch.setattr(_evaluate, "open_source", lambda *given: unusual)
     scored = workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
     assert "all 2 members were averaged" in scored["remarks"][-1]
     assert "its training files are not recorded" in scored["remarks"][-1]

@@ -283,7 +283,7 @@ def test_helper_modules_belong_to_it(tmp_path: Path) -> None:
     put(tmp_path, "models/_b.py", "y = 1\n")
     put(tmp_path, "models/_unused.py", "z = 1\n")
     put(tmp_path, "_shared.py", "x = 1\n")
-    found = code.read("models", "mine", "here", tmp_path, "models/mine.py")
+    results = code.read("models", "mine", "here", tmp_path, "models/mine.py")
     expected = [
         "models/mine.py",
         "_shared.py",
@@ -291,9 +291,9 @@ def test_helper_modules_belong_to_it(tmp_path: Path) -> None:
         "models/_a.py",
         "models/_b.py",
     ]
-    assert [path for path, _ in found.files] == expected
-    assert pickle.loads(pickle.dumps(found)) == found
-    assert found.module()._a.y == found.module().x == 1
+    assert [path for path, _ in results.files] == expected
+    assert pickle.loads(pickle.dumps(results)) == results
+    assert results.module()._a.y == results.module().x == 1
 
 
 # -- copies ---------------------------------------------------------------------------------------

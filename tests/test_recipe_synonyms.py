@@ -132,9 +132,9 @@ def test_training_and_features_look_there_unless_told_otherwise(
     path = mine(tmp_path, f"extends: toy_lstm\ndata: {toy_root}\n")
     chosen = recipe.load(path, SMALL)
     assert workflow.extract(chosen, jobs=1).source.root == toy_root
-    made = workflow.train(chosen, folds=[1], jobs=1)
+    created = workflow.train(chosen, folds=[1], jobs=1)
     moved = recipe.load(path, [*SMALL, "data=null"])
-    assert workflow.train(moved, data=toy_root, folds=[1]).run == made.run
+    assert workflow.train(moved, data=toy_root, folds=[1]).run == created.run
     with pytest.raises(AscError, match=r"(?s)nothing at /none.*`data:` in the recipe, or ASC_DATA"):
         workflow.extract(chosen, data=Path("/none"))
 
@@ -144,12 +144,12 @@ def test_training_and_features_look_there_unless_told_otherwise(
 
 def marks(loaded: recipe.Recipe) -> dict[str, str]:
     """section.key → what is said of it."""
-    section, found = "", {}
+    section, results = "", {}
     for line in shown(loaded.settings).splitlines():
         section = line.partition(":")[0] if line[0] not in " -" else section
         key, _, mark = line.strip().partition(" # ")
-        found[f"{section}.{key.partition(':')[0]}"] = mark
-    return found
+        results[f"{section}.{key.partition(':')[0]}"] = mark
+    return results
 
 
 def test_a_key_that_is_changed_claims_the_source_no_longer(tmp_path: Path) -> None:
@@ -173,8 +173,8 @@ def test_it_stays_so_in_what_extends_it_and_in_what_a_run_keeps(tmp_path: Path) 
     path = mine(tmp_path / "b", "extends: ../a/mine.yaml\nclips: {length_s: 3}\n")
     loaded = recipe.load(path)
     assert loaded.settings["source"]["own"] == ["model.n_hidden", "clips.length_s"]
-    kept = mine(tmp_path / "run", loaded.yaml())
-    assert marks(recipe.load(kept)) == marks(loaded)
+    stored = mine(tmp_path / "run", loaded.yaml())
+    assert marks(recipe.load(stored)) == marks(loaded)
 
 
 def test_lists_of_its_own_say_it_anew(tmp_path: Path) -> None:

@@ -21,14 +21,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_gives_all_below_it_sorted_and_foreign_formats_too(folder: Path):
-    found = [path.relative_to(folder).as_posix() for path in inputs.find([str(folder)])]
-    assert found == ["a.FLAC", "b.wav", "deep/er/c.mp3", "song.m4a"]
+    results = [path.relative_to(folder).as_posix() for path in inputs.find([str(folder)])]
+    assert results == ["a.FLAC", "b.wav", "deep/er/c.mp3", "song.m4a"]
 
 
 def test_the_same_file_named_thrice_is_heard_once(folder: Path):
-    named = [str(folder / "b.wav"), str(folder), str(folder / "*.wav")]
-    assert inputs.find(named)[0] == folder / "b.wav"
-    assert len(inputs.find(named)) == len(set(inputs.find(named))) == 4
+    names_ = [str(folder / "b.wav"), str(folder), str(folder / "*.wav")]
+    assert inputs.find(names_)[0] == folder / "b.wav"
+    assert len(inputs.find(names_)) == len(set(inputs.find(names_))) == 4
 
 
 def test_patterns(folder: Path):

@@ -96,11 +96,11 @@ def test_the_readme_is_for_a_person(weights):
 
 
 def test_a_model_goes_elsewhere_and_comes_back(weights, tmp_path: Path, monkeypatch):
-    made = models.register("a", card(), weights)
+    created = models.register("a", card(), weights)
     export("a", tmp_path / "a.zip")
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "elsewhere"))
     back = import_file(tmp_path / "a.zip")
-    assert back.card == made.card and back.member(1).read_bytes() == b"weights"
+    assert back.card == created.card and back.member(1).read_bytes() == b"weights"
     assert import_file(tmp_path / "a.zip").id == "a@2"
 
 

@@ -31,26 +31,26 @@ def recordings(n_groups: int, per_group: int, scenes: int = 3) -> list[Recording
 
 def test_groups_are_held_out_whole():
     known = recordings(10, 4)
-    fitted, held = holdout.split(known, 0.2, "group", (0, 1))
-    groups = [{known[i].group for i in part} for part in (fitted, held)]
+    fitted, stored_ = holdout.split(known, 0.2, "group", (0, 1))
+    groups = [{known[i].group for i in part} for part in (fitted, stored_)]
     assert not groups[0] & groups[1] and len(groups[1]) == 6  # 2 of 10 of each scene
-    assert sorted(fitted + held) == list(range(120))
-    assert holdout.split(known, 0.2, "group", (0, 1)) == (fitted, held)
-    assert holdout.split(known, 0.2, "group", (0, 2)) != (fitted, held)
+    assert sorted(fitted + stored_) == list(range(120))
+    assert holdout.split(known, 0.2, "group", (0, 1)) == (fitted, stored_)
+    assert holdout.split(known, 0.2, "group", (0, 2)) != (fitted, stored_)
 
 
 def test_each_scene_keeps_a_group():
-    fitted, held = holdout.split(recordings(2, 5), 0.9, "group", (0,))
-    assert len(fitted) == len(held) == 15
+    fitted, stored_ = holdout.split(recordings(2, 5), 0.9, "group", (0,))
+    assert len(fitted) == len(stored_) == 15
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_scene_that_is_in_a_group_of_another_is_not_held_out_whole(seed: int):
     shared = [Recording(f"{g}-{i}.wav", "bus", group=f"g{g}") for g in range(3) for i in range(4)]
     shared.append(Recording("car.wav", "car", group="g0"))
-    fitted, held = holdout.split(shared, 0.3, "group", (seed, 1))
+    fitted, stored_ = holdout.split(shared, 0.3, "group", (seed, 1))
     assert {shared[i].label for i in fitted} == {"bus", "car"}
-    assert {shared[i].group for i in held} in ({"g1"}, {"g2"})
+    assert {shared[i].group for i in stored_} in ({"g1"}, {"g2"})
 
 
 def test_a_group_that_no_scene_can_spare_is_said():
@@ -112,8 +112,8 @@ def test_a_temperature_is_found():
     p = np.exp(truth) / np.exp(truth).sum(axis=1, keepdims=True)
     labels = np.array([rng.choice(3, p=row) for row in p])
     sharpened = calibration.apply_temperature(np.log(p), 1 / 3)  # too sure by a factor of 3
-    found = calibration.fit_temperature(sharpened, labels, np.exp)
-    assert found == pytest.approx(3, rel=0.1)
+    results = calibration.fit_temperature(sharpened, labels, np.exp)
+    assert results == pytest.approx(3, rel=0.1)
     np.testing.assert_allclose(np.exp(calibration.apply_temperature(sharpened, 3)), p, atol=1e-12)
     assert calibration.apply_temperature(sharpened, 1) is sharpened
 

@@ -238,17 +238,19 @@ def test_feature_json_tells_what_a_folder_holds(folder: Path):
 
 
 def test_a_few_files_start_no_worker_processes(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    asked = []
+    requested = []
     real = parallel.map_unordered
     monkeypatch.setattr(
-        parallel, "map_unordered", lambda f, tasks, jobs: asked.append(jobs) or real(f, tasks, 1)
+        parallel,
+        "map_unordered",
+        lambda f, tasks, jobs: requested.append(jobs) or real(f, tasks, 1),
     )
     chosen = recipe.load("toy_lstm", ["dataset=table"])
     workflow.extract(chosen, data=folder)
     workflow.extract(chosen, data=folder, jobs=2, verify=True)
     monkeypatch.setattr(fill, "FEW_BATCHES", 0)
     workflow.extract(chosen, data=folder, verify=True)
-    assert asked == [1, 2, None]
+    assert requested == [1, 2, None]
 
 
 def test_worker_processes_make_the_same_arrays(folder: Path):

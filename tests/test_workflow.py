@@ -56,9 +56,9 @@ def test_the_road(toy_root: Path, reference: dict[str, bytes]):
     files = {"recipe.yaml", "environment.json", "predictions.csv", "metrics.json", "report.html"}
     assert written == files | {f"fold0{k}" for k in (1, 2, 3, 4)}
     assert [fold["fold"] for fold in done.metrics["folds"]] == [1, 2, 3, 4]
-    said = predictions.read(done.run / "predictions.csv")
-    assert len(said) == 60 and all(said.groups)
-    np.testing.assert_allclose(said.probabilities.sum(axis=1), 1)
+    output = predictions.read(done.run / "predictions.csv")
+    assert len(output) == 60 and all(output.groups)
+    np.testing.assert_allclose(output.probabilities.sum(axis=1), 1)
     scored = workflow.evaluate(done.run)
     assert scored["accuracy"] == done.metrics["accuracy"]
     assert workflow.evaluate("toy_lstm")["run"] == str(done.run)
@@ -78,9 +78,9 @@ def test_the_same_recipe_again_answers_at_once(toy_root: Path):
 def test_more_folds_keep_those_that_are_done(toy_root: Path, reference: dict[str, bytes]):
     first = workflow.train(small(), data=toy_root, folds=[2])
     stamp = (first.run / "fold02/model.safetensors").stat().st_mtime_ns
-    whole = workflow.train(small(), data=toy_root)
-    assert result(whole.run) == reference
-    assert (whole.run / "fold02/model.safetensors").stat().st_mtime_ns == stamp
+    full = workflow.train(small(), data=toy_root)
+    assert result(full.run) == reference
+    assert (full.run / "fold02/model.safetensors").stat().st_mtime_ns == stamp
 
 
 def test_changed_audio_is_another_run(toy_root: Path, tmp_path: Path):
@@ -188,10 +188,10 @@ def test_training_killed_after_a_checkpoint_ends_with_the_same_bits(
         lambda: list(home.glob("runs/*/fold02/checkpoint.safetensors")),
         lambda: workflow.train(small(), data=toy_root, jobs=1),
     )
-    kept = {path: path.stat().st_mtime_ns for path in home.glob("runs/*/fold01/*")}
+    stored = {path: path.stat().st_mtime_ns for path in home.glob("runs/*/fold01/*")}
     done = workflow.train(small(), data=toy_root, jobs=1)
     assert result(done.run) == reference
-    assert kept and {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert stored and {path: path.stat().st_mtime_ns for path in stored} == stored
 
 
 @pytest.mark.campaign
@@ -208,11 +208,11 @@ def test_training_killed_at_random_moments_ends_with_the_same_bits(
 
 def arrays(home: Path) -> dict[str, bytes]:
     """Every stored array by its recording's digest, whichever file it is in."""
-    found = {p.parent.name + p.stem: p.read_bytes() for p in home.glob("features/*/??/*.npy")}
+    results = {p.parent.name + p.stem: p.read_bytes() for p in home.glob("features/*/??/*.npy")}
     for folder in home.glob("features/*/short/[!.]*"):
         short = pack.load(folder)
-        found |= {digest: short.recording(row).tobytes() for digest, row in short.row_of.items()}
-    return found
+        results |= {digest: short.recording(row).tobytes() for digest, row in short.row_of.items()}
+    return results
 
 
 def test_features_killed_once_some_are_there_end_whole(toy_root: Path, asc: Asc, home: Path):

@@ -70,9 +70,9 @@ def measure(paths: list[Path], given: argparse.Namespace) -> None:
         with parallel.one_thread():
             floors.append(floor(model, paths) / given.jobs)
         started = time.perf_counter()
-        said = list(workflow.predict(paths, jobs=given.jobs))
+        output = list(workflow.predict(paths, jobs=given.jobs))
         ours.append(time.perf_counter() - started)
-        assert len(said) == len(paths) and not any(p.error for p in said)
+        assert len(output) == len(paths) and not any(p.error for p in output)
     a, b = statistics.median(ours), statistics.median(floors)
     print(
         f"{given.files} files of {SECONDS} s, {given.jobs} workers: {given.files / a:.1f} files/s, "

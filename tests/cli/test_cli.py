@@ -169,8 +169,8 @@ def test_datasets_list_and_show(asc: Asc):
 
 
 def test_make_toy_then_check_it(asc: Asc, home: Path):
-    made = asc("datasets", "make", "toy", "--recordings", 60, "--seconds", 0.1)
-    assert made.returncode == 0 and made.stdout.strip() == str(home / "datasets/toy")
+    created = asc("datasets", "make", "toy", "--recordings", 60, "--seconds", 0.1)
+    assert created.returncode == 0 and created.stdout.strip() == str(home / "datasets/toy")
     assert asc("datasets", "check", "toy").returncode == 0
     assert "only toy and yt8m-toy can be made" in asc("datasets", "make", "litis").stderr
 

@@ -45,11 +45,11 @@ ELSEWHERE = (
 
 
 def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    for name, found in group.commands.items():
-        if hasattr(found, "commands"):
-            yield from commands(found, (*words, name))
+    for name, results in group.commands.items():
+        if hasattr(results, "commands"):
+            yield from commands(results, (*words, name))
         else:
-            yield " ".join((*words, name)), found
+            yield " ".join((*words, name)), results
 
 
 COMMANDS = dict(commands(TOOL))

@@ -66,17 +66,17 @@ def test_which_version_to_remove_has_to_be_said(asc: Asc):
 
 
 def test_a_model_stands_for_the_run_that_made_it(toy_root: Path):
-    made = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1])
-    scored = workflow.evaluate(made.model)
-    assert scored["run"] == str(made.run)
+    result = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1])
+    scored = workflow.evaluate(result.model)
+    assert scored["run"] == str(result.run)
     assert "accuracy: the mean over folds; precision and F1: all folds" in str(
         evaluation(scored.to_dict())
     )
-    page = (made.run / "report.html").read_text(encoding="utf-8")
+    page = (result.run / "report.html").read_text(encoding="utf-8")
     assert "Accuracy is the mean over folds; precision and F1 are of all folds together" in page
-    made.run.rename(made.run.with_name("elsewhere"))
+    result.run.rename(result.run.with_name("elsewhere"))
     with pytest.raises(AscError, match=r"@1 is a model, not a run, and its run .* is not in .*"):
-        workflow.evaluate(made.model)
+        workflow.evaluate(result.model)
 
 
 @pytest.mark.parametrize("data", [None, Path("table.csv")])
@@ -94,9 +94,9 @@ def test_a_full_disk_names_the_file(tmp_path: Path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 def test_a_full_disk_ends_in_a_line(asc: Asc, tmp_path: Path):
-    said = r"--csv /dev/full: cannot be written \(No space left"
+    output = r"--csv /dev/full: cannot be written \(No space left"
     with (
-        pytest.raises(AscError, match=said),
+        pytest.raises(AscError, match=output),
         Predictions(as_json=True, csv_file=Path("/dev/full")) as out,
     ):
         out.add({"file": "a", "error": "is empty"})
@@ -132,9 +132,9 @@ def test_a_csv_prints_a_summary_of_many_and_no_embeddings_of_none(
         out.add({"file": "x.wav", **row})
         out.add({"file": "y.wav", **row})
         out.add({"file": "z.wav", "error": "is empty"})
-    said = capsys.readouterr()
-    assert "a.csv: 2 recordings, 1 bad" in said.out and "x.wav" not in said.out
-    assert "e.npz: not written; no predictions" in said.err
+    output = capsys.readouterr()
+    assert "a.csv: 2 recordings, 1 bad" in output.out and "x.wav" not in output.out
+    assert "e.npz: not written; no predictions" in output.err
     assert not (tmp_path / "e.npz").exists()
     with Predictions(csv_file=tmp_path / "a.csv") as out:
         out.add({"file": "x.wav", **row})

@@ -57,7 +57,7 @@ def test_names_are_location_start_end_and_a_location_has_one_scene(root: Path) -
         place, start, end = Path(path).stem.split("_")
         assert place[0] in "ab" and place[1:].isdigit() and int(end) == int(start) + 30
         scenes.setdefault(place, set()).add(scene)
-    assert all(len(found) == 1 for found in scenes.values())
+    assert all(len(results) == 1 for results in scenes.values())
 
 
 def test_the_format_is_that_of_tut2016(root: Path) -> None:
@@ -133,10 +133,10 @@ def test_a_cut_short_make_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(audio(root)) == 20 and not (root / "meta.txt").exists()
     before = {path: path.stat().st_mtime_ns for path in (root / "audio").iterdir()}
     broken = next(iter(before))
-    whole = broken.read_bytes()
-    broken.write_bytes(whole[:100])
+    full = broken.read_bytes()
+    broken.write_bytes(full[:100])
     toy.make(root, recordings=60, seconds=SECONDS)
-    assert len(audio(root)) == 60 and broken.read_bytes() == whole
+    assert len(audio(root)) == 60 and broken.read_bytes() == full
     assert all(path.stat().st_mtime_ns == then for path, then in before.items() if path != broken)
 
 

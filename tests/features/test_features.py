@@ -43,11 +43,11 @@ def test_silence_gives_finite_frames(feature: StoredFeature):
 
 
 def test_blocks_give_the_frames_of_the_whole(feature: StoredFeature, noise: np.ndarray):
-    whole = frames(feature, noise)
+    full = frames(feature, noise)
     for size in (RATE // 2, 2 * RATE + 17):
         blocks = [noise[start : start + size] for start in range(0, len(noise), size)]
         parts = list(stream(feature.compute, blocks, RATE))
-        np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
+        np.testing.assert_allclose(np.concatenate(parts), full, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["log_mel", "mel", "gammatone"])
