@@ -212,7 +212,7 @@ def write(path: Path, samples: np.ndarray, rate: int = 22_050, **more: str) -> P
     return path
 
 
-SMALL = (  # the smallest recipe that goes the whole road
+SMALL = (  # the smallest recipe that runs the whole pipeline
     "training.epochs=2",
     "training.batch_size=32",
     "model.n_hidden=8",

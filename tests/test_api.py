@@ -65,7 +65,7 @@ def test_samples_and_their_file_get_one_answer(rate: int, channels: int, tmp_pat
     assert output.duration_s == pytest.approx(25)
 
 
-def test_what_a_model_says_of_itself():
+def test_the_attributes_of_a_model():
     model = asc_cli.load_model(registered("m"), fold=2)
     assert (model.id, model.labels, model.sample_rate) == ("m@1", ("bus", "park", "tram"), 22_050)
     with pytest.raises(AscError, match=r"model m@1 has no fold 3; it has \[1, 2\]"):

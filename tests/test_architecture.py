@@ -127,7 +127,7 @@ def test_every_row_is_a_package_that_exists() -> None:
     assert set(TABLE) == {package_holding(path) for path in FILES}
 
 
-def test_a_package_may_import_only_what_stands_above_it_in_the_table() -> None:
+def test_a_package_may_import_only_those_above_it_in_the_table() -> None:
     """So that no two packages import each other, however long the way round."""
     order = list(TABLE)
     upward = {
@@ -185,7 +185,7 @@ def is_stream(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "stream"
 
 
-def test_whether_something_is_of_videos_is_asked_in_core_kind_alone() -> None:
+def test_only_core_kind_decides_what_is_of_videos() -> None:
     lines = [
         f"{name}:{line}"
         for path in FILES

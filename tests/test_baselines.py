@@ -1,4 +1,4 @@
-"""The seven systems of Table 1 go the whole road: recipe, store, registry, prediction, report."""
+"""The seven systems of Table 1 run the whole pipeline: recipe, store, registry, report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def quick(system: str, *more: str) -> recipe.Recipe:
 
 
 @pytest.mark.parametrize("system", SEVEN)
-def test_toy_goes_the_whole_road(system: str, toy_root: Path):
+def test_toy_runs_the_whole_pipeline(system: str, toy_root: Path):
     name, chosen = f"toy_{system}", quick(system)
     done = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
     assert 0 <= done.metrics["accuracy"] <= 1 and done.metrics["recordings"] == 15

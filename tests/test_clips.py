@@ -45,7 +45,7 @@ def test_a_short_recording_is_one_masked_clip():
     assert mask.sum() == 10 and batch[0, :10].all() and not batch[0, 10:].any()
 
 
-def test_whole_clips_need_no_mask_and_know_their_owner():
+def test_full_clips_need_no_mask_and_have_an_owner():
     a, b = (np.random.default_rng(i).normal(size=(200, 2)).astype(np.float32) for i in (0, 1))
     st = standardise.fit_standardisation([a, b])
     created = clips.from_recordings([a, b], clips.ClipGrid(96, 50.1), st)
@@ -71,7 +71,7 @@ def test_a_band_that_never_changes_is_centred():
 
 @pytest.mark.parametrize("n_frames", [10, 95, 96, 97, 500, 3003])
 @pytest.mark.parametrize("part", [1, 7, 100, 5000])
-def test_streamed_clips_are_the_clips_of_the_whole(n_frames: int, part: int):
+def test_streamed_clips_equal_those_of_the_recording(n_frames: int, part: int):
     frames = np.random.default_rng(0).normal(size=(n_frames, 2)).astype(np.float32)
     same = Standardisation(np.zeros(2, np.float32), np.ones(2, np.float32))
     full = clips.from_recordings([frames], PAPER_LITIS, same)

@@ -1,4 +1,4 @@
-"""What a model listened to: laid over the recording, drawn, refused where there is nothing."""
+"""The attention of a model: over the recording, drawn, refused where there is none."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_each_kind_of_attention_is_drawn(trained, clip: Path, tmp_path: Path, mo
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_command_draws_and_tells_the_seconds(trained, clip: Path, asc: Asc, tmp_path: Path):
+def test_the_command_draws_and_prints_the_seconds(trained, clip: Path, asc: Asc, tmp_path: Path):
     picture = tmp_path / "why.svg"
     done = asc("predict", clip, "--model", "toy_ta_sa", "--explain", picture, "--json")
     assert done.returncode == 0, done.stderr
@@ -133,7 +133,7 @@ def test_what_cannot_be_explained(trained, clip: Path, tmp_path: Path, monkeypat
         workflow.explain(clip, model="toy_ta")
 
 
-def test_a_model_without_attention_says_which_have_it(
+def test_a_model_without_attention_has_a_hint(
     toy_root: Path, clip: Path, tmp_path: Path, monkeypatch
 ):
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "gmm"))

@@ -88,7 +88,9 @@ def louder(n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_file_says_what_the_model_says(kind: str, recordings: list[Path], tmp_path: Path):
+def test_the_file_predicts_what_the_model_predicts(
+    kind: str, recordings: list[Path], tmp_path: Path
+):
     name = registered(kind, *KINDS[kind])
     created = workflow.export(name, "onnx", tmp_path / "m.onnx", check=recordings)
     (row,) = created.files
@@ -123,7 +125,7 @@ class Sure(torch.nn.Module):
         return torch.stack([4000 * silent, 1000 * (1 - silent), -9000 + 0 * silent], dim=1)
 
 
-def test_a_clip_may_be_surer_than_a_probability_can_say(tmp_path: Path):
+def test_a_clip_may_be_surer_than_a_probability_can_represent(tmp_path: Path):
     """e^−708 is the smallest: two clips that say park by 1000 nats lose to one of 4000 for bus."""
     name = registered("m", "evaluation.aggregate=log_sum", "clips.overlap=0")
     loaded = ensemble.load(models.find(name))
@@ -141,7 +143,7 @@ def test_a_clip_may_be_surer_than_a_probability_can_say(tmp_path: Path):
     assert predicted[0].argmax() == SCENES.index("bus")
 
 
-def test_many_recordings_at_once_and_what_the_metadata_say(recordings: list[Path], tmp_path: Path):
+def test_many_recordings_at_once_and_the_metadata(recordings: list[Path], tmp_path: Path):
     workflow.export(registered("m"), "onnx", tmp_path / "m.onnx", check=recordings[:1])
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
     samples = decode.read(recordings[-1], RATE)
@@ -187,7 +189,7 @@ def test_other_networks_go_as_torch_exports_them():
     np.testing.assert_allclose(session.run(None, given)[0], net(x).detach().numpy(), atol=1e-5)
 
 
-def test_a_network_that_cannot_be_exported_says_so():
+def test_a_network_that_cannot_be_exported_is_an_error():
     from torch import nn
 
     from asc_cli.export import network
@@ -200,7 +202,7 @@ def test_a_network_that_cannot_be_exported_says_so():
         network.graph(Odd(), 7, 5, "member")
 
 
-def test_a_network_that_takes_one_number_of_clips_says_so():
+def test_a_network_with_a_fixed_number_of_clips_is_an_error():
     from torch import nn
 
     from asc_cli.export import network
@@ -239,7 +241,7 @@ def test_a_hub_folder_holds_weights_card_and_configuration(tmp_path: Path):
         workflow.export("m", "hub", tmp_path / "up")
 
 
-def test_what_cannot_be_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_invalid_exports_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     name = registered("m")
     with pytest.raises(AscError, match="unknown format 'onx'; did you mean onnx"):
         workflow.export(name, "onx")

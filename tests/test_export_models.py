@@ -38,8 +38,10 @@ def test_the_page_names_every_model_and_feature():
     ("name", "model", "feature"),
     [pytest.param(*row, marks=[pytest.mark.campaign] * (row[0] not in NOW)) for row in rows()],
 )
-def test_it_goes(name: str, model: str, feature: str, toy_root: Path, tmp_path: Path):
-    """Trained, one or two members; heard on recordings of one clip and of many."""
+def test_every_model_is_exported(
+    name: str, model: str, feature: str, toy_root: Path, tmp_path: Path
+):
+    """Trained, one or two members; run on recordings of one clip and of many."""
     chosen = recipe.load(name, QUICK[model])
     assert chosen.settings["model"]["name"] == model
     assert chosen.settings["features"]["name"] == feature

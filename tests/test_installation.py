@@ -93,7 +93,7 @@ def test_the_sentence_has_need_reason_and_remedy() -> None:
     assert output == start + installation.install_command("onnx")
 
 
-def test_a_left_over_installation_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_leftover_installation_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "asc_cli-0.1.0.dist-info").mkdir()
     done = subprocess.run(
         command("--version"),
@@ -109,11 +109,11 @@ def test_a_left_over_installation_is_told_in_one_line(tmp_path: Path) -> None:
     assert done.stdout.count("\n") == 1
 
 
-def test_without_one_nothing_is_told() -> None:
+def test_without_one_nothing_is_reported() -> None:
     assert installation.leftover_hint() is None
 
 
-def test_nothing_tells_anybody_to_install_asc_from_an_index() -> None:
+def test_no_hint_installs_asc_from_an_index() -> None:
     index = re.compile(r"pip3? install[^\n]*\basc-(cli|scenes)\b(?! @)")
     pages = [
         ROOT / "README.md",

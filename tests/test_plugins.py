@@ -157,7 +157,7 @@ def test_a_name_in_two_places_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         recipes.load(recipe)
 
 
-def test_an_unknown_model_says_where_one_of_your_own_goes(tmp_path: Path) -> None:
+def test_an_unknown_model_has_a_hint_for_own_code(tmp_path: Path) -> None:
     recipe = put(tmp_path, "r.yaml", RECIPE)
     with pytest.raises(AscError, match=r"models/mine\.py in a folder plugins/ beside the recipe"):
         recipes.load(recipe)
@@ -299,7 +299,7 @@ def test_helper_modules_belong_to_it(tmp_path: Path) -> None:
 # -- copies ---------------------------------------------------------------------------------------
 
 
-def test_a_copy_is_read_again_and_must_be_whole(tmp_path: Path) -> None:
+def test_a_copy_is_read_again_and_must_be_complete(tmp_path: Path) -> None:
     written = of("from ._helper import x")
     code.write_copy(tmp_path, [written])
     [again] = code.read_copy(tmp_path)

@@ -23,7 +23,7 @@ def trained(two_folds: Path, home: Path) -> Path:
     return Path(shutil.copytree(two_folds, home))
 
 
-def test_good_files_answer_and_bad_ones_say_why(trained: Path, tmp_path: Path, asc: Asc):
+def test_good_files_are_predicted_and_bad_ones_reported(trained: Path, tmp_path: Path, asc: Asc):
     signal = tone(440, 2.0, 44_100)
     good = [
         write(tmp_path / "8bit.wav", tone(440, 2.0, 8_000), 8_000, subtype="PCM_U8"),
@@ -91,7 +91,7 @@ def test_bad_files_alone_are_in_the_csv_too(tmp_path: Path):
     ]
 
 
-def test_a_csv_that_cannot_be_written_says_so(tmp_path: Path):
+def test_a_csv_that_cannot_be_written_is_an_error(tmp_path: Path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(AscError, match=r"--csv .*said.csv: cannot be written \("),
@@ -123,7 +123,7 @@ def test_the_members_probabilities_are_averaged(trained: Path, tmp_path: Path):
     np.testing.assert_allclose(scores(path), (first + second) / 2, atol=1e-6)
 
 
-def test_it_says_what_the_fold_s_predictions_said(trained: Path, toy_root: Path):
+def test_it_predicts_like_the_fold(trained: Path, toy_root: Path):
     """The file path and the training path give one answer."""
     from asc_cli.evaluation import predictions
 
@@ -152,7 +152,7 @@ def test_memory_does_not_grow_with_length(trained: Path, tmp_path: Path):
     assert both_kib - first_kib < 16 * 1024
 
 
-def test_models_and_folds_that_are_not_there(trained: Path, tmp_path: Path):
+def test_missing_models_and_folds(trained: Path, tmp_path: Path):
     path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
     with pytest.raises(AscError, match="unknown model 'toy_lst'; did you mean toy_lstm"):
         list(workflow.predict([path], model="toy_lst"))
@@ -160,7 +160,7 @@ def test_models_and_folds_that_are_not_there(trained: Path, tmp_path: Path):
         list(workflow.predict([path], fold=3))
 
 
-def test_damaged_weights_say_so(trained: Path, tmp_path: Path, monkeypatch):
+def test_damaged_weights_are_an_error(trained: Path, tmp_path: Path, monkeypatch):
     path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
     archive.export("toy_lstm", tmp_path / "m.zip")
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "other"))

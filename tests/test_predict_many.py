@@ -139,7 +139,7 @@ def test_a_pipe_does_not_hang_it(folder: Path, asc: Asc, tmp_path: Path):
     assert output.returncode == 0 and b'"file": "-"' in output.stdout
 
 
-def test_an_empty_folder_says_so(folder: Path, asc: Asc, tmp_path: Path):
+def test_an_empty_folder_is_reported(folder: Path, asc: Asc, tmp_path: Path):
     (tmp_path / "empty").mkdir()
     done = asc("predict", tmp_path / "empty")
     assert done.returncode == 3
@@ -148,12 +148,12 @@ def test_an_empty_folder_says_so(folder: Path, asc: Asc, tmp_path: Path):
     )
 
 
-def test_nothing_named_says_what_was_expected(asc: Asc):
+def test_no_inputs_give_a_usage_hint(asc: Asc):
     done = asc("predict")
     assert done.returncode == 1 and "--files-from LIST was expected" in done.stderr
 
 
-def test_a_timeline_is_heard_where_it_sounds(tmp_path: Path):
+def test_a_timeline_has_sounds_at_their_time(tmp_path: Path):
     registered("m")
     rng = np.random.default_rng(0)
     loud, soft = rng.normal(0, 0.3, 5 * RATE), rng.normal(0, 0.001, 5 * RATE)
@@ -280,12 +280,12 @@ def test_listening_to_a_pipe_predicts_what_predict_does(folder: Path, asc: Asc):
     np.testing.assert_allclose(scenes(rows[-1]), list(output.scenes.values()), atol=1e-5)
 
 
-def test_listening_to_nothing_says_so(folder: Path, asc: Asc):
+def test_listening_to_nothing_is_an_error(folder: Path, asc: Asc):
     done = asc("listen", "-", input=b"")
     assert done.returncode == 1 and "asc: the sound: is 0.000 s long" in done.stderr
 
 
-def test_listening_to_what_cannot_be(asc: Asc):
+def test_listening_with_invalid_options(asc: Asc):
     registered("m")
     with pytest.raises(AscError, match=r"listen: a window of 0.1 s every 1.0 s; at least"):
         next(workflow.listen([], RATE, window_s=0.1))

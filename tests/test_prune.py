@@ -143,7 +143,7 @@ def test_unfinished_folds_keep_their_checkpoints(data: Path, home: Path) -> None
     assert workflow.disk().checkpoint_bytes > 0
 
 
-def test_what_a_killed_process_left_goes_after_a_day(data: Path, home: Path) -> None:
+def test_files_of_a_killed_process_are_removed_after_a_day(data: Path, home: Path) -> None:
     train(data)
     removed()
     for place in ("packs/.tmp-1", "features/.tmp-2"):

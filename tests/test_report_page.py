@@ -121,7 +121,7 @@ def test_a_recording_plays_where_it_lies(browser: Any, runs: list[Path], toy_roo
 
 
 @pytest.mark.campaign
-def test_a_recording_that_is_gone_is_said_to_be(browser: Any, runs: list[Path], tmp_path: Path):
+def test_a_removed_recording_is_reported(browser: Any, runs: list[Path], tmp_path: Path):
     text = (runs[0] / "report.html").read_text(encoding="utf-8")
     removed = tmp_path / "report.html"
     removed.write_text(re.sub(r'src="file:[^"]*', 'src="gone.wav', text), encoding="utf-8")

@@ -231,7 +231,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(folder: Path, monkeypat
     assert fault.reason == "changed while it was being read; run the command again"
 
 
-def test_feature_json_tells_what_a_folder_holds(folder: Path):
+def test_feature_json_describes_a_folder(folder: Path):
     done = extract(folder)
     text = (done.feature.folder / "feature.json").read_text()
     assert '"n_mels": 64' in text and '"sample_rate": 22050' in text

@@ -1,4 +1,4 @@
-"""Videos go the whole road: made up, trained, killed, evaluated, labelled; damage is said."""
+"""The whole pipeline of videos: made, trained, killed, evaluated, labelled; damage is reported."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_a_model_of_videos_in_the_registry(trained: workflow.Training, asc: Asc)
     assert listed.returncode == 0 and "yt8m_ta_sa" in listed.stdout
 
 
-def test_damaged_weights_are_said(trained: workflow.Training, shards: Path):
+def test_damaged_weights_are_reported(trained: workflow.Training, shards: Path):
     path = models.find("yt8m_toy_lstm").member(1)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(AscError, match=r"model weights .*fold01.safetensors: cannot be used"):
@@ -252,7 +252,7 @@ def test_shards_and_recordings_are_not_mixed_up(
         (("datasets", "make", "yt8m-toy", "--lists", "."), "--lists: only for toy, from TUT 2016"),
     ],
 )
-def test_what_does_not_go_with_videos_is_said(
+def test_options_not_for_videos_are_refused(
     words: tuple[str, ...], what: str, trained: workflow.Training, asc: Asc
 ):
     done = asc(*words)
@@ -288,7 +288,9 @@ def test_damaged_records_are_named_counted_and_exit_3(shards: Path, tmp_path: Pa
     assert again.returncode == 3 and "1 damaged record(s), left out" in again.stdout
 
 
-def test_shards_that_are_not_the_recipe_s_are_said(shards: Path, monkeypatch: pytest.MonkeyPatch):
+def test_shards_that_do_not_match_the_recipe_are_reported(
+    shards: Path, monkeypatch: pytest.MonkeyPatch
+):
     with pytest.raises(AscError, match=r"no complete video .* has an rgb frame of 24 bytes; 23"):
         workflow.train(small("yt8m_toy_lstm", "stream.rgb=23"), data=tiny(shards))
     from asc_cli.video import predict

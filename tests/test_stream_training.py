@@ -208,7 +208,7 @@ def test_bfloat16_is_near_and_its_weights_stay_float32(tmp_path: Path):
     assert state.history[-1]["train_loss"] < 0.8 * state.history[0]["train_loss"]
 
 
-def test_a_loss_that_is_no_number_is_said(tmp_path: Path):
+def test_a_loss_that_is_no_number_is_an_error(tmp_path: Path):
     class Strange(Part):
         def __iter__(self) -> Iterator[Batch]:
             for batch in super().__iter__():
@@ -218,7 +218,7 @@ def test_a_loss_that_is_no_number_is_said(tmp_path: Path):
         fit(tmp_path, Strange)
 
 
-def test_a_part_without_videos_is_said(tmp_path: Path):
+def test_a_part_without_videos_is_an_error(tmp_path: Path):
     class Empty(Part):
         def __iter__(self) -> Iterator[Batch]:
             return iter(())

@@ -1,4 +1,4 @@
-"""Predictions of anybody: taken when they are whole, refused with a sentence when not."""
+"""Submitted predictions: scored when complete, refused with a reason when not."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def labels(last: str) -> list[str]:
         (["file,fold,label", *(f"{i}.wav,one,bus" for i in range(6))], "column fold: invalid"),
     ],
 )
-def test_what_is_not_whole_is_refused(tmp_path: Path, lines: list[str], message: str):
+def test_incomplete_predictions_are_refused(tmp_path: Path, lines: list[str], message: str):
     with pytest.raises(AscError, match=message):
         read(tmp_path, lines)
 
@@ -161,7 +161,7 @@ def test_without_folds_everything_is_tested(tmp_path: Path):
     assert len(read(tmp_path, [HEADER, *ROWS], Listing(SCENES, RECORDINGS, ()))) == 6
 
 
-def test_what_cannot_be_read_is_said(tmp_path: Path):
+def test_unreadable_predictions_are_reported(tmp_path: Path):
     (tmp_path / "p.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(AscError, match="p.csv: cannot be read"):
         submission.read(tmp_path / "p.csv", SCENES, submission.tested(LISTING))

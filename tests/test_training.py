@@ -221,7 +221,7 @@ def test_a_loss_that_is_no_number_stops_with_a_remedy(data, tmp_path: Path):
         fit(data, tmp_path, 20, learning_rate=1e30)
 
 
-def test_progress_says_how_far_and_how_fast(data, tmp_path: Path, monkeypatch):
+def test_progress_has_share_and_speed(data, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(progress, "REPORT_SECONDS", 0.0)
     seen: list[progress.Progress] = []
     fit(data, tmp_path, 3, report=seen.append)

@@ -1,4 +1,4 @@
-"""The whole road on made-up scenes: scored, registered, resumable, the same bits every time."""
+"""The whole pipeline on made-up scenes: scored, registered, resumable, the same bits every time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def reference(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         return result(done.run)
 
 
-def test_the_road(toy_root: Path, reference: dict[str, bytes]):
+def test_the_whole_pipeline(toy_root: Path, reference: dict[str, bytes]):
     seen: list[dict] = []
     done = workflow.train(small(), data=toy_root, jobs=2, fitting=seen.append)
     assert len(reference) == 8
@@ -107,7 +107,7 @@ def test_a_bad_file_stops_training_by_name_unless_it_is_excluded(toy_root: Path,
         workflow.train(small("exclude=[audio/none.wav]"), data=copy)
 
 
-def test_folds_and_devices_that_are_not_there(toy_root: Path, monkeypatch: pytest.MonkeyPatch):
+def test_missing_folds_and_devices(toy_root: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(AscError, match="--folds: there is no fold 7; there are 1 to 4"):
         workflow.train(small(), data=toy_root, folds=[7])
     with pytest.raises(AscError, match="--device tpu: auto, cpu or cuda was expected"):
@@ -121,7 +121,7 @@ def test_folds_and_devices_that_are_not_there(toy_root: Path, monkeypatch: pytes
         workflow.train(small(), data=toy_root, jobs=0)
 
 
-def test_runs_that_are_not_there(toy_root: Path):
+def test_missing_runs(toy_root: Path):
     with pytest.raises(AscError, match="run toy_lstm: no runs in .*; train one with asc train"):
         workflow.evaluate("toy_lstm")
     done = workflow.train(small(), data=toy_root, folds=[1])
@@ -215,7 +215,7 @@ def arrays(home: Path) -> dict[str, bytes]:
     return results
 
 
-def test_features_killed_once_some_are_there_end_whole(toy_root: Path, asc: Asc, home: Path):
+def test_features_killed_with_some_stored_are_completed(toy_root: Path, asc: Asc, home: Path):
     words = ("features", "--recipe", "toy_lstm", "--data", toy_root)
     killed_when(lambda: changed_ns(home), lambda: asc(*words))
     report = json.loads(asc(*words, "--json").stdout)
@@ -227,7 +227,7 @@ def test_features_killed_once_some_are_there_end_whole(toy_root: Path, asc: Asc,
 
 
 @pytest.mark.campaign
-def test_features_killed_at_random_moments_end_whole(
+def test_features_killed_at_random_moments_are_completed(
     toy_root: Path, asc: Asc, home: Path, whole: bool
 ):
     arguments = command("features", "--recipe", "toy_lstm", "--data", toy_root, "--jobs", "2")

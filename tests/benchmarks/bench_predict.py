@@ -4,7 +4,7 @@
 
 The floor: decoding, features and one forward pass of the same files, one after another in one
 process on one thread, with nothing else around, divided by the number of workers. Ours: the
-workers' time for the same files, once they are started and have heard one batch each, as in the
+workers' time for the same files, once they are started and have predicted one batch each, as in the
 middle of a long run. Pairs are interleaved; the ratio is of medians.
 """
 

@@ -195,7 +195,7 @@ def test_the_console_script_is_the_module():
     assert done.stdout.strip() == __version__
 
 
-def test_ctrl_c_says_that_it_goes_on_from_here(asc: Asc, monkeypatch: pytest.MonkeyPatch):
+def test_ctrl_c_tells_how_to_resume(asc: Asc, monkeypatch: pytest.MonkeyPatch):
     def stopped(*given: object, **more: object) -> None:
         raise KeyboardInterrupt
 

@@ -72,7 +72,7 @@ def test_a_damaged_run_is_named_and_the_others_listed(home: Path, text: str, wha
     assert TWO in remark and what in remark
 
 
-def test_folds_of_a_stream_and_of_a_dataset_that_is_not_known(home: Path) -> None:
+def test_folds_of_a_stream_and_of_an_unknown_dataset(home: Path) -> None:
     streamed = made(home, "a-0")
     (streamed / "recipe.yaml").write_text("dataset: yt8m\nstream: {level: frame}\n")
     assert runs.read(streamed).published == 1
@@ -108,7 +108,7 @@ def test_remove_asks(home: Path, monkeypatch: pytest.MonkeyPatch, answer: str, s
     assert f"Remove {ONE} (1.5 MB, 1 fold(s) fitted)? [y/N]" in done.stderr
 
 
-def test_which_run_to_remove_has_to_be_said(home: Path) -> None:
+def test_removing_needs_one_run(home: Path) -> None:
     with pytest.raises(AscError, match=r"run x: no runs in "):
         runs.find("x")
     made(home, ONE)

@@ -43,7 +43,7 @@ def test_a_scene_is_the_name_up_to_its_first_digit(file: str, scene: str):
     assert litis.scene(file) == scene
 
 
-def test_the_matlab_matrices_say_the_same(root: Path, tmp_path: Path):
+def test_the_matlab_matrices_are_equal(root: Path, tmp_path: Path):
     text = litis.read(root)
     other = tmp_path / "mat"
     other.mkdir()

@@ -150,7 +150,7 @@ def test_what_was_not_published_exactly_is_not_checked():
 @pytest.mark.parametrize(
     "module", [tau2019, pytest.param(tau2022_mobile, marks=pytest.mark.campaign)]
 )
-def test_whole_tau_trees_pass(module, tmp_path: Path):
+def test_complete_tau_trees_pass(module, tmp_path: Path):
     made_tau(tmp_path, module.DATASET.name)
     assert without_audio(module, tmp_path) == []
 

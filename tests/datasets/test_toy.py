@@ -120,7 +120,7 @@ def test_a_recording_is_finite_audible_below_full_scale_and_of_any_length(scene:
         assert np.sqrt(np.mean(samples[: n // 4] ** 2)) > 1e-4
 
 
-def test_a_cut_short_make_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_an_interrupted_make_resumes(tmp_path: Path) -> None:
     root = tmp_path / "data"
 
     def stop(done: int, total: int) -> None:
@@ -140,7 +140,7 @@ def test_a_cut_short_make_goes_on_where_it_was(tmp_path: Path) -> None:
     assert all(path.stat().st_mtime_ns == then for path, then in before.items() if path != broken)
 
 
-def test_published_lists_are_copied_and_their_names_are_made(tmp_path: Path) -> None:
+def test_published_lists_are_copied_and_their_files_written(tmp_path: Path) -> None:
     lists, root = tmp_path / "lists", tmp_path / "data"
     (lists / "evaluation_setup").mkdir(parents=True)
     meta = b"audio/b010_0_30.wav\tbeach\r\naudio\\a001_60_90.wav\tcafe/restaurant\r\n"
@@ -162,7 +162,7 @@ def test_published_lists_are_copied_and_their_names_are_made(tmp_path: Path) -> 
         ({"lists": Path("nowhere")}, "meta.txt is missing; give the folder"),
     ],
 )
-def test_what_cannot_be_made_is_said(
+def test_invalid_arguments_are_reported(
     tmp_path: Path, arguments: dict[str, object], message: str
 ) -> None:
     with pytest.raises(AscError, match=message):

@@ -118,7 +118,7 @@ def test_video_level_shards(tmp_path: Path):
     np.testing.assert_array_equal(batch.tensors("cpu")[0][1, 0], mean)
 
 
-def test_a_video_without_frames_is_one_that_is_masked_whole(tmp_path: Path):
+def test_a_video_without_frames_is_fully_masked(tmp_path: Path):
     path = write(tmp_path / "a.tfrecord", [("none", [1], np.zeros((0, RGB + AUDIO), np.uint8))])
     [video], _ = read([path])
     assert video.frames.shape == (0, RGB + AUDIO)
@@ -159,7 +159,7 @@ def test_readers_ahead_change_nothing(shards: list[Path]):
 
 
 @pytest.mark.parametrize("buffer", [1, 7, 64])
-def test_a_position_goes_on_as_if_it_had_never_stopped(shards: list[Path], buffer: int):
+def test_a_stream_resumes_from_a_position(shards: list[Path], buffer: int):
     order = yt8m.Order((0, 1), buffer)
     full = names(read(shards, order)[0])
     for taken in range(51):
@@ -172,7 +172,7 @@ def test_a_position_goes_on_as_if_it_had_never_stopped(shards: list[Path], buffe
     assert stream.share() == 1
 
 
-def test_a_position_in_shards_that_changed_is_said(shards: list[Path]):
+def test_a_position_in_changed_shards_is_reported(shards: list[Path]):
     stream = yt8m.Stream(shards, LAYOUT, yt8m.Order((0, 1), 16))
     next(stream)
     for path in shards:

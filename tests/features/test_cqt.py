@@ -80,7 +80,7 @@ def test_any_hop_equals_librosa(hop: int, per_octave: int):
     np.testing.assert_allclose(ours.T, full, atol=1e-6, rtol=1e-4)
 
 
-def test_the_halving_filter_is_found_whole():
+def test_the_halving_filter_is_measured_completely():
     filters, reach = _cqt.halving()
     assert 150 < reach < _cqt.IMPULSE_RADIUS // 2
     np.testing.assert_allclose(filters.sum(axis=1), np.sqrt(2), rtol=1e-5)  # energy is kept

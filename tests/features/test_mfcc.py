@@ -1,4 +1,4 @@
-"""MFCC and their differences against librosa called directly, on the whole road from samples."""
+"""MFCC and their differences against librosa called directly, from samples on."""
 
 import librosa
 import numpy as np

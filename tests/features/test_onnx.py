@@ -35,9 +35,9 @@ def noise(n: int) -> np.ndarray:
     return np.random.default_rng(0).normal(0, 0.1, n).astype(np.float32)
 
 
-def compare(heard: Any, feature: str, samples: np.ndarray, rate: int, **parameters: Any) -> None:
+def compare(session: Any, feature: str, samples: np.ndarray, rate: int, **parameters: Any) -> None:
     expected = plugins.feature(feature, parameters)(samples, rate)
-    [frames] = heard.run(None, {"samples": samples[None]})
+    [frames] = session.run(None, {"samples": samples[None]})
     np.testing.assert_allclose(frames[0], expected, atol=2e-4, rtol=2e-4)
 
 

@@ -1,7 +1,7 @@
 """What version 0.1.0 wrote is read: a home with features, runs and models, and a model's zip.
 
 0.1.0.zip holds them, see make_home.py. Everything here goes through the command line and the
-formats that docs/reference/formats.md promises, so that it holds however the code is laid out.
+formats that docs/reference/formats.md describes, so that it is independent of the code's layout.
 """
 
 from __future__ import annotations

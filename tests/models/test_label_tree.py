@@ -118,7 +118,7 @@ def test_segments_are_means_of_frames_that_count():
     assert full.tolist() == [[True] * 3, [True, False, False]]
 
 
-def test_recordings_are_dealt_whole_and_scenes_evenly():
+def test_folds_are_grouped_by_recording_and_stratified_by_scene():
     owners = np.repeat(np.arange(30), 3)
     labels = np.repeat(np.arange(30) % 3, 3)
     hand = stratified_group_folds(owners, labels, 5, np.random.default_rng(0))
@@ -128,7 +128,7 @@ def test_recordings_are_dealt_whole_and_scenes_evenly():
     assert set(few) == {0}  # one scene has a single recording: one hand
 
 
-def test_too_few_recordings_or_segments_are_said():
+def test_too_few_recordings_or_segments_are_reported():
     created, labels = families()
     few = np.where((labels == 3) & (created.owners != 24), 1, labels)
     with pytest.raises(AscError, match=r"scene 4 of 5 .* has 1 recording\(s\) .* at least 2"):

@@ -1,4 +1,4 @@
-"""The four models: against torch's LSTM, against the paper's counts, and their promises."""
+"""The four models: against torch's LSTM, against the paper's counts, and their contract."""
 
 import math
 
@@ -111,7 +111,7 @@ def test_attention_sums_to_one_over_valid_frames():
     torch.testing.assert_close(results.a.sum(-1), mask.float())
 
 
-def test_what_was_not_asked_for_is_not_made_up():
+def test_missing_attention_is_not_returned():
     x = torch.randn(2, 3, 6)
     plain = build(6, 4).explain(x)
     assert plain.alpha is None and plain.a is None and plain.gates is None

@@ -1,4 +1,4 @@
-"""What every model promises, whatever it computes. The LSTMs' tests are in their own files."""
+"""The contract of every model. The LSTMs' tests are in their own files."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_every_weight_of_a_network_has_a_gradient(name: str):
 
 
 @pytest.mark.parametrize("name", ["gmm", "sparse_nmf", "label_tree_gru", "label_tree_cnn"])
-def test_the_same_seed_gives_the_same_bits_and_no_data_is_said(name: str, tmp_path):
+def test_the_same_seed_gives_the_same_bits_and_no_data_is_an_error(name: str, tmp_path):
     created, labels = scenes(9)
     settings = descent.Settings(
         epochs=2, batch_size=16, learning_rate=0.01, l2=0.0, seed=0, fold=1, curve_every=0

@@ -243,7 +243,7 @@ def test_a_masked_frame_changes_nothing_whatever_it_holds(attention):
 
 
 @pytest.mark.parametrize("attention", VARIANTS)
-def test_masked_frames_might_as_well_not_be_there(attention):
+def test_masked_frames_equal_missing_frames(attention):
     built = cell(attention)
     x = torch.randn(1, 6, F, dtype=torch.float64)
     mask = torch.tensor([[False, True, True, False, True, False]])
