@@ -33,7 +33,7 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class Export:
-    """What an export wrote.
+    """The result of an export.
 
     Attributes:
         model: The model, NAME@VERSION.
