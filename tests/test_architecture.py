@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from xml.etree import ElementTree
 
 import pytest
 
@@ -21,6 +22,7 @@ DYNAMIC = {
 }  # the files that may import by name
 FILES = sorted(PACKAGE.rglob("*.py"))
 MOST_ARROWS = 80  # from a package to another that it imports
+MOST_WORKFLOW_LINES = 600  # it joins packages; what does the work is in them
 VIDEO_FILES = (  # videos alone are their subject, and core/kind.py's
     "video/*",
     "core/kind.py",
@@ -312,5 +314,17 @@ def test_few_arrows_lead_from_package_to_package() -> None:
 
 def test_the_formatter_is_never_switched_off() -> None:
     switches = re.compile(r"#\s*fmt:\s*(skip|off)")
-    results = [str(path) for path in FILES if switches.search(path.read_text(encoding="utf-8"))]
-    assert not results
+    found = [str(path) for path in FILES if switches.search(path.read_text(encoding="utf-8"))]
+    assert not found
+
+
+def test_workflow_is_short() -> None:
+    lines = sum(len(path.read_text("utf-8").splitlines()) for path in PACKAGE.glob("workflow/*.py"))
+    assert lines <= MOST_WORKFLOW_LINES
+
+
+def test_the_picture_is_valid() -> None:
+    """A drawing that is no XML shows nothing on the site."""
+    [picture] = re.findall(r"!\[.*?\]\((assets/.+?\.svg)\)", PAGE.read_text(encoding="utf-8"))
+    texts = [node.text for node in ElementTree.parse(PAGE.parent / picture).iter() if node.text]
+    assert {"recording", "samples", "features", "clips", "model", "scores"} <= set(texts)

@@ -156,12 +156,14 @@ def test_training_data_are_no_test_data(trained, toy_root: Path, tmp_path: Path)
 
 
 def test_a_run_that_another_process_concluded_is_registered_once(toy_root: Path, monkeypatch):
-    from asc_cli.workflow import _train
+    from asc_cli.training import run as run_of_folds
 
     chosen = recipe.load("toy_lstm", SMALL)
     first = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
-    finished = _train._finished
+    finished = run_of_folds.finished_metrics
     answers = iter([None])  # at the start, the other process was not done yet
-    monkeypatch.setattr(_train, "_finished", lambda *given: next(answers, finished(*given)))
+    monkeypatch.setattr(
+        run_of_folds, "finished_metrics", lambda *given: next(answers, finished(*given))
+    )
     second = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
     assert second.model == first.model and len(models.models()) == 1

@@ -26,7 +26,7 @@ import numpy as np
 
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import metrics
-from asc_cli.evaluation.intervals import draws, percentiles, value
+from asc_cli.evaluation.intervals import Intervals, draws, percentiles, value
 from asc_cli.evaluation.predictions import Predictions
 
 
@@ -83,6 +83,68 @@ class Difference:
             As in JSON.
         """
         return {**asdict(self), "interval": [*self.interval]}
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One of the runs that are compared.
+
+    Attributes:
+        run: Its folder.
+        name: The recipe's name.
+        description: The recipe's description.
+        seed: The recipe's seed.
+        headline: The metric that heads its report.
+        value: That metric's value.
+        error: 1 − value.
+        paper_error: The published error, per cent; None where none is given.
+        intervals: 95 % intervals of the headline.
+        curve: The folds' histories averaged: epoch, train_loss and test_accuracy of each epoch.
+        against_first: Its gain over the first run; None of the first itself.
+    """
+
+    run: str
+    name: str
+    description: str
+    seed: int
+    headline: str
+    value: float
+    error: float
+    paper_error: float | None
+    intervals: Intervals
+    curve: list[dict[str, Any]]
+    against_first: Difference | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes, without `against_first` if there is none.
+
+        Returns:
+            As in JSON.
+        """
+        gain = {"against_first": self.against_first.to_dict()} if self.against_first else {}
+        others = {key: value for key, value in vars(self).items() if key != "against_first"}
+        return {**others, "intervals": self.intervals.to_dict(), **gain}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several runs on the same recordings.
+
+    Attributes:
+        metric: The headline metric that they are compared in.
+        runs: The runs, in the order that they were named in.
+    """
+
+    metric: str
+    runs: tuple[ComparedRun, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc compare --json` prints.
+
+        Returns:
+            As in JSON.
+        """
+        return {"metric": self.metric, "runs": [run.to_dict() for run in self.runs]}
 
 
 def compare(

@@ -158,3 +158,50 @@ class Scores:
             "device_groups": {name: asdict(group) for name, group in self.device_groups.items()},
             "remarks": list(self.remarks),
         }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The metrics of a run, of a model on a dataset, or of a file of predictions.
+
+    `evaluation["accuracy"]` is the value of a key of `to_dict()`.
+
+    Attributes:
+        scores: All metrics.
+        run: The run's folder; None for a model or a file.
+        model: The model, NAME@VERSION; None for a run or a file.
+        predictions: The file of predictions; None for a run or a model.
+        dataset: The dataset's name; None for a run.
+        published: Published figures beside ours: metric, theirs, ours and source of each; None
+            for a model or a file.
+    """
+
+    scores: Scores
+    run: str | None = None
+    model: str | None = None
+    predictions: str | None = None
+    dataset: str | None = None
+    published: list[dict[str, str]] | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        return self.to_dict()[key]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc evaluate --json` prints.
+
+        Returns:
+            Whose metrics they are, the scenes' names, and the metrics.
+        """
+        about = {
+            "run": self.run,
+            "model": self.model,
+            "predictions": self.predictions,
+            "dataset": self.dataset,
+        }
+        published = {} if self.published is None else {"published": self.published}
+        return {
+            **{key: value for key, value in about.items() if value is not None},
+            "scene_names": list(self.scores.scenes),
+            **self.scores.to_dict(),
+            **published,
+        }

@@ -24,6 +24,9 @@ from typing import TYPE_CHECKING
 from asc_cli.core import exports, plugins
 
 if TYPE_CHECKING:
+    from asc_cli.evaluation.comparison import Comparison
+    from asc_cli.evaluation.scores import Evaluation
+    from asc_cli.frontend.disk import Disk, Pruned, disk, prune
     from asc_cli.frontend.fill import Extraction, extract
     from asc_cli.inference.api import Model, load_model
     from asc_cli.inference.ensemble import takes_shards
@@ -31,16 +34,17 @@ if TYPE_CHECKING:
     from asc_cli.inference.live import listen
     from asc_cli.inference.predict import predict
     from asc_cli.inference.types import LivePrediction, Prediction, Segment
+    from asc_cli.inference.verify import Export
     from asc_cli.protocol.source import Source, audit, complete, open_source
     from asc_cli.registry.runs import find_run, result
+    from asc_cli.training.run import Training
     from asc_cli.video.predict import LabelledVideo, VideoEvaluation, label
-    from asc_cli.workflow._compare import Comparison, compare
+    from asc_cli.workflow._compare import compare
     from asc_cli.workflow._costs import costs
-    from asc_cli.workflow._evaluate import Evaluation, evaluate
-    from asc_cli.workflow._export import Export, export
+    from asc_cli.workflow._evaluate import evaluate
+    from asc_cli.workflow._export import export
     from asc_cli.workflow._report import report
-    from asc_cli.workflow._store import Disk, Pruned, disk, prune
-    from asc_cli.workflow._train import Training, train
+    from asc_cli.workflow._train import train
 
 NAMES = exports.names(__file__)
 __all__ = [*NAMES]

@@ -3,81 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from asc_cli.core import atomic, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
-from asc_cli.evaluation.intervals import Intervals
+from asc_cli.evaluation.comparison import ComparedRun, Comparison
 from asc_cli.evaluation.metrics import named
+from asc_cli.inference.evaluate import of_run
 from asc_cli.recipe import load as recipe
 from asc_cli.registry.runs import find_run
 from asc_cli.training import history
-from asc_cli.workflow._evaluate import of_run
-
-
-@dataclass(frozen=True)
-class ComparedRun:
-    """One of the runs that are compared.
-
-    Attributes:
-        run: Its folder.
-        name: The recipe's name.
-        description: The recipe's description.
-        seed: The recipe's seed.
-        headline: The metric that heads its report.
-        value: That metric's value.
-        error: 1 − value.
-        paper_error: The published error, per cent; None where none is given.
-        intervals: 95 % intervals of the headline.
-        curve: The folds' histories averaged: epoch, train_loss and test_accuracy of each epoch.
-        against_first: Its gain over the first run; None of the first itself.
-    """
-
-    run: str
-    name: str
-    description: str
-    seed: int
-    headline: str
-    value: float
-    error: float
-    paper_error: float | None
-    intervals: Intervals
-    curve: list[dict[str, Any]]
-    against_first: comparison.Difference | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the attributes, without `against_first` if there is none.
-
-        Returns:
-            As in JSON.
-        """
-        gain = {"against_first": self.against_first.to_dict()} if self.against_first else {}
-        others = {key: value for key, value in vars(self).items() if key != "against_first"}
-        return {**others, "intervals": self.intervals.to_dict(), **gain}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Several runs on the same recordings.
-
-    Attributes:
-        metric: The headline metric that they are compared in.
-        runs: The runs, in the order that they were named in.
-    """
-
-    metric: str
-    runs: tuple[ComparedRun, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what `asc compare --json` prints.
-
-        Returns:
-            As in JSON.
-        """
-        return {"metric": self.metric, "runs": [run.to_dict() for run in self.runs]}
 
 
 def compare(runs: Sequence[str | Path]) -> Comparison:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from asc_cli.evaluation import complexity
 from asc_cli.evaluation.complexity import Costs
-from asc_cli.inference import ensemble
+from asc_cli.inference import ensemble, evaluate
 from asc_cli.registry import models
 from asc_cli.video import predict
 
@@ -25,14 +25,5 @@ def costs(model: models.Model, limit: str | None = None) -> Costs:
     Raises:
         AscError: There is no such limit, or the model's files are damaged.
     """
-    costs = predict.costs(model) if ensemble.is_video_model(model) else _of_scenes(model)
+    costs = (predict if ensemble.is_video_model(model) else evaluate).costs(model)
     return costs if limit is None else replace(costs, limit=complexity.check_limit(costs, limit))
-
-
-def _of_scenes(model: models.Model) -> Costs:
-    loaded = ensemble.load(model, model.card["folds"][0])
-    member, grid = loaded.members[0], loaded.clip_grid
-    seconds = grid.step_frames * loaded.feature.hop_seconds
-    n_bands = len(member.standardise.mean)
-    n_members = len(model.card["folds"])
-    return complexity.measure(member.network, grid.n_frames, n_bands, seconds, n_members)

@@ -3,55 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from asc_cli.core import atomic, installation, plugins
 from asc_cli.core.errors import AscError
-from asc_cli.inference import ensemble
+from asc_cli.inference import ensemble, verify
+from asc_cli.inference.verify import Export, ExportedFile
 from asc_cli.registry import models
-from asc_cli.workflow import _verify
 
 FORMATS = ("onnx", "hub")
-
-
-@dataclass(frozen=True)
-class ExportedFile:
-    """A file that was written.
-
-    Attributes:
-        file: Its path.
-        bytes: Its size.
-        check: How it agrees with the model; None where no recording was compared.
-    """
-
-    file: str
-    bytes: int
-    check: _verify.Agreement | None = None
-
-
-@dataclass(frozen=True)
-class Export:
-    """The result of an export.
-
-    Attributes:
-        model: The model, NAME@VERSION.
-        format: onnx or hub.
-        files: What was written.
-    """
-
-    model: str
-    format: str
-    files: list[ExportedFile]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what `asc export --json` prints.
-
-        Returns:
-            As in JSON.
-        """
-        return asdict(self)
 
 
 def export(
@@ -124,12 +84,12 @@ def _onnx(
     if int8:
         int8_path = target.with_name(f"{target.stem}.int8{target.suffix}")
         variants.append((int8_path, quantisation.quantise(graph)))
-    recordings = list(check) or _verify.own_recordings(model)
-    references = _verify.reference_predictions(model, recordings)
+    recordings = list(check) or verify.own_recordings(model)
+    references = verify.reference_predictions(model, recordings)
     files = []
     for path, variant in variants:
         with atomic.replacing(path) as temporary:
             onnx.save(variant, temporary)
-            compared = _verify.compare(temporary, references, loaded.feature.sample_rate)
+            compared = verify.compare(temporary, references, loaded.feature.sample_rate)
         files.append(ExportedFile(str(path), path.stat().st_size, compared))
     return files

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import yaml
 
-from asc_cli.audio import decode
 from asc_cli.core import atomic, plugins
-from asc_cli.core.errors import FileFault
-from asc_cli.datasets import Dataset
 from asc_cli.evaluation import predictions
-from asc_cli.features.log_mel import LogMel
+from asc_cli.evaluation.scores import Evaluation
+from asc_cli.inference.evaluate import of_run
 from asc_cli.registry.runs import find_run, fold_folder
-from asc_cli.report.html import page
+from asc_cli.report.html import page, recording
+from asc_cli.report.html import settings as settings_words
 from asc_cli.training import history
-from asc_cli.workflow._evaluate import Evaluation, of_run
 
 WRONG = 12  # recordings shown as confidently wrong
-PICTURE_RATE = 22_050  # Hz, of the spectrograms in the page
-PICTURE = LogMel()
-PICTURE_SECONDS = 10
-PICTURE_BLOCKS = 1  # blocks of audio read for one: audio.BLOCK_SECONDS each
 
 
 def report(runs: Sequence[str | Path], output: Path | None = None) -> Path:
@@ -65,6 +56,7 @@ def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str,
     settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
     environment = atomic.read_json(folder / "environment.json")
     dataset = plugins.beside(folder / "recipe.yaml").load("datasets", settings["dataset"]).DATASET
+    model = atomic.read_json(folder / "metrics.json")["model"]
     audio_root = environment.get("audio_root")
     folds = [fold["fold"] for fold in metrics["folds"]]
     return {
@@ -73,46 +65,14 @@ def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str,
         "dataset_title": dataset.title,
         "metrics": metrics,
         "histories": {k: rows for k in folds if (rows := history.read(fold_folder(folder, k)))},
-        "chosen": _chosen(settings),
-        "calibration": _calibration(settings),
+        "chosen": settings_words.choice_of_epoch(settings),
+        "calibration": settings_words.calibration(settings),
         "wrong": _wrong(folder, Path(audio_root) if audio_root else None, page_folder),
-        "picture_seconds": PICTURE_SECONDS,
+        "picture_seconds": recording.PICTURE_SECONDS,
         "recipe": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
         "packages": environment["packages"],
-        "facts": _facts(folder, settings, environment, dataset),
+        "facts": settings_words.facts(folder.name, model, settings, environment, dataset),
     }
-
-
-def _facts(
-    folder: Path, settings: dict[str, Any], environment: dict[str, Any], dataset: Dataset
-) -> dict[str, str]:
-    subset = f", subset {settings['subset']} %" if settings.get("subset") else ""
-    facts = {
-        "run": folder.name,
-        "model": atomic.read_json(folder / "metrics.json")["model"],
-        "dataset": f"{dataset.title}{subset}",
-        "official metric": dataset.metric,
-        "dataset fingerprint": environment["dataset_fingerprint"],
-        "audio": environment.get("audio_root", "not recorded"),
-        "feature": settings["features"]["name"],
-        "trained on": f"{environment['device']}, {environment['platform']}",
-        "python": environment["python"],
-        "licence of the data": dataset.licence,
-        "citation": dataset.citation,
-    }
-    return {name: str(value) for name, value in facts.items() if value}
-
-
-def _chosen(settings: dict[str, Any]) -> str:
-    if settings["training"].get("choose_epoch") == "validation":
-        return "the epoch was chosen on validation recordings, held out of training"
-    return "the last epoch's weights are used"
-
-
-def _calibration(settings: dict[str, Any]) -> str:
-    if settings["evaluation"].get("calibrate") == "temperature":
-        return "Probabilities were scaled by a temperature fitted on validation recordings."
-    return "Probabilities are not calibrated."
 
 
 def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[str, Any]]:
@@ -130,35 +90,10 @@ def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[s
                 "label": rows.scenes[rows.labels[i]],
                 "guess": rows.scenes[rows.guesses[i]],
                 "probability": float(confidence[i]),
-                **_audio(path, run, page_folder),
+                **recording.link_and_picture(path, run, page_folder),
             }
         )
     return recordings
-
-
-def _audio(path: Path | None, run: Path, page_folder: Path) -> dict[str, str]:
-    """Return link and spectrogram of a recording, or the reason why there is none."""
-    from asc_cli.report.html.figures import spectrogram
-
-    if path is None:
-        return {"link": "", "picture": "", "reason": "the audio's folder was not recorded"}
-    try:
-        blocks = itertools.islice(decode.blocks(path, PICTURE_RATE), PICTURE_BLOCKS)
-        samples = np.concatenate(list(blocks))[: PICTURE_RATE * PICTURE_SECONDS]
-        if len(samples) < PICTURE.framing(PICTURE_RATE).frame_samples:
-            raise FileFault(path, "is shorter than one frame")
-        picture = spectrogram(PICTURE(samples, PICTURE_RATE))
-    except FileFault as fault:
-        return {"link": "", "picture": "", "reason": f"{path}: {fault.reason}"}
-    return {"link": _link(path, run, page_folder), "picture": picture, "reason": ""}
-
-
-def _link(path: Path, run: Path, page_folder: Path) -> str:
-    """Return a relative link if audio, run and page are in one home; else a file URL."""
-    home = run.absolute().parent.parent
-    if path.is_relative_to(home) and page_folder.is_relative_to(home):
-        return quote(Path(os.path.relpath(path, page_folder)).as_posix())
-    return path.as_uri()
 
 
 def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]]:
@@ -173,29 +108,10 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
                 "dataset": settings["dataset"],
                 "metrics": of_run(folder).to_dict(),
                 "fingerprint": atomic.read_json(folder / "environment.json")["dataset_fingerprint"],
-                "flat": _flat(settings),
-                "report": _link(report_path.absolute(), folder, page_folder)
+                "flat": settings_words.flat(settings),
+                "report": recording.link(report_path.absolute(), folder, page_folder)
                 if report_path.exists()
                 else "",
             }
         )
-    keys = list(dict.fromkeys(key for run in runs for key in run["flat"]))
-    differing = [key for key in keys if len({str(run["flat"].get(key)) for run in runs}) > 1]
-    names = [run["name"] for run in runs]
-    for run in runs:
-        is_duplicate = names.count(run["name"]) > 1
-        run["column"] = f"{run['name']} {run['signature']}" if is_duplicate else run["name"]
-    return [{**run, "differing": differing} for run in runs]
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten {"model": {"name": …}} to {"model.name": …}."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, list):
-            flat[prefix + key] = ", ".join(map(str, value)) or "none"
-        else:
-            flat[prefix + key] = value
-    return flat
+    return runs

@@ -32,7 +32,14 @@ def comparison(path: Path, runs: list[dict[str, Any]]) -> None:
     """Write the page of several runs side by side."""
     scenes = list(dict.fromkeys(scene for run in runs for scene in run["metrics"]["scenes"]))
     folds = sorted({fold["fold"] for run in runs for fold in run["metrics"]["folds"]})
-    _write(path, "compare.html.j2", runs=runs, scenes=scenes, folds=folds)
+    keys = list(dict.fromkeys(key for run in runs for key in run["flat"]))
+    differing = [key for key in keys if len({str(run["flat"].get(key)) for run in runs}) > 1]
+    names = [run["name"] for run in runs]
+    for run in runs:
+        is_duplicate = names.count(run["name"]) > 1
+        run["column"] = f"{run['name']} {run['signature']}" if is_duplicate else run["name"]
+    parts = {"runs": runs, "scenes": scenes, "folds": folds, "differing": differing}
+    _write(path, "compare.html.j2", **parts)
 
 
 def _write(path: Path, template: str, **values: Any) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,44 @@ class Agreement:
     recordings: int
     largest_difference: float
     same_scene: int
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """A file that was written.
+
+    Attributes:
+        file: Its path.
+        bytes: Its size.
+        check: How it agrees with the model; None where no recording was compared.
+    """
+
+    file: str
+    bytes: int
+    check: Agreement | None = None
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export wrote.
+
+    Attributes:
+        model: The model, NAME@VERSION.
+        format: onnx or hub.
+        files: What was written.
+    """
+
+    model: str
+    format: str
+    files: list[ExportedFile]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc export --json` prints.
+
+        Returns:
+            As in JSON.
+        """
+        return asdict(self)
 
 
 def own_recordings(model: models.Model) -> list[Path]:

@@ -1,0 +1,53 @@
+"""What a page says of a run's settings: facts, words, and which keys differ between runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def facts(
+    run: str, model: str, settings: dict[str, Any], environment: dict[str, Any], dataset: Any
+) -> dict[str, str]:
+    """Return what the page lists about a run; dataset: its `Dataset`."""
+    subset = f", subset {settings['subset']} %" if settings.get("subset") else ""
+    rows = {
+        "run": run,
+        "model": model,
+        "dataset": f"{dataset.title}{subset}",
+        "official metric": dataset.metric,
+        "dataset fingerprint": environment["dataset_fingerprint"],
+        "audio": environment.get("audio_root", "not recorded"),
+        "feature": settings["features"]["name"],
+        "trained on": f"{environment['device']}, {environment['platform']}",
+        "python": environment["python"],
+        "licence of the data": dataset.licence,
+        "citation": dataset.citation,
+    }
+    return {name: str(value) for name, value in rows.items() if value}
+
+
+def choice_of_epoch(settings: dict[str, Any]) -> str:
+    """Return how the weights were chosen."""
+    if settings["training"].get("choose_epoch") == "validation":
+        return "the epoch was chosen on validation recordings, held out of training"
+    return "the last epoch's weights are used"
+
+
+def calibration(settings: dict[str, Any]) -> str:
+    """Return whether probabilities were calibrated."""
+    if settings["evaluation"].get("calibrate") == "temperature":
+        return "Probabilities were scaled by a temperature fitted on validation recordings."
+    return "Probabilities are not calibrated."
+
+
+def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten {"model": {"name": …}} to {"model.name": …}."""
+    rows: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            rows |= flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list):
+            rows[prefix + key] = ", ".join(map(str, value)) or "none"
+        else:
+            rows[prefix + key] = value
+    return rows
