@@ -36,7 +36,7 @@ Results go to stdout, progress to stderr. `--json` prints what a program reads, 
 | 1 | an error that you can fix: what, where, what was expected and the remedy are on stderr |
 | 2 | wrong usage |
 | 3 | done, but some files failed; each is named |
-| 130 | stopped by Ctrl-C; the same command goes on from there |
+| 130 | stopped by Ctrl-C; the same command resumes |
 
 Every command takes `--help`. `asc --version` says which asc it is, and
 `asc --install-completion` teaches your shell to complete commands.

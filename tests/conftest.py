@@ -80,8 +80,8 @@ def esc10(real_data: Path) -> Path:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    whole = "whatever make campaign takes a sample of, whole: make campaign-full"
-    parser.addoption("--whole", action="store_true", help=whole)
+    complete = "whatever make campaign takes a sample of, whole: make campaign-full"
+    parser.addoption("--whole", action="store_true", help=complete)
 
 
 @pytest.fixture(scope="session")
@@ -121,8 +121,10 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 @pytest.fixture(scope="session")
 def toy_root(once: Once) -> Path:
     """60 made-up recordings of 1.2 s: 15 scenes, 4 folds."""
-    made = once("recordings", lambda folder: toy.make(folder / "toy", recordings=60, seconds=1.2))
-    return made / "toy"
+    created = once(
+        "recordings", lambda folder: toy.make(folder / "toy", recordings=60, seconds=1.2)
+    )
+    return created / "toy"
 
 
 @pytest.fixture(scope="session")
@@ -210,7 +212,7 @@ def write(path: Path, samples: np.ndarray, rate: int = 22_050, **more: str) -> P
     return path
 
 
-SMALL = (  # the smallest recipe that goes the whole road
+SMALL = (  # the smallest recipe that runs the whole pipeline
     "training.epochs=2",
     "training.batch_size=32",
     "model.n_hidden=8",

@@ -23,8 +23,8 @@ class Block:
 
 def blocks(page: Path) -> list[Block]:
     """Every fenced block of a page, in order."""
-    found = FENCE.findall(page.read_text(encoding="utf-8"))
-    return [Block(language, title, text) for language, title, text in found]
+    results = FENCE.findall(page.read_text(encoding="utf-8"))
+    return [Block(language, title, text) for language, title, text in results]
 
 
 def commands(found: list[Block]) -> list[str]:

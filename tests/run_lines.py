@@ -32,15 +32,15 @@ def asc(arguments: list[str]) -> tuple[int, str, str]:
 def tests(arguments: list[str]) -> tuple[int, str, str]:
     import pytest
 
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         code = pytest.main(arguments)
-    return int(code), said.getvalue(), ""
+    return int(code), output.getvalue(), ""
 
 
 def bash(line: str) -> tuple[int, str, str]:
-    whole = f'set -euo pipefail\npython() {{ {shlex.quote(sys.executable)} "$@"; }}\n{line}'
-    done = subprocess.run(["bash", "-c", whole], capture_output=True, text=True, check=False)
+    full = f'set -euo pipefail\npython() {{ {shlex.quote(sys.executable)} "$@"; }}\n{line}'
+    done = subprocess.run(["bash", "-c", full], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -55,15 +55,17 @@ def test_samples_and_their_file_get_one_answer(rate: int, channels: int, tmp_pat
     noise = np.random.default_rng(0).normal(0, 0.1, (rate * 25, channels))  # more than a block
     path = write(tmp_path / "a.wav", noise, rate, subtype="FLOAT")
     samples, _ = soundfile.read(path)
-    said = model.predict(samples, rate, timeline_s=10)
+    output = model.predict(samples, rate, timeline_s=10)
     [of_file] = asc_cli.predict([path], timeline_s=10)
-    assert said.timeline is not None and of_file.timeline is not None
-    np.testing.assert_allclose(list(said.scenes.values()), list(of_file.scenes.values()), atol=1e-6)
-    assert [(p.start_s, p.end_s) for p in said.timeline] == [(0, 10), (10, 20), (20, 25)]
-    assert said.duration_s == pytest.approx(25)
+    assert output.timeline is not None and of_file.timeline is not None
+    np.testing.assert_allclose(
+        list(output.scenes.values()), list(of_file.scenes.values()), atol=1e-6
+    )
+    assert [(p.start_s, p.end_s) for p in output.timeline] == [(0, 10), (10, 20), (20, 25)]
+    assert output.duration_s == pytest.approx(25)
 
 
-def test_what_a_model_says_of_itself():
+def test_the_attributes_of_a_model():
     model = asc_cli.load_model(registered("m"), fold=2)
     assert (model.id, model.labels, model.sample_rate) == ("m@1", ("bus", "park", "tram"), 22_050)
     with pytest.raises(AscError, match=r"model m@1 has no fold 3; it has \[1, 2\]"):

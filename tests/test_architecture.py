@@ -58,12 +58,12 @@ def cells(line: str) -> list[str]:
 
 def expanded(allowed: str, packages: set[str]) -> set[str]:
     """ "errors, files", "–" for none, or "all but cli" → names of packages."""
-    named = {
+    names_ = {
         name.strip("` ").removesuffix(".py") for name in allowed.removeprefix("all but ").split(",")
     } - {"–"}
-    strange = named - packages
-    assert not strange, f"the table allows packages that it does not describe: {strange}"
-    return packages - named if allowed.startswith("all but ") else named
+    unusual = names_ - packages
+    assert not unusual, f"the table allows packages that it does not describe: {unusual}"
+    return packages - names_ if allowed.startswith("all but ") else names_
 
 
 def package_holding(path: Path) -> str:
@@ -117,11 +117,11 @@ def test_a_file_imports_only_what_the_table_allows_its_package(path: Path) -> No
     package = package_holding(path)
     assert package in TABLE, f"{package} has no row in {PAGE.name}: add one, on purpose"
     allowed = TABLE[package] | {package, VERSION_FILE}
-    named = imports(tree_of(path), package_of(path))
-    strange = [(n, other) for n, other in named if other not in allowed]
-    assert not strange, (
+    names_ = imports(tree_of(path), package_of(path))
+    unusual = [(n, other) for n, other in names_ if other not in allowed]
+    assert not unusual, (
         f"{path.relative_to(ROOT)} imports "
-        + ", ".join(f"{other} (line {line})" for line, other in strange)
+        + ", ".join(f"{other} (line {line})" for line, other in unusual)
         + f"; the table in docs/architecture.md allows {package}: {', '.join(sorted(allowed))}"
     )
 
@@ -130,7 +130,7 @@ def test_every_row_is_a_package_that_exists() -> None:
     assert set(TABLE) == {package_holding(path) for path in FILES}
 
 
-def test_a_package_may_import_only_what_stands_above_it_in_the_table() -> None:
+def test_a_package_may_import_only_those_above_it_in_the_table() -> None:
     """So that no two packages import each other, however long the way round."""
     order = list(TABLE)
     upward = {
@@ -153,14 +153,14 @@ def test_no_two_files_import_each_other() -> None:
 
 
 def test_only_the_catalogue_and_the_command_line_import_by_name() -> None:
-    found = {
+    results = {
         path.relative_to(PACKAGE).as_posix()
         for path in FILES
         for node in ast.walk(tree_of(path))
         if isinstance(node, (ast.Name, ast.Attribute))
         and ast.unparse(node) in ("importlib.import_module", "import_module", "__import__")
     }
-    assert found == DYNAMIC
+    assert results == DYNAMIC
 
 
 def video_signals(tree: ast.AST) -> Iterator[int]:
@@ -169,15 +169,15 @@ def video_signals(tree: ast.AST) -> Iterator[int]:
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
             words = {side.value for side in sides if isinstance(side, ast.Constant)}
-            found = is_stream(node.left) or bool(words & VIDEO_WORDS)
+            results = is_stream(node.left) or bool(words & VIDEO_WORDS)
         elif isinstance(node, (ast.If, ast.IfExp)):
-            found = is_stream(node.test)
+            results = is_stream(node.test)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             words = {value.value for value in node.args if isinstance(value, ast.Constant)}
-            found = node.func.attr in ("get", "constant") and bool(words & VIDEO_SETTINGS)
+            results = node.func.attr in ("get", "constant") and bool(words & VIDEO_SETTINGS)
         else:
             continue
-        if found:
+        if results:
             yield node.lineno
 
 
@@ -188,7 +188,7 @@ def is_stream(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "stream"
 
 
-def test_whether_something_is_of_videos_is_asked_in_core_kind_alone() -> None:
+def test_only_core_kind_decides_what_is_of_videos() -> None:
     lines = [
         f"{name}:{line}"
         for path in FILES
@@ -238,8 +238,8 @@ def test_a_signal_of_videos_is_seen_however_it_is_written(source: str, seen: boo
 def test_imports_are_seen_wherever_and_however_they_are_written(
     source: str, packages: list[str]
 ) -> None:
-    found = [package for _, package in imports(ast.parse(source), "asc_cli.report")]
-    assert found == packages
+    results = [package for _, package in imports(ast.parse(source), "asc_cli.report")]
+    assert results == packages
 
 
 def test_the_table_is_read_as_it_is_written() -> None:
@@ -254,9 +254,9 @@ def test_the_table_is_read_as_it_is_written() -> None:
 
 def hops(page: str) -> list[tuple[str, str]]:
     """(file, function) of each numbered step of the page: 1. `cli/predict.py:command` …"""
-    found = re.findall(r"^\d+\. `([\w/]+\.py):([\w.]+)`", page, re.MULTILINE)
-    assert found, f"{PAGE.name} lists no steps from a command to the maths"
-    return found
+    results = re.findall(r"^\d+\. `([\w/]+\.py):([\w.]+)`", page, re.MULTILINE)
+    assert results, f"{PAGE.name} lists no steps from a command to the maths"
+    return results
 
 
 def function(file: str, name: str) -> ast.FunctionDef:

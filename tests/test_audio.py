@@ -42,12 +42,12 @@ def test_any_rate_becomes_the_wanted_one_and_a_tone_stays_that_tone(tmp_path: Pa
     ],
 )
 def test_every_format_is_read(tmp_path: Path, name: str, subtype: str):
-    sound = tone(440, 0.5, 22_050)
-    path = write(tmp_path / name, sound, 22_050, subtype=subtype)
+    signal = tone(440, 0.5, 22_050)
+    path = write(tmp_path / name, signal, 22_050, subtype=subtype)
     samples = decode.read(path, 22_050)
-    n = min(len(samples), len(sound))
+    n = min(len(samples), len(signal))
     assert n > 10_000
-    assert np.corrcoef(samples[:n], sound[:n])[0, 1] > 0.98
+    assert np.corrcoef(samples[:n], signal[:n])[0, 1] > 0.98
 
 
 def test_mono_is_the_mean_of_the_channels(tmp_path: Path):
@@ -56,12 +56,12 @@ def test_mono_is_the_mean_of_the_channels(tmp_path: Path):
     np.testing.assert_allclose(decode.read(path, 22_050), channels.mean(0), atol=1e-7)
 
 
-def test_blocks_joined_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_blocks_joined_are_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     noise = np.random.default_rng(0).normal(0, 0.1, 44_100).astype("f4")
     path = write(tmp_path / "a.wav", noise, 44_100, subtype="FLOAT")
-    whole = decode.read(path, 22_050)
+    full = decode.read(path, 22_050)
     monkeypatch.setattr(decode, "BLOCK_SECONDS", 0.05)
-    np.testing.assert_allclose(decode.read(path, 22_050), whole, atol=1e-6)
+    np.testing.assert_allclose(decode.read(path, 22_050), full, atol=1e-6)
     assert len(list(decode.blocks(path, 44_100))) == 20
 
 
@@ -79,7 +79,7 @@ def fault(path: Path) -> str:
     return caught.value.reason
 
 
-def test_each_kind_of_bad_file_says_what_it_is(tmp_path: Path):
+def test_each_kind_of_bad_file_has_its_message(tmp_path: Path):
     empty = tmp_path / "empty.wav"
     empty.touch()
     assert fault(empty) == "is empty (0 bytes)"
@@ -94,7 +94,7 @@ def test_each_kind_of_bad_file_says_what_it_is(tmp_path: Path):
     assert fault(header) == "holds no samples: a header without audio"
 
 
-def test_a_foreign_container_says_how_to_convert_it(tmp_path: Path):
+def test_an_unsupported_container_has_a_remedy(tmp_path: Path):
     path = tmp_path / "clip.m4a"
     path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
     assert fault(path) == (
@@ -173,7 +173,7 @@ def test_a_header_that_is_a_little_off_is_no_cut(tmp_path: Path):
     assert len(decode.read(path, 22_050)) == 22_000
 
 
-def test_a_path_that_cannot_be_opened_says_why(tmp_path: Path):
+def test_a_path_that_cannot_be_opened_has_a_reason(tmp_path: Path):
     path = write(tmp_path / "a.wav", tone(440, 1, 22_050))
     assert fault(path / "b.wav") == "cannot be opened (Not a directory)"
 

@@ -1,4 +1,4 @@
-"""The seven systems of Table 1 go the whole road: recipe, store, registry, prediction, report."""
+"""The seven systems of Table 1 run the whole pipeline: recipe, store, registry, report."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def quick(system: str, *more: str) -> recipe.Recipe:
 
 
 @pytest.mark.parametrize("system", SEVEN)
-def test_toy_goes_the_whole_road(system: str, toy_root: Path):
+def test_toy_runs_the_whole_pipeline(system: str, toy_root: Path):
     name, chosen = f"toy_{system}", quick(system)
     done = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
     assert 0 <= done.metrics["accuracy"] <= 1 and done.metrics["recordings"] == 15
-    said = predictions.read(done.run / "predictions.csv")
-    rows = {str(toy_root / said.files[row]): said.probabilities[row] for row in (0, 7)}
-    heard = list(workflow.predict(list(rows), model=name, fold=1))
-    assert {prediction.file for prediction in heard} == set(rows)
-    for prediction in heard:
+    output = predictions.read(done.run / "predictions.csv")
+    rows = {str(toy_root / output.files[row]): output.probabilities[row] for row in (0, 7)}
+    predicted = list(workflow.predict(list(rows), model=name, fold=1))
+    assert {prediction.file for prediction in predicted} == set(rows)
+    for prediction in predicted:
         probabilities = list(prediction.scenes.values())
         np.testing.assert_allclose(probabilities, rows[prediction.file], atol=1e-5)
     assert workflow.result(chosen) is not None
@@ -54,7 +54,7 @@ def test_a_staged_model_cut_short_ends_with_the_same_bits(
     from asc_cli.training import descent
 
     chosen = quick(system, "training.epochs=2")
-    whole = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
+    full = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "other"))
     checkpoint = descent.checkpoint
 
@@ -67,5 +67,5 @@ def test_a_staged_model_cut_short_ends_with_the_same_bits(
         workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
     monkeypatch.setattr(descent, "checkpoint", checkpoint)
     resumed = workflow.train(chosen, data=toy_root, folds=[1], jobs=1)
-    first, second = (run / "fold01" / "model.safetensors" for run in (whole.run, resumed.run))
-    assert whole.run != resumed.run and first.read_bytes() == second.read_bytes()
+    first, second = (run / "fold01" / "model.safetensors" for run in (full.run, resumed.run))
+    assert full.run != resumed.run and first.read_bytes() == second.read_bytes()

@@ -38,7 +38,7 @@ def test_parameters_are_those_of_the_code():
         assert {p.name: p.default for p in plugins.parameters("features", name)} == real
 
 
-def test_a_feature_without_a_version_says_so(tmp_path, monkeypatch):
+def test_a_feature_without_a_version_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "features").mkdir()
     (tmp_path / "features/loud.py").write_text(
         "@dataclass(frozen=True)\nclass Loud:\n    def __call__(self, samples, sample_rate): ..."

@@ -39,18 +39,18 @@ def test_no_clip_reaches_past_the_end():
 def test_a_short_recording_is_one_masked_clip():
     frames = np.ones((10, 3), np.float32)
     same = Standardisation(np.zeros(3, np.float32), np.ones(3, np.float32))
-    made = clips.from_recordings([frames], clips.ClipGrid(16, 8.0), same)
-    batch, mask = made.batch(np.array([0]))
+    created = clips.from_recordings([frames], clips.ClipGrid(16, 8.0), same)
+    batch, mask = created.batch(np.array([0]))
     assert batch.shape == (1, 16, 3) and mask is not None
     assert mask.sum() == 10 and batch[0, :10].all() and not batch[0, 10:].any()
 
 
-def test_whole_clips_need_no_mask_and_know_their_owner():
+def test_full_clips_need_no_mask_and_have_an_owner():
     a, b = (np.random.default_rng(i).normal(size=(200, 2)).astype(np.float32) for i in (0, 1))
     st = standardise.fit_standardisation([a, b])
-    made = clips.from_recordings([a, b], clips.ClipGrid(96, 50.1), st)
-    assert made.owners.tolist() == [0, 0, 0, 1, 1, 1]
-    batch, mask = made.batch(np.array([4, 0]))
+    created = clips.from_recordings([a, b], clips.ClipGrid(96, 50.1), st)
+    assert created.owners.tolist() == [0, 0, 0, 1, 1, 1]
+    batch, mask = created.batch(np.array([4, 0]))
     assert mask is None
     np.testing.assert_array_equal(batch[0], st(b)[50:146])
     np.testing.assert_array_equal(batch[1], st(a)[:96])
@@ -59,9 +59,9 @@ def test_whole_clips_need_no_mask_and_know_their_owner():
 def test_standardised_training_frames_have_mean_0_and_deviation_1():
     parts = [np.random.default_rng(i).normal(3 + i, 2, (50 + i, 4)) for i in range(3)]
     st = standardise.fit_standardisation(parts)
-    whole = st(np.concatenate(parts))
-    np.testing.assert_allclose(whole.mean(axis=0), 0, atol=1e-5)
-    np.testing.assert_allclose(whole.std(axis=0), 1, atol=1e-5)
+    full = st(np.concatenate(parts))
+    np.testing.assert_allclose(full.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(full.std(axis=0), 1, atol=1e-5)
 
 
 def test_a_band_that_never_changes_is_centred():
@@ -71,17 +71,17 @@ def test_a_band_that_never_changes_is_centred():
 
 @pytest.mark.parametrize("n_frames", [10, 95, 96, 97, 500, 3003])
 @pytest.mark.parametrize("part", [1, 7, 100, 5000])
-def test_streamed_clips_are_the_clips_of_the_whole(n_frames: int, part: int):
+def test_streamed_clips_equal_those_of_the_recording(n_frames: int, part: int):
     frames = np.random.default_rng(0).normal(size=(n_frames, 2)).astype(np.float32)
     same = Standardisation(np.zeros(2, np.float32), np.ones(2, np.float32))
-    whole = clips.from_recordings([frames], PAPER_LITIS, same)
-    expected, mask = whole.batch(np.arange(len(whole)))
+    full = clips.from_recordings([frames], PAPER_LITIS, same)
+    expected, mask = full.batch(np.arange(len(full)))
     parts = (frames[start : start + part] for start in range(0, n_frames, part))
     batches = list(clips.from_stream(parts, PAPER_LITIS, batch_clips=8))
     assert max(len(batch) for batch, _ in batches) <= 8
     np.testing.assert_array_equal(np.concatenate([batch for batch, _ in batches]), expected)
     lengths = np.concatenate([n for _, n in batches])
-    np.testing.assert_array_equal(lengths, np.full(len(whole), 96) if mask is None else [n_frames])
+    np.testing.assert_array_equal(lengths, np.full(len(full), 96) if mask is None else [n_frames])
 
 
 def test_a_clip_shorter_than_a_frame_is_refused():

@@ -36,16 +36,16 @@ TRAINED = {1: 80, 2: 80}
 
 
 def test_mcnemar_counts_who_alone_is_right():
-    found = comparison.mcnemar(FIRST, SECOND)
-    assert (found.only_first, found.only_second) == (1, 3)
-    assert found.p == pytest.approx(2 * (1 + 4) / 16)  # both tails of 4 fair coins, 1 or fewer
+    results = comparison.mcnemar(FIRST, SECOND)
+    assert (results.only_first, results.only_second) == (1, 3)
+    assert results.p == pytest.approx(2 * (1 + 4) / 16)  # both tails of 4 fair coins, 1 or fewer
     assert comparison.mcnemar(FIRST, FIRST).p == 1.0
 
 
 def test_the_difference_and_its_interval_are_paired():
-    found = comparison.compare(FIRST, SECOND, "accuracy", TRAINED)
-    assert found.difference == pytest.approx(0.1)
-    low, high = found.interval
+    results = comparison.compare(FIRST, SECOND, "accuracy", TRAINED)
+    assert results.difference == pytest.approx(0.1)
+    low, high = results.interval
     assert low <= 0.1 <= high
     unpaired = np.ptp(intervals.bootstrap(FIRST, "accuracy")) + np.ptp(
         intervals.bootstrap(SECOND, "accuracy")
@@ -72,12 +72,12 @@ def test_splits_that_overlap_get_the_corrected_t_test():
     folds = [1] * 20 + [2] * 20
     first = made(LABELS * 2, list(FIRST.guesses) * 2, folds, files)
     second = made(LABELS * 2, list(SECOND.guesses) + [0] * 6 + [1] * 14, folds, files)
-    found = comparison.compare(first, second, "accuracy", TRAINED)
-    assert found.mcnemar is None
+    results = comparison.compare(first, second, "accuracy", TRAINED)
+    assert results.mcnemar is None
     d = np.array([0.1, 0.0])  # gains of the two splits
     t = d.mean() / math.sqrt((1 / 2 + 20 / 80) * d.var(ddof=1))
-    assert found.corrected_t.t == pytest.approx(t)
-    assert found.corrected_t.p == pytest.approx(2 * stats.t.sf(t, 1))
+    assert results.corrected_t.t == pytest.approx(t)
+    assert results.corrected_t.p == pytest.approx(2 * stats.t.sf(t, 1))
 
 
 def test_without_the_correction_it_is_the_ordinary_t_test():

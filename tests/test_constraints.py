@@ -12,19 +12,19 @@ CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
 
 def pins(python_version: str) -> dict[str, set[str]]:
     """Package -> its pins that apply on a Python."""
-    found = defaultdict(set)
+    results = defaultdict(set)
     for line in CONSTRAINTS.read_text().splitlines():
         if (text := line.partition("#")[0].strip()) == "":
             continue
         requirement = Requirement(text)
         marker = requirement.marker
         if marker is None or marker.evaluate({"python_version": python_version}):
-            found[canonicalize_name(requirement.name)].add(str(requirement.specifier))
-    return found
+            results[canonicalize_name(requirement.name)].add(str(requirement.specifier))
+    return results
 
 
 @pytest.mark.parametrize("python_version", ["3.10", "3.11", "3.12", "3.13"])
 def test_a_package_has_one_pin(python_version):
-    found = pins(python_version)
-    assert {name: values for name, values in found.items() if len(values) > 1} == {}
-    assert found["torch"] == {"==2.13.0"}
+    results = pins(python_version)
+    assert {name: values for name, values in results.items() if len(values) > 1} == {}
+    assert results["torch"] == {"==2.13.0"}

@@ -68,11 +68,11 @@ def test_the_examples_keep_the_house_style(copy: Path) -> None:
 @pytest.mark.campaign
 def test_the_commands_and_the_examples_own_tests_run(copy: Path) -> None:
     own = "pytest -p no:cacheprovider tests"
-    said = markdown.run([own, *markdown.commands(BLOCKS)], copy, package=copy)
+    output = markdown.run([own, *markdown.commands(BLOCKS)], copy, package=copy)
     written = sum(block.text.count("\ndef test_") for block in BLOCKS)
-    assert f"{written} passed" in said[own], said[own]
-    assert "kitchen, stairwell" in said["asc datasets show rooms"]
-    assert "log_energy-" in said["asc features --recipe toy_bag"]
-    assert "toy_bag@1" in said["asc train toy_bag --set training.epochs=2"]
-    assert "accuracy of the worst scene" in said["asc evaluate toy_bag"]
-    assert "Rakotomamonjy" in said["asc cite litis"]
+    assert f"{written} passed" in output[own], output[own]
+    assert "kitchen, stairwell" in output["asc datasets show rooms"]
+    assert "log_energy-" in output["asc features --recipe toy_bag"]
+    assert "toy_bag@1" in output["asc train toy_bag --set training.epochs=2"]
+    assert "accuracy of the worst scene" in output["asc evaluate toy_bag"]
+    assert "Rakotomamonjy" in output["asc cite litis"]

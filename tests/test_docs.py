@@ -67,8 +67,8 @@ def test_every_recipe_key_has_a_meaning_and_its_values(generate: ModuleType) -> 
 
 
 def test_a_meaning_ends_where_the_next_key_begins(generate: ModuleType) -> None:
-    said = "Summary: x.\n\na: one. b_c: two,\nmore. c: three\n\nOther words: no.\n\nd: four"
-    assert generate.meanings(said, ["a", "b_c", "c", "d"]) == {
+    output = "Summary: x.\n\na: one. b_c: two,\nmore. c: three\n\nOther words: no.\n\nd: four"
+    assert generate.meanings(output, ["a", "b_c", "c", "d"]) == {
         "a": "one.",
         "b_c": "two,\nmore.",
         "c": "three",

@@ -67,14 +67,14 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server(("127.0.0.1", 0), Handler)
-    made.breaks, made.ranges = [], []
-    thread = threading.Thread(target=made.serve_forever, daemon=True)
+    created = Server(("127.0.0.1", 0), Handler)
+    created.breaks, created.ranges = [], []
+    thread = threading.Thread(target=created.serve_forever, daemon=True)
     thread.start()
-    yield made
-    made.shutdown()
+    yield created
+    created.shutdown()
     thread.join()
-    made.server_close()
+    created.server_close()
 
 
 def url(server: Server, name: str = "set.zip") -> str:
@@ -103,7 +103,7 @@ def test_a_wrong_checksum_is_refused_and_leaves_nothing(server: Server, tmp_path
     assert not (tmp_path / "meta.txt").exists()
 
 
-def test_a_broken_download_goes_on_where_it_stopped(server: Server, tmp_path: Path):
+def test_a_broken_download_resumes(server: Server, tmp_path: Path):
     half = 3 * download.CHUNK_BYTES
     server.breaks = [half]
     assert download.fetch(Archive(url(server), MD5), tmp_path)
@@ -126,7 +126,7 @@ def test_ever_breaking_connections_are_given_up(server: Server, tmp_path: Path):
         download.fetch(Archive(url(server), MD5), tmp_path)
 
 
-def test_what_is_not_there_is_said(server: Server, tmp_path: Path):
+def test_missing_files_are_reported(server: Server, tmp_path: Path):
     with pytest.raises(AscError, match="the server refuses: 404"):
         download.fetch(Archive(url(server, "missing.zip"), MD5), tmp_path)
 
@@ -184,12 +184,12 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path):
     assert list(outside.iterdir()) == []
 
 
-def test_a_member_that_is_longer_than_it_says_is_refused(tmp_path: Path):
+def test_a_member_longer_than_declared_is_refused(tmp_path: Path):
     path = tmp_path / "a.zip"
-    whole = bytearray(zipped({"a": b"x" * 1000}))
-    at = whole.rindex(b"PK\x01\x02")
-    whole[at + 24 : at + 28] = (10).to_bytes(4, "little")  # the size in the directory
-    path.write_bytes(whole)
+    full = bytearray(zipped({"a": b"x" * 1000}))
+    at = full.rindex(b"PK\x01\x02")
+    full[at + 24 : at + 28] = (10).to_bytes(4, "little")  # the size in the directory
+    path.write_bytes(full)
     with pytest.raises(AscError, match="is damaged|bytes long as announced"):
         unpack(path, tmp_path / "root")
     assert not (tmp_path / "root/a").exists()

@@ -27,7 +27,7 @@ def copy(toy_root: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(toy_root, tmp_path / "copy"))
 
 
-def test_each_member_hears_its_own_fold(trained, toy_root: Path):
+def test_each_member_predicts_its_own_fold(trained, toy_root: Path):
     again = workflow.evaluate(trained.model, dataset="toy", data=toy_root, jobs=1)
     assert again["accuracy"] == pytest.approx(trained.metrics["accuracy"])
     assert [fold["fold"] for fold in again["folds"]] == [1, 2]
@@ -38,9 +38,9 @@ def test_swapped_folds_are_no_test(trained, copy: Path):
     lists = copy / "evaluation_setup"
     for part in ("train", "evaluate"):
         one, two = lists / f"fold1_{part}.txt", lists / f"fold2_{part}.txt"
-        held = one.read_bytes()
+        stored_ = one.read_bytes()
         one.write_bytes(two.read_bytes())
-        two.write_bytes(held)
+        two.write_bytes(stored_)
     with pytest.raises(
         AscError, match="trained on other lists of toy .* may have been trained on the"
     ):
@@ -60,8 +60,8 @@ def test_a_model_of_a_set_with_common_recordings_is_refused(trained, toy_root: P
     with pytest.raises(AscError, match="trained on toy, which has recordings in common with other"):
         workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
     (models.find(trained.model).folder / "training_files.txt").unlink()
-    strange = replace(kin, dataset=replace(kin.dataset, shares_with=()))
-    monkeypatch.setattr(_evaluate, "open_source", lambda *given: strange)
+    unusual = replace(kin, dataset=replace(kin.dataset, shares_with=()))
+    monkeypatch.setattr(_evaluate, "open_source", lambda *given: unusual)
     scored = workflow.evaluate(trained.model, dataset="other", data=toy_root, jobs=1)
     assert "all 2 members were averaged" in scored["remarks"][-1]
     assert "its training files are not recorded" in scored["remarks"][-1]
@@ -74,7 +74,7 @@ def test_common_recordings_are_common_to_both():
             assert name in plugins.load("datasets", other).DATASET.shares_with
 
 
-def test_a_file_left_out_of_training_is_not_asked_for(copy: Path):
+def test_a_file_excluded_from_training_is_not_required(copy: Path):
     bad = sorted((copy / "audio").glob("*.wav"))[0]
     bad.write_bytes(b"")
     file = bad.relative_to(copy).as_posix()
@@ -95,7 +95,7 @@ def test_some_folds_of_a_run(trained):
         workflow.evaluate(trained.run, subset=5)
 
 
-def test_what_a_model_cannot_be_asked(trained, copy: Path, tmp_path: Path):
+def test_invalid_evaluations_of_a_model(trained, copy: Path, tmp_path: Path):
     with pytest.raises(AscError, match=r"toy_lstm@1 has no fold 3; it has \[1, 2\]"):
         workflow.evaluate(trained.model, dataset="toy", data=copy, folds=[3], jobs=1)
     sorted((copy / "audio").glob("*.wav"))[0].write_bytes(b"")
@@ -139,7 +139,7 @@ def listed(path: Path, root: Path, names: list[str], label: str = "bus") -> Path
     return path
 
 
-def test_what_a_model_was_made_from_is_no_test(trained, toy_root: Path, tmp_path: Path):
+def test_training_data_are_no_test_data(trained, toy_root: Path, tmp_path: Path):
     names = sorted(p.relative_to(toy_root).as_posix() for p in toy_root.glob("audio/*.wav"))
     renamed = tmp_path / "renamed.wav"
     shutil.copyfile(toy_root / names[0], renamed)

@@ -1,4 +1,4 @@
-"""What a model listened to: laid over the recording, drawn, refused where there is nothing."""
+"""The attention of a model: over the recording, drawn, refused where there is none."""
 
 from __future__ import annotations
 
@@ -32,46 +32,50 @@ def clip(tmp_path: Path) -> Path:
 
 
 def test_attention_is_relative_to_the_average_and_weights_sum_to_one(trained, clip: Path):
-    found = workflow.explain(clip, model="toy_ta_sa")
-    assert found.fold == 1 and found.frames.shape == (len(found.attention), 64)
-    assert found.attention.mean() == pytest.approx(1, abs=0.35)  # exactly 1 where no clips overlap
-    np.testing.assert_allclose(found.codewords.sum(axis=1), 1, atol=1e-5)
-    seconds = len(found.attention) * found.frame_s  # of three clips, to the last whole frame
+    results = workflow.explain(clip, model="toy_ta_sa")
+    assert results.fold == 1 and results.frames.shape == (len(results.attention), 64)
+    assert results.attention.mean() == pytest.approx(
+        1, abs=0.35
+    )  # exactly 1 where no clips overlap
+    np.testing.assert_allclose(results.codewords.sum(axis=1), 1, atol=1e-5)
+    seconds = len(results.attention) * results.frame_s  # of three clips, to the last whole frame
     assert seconds == pytest.approx(1.96, abs=0.02)
-    assert np.all(np.diff(found.bands_hz) > 0)
+    assert np.all(np.diff(results.bands_hz) > 0)
 
 
 def test_one_clip_alone_averages_to_one(trained, tmp_path: Path):
     noise = np.random.default_rng(0).normal(0, 0.1, 22_050)
-    found = workflow.explain(write(tmp_path / "one.wav", noise), model="toy_ta")
-    assert found.attention.mean() == pytest.approx(1, abs=1e-6)
-    assert found.codewords is None
+    results = workflow.explain(write(tmp_path / "one.wav", noise), model="toy_ta")
+    assert results.attention.mean() == pytest.approx(1, abs=1e-6)
+    assert results.codewords is None
 
 
 def test_the_scene_is_what_that_member_predicts(trained, clip: Path):
-    found = workflow.explain(clip, model="toy_ta_sa")
-    [said] = workflow.predict([clip], model="toy_ta_sa", fold=1)
-    assert found.scene == said.scene
-    assert found.probability == pytest.approx(said.probability, abs=1e-6)
+    results = workflow.explain(clip, model="toy_ta_sa")
+    [output] = workflow.predict([clip], model="toy_ta_sa", fold=1)
+    assert results.scene == output.scene
+    assert results.probability == pytest.approx(output.probability, abs=1e-6)
 
 
 def test_the_member_nearest_to_the_common_answer_explains(toy_root: Path, clip: Path, monkeypatch):
     overrides = [*SMALL, "training.epochs=1"]
-    made = workflow.train(recipe.load("toy_ta", overrides), data=toy_root, folds=[1, 2, 3])
-    found = workflow.explain(clip, model=made.model)
-    [together] = workflow.predict([clip], model=made.model)
-    scene, probability, n = found.all_members
+    created = workflow.train(recipe.load("toy_ta", overrides), data=toy_root, folds=[1, 2, 3])
+    results = workflow.explain(clip, model=created.model)
+    [together] = workflow.predict([clip], model=created.model)
+    scene, probability, n = results.all_members
     assert (scene, n) == (together.scene, 3)
     assert probability == pytest.approx(together.probability, abs=1e-6)
-    single = {k: next(workflow.predict([clip], model=made.model, fold=k)) for k in (1, 2, 3)}
+    single = {k: next(workflow.predict([clip], model=created.model, fold=k)) for k in (1, 2, 3)}
     far = {
         k: sum(abs(p.scenes[s] - together.scenes[s]) for s in p.scenes) + 2 * (p.scene != scene)
         for k, p in single.items()
     }
-    assert found.fold == min(far, key=far.__getitem__)
-    assert f"drawn: the one of fold {found.fold}, which alone predicts" in _title(found)
-    assert f": {scene}, {100 * probability:.0f} %" in _title(found)
-    assert "the network of fold 2 alone" in _title(workflow.explain(clip, model=made.model, fold=2))
+    assert results.fold == min(far, key=far.__getitem__)
+    assert f"drawn: the one of fold {results.fold}, which alone predicts" in _title(results)
+    assert f": {scene}, {100 * probability:.0f} %" in _title(results)
+    assert "the network of fold 2 alone" in _title(
+        workflow.explain(clip, model=created.model, fold=2)
+    )
 
 
 def test_a_long_recording_is_not_hidden_by_boxes():
@@ -109,7 +113,7 @@ def test_each_kind_of_attention_is_drawn(trained, clip: Path, tmp_path: Path, mo
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_command_draws_and_tells_the_seconds(trained, clip: Path, asc: Asc, tmp_path: Path):
+def test_the_command_draws_and_prints_the_seconds(trained, clip: Path, asc: Asc, tmp_path: Path):
     picture = tmp_path / "why.svg"
     done = asc("predict", clip, "--model", "toy_ta_sa", "--explain", picture, "--json")
     assert done.returncode == 0, done.stderr
@@ -129,7 +133,7 @@ def test_what_cannot_be_explained(trained, clip: Path, tmp_path: Path, monkeypat
         workflow.explain(clip, model="toy_ta")
 
 
-def test_a_model_without_attention_says_which_have_it(
+def test_a_model_without_attention_has_a_hint(
     toy_root: Path, clip: Path, tmp_path: Path, monkeypatch
 ):
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "gmm"))

@@ -88,31 +88,33 @@ def louder(n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_file_says_what_the_model_says(kind: str, recordings: list[Path], tmp_path: Path):
+def test_the_file_predicts_what_the_model_predicts(
+    kind: str, recordings: list[Path], tmp_path: Path
+):
     name = registered(kind, *KINDS[kind])
-    made = workflow.export(name, "onnx", tmp_path / "m.onnx", check=recordings)
-    (row,) = made.files
+    created = workflow.export(name, "onnx", tmp_path / "m.onnx", check=recordings)
+    (row,) = created.files
     assert row.check.recordings == row.check.same_scene == len(recordings)
     assert row.check.largest_difference <= 1e-4
-    said = [list(p.scenes.values()) for p in workflow.predict(recordings, model=name)]
+    output = [list(p.scenes.values()) for p in workflow.predict(recordings, model=name)]
     if kind != "temporal":  # whose votes agree
-        assert np.std(said, axis=0).max() > 1e-3  # recordings differ, so the check can fail
+        assert np.std(output, axis=0).max() > 1e-3  # recordings differ, so the check can fail
 
 
 @pytest.mark.parametrize("aggregate", ["mean", "log_sum"])
 def test_a_temperature_goes_with_the_model(aggregate: str, recordings: list[Path], tmp_path: Path):
-    said = {}
+    output = {}
     for name, temperature in (("plain", 1.0), ("cool", 2.5)):
         override = f"evaluation.aggregate={aggregate}"
         model = registered(name, override, temperature=temperature)
-        made = workflow.export(model, "onnx", tmp_path / f"{name}.onnx", check=recordings)
-        assert made.files[0].check.largest_difference <= 1e-4
+        created = workflow.export(model, "onnx", tmp_path / f"{name}.onnx", check=recordings)
+        assert created.files[0].check.largest_difference <= 1e-4
         session = onnxruntime.InferenceSession(
             tmp_path / f"{name}.onnx", providers=["CPUExecutionProvider"]
         )
         samples = decode.read(recordings[-1], RATE)[None]
-        said[name] = session.run(None, {"samples": samples})[0][0]
-    assert said["cool"].max() < said["plain"].max() - 0.01  # less sure
+        output[name] = session.run(None, {"samples": samples})[0][0]
+    assert output["cool"].max() < output["plain"].max() - 0.01  # less sure
 
 
 class Sure(torch.nn.Module):
@@ -123,7 +125,7 @@ class Sure(torch.nn.Module):
         return torch.stack([4000 * silent, 1000 * (1 - silent), -9000 + 0 * silent], dim=1)
 
 
-def test_a_clip_may_be_surer_than_a_probability_can_say(tmp_path: Path):
+def test_a_clip_may_be_surer_than_a_probability_can_represent(tmp_path: Path):
     """e^−708 is the smallest: two clips that say park by 1000 nats lose to one of 4000 for bus."""
     name = registered("m", "evaluation.aggregate=log_sum", "clips.overlap=0")
     loaded = ensemble.load(models.find(name))
@@ -132,16 +134,16 @@ def test_a_clip_may_be_surer_than_a_probability_can_say(tmp_path: Path):
     samples = tone(440, 2.2, RATE) + np.random.default_rng(0).normal(0, 0.1, 48510).astype("f4")
     samples = np.concatenate([samples, np.zeros(RATE, "f4")])
     request = engine.Request(models.find(name))
-    [said] = engine.score(model, request, [(tmp_path, [samples])])
-    assert isinstance(said, Scored)
-    made = whole.build(model, log_mel.onnx(model.feature.compute, RATE))
-    session = onnxruntime.InferenceSession(made.SerializeToString())
-    [heard] = session.run(None, {"samples": samples[None]})
-    np.testing.assert_allclose(heard[0], said.probabilities, atol=1e-6)
-    assert heard[0].argmax() == SCENES.index("bus")
+    [output] = engine.score(model, request, [(tmp_path, [samples])])
+    assert isinstance(output, Scored)
+    created = whole.build(model, log_mel.onnx(model.feature.compute, RATE))
+    session = onnxruntime.InferenceSession(created.SerializeToString())
+    [predicted] = session.run(None, {"samples": samples[None]})
+    np.testing.assert_allclose(predicted[0], output.probabilities, atol=1e-6)
+    assert predicted[0].argmax() == SCENES.index("bus")
 
 
-def test_many_recordings_at_once_and_what_the_metadata_say(recordings: list[Path], tmp_path: Path):
+def test_many_recordings_at_once_and_the_metadata(recordings: list[Path], tmp_path: Path):
     workflow.export(registered("m"), "onnx", tmp_path / "m.onnx", check=recordings[:1])
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
     samples = decode.read(recordings[-1], RATE)
@@ -158,8 +160,8 @@ def test_many_recordings_at_once_and_what_the_metadata_say(recordings: list[Path
 @pytest.mark.parametrize("feature", plugins.names("features"))
 def test_every_feature_has_a_front_end(feature: str, recordings: list[Path], tmp_path: Path):
     name = registered("m", "clips.overlap=0", feature=feature)
-    made = workflow.export(name, "onnx", tmp_path / "m.onnx", check=recordings[1:])
-    assert made.files[0].check.largest_difference <= 1e-4
+    created = workflow.export(name, "onnx", tmp_path / "m.onnx", check=recordings[1:])
+    assert created.files[0].check.largest_difference <= 1e-4
 
 
 def test_other_networks_go_as_torch_exports_them():
@@ -178,16 +180,16 @@ def test_other_networks_go_as_torch_exports_them():
     torch.manual_seed(0)
     net = Mean().eval()
     graph = network.graph(net, 7, 5, "member")
-    made = onnx.helper.make_model(
+    created = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", network.OPSET)], ir_version=10
     )
-    session = onnxruntime.InferenceSession(made.SerializeToString())
+    session = onnxruntime.InferenceSession(created.SerializeToString())
     x, mask = torch.randn(4, 7, 5), np.ones((4, 7), bool)
     given = {i.name: {"x": x.numpy(), "mask": mask}[i.name] for i in session.get_inputs()}
     np.testing.assert_allclose(session.run(None, given)[0], net(x).detach().numpy(), atol=1e-5)
 
 
-def test_a_network_that_cannot_be_exported_says_so():
+def test_a_network_that_cannot_be_exported_is_an_error():
     from torch import nn
 
     from asc_cli.export import network
@@ -200,7 +202,7 @@ def test_a_network_that_cannot_be_exported_says_so():
         network.graph(Odd(), 7, 5, "member")
 
 
-def test_a_network_that_takes_one_number_of_clips_says_so():
+def test_a_network_with_a_fixed_number_of_clips_is_an_error():
     from torch import nn
 
     from asc_cli.export import network
@@ -215,10 +217,10 @@ def test_a_network_that_takes_one_number_of_clips_says_so():
 
 def test_int8_is_smaller_and_agrees(recordings: list[Path], tmp_path: Path):
     name = registered("big", "model.n_hidden=96", "model.attention=[semantic]")
-    made = workflow.export(name, "onnx", tmp_path / "m.onnx", int8=True, check=recordings)
-    whole, small = made.files
-    assert small.file.endswith("m.int8.onnx") and small.bytes < 0.65 * whole.bytes
-    assert whole.check.largest_difference < 1e-4
+    created = workflow.export(name, "onnx", tmp_path / "m.onnx", int8=True, check=recordings)
+    full, small = created.files
+    assert small.file.endswith("m.int8.onnx") and small.bytes < 0.65 * full.bytes
+    assert full.check.largest_difference < 1e-4
     assert 0 < small.check.largest_difference < 0.1
 
 
@@ -239,7 +241,7 @@ def test_a_hub_folder_holds_weights_card_and_configuration(tmp_path: Path):
         workflow.export("m", "hub", tmp_path / "up")
 
 
-def test_what_cannot_be_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_invalid_exports_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     name = registered("m")
     with pytest.raises(AscError, match="unknown format 'onx'; did you mean onnx"):
         workflow.export(name, "onx")

@@ -38,20 +38,22 @@ def test_the_page_names_every_model_and_feature():
     ("name", "model", "feature"),
     [pytest.param(*row, marks=[pytest.mark.campaign] * (row[0] not in NOW)) for row in rows()],
 )
-def test_it_goes(name: str, model: str, feature: str, toy_root: Path, tmp_path: Path):
-    """Trained, one or two members; heard on recordings of one clip and of many."""
+def test_every_model_is_exported(
+    name: str, model: str, feature: str, toy_root: Path, tmp_path: Path
+):
+    """Trained, one or two members; run on recordings of one clip and of many."""
     chosen = recipe.load(name, QUICK[model])
     assert chosen.settings["model"]["name"] == model
     assert chosen.settings["features"]["name"] == feature
     workflow.train(chosen, data=toy_root, folds=[1] if model in SLOW else [1, 2], jobs=1)
     rng = np.random.default_rng(0)
-    heard = [
+    predicted = [
         write(tmp_path / f"{s}.wav", rng.normal(0, 0.1, int(s * RATE)) * rng.uniform(0, 1))
         for s in LENGTHS_S
     ]
-    heard += sorted((toy_root / "audio").glob("*.wav"))[::15]
-    made = workflow.export(name, "onnx", tmp_path / "m.onnx", int8=True, check=heard)
-    whole, small = (row.check for row in made.files)
-    assert whole.recordings == whole.same_scene == len(heard)
-    assert whole.largest_difference <= 1e-4
-    assert small.recordings == len(heard) and made.files[1].bytes > 0
+    predicted += sorted((toy_root / "audio").glob("*.wav"))[::15]
+    created = workflow.export(name, "onnx", tmp_path / "m.onnx", int8=True, check=predicted)
+    full, small = (row.check for row in created.files)
+    assert full.recordings == full.same_scene == len(predicted)
+    assert full.largest_difference <= 1e-4
+    assert small.recordings == len(predicted) and created.files[1].bytes > 0

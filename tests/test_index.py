@@ -27,12 +27,12 @@ def test_the_last_row_of_a_name_counts() -> None:
 def test_any_damaged_byte_costs_one_row_and_never_gives_another() -> None:
     index.append(FOLDER, {f"{i}.wav": entry(i) for i in range(4)})
     path = index.index_file(FOLDER)
-    sound = path.read_bytes()
-    for position in range(len(sound)):
-        path.write_bytes(sound[:position] + bytes([sound[position] ^ 1]) + sound[position + 1 :])
-        found = index.read(FOLDER)
-        assert all(found[name] == entry(int(name[0])) for name in found)
-        assert len(found) >= 2  # a damaged end of line takes its neighbour along
+    signal = path.read_bytes()
+    for position in range(len(signal)):
+        path.write_bytes(signal[:position] + bytes([signal[position] ^ 1]) + signal[position + 1 :])
+        results = index.read(FOLDER)
+        assert all(results[name] == entry(int(name[0])) for name in results)
+        assert len(results) >= 2  # a damaged end of line takes its neighbour along
 
 
 def test_rows_follow_one_that_was_cut() -> None:
@@ -95,5 +95,5 @@ def test_two_processes_write_one_index(home: Path) -> None:
         process.start()
     for process in both:
         process.join()
-    found = index.read(FOLDER)
-    assert found == {f"{n}.wav": entry(n) for n in range(400)}
+    results = index.read(FOLDER)
+    assert results == {f"{n}.wav": entry(n) for n in range(400)}

@@ -25,8 +25,8 @@ def installed(
 ) -> None:
     """As if asc had been installed from there."""
     text = None if origin is None else json.dumps(origin)
-    found = SimpleNamespace(read_text=lambda name: text, requires=list(requires))
-    monkeypatch.setattr(metadata, "distribution", lambda name: found)
+    results = SimpleNamespace(read_text=lambda name: text, requires=list(requires))
+    monkeypatch.setattr(metadata, "distribution", lambda name: results)
 
 
 def test_an_editable_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,8 +43,8 @@ def test_a_folder_that_was_copied(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_git_url(monkeypatch: pytest.MonkeyPatch, revision: str | None, at: str) -> None:
     vcs = {"vcs": "git", "commit_id": "0" * 40, "requested_revision": revision}
     installed(monkeypatch, {"url": "https://example.org/asc.git", "vcs_info": vcs})
-    asked = f"asc-scenes[mic] @ git+https://example.org/asc.git{at}"
-    assert installation.install_command("mic") == f"{PIP}'{asked}'"
+    requested = f"asc-scenes[mic] @ git+https://example.org/asc.git{at}"
+    assert installation.install_command("mic") == f"{PIP}'{requested}'"
 
 
 def test_a_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -88,12 +88,12 @@ def test_an_environment_of_uv(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_sentence_has_need_reason_and_remedy() -> None:
-    said = installation.needs_extra("export", "onnx", ImportError("No module named 'onnx'"))
+    output = installation.needs_extra("export", "onnx", ImportError("No module named 'onnx'"))
     start = "export: the extra `onnx` is needed (No module named 'onnx'); install it with: "
-    assert said == start + installation.install_command("onnx")
+    assert output == start + installation.install_command("onnx")
 
 
-def test_a_left_over_installation_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_leftover_installation_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "asc_cli-0.1.0.dist-info").mkdir()
     done = subprocess.run(
         command("--version"),
@@ -109,11 +109,11 @@ def test_a_left_over_installation_is_told_in_one_line(tmp_path: Path) -> None:
     assert done.stdout.count("\n") == 1
 
 
-def test_without_one_nothing_is_told() -> None:
+def test_without_one_nothing_is_reported() -> None:
     assert installation.leftover_hint() is None
 
 
-def test_nothing_tells_anybody_to_install_asc_from_an_index() -> None:
+def test_no_hint_installs_asc_from_an_index() -> None:
     index = re.compile(r"pip3? install[^\n]*\basc-(cli|scenes)\b(?! @)")
     pages = [
         ROOT / "README.md",
@@ -122,8 +122,8 @@ def test_nothing_tells_anybody_to_install_asc_from_an_index() -> None:
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "asc_cli").rglob("*.py"),
     ]
-    found = [str(page) for page in pages if index.search(page.read_text(encoding="utf-8"))]
-    assert found == []
+    results = [str(page) for page in pages if index.search(page.read_text(encoding="utf-8"))]
+    assert results == []
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "not on PyPI" in readme and "`asc-cli` there is another author's tool" in readme
 

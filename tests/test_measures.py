@@ -78,6 +78,6 @@ def test_a_default_of_a_feature_is_written_once(name: str) -> None:
 
 def with_defaults(arguments: ast.arguments) -> set[str]:
     positional = [*arguments.posonlyargs, *arguments.args]
-    named = positional[len(positional) - len(arguments.defaults) :]
+    names_ = positional[len(positional) - len(arguments.defaults) :]
     keyword = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    return {a.arg for a in named} | {a.arg for a, default in keyword if default is not None}
+    return {a.arg for a in names_} | {a.arg for a, default in keyword if default is not None}

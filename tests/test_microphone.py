@@ -28,7 +28,7 @@ def test_an_unknown_encoding_is_refused():
         microphone.pcm(io.BytesIO(), 8_000, 1, "mp3")
 
 
-def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(AscError, match=r"the microphone: the extra `mic` is needed .*\[mic\]"):
         microphone.blocks(8_000, 1)  # at once, not when the first block is asked for

@@ -44,15 +44,15 @@ def test_every_changed_byte_is_found(folder: Path) -> None:
     """Of the frames by whoever uses them, of the table when the pack is opened."""
     for name in ("frames.npy", "table.npy"):
         path = folder / name
-        sound = path.read_bytes()
-        for position in range(0, len(sound), 7):
+        audio = path.read_bytes()
+        for position in range(0, len(audio), 7):
             path.write_bytes(
-                sound[:position] + bytes([sound[position] ^ 4]) + sound[position + 1 :]
+                audio[:position] + bytes([audio[position] ^ 4]) + audio[position + 1 :]
             )
             assert not pack.is_intact(folder) or np.array_equal(
                 pack.load(folder).frames, np.concatenate([*RECORDINGS.values()])
             )
-        path.write_bytes(sound)
+        path.write_bytes(audio)
     assert pack.is_intact(folder)
 
 

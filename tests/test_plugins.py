@@ -157,7 +157,7 @@ def test_a_name_in_two_places_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         recipes.load(recipe)
 
 
-def test_an_unknown_model_says_where_one_of_your_own_goes(tmp_path: Path) -> None:
+def test_an_unknown_model_has_a_hint_for_own_code(tmp_path: Path) -> None:
     recipe = put(tmp_path, "r.yaml", RECIPE)
     with pytest.raises(AscError, match=r"models/mine\.py in a folder plugins/ beside the recipe"):
         recipes.load(recipe)
@@ -283,7 +283,7 @@ def test_helper_modules_belong_to_it(tmp_path: Path) -> None:
     put(tmp_path, "models/_b.py", "y = 1\n")
     put(tmp_path, "models/_unused.py", "z = 1\n")
     put(tmp_path, "_shared.py", "x = 1\n")
-    found = code.read("models", "mine", "here", tmp_path, "models/mine.py")
+    results = code.read("models", "mine", "here", tmp_path, "models/mine.py")
     expected = [
         "models/mine.py",
         "_shared.py",
@@ -291,15 +291,15 @@ def test_helper_modules_belong_to_it(tmp_path: Path) -> None:
         "models/_a.py",
         "models/_b.py",
     ]
-    assert [path for path, _ in found.files] == expected
-    assert pickle.loads(pickle.dumps(found)) == found
-    assert found.module()._a.y == found.module().x == 1
+    assert [path for path, _ in results.files] == expected
+    assert pickle.loads(pickle.dumps(results)) == results
+    assert results.module()._a.y == results.module().x == 1
 
 
 # -- copies ---------------------------------------------------------------------------------------
 
 
-def test_a_copy_is_read_again_and_must_be_whole(tmp_path: Path) -> None:
+def test_a_copy_is_read_again_and_must_be_complete(tmp_path: Path) -> None:
     written = of("from ._helper import x")
     code.write_copy(tmp_path, [written])
     [again] = code.read_copy(tmp_path)

@@ -23,8 +23,8 @@ def trained(two_folds: Path, home: Path) -> Path:
     return Path(shutil.copytree(two_folds, home))
 
 
-def test_good_files_answer_and_bad_ones_say_why(trained: Path, tmp_path: Path, asc: Asc):
-    sound = tone(440, 2.0, 44_100)
+def test_good_files_are_predicted_and_bad_ones_reported(trained: Path, tmp_path: Path, asc: Asc):
+    signal = tone(440, 2.0, 44_100)
     good = [
         write(tmp_path / "8bit.wav", tone(440, 2.0, 8_000), 8_000, subtype="PCM_U8"),
         write(
@@ -33,11 +33,11 @@ def test_good_files_answer_and_bad_ones_say_why(trained: Path, tmp_path: Path, a
             96_000,
             subtype="PCM_24",
         ),
-        write(tmp_path / "float.wav", sound, 44_100, subtype="FLOAT"),
-        write(tmp_path / "a.ogg", sound, 44_100),
-        write(tmp_path / "a.mp3", sound, 44_100),
-        write(tmp_path / "a.flac", sound, 44_100),
-        write(tmp_path / "größe und raum.wav", sound, 44_100),
+        write(tmp_path / "float.wav", signal, 44_100, subtype="FLOAT"),
+        write(tmp_path / "a.ogg", signal, 44_100),
+        write(tmp_path / "a.mp3", signal, 44_100),
+        write(tmp_path / "a.flac", signal, 44_100),
+        write(tmp_path / "größe und raum.wav", signal, 44_100),
         write(tmp_path / "silence.wav", np.zeros(44_100), 44_100),
         write(tmp_path / "short.wav", tone(440, 0.2, 44_100), 44_100),
     ]
@@ -73,13 +73,13 @@ def test_only_good_files_is_exit_0_and_a_table(trained: Path, tmp_path: Path, as
 
 
 def test_a_csv_of_before_outlives_a_mistake(trained: Path, tmp_path: Path, asc: Asc):
-    path, kept = write(tmp_path / "a.wav", tone(440, 2.0, 22_050)), tmp_path / "said.csv"
-    kept.write_text("what was said before\n")
-    done = asc("predict", path, "--model", "toy_lst", "--csv", kept)
+    path, stored = write(tmp_path / "a.wav", tone(440, 2.0, 22_050)), tmp_path / "said.csv"
+    stored.write_text("what was said before\n")
+    done = asc("predict", path, "--model", "toy_lst", "--csv", stored)
     assert done.returncode == 1 and "unknown model" in done.stderr
-    assert kept.read_text() == "what was said before\n"
-    assert asc("predict", path, "--csv", kept).returncode == 0
-    assert kept.read_text().startswith("file,start,end,") and kept.read_text().count("\n") == 2
+    assert stored.read_text() == "what was said before\n"
+    assert asc("predict", path, "--csv", stored).returncode == 0
+    assert stored.read_text().startswith("file,start,end,") and stored.read_text().count("\n") == 2
 
 
 def test_bad_files_alone_are_in_the_csv_too(tmp_path: Path):
@@ -91,7 +91,7 @@ def test_bad_files_alone_are_in_the_csv_too(tmp_path: Path):
     ]
 
 
-def test_a_csv_that_cannot_be_written_says_so(tmp_path: Path):
+def test_a_csv_that_cannot_be_written_is_an_error(tmp_path: Path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(AscError, match=r"--csv .*said.csv: cannot be written \("),
@@ -123,15 +123,15 @@ def test_the_members_probabilities_are_averaged(trained: Path, tmp_path: Path):
     np.testing.assert_allclose(scores(path), (first + second) / 2, atol=1e-6)
 
 
-def test_it_says_what_the_fold_s_predictions_said(trained: Path, toy_root: Path):
+def test_it_predicts_like_the_fold(trained: Path, toy_root: Path):
     """The file path and the training path give one answer."""
     from asc_cli.evaluation import predictions
 
     run = workflow.evaluate("toy_lstm")["run"]
-    said = predictions.read(Path(run) / "fold01/predictions.csv")
+    output = predictions.read(Path(run) / "fold01/predictions.csv")
     for i in (0, 5):
         np.testing.assert_allclose(
-            scores(toy_root / said.files[i], fold=1), said.probabilities[i], atol=1e-6
+            scores(toy_root / output.files[i], fold=1), output.probabilities[i], atol=1e-6
         )
 
 
@@ -152,7 +152,7 @@ def test_memory_does_not_grow_with_length(trained: Path, tmp_path: Path):
     assert both_kib - first_kib < 16 * 1024
 
 
-def test_models_and_folds_that_are_not_there(trained: Path, tmp_path: Path):
+def test_missing_models_and_folds(trained: Path, tmp_path: Path):
     path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
     with pytest.raises(AscError, match="unknown model 'toy_lst'; did you mean toy_lstm"):
         list(workflow.predict([path], model="toy_lst"))
@@ -160,7 +160,7 @@ def test_models_and_folds_that_are_not_there(trained: Path, tmp_path: Path):
         list(workflow.predict([path], fold=3))
 
 
-def test_damaged_weights_say_so(trained: Path, tmp_path: Path, monkeypatch):
+def test_damaged_weights_are_an_error(trained: Path, tmp_path: Path, monkeypatch):
     path = write(tmp_path / "a.wav", tone(440, 2.0, 22_050))
     archive.export("toy_lstm", tmp_path / "m.zip")
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "other"))

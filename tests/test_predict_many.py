@@ -82,9 +82,9 @@ def test_one_answer_alone_in_a_batch_in_any_number_of_processes(folder: Path, tm
         flac = tmp_path / "a.flac"
         soundfile.write(flac, *soundfile.read(path))
         [other] = workflow.predict([flac])
-        for said in (alone, other):
+        for output in (alone, other):
             np.testing.assert_allclose(
-                list(said.scenes.values()), list(together[str(path)].scenes.values()), atol=1e-6
+                list(output.scenes.values()), list(together[str(path)].scenes.values()), atol=1e-6
             )
 
 
@@ -130,16 +130,16 @@ def test_a_pipe_does_not_hang_it(folder: Path, asc: Asc, tmp_path: Path):
     os.mkfifo(tmp_path / "pipe.wav")
     done = asc("predict", tmp_path / "pipe.wav", folder / "07.wav")
     assert done.returncode == 3 and "pipe.wav: is not a regular file" in done.stderr
-    said = subprocess.run(
+    output = subprocess.run(
         command("predict", "/dev/stdin", "--json"),
         input=(folder / "07.wav").read_bytes(),
         capture_output=True,
         cwd=ROOT,
     )
-    assert said.returncode == 0 and b'"file": "-"' in said.stdout
+    assert output.returncode == 0 and b'"file": "-"' in output.stdout
 
 
-def test_an_empty_folder_says_so(folder: Path, asc: Asc, tmp_path: Path):
+def test_an_empty_folder_is_reported(folder: Path, asc: Asc, tmp_path: Path):
     (tmp_path / "empty").mkdir()
     done = asc("predict", tmp_path / "empty")
     assert done.returncode == 3
@@ -148,23 +148,23 @@ def test_an_empty_folder_says_so(folder: Path, asc: Asc, tmp_path: Path):
     )
 
 
-def test_nothing_named_says_what_was_expected(asc: Asc):
+def test_no_inputs_give_a_usage_hint(asc: Asc):
     done = asc("predict")
     assert done.returncode == 1 and "--files-from LIST was expected" in done.stderr
 
 
-def test_a_timeline_is_heard_where_it_sounds(tmp_path: Path):
+def test_a_timeline_has_sounds_at_their_time(tmp_path: Path):
     registered("m")
     rng = np.random.default_rng(0)
     loud, soft = rng.normal(0, 0.3, 5 * RATE), rng.normal(0, 0.001, 5 * RATE)
     both = write(tmp_path / "both.wav", np.concatenate([loud, soft]), RATE, subtype="FLOAT")
-    [said] = workflow.predict([both], timeline_s=5)
-    assert said.timeline is not None
-    for part, samples in zip(said.timeline, (loud, soft), strict=True):
+    [output] = workflow.predict([both], timeline_s=5)
+    assert output.timeline is not None
+    for part, samples in zip(output.timeline, (loud, soft), strict=True):
         [alone] = workflow.predict([write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")])
         assert part.scene == alone.scene
         assert part.scenes[part.scene] == pytest.approx(alone.scenes[part.scene], abs=0.1)
-    assert said.duration_s == 10 and said.timeline[-1].end_s == 10
+    assert output.duration_s == 10 and output.timeline[-1].end_s == 10
 
 
 @pytest.mark.parametrize(("n_frames", "shortest"), [(200, 1.996), (46, 0.459)])
@@ -173,9 +173,9 @@ def test_stretches_are_as_long_as_clips_of_frames(tmp_path: Path, n_frames: int,
     path = write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 7 * RATE), RATE)
     with pytest.raises(AscError, match=f"timeline {shortest / 2} s: at least {shortest} s"):
         list(workflow.predict([path], timeline_s=shortest / 2))
-    [said] = workflow.predict([path], timeline_s=shortest)
-    assert said.timeline is not None and len(said.timeline) == int(7 / shortest)
-    assert all(sum(part.scenes.values()) == pytest.approx(1) for part in said.timeline)
+    [output] = workflow.predict([path], timeline_s=shortest)
+    assert output.timeline is not None and len(output.timeline) == int(7 / shortest)
+    assert all(sum(part.scenes.values()) == pytest.approx(1) for part in output.timeline)
 
 
 def test_a_stretch_without_a_clip_belongs_to_the_next(tmp_path: Path):
@@ -235,11 +235,11 @@ def test_below_the_threshold_it_is_unsure_everywhere(folder: Path, asc: Asc, tmp
 def test_embeddings_are_of_each_recording(folder: Path, tmp_path: Path, asc: Asc):
     done = asc("predict", folder / "00.wav", folder / "01.wav", "--embeddings", tmp_path / "e.npz")
     assert done.returncode == 0, done.stderr
-    with np.load(tmp_path / "e.npz", allow_pickle=False) as kept:
-        assert kept["embeddings"].shape == (2, 16)  # 2 members of 8 hidden units
-        assert [Path(name).name for name in kept["files"]] == ["00.wav", "01.wav"]
-        assert str(kept["model"]) == "m@1"
-        assert np.abs(kept["embeddings"]).max() > 0
+    with np.load(tmp_path / "e.npz", allow_pickle=False) as stored:
+        assert stored["embeddings"].shape == (2, 16)  # 2 members of 8 hidden units
+        assert [Path(name).name for name in stored["files"]] == ["00.wav", "01.wav"]
+        assert str(stored["model"]) == "m@1"
+        assert np.abs(stored["embeddings"]).max() > 0
 
 
 def test_a_journal_forgets_changed_files_and_torn_lines(tmp_path: Path):
@@ -250,7 +250,7 @@ def test_a_journal_forgets_changed_files_and_torn_lines(tmp_path: Path):
         out.write('{"path": "c.wav", "sta')
     again = Journal("key")
     again.add([(a, stamp(a), {"error": "3"}), (tmp_path / "none", None, {"error": "4"})])
-    assert {path: said["error"] for path, (_, said) in again.read().items()} == {a: "3", b: "2"}
+    assert {path: output["error"] for path, (_, output) in again.read().items()} == {a: "3", b: "2"}
     write(b, np.zeros(200), RATE)
     assert again.read()[b][0] != stamp(b)
     again.finish()
@@ -276,16 +276,16 @@ def test_listening_to_a_pipe_predicts_what_predict_does(folder: Path, asc: Asc):
     done = asc("listen", "-", *timing, "--json", input=samples.tobytes())
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) >= 2, done.stderr
-    [said] = workflow.predict([folder / "54.wav"])
-    np.testing.assert_allclose(scenes(rows[-1]), list(said.scenes.values()), atol=1e-5)
+    [output] = workflow.predict([folder / "54.wav"])
+    np.testing.assert_allclose(scenes(rows[-1]), list(output.scenes.values()), atol=1e-5)
 
 
-def test_listening_to_nothing_says_so(folder: Path, asc: Asc):
+def test_listening_to_nothing_is_an_error(folder: Path, asc: Asc):
     done = asc("listen", "-", input=b"")
     assert done.returncode == 1 and "asc: the sound: is 0.000 s long" in done.stderr
 
 
-def test_listening_to_what_cannot_be(asc: Asc):
+def test_listening_with_invalid_options(asc: Asc):
     registered("m")
     with pytest.raises(AscError, match=r"listen: a window of 0.1 s every 1.0 s; at least"):
         next(workflow.listen([], RATE, window_s=0.1))

@@ -63,12 +63,12 @@ def test_the_published_lists_match_the_protocol(whole: Path):
 def test_a_leak_by_file_and_place_is_found(root: Path):
     test = (root / "evaluation_setup/fold1_evaluate.txt").read_text().splitlines()[0]
     edit(root / "evaluation_setup/fold1_train.txt", lambda lines: lines.append(test))
-    found = {finding.check: finding for finding in audit(root)}
+    results = {finding.check: finding for finding in audit(root)}
     file = test.split("\t")[0]
-    assert found["leak by file"].what == f"{file} is in train and in test"
+    assert results["leak by file"].what == f"{file} is in train and in test"
     place = tut2016.location(file)
-    assert found["leak by group"].what == f"{place} is tested on, and 1 of its files train"
-    assert found["leak by group"].where == "fold 1"
+    assert results["leak by group"].what == f"{place} is tested on, and 1 of its files train"
+    assert results["leak by group"].where == "fold 1"
     with pytest.raises(
         AscError,
         match="tut2016: 2 protocol violations, the first: .* See all with: asc datasets chec",
@@ -90,8 +90,8 @@ def test_a_missing_file_is_found(root: Path, whole: Path, tmp_path: Path):
 def test_a_line_twice_is_found(root: Path):
     first = edit(root / "meta.txt", lambda lines: lines.append(lines[0]))
     file = first.split("\t")[0]
-    found = audit(root)
-    assert protocol.Finding("listed twice", "recordings", f"{file} is listed 2 times") in found
+    results = audit(root)
+    assert protocol.Finding("listed twice", "recordings", f"{file} is listed 2 times") in results
 
 
 def test_an_unknown_label_is_found(root: Path):
@@ -110,16 +110,19 @@ def test_a_recording_without_a_label_is_found(root: Path):
         root / "evaluation_setup/fold2_train.txt",
         lambda lines: lines.append("audio/x_0_30.wav\tbus"),
     )
-    found = audit(root)
+    results = audit(root)
     assert (
-        protocol.Finding("not in the set", "fold 2 train", "audio/x_0_30.wav has no label") in found
+        protocol.Finding("not in the set", "fold 2 train", "audio/x_0_30.wav has no label")
+        in results
     )
 
 
 def test_counts_that_differ_are_named(root: Path):
     edit(root / "meta.txt", lambda lines: lines.pop())
-    found = {(finding.where, finding.what) for finding in audit(root) if finding.check == "counts"}
-    assert ("recordings", "1169 where 1170 were published") in found
+    results = {
+        (finding.where, finding.what) for finding in audit(root) if finding.check == "counts"
+    }
+    assert ("recordings", "1169 where 1170 were published") in results
 
 
 def test_lists_from_other_systems_read_the_same(root: Path):
@@ -151,9 +154,9 @@ def test_a_split_with_nothing_in_it_is_refused(tmp_path: Path, rows: str, messag
     listing = table.read(tmp_path / "a.csv")
     with pytest.raises(AscError, match=message):
         protocol.require(table.DATASET, listing)
-    said = [*protocol.audit(table.DATASET, listing, tmp_path), *protocol.remarks(listing)]
+    output = [*protocol.audit(table.DATASET, listing, tmp_path), *protocol.remarks(listing)]
     kinds = ("nothing to train on", "nothing to test on", "scene not trained", "one scene")
-    assert any(finding.check in kinds for finding in said)
+    assert any(finding.check in kinds for finding in output)
     if listing.splits[0].test:
         protocol.require_consistent(table.DATASET, listing)  # nothing but tests can be scored
 

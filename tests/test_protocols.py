@@ -87,11 +87,11 @@ if TYPE_CHECKING:
 
 def satisfies(given: Callable[..., Any], wanted: Callable[..., Any]) -> bool:
     """Whether `given` takes the arguments of a protocol's method; others must have defaults."""
-    asked = [name for name in inspect.signature(wanted).parameters if name != "self"]
+    requested = [name for name in inspect.signature(wanted).parameters if name != "self"]
     own = [p for p in inspect.signature(given).parameters.values() if p.name != "self"]
     positional = [p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD]
-    rest = [p for p in own if p.name not in asked]
-    return positional[: len(asked)] == asked and all(p.default is not p.empty for p in rest)
+    rest = [p for p in own if p.name not in requested]
+    return positional[: len(requested)] == requested and all(p.default is not p.empty for p in rest)
 
 
 @pytest.mark.parametrize("name", plugins.names("models"))

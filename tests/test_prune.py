@@ -73,8 +73,8 @@ def test_after_a_training_only_its_checkpoints_go(data: Path, home: Path) -> Non
 def test_a_dry_run_removes_nothing(data: Path, home: Path) -> None:
     train(data)
     before = sorted(home.rglob("*"))
-    told = removed(dry_run=True, all_packs=True)
-    assert told == {"its fold is finished": 2, "--packs": 1}
+    reported = removed(dry_run=True, all_packs=True)
+    assert reported == {"its fold is finished": 2, "--packs": 1}
     assert sorted(home.rglob("*")) == before
 
 
@@ -82,8 +82,8 @@ def test_a_deleted_recording_takes_its_array_and_pack_along(data: Path, home: Pa
     train(data)
     removed()
     (data.parent / "park0.wav").unlink()  # 3.2 s: a file of its own
-    gone = "no recording has these bytes any more"
-    assert removed() == {gone: 2}
+    missing = "no recording has these bytes any more"
+    assert removed() == {missing: 2}
     assert removed() == {}
     assert not list(home.glob("packs/*"))
 
@@ -143,7 +143,7 @@ def test_unfinished_folds_keep_their_checkpoints(data: Path, home: Path) -> None
     assert workflow.disk().checkpoint_bytes > 0
 
 
-def test_what_a_killed_process_left_goes_after_a_day(data: Path, home: Path) -> None:
+def test_files_of_a_killed_process_are_removed_after_a_day(data: Path, home: Path) -> None:
     train(data)
     removed()
     for place in ("packs/.tmp-1", "features/.tmp-2"):
@@ -163,6 +163,6 @@ def test_the_commands_show_and_prune(data: Path, home: Path) -> None:
     assert "table" in shown and "asc store prune would free" in shown
     dry = run(application(), ["store", "prune", "--dry-run"]).stdout
     assert "its fold is finished" in dry and "would free" in dry
-    told = json.loads(run(application(), ["store", "prune", "--packs", "--json"]).stdout)
-    assert told["dry_run"] is False and told["bytes"] > 0
+    reported = json.loads(run(application(), ["store", "prune", "--packs", "--json"]).stdout)
+    assert reported["dry_run"] is False and reported["bytes"] > 0
     assert not list(home.glob("packs/*"))

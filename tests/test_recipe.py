@@ -16,7 +16,7 @@ SHIPPED = plugins.recipe_names()
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_every_shipped_recipe_is_whole_and_says_what_it_is(name: str):
+def test_every_shipped_recipe_is_complete_and_described(name: str):
     loaded = recipe.load(name)
     assert loaded.settings["description"] and loaded.name == name
     if name.startswith(("litis_", "dcase_")):
@@ -133,7 +133,7 @@ def test_five_faults_are_listed_at_once_with_lines_and_suggestions(tmp_path: Pat
         ("extends: mine.yaml\n", "extends itself: mine.yaml → mine.yaml"),
     ],
 )
-def test_faults_say_what_and_where(tmp_path: Path, text: str, message: str):
+def test_faults_name_the_error_and_its_place(tmp_path: Path, text: str, message: str):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(AscError, match=message):
@@ -157,7 +157,7 @@ def test_overrides_are_checked_too(override: str, message: str):
         recipe.load("toy_lstm", [override])
 
 
-def test_recipes_that_are_not_there():
+def test_missing_recipes():
     with pytest.raises(AscError, match="unknown recipe 'toy_lstn'; did you mean toy_lstm"):
         recipe.find("toy_lstn")
     with pytest.raises(AscError, match="my/toy_lst.yaml: there is no such file; the shipped recip"):
@@ -173,7 +173,7 @@ def test_the_schema_knows_every_section_and_parameter():
         assert f"'{parameter.name}'" in text
 
 
-def test_keys_that_a_source_names_must_be_there(tmp_path: Path):
+def test_keys_that_a_source_names_must_exist(tmp_path: Path):
     path = tmp_path / "mine.yaml"
     path.write_text(
         "extends: toy_lstm\nsource: {reference: none, stated: [modle.n_hidden], ours: [clips]}\n"

@@ -82,7 +82,7 @@ def test_what_other_tools_call_a_key_is_hinted_at(given: str, meant: str) -> Non
         recipe.load("toy_lstm", [given])
 
 
-def test_every_word_stands_for_a_key_that_there_is() -> None:
+def test_every_synonym_has_an_existing_key() -> None:
     keys = str(recipe.schema())
     for key in {*SYNONYMS.values(), *SPELLINGS.values()}:
         assert f"'{key}'" in keys
@@ -126,15 +126,13 @@ def test_another_dataset_is_not_looked_for_there(tmp_path: Path) -> None:
     assert recipe.load(base, ["dataset=toy"]).data == tmp_path / "base/toy"
 
 
-def test_training_and_features_look_there_unless_told_otherwise(
-    toy_root: Path, tmp_path: Path
-) -> None:
+def test_training_and_features_use_data_by_default(toy_root: Path, tmp_path: Path) -> None:
     path = mine(tmp_path, f"extends: toy_lstm\ndata: {toy_root}\n")
     chosen = recipe.load(path, SMALL)
     assert workflow.extract(chosen, jobs=1).source.root == toy_root
-    made = workflow.train(chosen, folds=[1], jobs=1)
+    created = workflow.train(chosen, folds=[1], jobs=1)
     moved = recipe.load(path, [*SMALL, "data=null"])
-    assert workflow.train(moved, data=toy_root, folds=[1]).run == made.run
+    assert workflow.train(moved, data=toy_root, folds=[1]).run == created.run
     with pytest.raises(AscError, match=r"(?s)nothing at /none.*`data:` in the recipe, or ASC_DATA"):
         workflow.extract(chosen, data=Path("/none"))
 
@@ -144,12 +142,12 @@ def test_training_and_features_look_there_unless_told_otherwise(
 
 def marks(loaded: recipe.Recipe) -> dict[str, str]:
     """section.key → what is said of it."""
-    section, found = "", {}
+    section, results = "", {}
     for line in shown(loaded.settings).splitlines():
         section = line.partition(":")[0] if line[0] not in " -" else section
         key, _, mark = line.strip().partition(" # ")
-        found[f"{section}.{key.partition(':')[0]}"] = mark
-    return found
+        results[f"{section}.{key.partition(':')[0]}"] = mark
+    return results
 
 
 def test_a_key_that_is_changed_claims_the_source_no_longer(tmp_path: Path) -> None:
@@ -160,7 +158,7 @@ def test_a_key_that_is_changed_claims_the_source_no_longer(tmp_path: Path) -> No
     assert mark["training.epochs"] == "source" and mark["model.segment_hop"] == "ours"
 
 
-def test_another_model_is_the_recipe_s_own_as_a_whole(tmp_path: Path) -> None:
+def test_another_model_is_completely_the_recipe_s_own(tmp_path: Path) -> None:
     path = mine(tmp_path, "extends: litis_rnn_gam\nmodel: {name: lstm}\n")
     loaded = recipe.load(path)
     assert marks(loaded)["model.dropout"] == "this recipe's"
@@ -173,11 +171,11 @@ def test_it_stays_so_in_what_extends_it_and_in_what_a_run_keeps(tmp_path: Path) 
     path = mine(tmp_path / "b", "extends: ../a/mine.yaml\nclips: {length_s: 3}\n")
     loaded = recipe.load(path)
     assert loaded.settings["source"]["own"] == ["model.n_hidden", "clips.length_s"]
-    kept = mine(tmp_path / "run", loaded.yaml())
-    assert marks(recipe.load(kept)) == marks(loaded)
+    stored = mine(tmp_path / "run", loaded.yaml())
+    assert marks(recipe.load(stored)) == marks(loaded)
 
 
-def test_lists_of_its_own_say_it_anew(tmp_path: Path) -> None:
+def test_lists_of_its_own_replace_those_of_the_base(tmp_path: Path) -> None:
     text = (
         "extends: litis_rnn_gam\nmodel: {n_hidden: 9}\nsource: {stated: [model], ours: [clips]}\n"
     )
@@ -185,7 +183,7 @@ def test_lists_of_its_own_say_it_anew(tmp_path: Path) -> None:
     assert marks(loaded)["model.n_hidden"] == "source" and "own" not in loaded.settings["source"]
 
 
-def test_a_note_alone_says_nothing_anew(tmp_path: Path) -> None:
+def test_a_note_alone_replaces_nothing(tmp_path: Path) -> None:
     text = "extends: litis_rnn_gam\nmodel: {n_hidden: 9}\nsource: {note: smaller}\n"
     assert marks(recipe.load(mine(tmp_path, text)))["model.n_hidden"] == "this recipe's"
 

@@ -21,14 +21,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_gives_all_below_it_sorted_and_foreign_formats_too(folder: Path):
-    found = [path.relative_to(folder).as_posix() for path in inputs.find([str(folder)])]
-    assert found == ["a.FLAC", "b.wav", "deep/er/c.mp3", "song.m4a"]
+    results = [path.relative_to(folder).as_posix() for path in inputs.find([str(folder)])]
+    assert results == ["a.FLAC", "b.wav", "deep/er/c.mp3", "song.m4a"]
 
 
-def test_the_same_file_named_thrice_is_heard_once(folder: Path):
-    named = [str(folder / "b.wav"), str(folder), str(folder / "*.wav")]
-    assert inputs.find(named)[0] == folder / "b.wav"
-    assert len(inputs.find(named)) == len(set(inputs.find(named))) == 4
+def test_duplicate_files_are_predicted_once(folder: Path):
+    names_ = [str(folder / "b.wav"), str(folder), str(folder / "*.wav")]
+    assert inputs.find(names_)[0] == folder / "b.wav"
+    assert len(inputs.find(names_)) == len(set(inputs.find(names_))) == 4
 
 
 def test_patterns(folder: Path):
@@ -42,7 +42,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path):
     assert inputs.find([str(tmp_path / "a[1].wav")]) == [tmp_path / "a[1].wav"]
 
 
-def test_what_is_not_there_is_kept_for_whoever_reads_it(tmp_path: Path):
+def test_missing_paths_are_kept_for_the_reader(tmp_path: Path):
     (tmp_path / "empty").mkdir()
     for name in ("none.wav", "empty"):
         assert inputs.find([str(tmp_path / name)]) == [tmp_path / name]
@@ -60,7 +60,7 @@ def test_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         inputs.read_list(str(tmp_path / "none"))
 
 
-def test_stdin_becomes_a_file_that_goes_again():
+def test_stdin_becomes_a_temporary_file():
     with inputs.spooled(io.BytesIO(b"sound")) as path:
         assert path.read_bytes() == b"sound"
     assert not path.exists()

@@ -80,7 +80,7 @@ def test_one_damaged_card_stops_no_other_model(weights):
         models.find("bad@1")
 
 
-def test_a_choice_that_is_none_is_said(weights):
+def test_an_invalid_choice_is_reported(weights):
     models.register("a", card(), weights)
     (paths.models() / "default.json").write_text("")
     with pytest.raises(AscError, match="default.json: not the choice that asc models use writes"):
@@ -95,12 +95,12 @@ def test_the_readme_is_for_a_person(weights):
     assert "asc predict --model a@1" in text and "22050 Hz" in text
 
 
-def test_a_model_goes_elsewhere_and_comes_back(weights, tmp_path: Path, monkeypatch):
-    made = models.register("a", card(), weights)
+def test_a_model_is_exported_and_imported(weights, tmp_path: Path, monkeypatch):
+    created = models.register("a", card(), weights)
     export("a", tmp_path / "a.zip")
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "elsewhere"))
     back = import_file(tmp_path / "a.zip")
-    assert back.card == made.card and back.member(1).read_bytes() == b"weights"
+    assert back.card == created.card and back.member(1).read_bytes() == b"weights"
     assert import_file(tmp_path / "a.zip").id == "a@2"
 
 
@@ -156,7 +156,7 @@ def test_a_name_cannot_leave_the_registry(tmp_path: Path):
         import_file(path)
 
 
-def test_what_is_not_there(weights, tmp_path: Path):
+def test_missing_models(weights, tmp_path: Path):
     with pytest.raises(AscError, match=r"no models in .*; train one \(asc train toy_lstm\)"):
         models.find()
     models.register("toy_lstm", card(), weights)

@@ -51,10 +51,10 @@ def runs(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
     """Two runs of one recipe, of two folds and of one; training wrote their report.html."""
     with in_full(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASC_HOME", str(tmp_path_factory.mktemp("reported")))
-        made = [recipe.load("toy_lstm", [*SMALL, f"training.seed={seed}"]) for seed in (1, 2)]
+        created = [recipe.load("toy_lstm", [*SMALL, f"training.seed={seed}"]) for seed in (1, 2)]
         return [
             workflow.train(one, data=toy_root, folds=folds, jobs=1).run
-            for one, folds in zip(made, ([1, 2], [1]), strict=True)
+            for one, folds in zip(created, ([1, 2], [1]), strict=True)
         ]
 
 
@@ -121,12 +121,12 @@ def test_a_recording_plays_where_it_lies(browser: Any, runs: list[Path], toy_roo
 
 
 @pytest.mark.campaign
-def test_a_recording_that_is_gone_is_said_to_be(browser: Any, runs: list[Path], tmp_path: Path):
+def test_a_removed_recording_is_reported(browser: Any, runs: list[Path], tmp_path: Path):
     text = (runs[0] / "report.html").read_text(encoding="utf-8")
-    gone = tmp_path / "report.html"
-    gone.write_text(re.sub(r'src="file:[^"]*', 'src="gone.wav', text), encoding="utf-8")
+    removed = tmp_path / "report.html"
+    removed.write_text(re.sub(r'src="file:[^"]*', 'src="gone.wav', text), encoding="utf-8")
     page = browser.new_page()
-    page.goto(gone.as_uri())
+    page.goto(removed.as_uri())
     n_players = page.locator("audio").count()
     page.locator("audio").first.evaluate(
         "player => { player.load(); player.play().catch(() => 0) }"

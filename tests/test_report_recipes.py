@@ -28,12 +28,12 @@ def row(name: str, **more: object) -> dict:
 
 
 def test_table_1_has_every_system_with_both_figures():
-    made = text(
+    created = text(
         recipes.table_1([row("litis_dnn_cqt", paper_error=3.4, our_error=0.0512), row("esc10_ta")])
     )
-    line = next(line for line in made.splitlines() if line.startswith("DNN-CQT"))
+    line = next(line for line in created.splitlines() if line.startswith("DNN-CQT"))
     assert line.split() == ["DNN-CQT", "…_dnn_cqt", "3.40", "%", "5.12", "%", "–", "–", "–"]
-    assert sum(f"…_{system}" in made for system in recipes.SYSTEMS) == 11
+    assert sum(f"…_{system}" in created for system in recipes.SYSTEMS) == 11
 
 
 def test_table_1_prints_the_papers_figures():
@@ -104,7 +104,7 @@ def test_every_setting_of_the_video_experiment_is_the_papers_or_ours():
 
 
 def test_table_2_has_the_papers_gap_and_ours():
-    made = text(
+    created = text(
         recipes.table_2(
             [
                 row("yt8m_ta_sa", paper_gap=0.8172, our_error=0.25, kind="videos"),
@@ -113,7 +113,7 @@ def test_table_2_has_the_papers_gap_and_ours():
             ]
         )
     )
-    lines = [line.split() for line in made.splitlines()[2:]]
+    lines = [line.split() for line in created.splitlines()[2:]]
     assert lines == [
         ["vanilla", "LSTM", "yt8m_lstm", "0.8080", "–"],
         ["LSTM+TA+SA", "yt8m_ta_sa", "0.8172", "0.7500"],

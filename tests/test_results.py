@@ -21,17 +21,17 @@ def test_no_runs_are_no_result():
 
 
 def test_a_run_on_all_folds_counts(home: Path):
-    whole = recipe.load("esc10_lstm")
-    finished(home, "aa", whole.yaml(), 5, 0.25)
-    assert workflow.result(whole) == runs.Result(0.25, "esc10_lstm-aa")
+    full = recipe.load("esc10_lstm")
+    finished(home, "aa", full.yaml(), 5, 0.25)
+    assert workflow.result(full) == runs.Result(0.25, "esc10_lstm-aa")
 
 
 def test_some_folds_and_changed_settings_do_not(home: Path):
-    whole = recipe.load("esc10_lstm")
-    finished(home, "aa", whole.yaml(), 1, 0.2)
+    full = recipe.load("esc10_lstm")
+    finished(home, "aa", full.yaml(), 1, 0.2)
     finished(home, "bb", recipe.load("esc10_lstm", ["training.epochs=3"]).yaml(), 5, 0.2)
     finished(home, "cc", "dataset: esc10\nno_such_key: 1\n", 5, 0.2)
-    assert workflow.result(whole) is None
+    assert workflow.result(full) is None
 
 
 def test_other_words_do(home: Path):

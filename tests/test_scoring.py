@@ -58,7 +58,7 @@ def test_the_headline_chooses_the_error():
     assert m.intervals.metric == "fold_class_accuracy"
 
 
-def test_an_absent_scene_is_left_out_and_said_to_be():
+def test_an_absent_scene_is_left_out_and_reported():
     m = scoring.score(made(LABELS, GUESSES, folds=FOLDS))
     assert [fold.absent for fold in m.folds] == [["c"], []]
     assert m.scenes["c"].accuracy == pytest.approx(0.5)  # of fold 2, which alone tests it

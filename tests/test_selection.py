@@ -29,38 +29,38 @@ def recordings(n_groups: int, per_group: int, scenes: int = 3) -> list[Recording
     ]
 
 
-def test_groups_are_held_out_whole():
+def test_groups_are_not_split():
     known = recordings(10, 4)
-    fitted, held = holdout.split(known, 0.2, "group", (0, 1))
-    groups = [{known[i].group for i in part} for part in (fitted, held)]
+    fitted, stored_ = holdout.split(known, 0.2, "group", (0, 1))
+    groups = [{known[i].group for i in part} for part in (fitted, stored_)]
     assert not groups[0] & groups[1] and len(groups[1]) == 6  # 2 of 10 of each scene
-    assert sorted(fitted + held) == list(range(120))
-    assert holdout.split(known, 0.2, "group", (0, 1)) == (fitted, held)
-    assert holdout.split(known, 0.2, "group", (0, 2)) != (fitted, held)
+    assert sorted(fitted + stored_) == list(range(120))
+    assert holdout.split(known, 0.2, "group", (0, 1)) == (fitted, stored_)
+    assert holdout.split(known, 0.2, "group", (0, 2)) != (fitted, stored_)
 
 
 def test_each_scene_keeps_a_group():
-    fitted, held = holdout.split(recordings(2, 5), 0.9, "group", (0,))
-    assert len(fitted) == len(held) == 15
+    fitted, stored_ = holdout.split(recordings(2, 5), 0.9, "group", (0,))
+    assert len(fitted) == len(stored_) == 15
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_scene_that_is_in_a_group_of_another_is_not_held_out_whole(seed: int):
+def test_a_scene_in_a_group_of_another_keeps_a_group(seed: int):
     shared = [Recording(f"{g}-{i}.wav", "bus", group=f"g{g}") for g in range(3) for i in range(4)]
     shared.append(Recording("car.wav", "car", group="g0"))
-    fitted, held = holdout.split(shared, 0.3, "group", (seed, 1))
+    fitted, stored_ = holdout.split(shared, 0.3, "group", (seed, 1))
     assert {shared[i].label for i in fitted} == {"bus", "car"}
-    assert {shared[i].group for i in held} in ({"g1"}, {"g2"})
+    assert {shared[i].group for i in stored_} in ({"g1"}, {"g2"})
 
 
-def test_a_group_that_no_scene_can_spare_is_said():
+def test_a_fraction_that_holds_out_nothing_is_an_error():
     alone = [*recordings(1, 4), Recording("x.wav", "scene0", group="1-0")]
     alone.append(Recording("y.wav", "scene3", group="0-0"))
     with pytest.raises(AscError, match="or one that another scene needs"):
         holdout.split(alone, 0.2, "group", (0,))
 
 
-def test_without_groups_it_is_said():
+def test_missing_groups_are_an_error():
     alone = [Recording(f"{i}.wav", "bus") for i in range(10)]
     with pytest.raises(AscError, match="names no group for 0.wav; give the table a column group"):
         holdout.split(alone, 0.2, "group", (0,))
@@ -112,8 +112,8 @@ def test_a_temperature_is_found():
     p = np.exp(truth) / np.exp(truth).sum(axis=1, keepdims=True)
     labels = np.array([rng.choice(3, p=row) for row in p])
     sharpened = calibration.apply_temperature(np.log(p), 1 / 3)  # too sure by a factor of 3
-    found = calibration.fit_temperature(sharpened, labels, np.exp)
-    assert found == pytest.approx(3, rel=0.1)
+    results = calibration.fit_temperature(sharpened, labels, np.exp)
+    assert results == pytest.approx(3, rel=0.1)
     np.testing.assert_allclose(np.exp(calibration.apply_temperature(sharpened, 3)), p, atol=1e-12)
     assert calibration.apply_temperature(sharpened, 1) is sharpened
 
@@ -136,7 +136,7 @@ def test_costs_counted_by_hand():
     assert costs.macs_per_second == 2 * costs.macs_per_clip
 
 
-def test_what_an_estimator_keeps_counts_too():
+def test_buffers_of_an_estimator_count_too():
     class Kept(nn.Module):
         def __init__(self) -> None:
             super().__init__()

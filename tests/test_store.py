@@ -231,24 +231,26 @@ def test_a_file_that_changes_while_it_is_read_is_refused(folder: Path, monkeypat
     assert fault.reason == "changed while it was being read; run the command again"
 
 
-def test_feature_json_tells_what_a_folder_holds(folder: Path):
+def test_feature_json_describes_a_folder(folder: Path):
     done = extract(folder)
     text = (done.feature.folder / "feature.json").read_text()
     assert '"n_mels": 64' in text and '"sample_rate": 22050' in text
 
 
 def test_a_few_files_start_no_worker_processes(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    asked = []
+    requested = []
     real = parallel.map_unordered
     monkeypatch.setattr(
-        parallel, "map_unordered", lambda f, tasks, jobs: asked.append(jobs) or real(f, tasks, 1)
+        parallel,
+        "map_unordered",
+        lambda f, tasks, jobs: requested.append(jobs) or real(f, tasks, 1),
     )
     chosen = recipe.load("toy_lstm", ["dataset=table"])
     workflow.extract(chosen, data=folder)
     workflow.extract(chosen, data=folder, jobs=2, verify=True)
     monkeypatch.setattr(fill, "FEW_BATCHES", 0)
     workflow.extract(chosen, data=folder, verify=True)
-    assert asked == [1, 2, None]
+    assert requested == [1, 2, None]
 
 
 def test_worker_processes_make_the_same_arrays(folder: Path):

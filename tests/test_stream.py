@@ -1,4 +1,4 @@
-"""Videos go the whole road: made up, trained, killed, evaluated, labelled; damage is said."""
+"""The whole pipeline of videos: made, trained, killed, evaluated, labelled; damage is reported."""
 
 from __future__ import annotations
 
@@ -83,12 +83,12 @@ CAMPAIGN = pytest.mark.campaign
     ["lstm", pytest.param("ta", marks=CAMPAIGN), pytest.param("sa", marks=CAMPAIGN), "ta_sa"],
 )
 def test_all_four_recipes_learn_what_came_when(name: str, shards: Path):
-    told: list[dict[str, Any]] = []
-    done = workflow.train(small(f"yt8m_toy_{name}"), data=shards, epoch_done=told.append)
+    reported: list[dict[str, Any]] = []
+    done = workflow.train(small(f"yt8m_toy_{name}"), data=shards, epoch_done=reported.append)
     frequency = by_frequency(shards)
     assert done.metrics["gap"] > 2 * frequency and done.metrics["gap"] > 0.55  # order-blind: 0.5
-    assert [row["epoch"] for row in told] == [1, 2, 3] and told == done.metrics["epochs"]
-    assert done.metrics["epoch"] == max(told, key=lambda row: row["gap"])["epoch"]
+    assert [row["epoch"] for row in reported] == [1, 2, 3] and reported == done.metrics["epochs"]
+    assert done.metrics["epoch"] == max(reported, key=lambda row: row["gap"])["epoch"]
     again = workflow.train(small(f"yt8m_toy_{name}"), data=shards)
     assert (again.run, again.model) == (done.run, done.model)
 
@@ -140,17 +140,17 @@ def killed(run: Path, words: list[str]) -> None:
 def test_killed_in_the_middle_of_an_epoch_it_ends_with_the_same_bits(
     shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    wanted = small("yt8m_toy_ta_sa")
-    whole = workflow.train(wanted, data=shards)
+    expected = small("yt8m_toy_ta_sa")
+    full = workflow.train(expected, data=shards)
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "killed"))
-    run = homes.runs() / whole.run.name
+    run = homes.runs() / full.run.name
     killed(run, command("train", "yt8m_toy_ta_sa", "--data", shards, *options()))
     with safe_open(run / "fold01/checkpoint.safetensors", framework="pt") as file:
         assert 0 < json.loads(file.metadata()["state"])["in_epoch"] < 1200
-    again = workflow.train(wanted, data=shards, jobs=2)  # and read ahead by other processes
+    again = workflow.train(expected, data=shards, jobs=2)  # and read ahead by other processes
     for name in ("fold01/model.safetensors", "fold01/best.safetensors"):
-        assert (again.run / name).read_bytes() == (whole.run / name).read_bytes()
-    timeless = [[{**row, "seconds": 0} for row in it.metrics["epochs"]] for it in (whole, again)]
+        assert (again.run / name).read_bytes() == (full.run / name).read_bytes()
+    timeless = [[{**row, "seconds": 0} for row in it.metrics["epochs"]] for it in (full, again)]
     assert timeless[0] == timeless[1]
 
 
@@ -169,8 +169,8 @@ def test_train_evaluate_and_predict_from_the_command_line(shards: Path, asc: Asc
     )
     assert of_model["gap"] == pytest.approx(of_run["gap"], abs=1e-9)
     assert (of_model["videos"], of_model["positives"]) == (300, 900)
-    said = asc("predict", shards / "validate00.tfrecord", "--csv", tmp_path / "labels.csv")
-    assert (said.returncode, said.stdout) == (0, ""), said.stderr
+    output = asc("predict", shards / "validate00.tfrecord", "--csv", tmp_path / "labels.csv")
+    assert (output.returncode, output.stdout) == (0, ""), output.stderr
     rows = list(csv.reader((tmp_path / "labels.csv").read_text().splitlines()))
     assert rows[0] == ["VideoId", "LabelConfidencePairs"] and len(rows) == 251
     words = rows[1][1].split(" ")
@@ -202,7 +202,7 @@ def test_a_model_of_videos_in_the_registry(trained: workflow.Training, asc: Asc)
     assert listed.returncode == 0 and "yt8m_ta_sa" in listed.stdout
 
 
-def test_damaged_weights_are_said(trained: workflow.Training, shards: Path):
+def test_damaged_weights_are_reported(trained: workflow.Training, shards: Path):
     path = models.find("yt8m_toy_lstm").member(1)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(AscError, match=r"model weights .*fold01.safetensors: cannot be used"):
@@ -221,8 +221,8 @@ def test_shards_and_recordings_are_not_mixed_up(
         list(workflow.predict([clip], model="yt8m_toy_lstm"))
     with pytest.raises(AscError, match="model scenes@1 takes recordings, not shards of videos'"):
         list(workflow.label([shards / "validate00.tfrecord"], model=scenes))
-    [said] = workflow.predict([shards / "validate00.tfrecord"], model=scenes)
-    assert said.error == (
+    [output] = workflow.predict([shards / "validate00.tfrecord"], model=scenes)
+    assert output.error == (
         "is a shard of videos' features, not audio; name a model of videos with --model"
     )
     with pytest.raises(AscError, match="labels videos: it takes shards"):
@@ -252,7 +252,7 @@ def test_shards_and_recordings_are_not_mixed_up(
         (("datasets", "make", "yt8m-toy", "--lists", "."), "--lists: only for toy, from TUT 2016"),
     ],
 )
-def test_what_does_not_go_with_videos_is_said(
+def test_options_not_for_videos_are_refused(
     words: tuple[str, ...], what: str, trained: workflow.Training, asc: Asc
 ):
     done = asc(*words)
@@ -268,9 +268,9 @@ def test_damaged_records_are_named_counted_and_exit_3(shards: Path, tmp_path: Pa
     for name in ("train01.tfrecord", "validate00.tfrecord"):
         offsets = [record.offset for record in records.records(root / name)]
         hurt[root / name] = offsets[3]
-        whole = bytearray((root / name).read_bytes())
-        whole[offsets[3] + 50] ^= 1
-        (root / name).write_bytes(whole)
+        full = bytearray((root / name).read_bytes())
+        full[offsets[3] + 50] ^= 1
+        (root / name).write_bytes(full)
     done = asc("train", "yt8m_toy_lstm", "--data", root, "--json", *options("training.epochs=2"))
     assert done.returncode == 3, done.stderr
     result = json.loads(done.stdout)
@@ -279,16 +279,18 @@ def test_damaged_records_are_named_counted_and_exit_3(shards: Path, tmp_path: Pa
     } and len(result["failed"]) == 2
     assert (result["epochs"][0]["examples"], result["videos"]) == (1199, 299)
     assert all(row["error"] == "its data do not match their checksum" for row in result["failed"])
-    told = asc("predict", root / "validate00.tfrecord", "--json")
-    rows = [json.loads(line) for line in told.stdout.splitlines()]
-    assert told.returncode == 3 and len(rows) == 250
+    reported = asc("predict", root / "validate00.tfrecord", "--json")
+    rows = [json.loads(line) for line in reported.stdout.splitlines()]
+    assert reported.returncode == 3 and len(rows) == 250
     [fault] = [row for row in rows if "error" in row]
     assert fault["offset"] == hurt[root / "validate00.tfrecord"]
     again = asc("evaluate", "yt8m_toy_lstm", "--dataset", "yt8m_toy", "--data", root)
     assert again.returncode == 3 and "1 damaged record(s), left out" in again.stdout
 
 
-def test_shards_that_are_not_the_recipe_s_are_said(shards: Path, monkeypatch: pytest.MonkeyPatch):
+def test_shards_that_do_not_match_the_recipe_are_reported(
+    shards: Path, monkeypatch: pytest.MonkeyPatch
+):
     with pytest.raises(AscError, match=r"no complete video .* has an rgb frame of 24 bytes; 23"):
         workflow.train(small("yt8m_toy_lstm", "stream.rgb=23"), data=tiny(shards))
     from asc_cli.video import predict
@@ -344,7 +346,7 @@ def test_video_level_shards_train_too(tmp_path: Path):
                 }
             )
         writer.close()
-    wanted = small(
+    expected = small(
         "yt8m_toy_lstm",
         "stream.level=video",
         "stream.rgb=4",
@@ -352,4 +354,4 @@ def test_video_level_shards_train_too(tmp_path: Path):
         "stream.n_labels=2",
         "training.epochs=4",
     )
-    assert workflow.train(wanted, data=tmp_path).metrics["hit_at_1"] > 0.8
+    assert workflow.train(expected, data=tmp_path).metrics["hit_at_1"] > 0.8

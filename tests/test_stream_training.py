@@ -104,7 +104,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("stop_after", [1, 3, 4, 9, 10, 11, 17, 29])
 def test_stopped_after_any_batch_it_ends_with_the_same_bits(tmp_path: Path, stop_after: int):
-    whole, done = fit(tmp_path / "a")
+    full, done = fit(tmp_path / "a")
     batches = 0
 
     class Stopping(Part):
@@ -120,7 +120,7 @@ def test_stopped_after_any_batch_it_ends_with_the_same_bits(tmp_path: Path, stop
         fit(tmp_path / "b", Stopping)
     torch.manual_seed(99)  # whatever else went on
     again, resumed = fit(tmp_path / "b")
-    assert same(whole, again)
+    assert same(full, again)
     timeless = [[{**row, "seconds": 0} for row in state.history] for state in (done, resumed)]
     assert timeless[0] == timeless[1] and resumed.examples == 240
 
@@ -197,18 +197,18 @@ def test_bfloat16_is_near_and_its_weights_stay_float32(tmp_path: Path):
     [batch, *_] = Part(1, None)
     plain, _ = fit(tmp_path / "a", epochs=1)
     with torch.inference_mode():
-        whole, half = (
+        full, half = (
             descent.probabilities(plain, batch, precision, "cpu")
             for precision in ("float32", "bfloat16")
         )
-    assert half.dtype == torch.float32 and not torch.equal(whole, half)
-    torch.testing.assert_close(whole, half, atol=0.02, rtol=0)
+    assert half.dtype == torch.float32 and not torch.equal(full, half)
+    torch.testing.assert_close(full, half, atol=0.02, rtol=0)
     model, state = fit(tmp_path / "b", precision="bfloat16")
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert state.history[-1]["train_loss"] < 0.8 * state.history[0]["train_loss"]
 
 
-def test_a_loss_that_is_no_number_is_said(tmp_path: Path):
+def test_a_loss_that_is_no_number_is_an_error(tmp_path: Path):
     class Strange(Part):
         def __iter__(self) -> Iterator[Batch]:
             for batch in super().__iter__():
@@ -218,7 +218,7 @@ def test_a_loss_that_is_no_number_is_said(tmp_path: Path):
         fit(tmp_path, Strange)
 
 
-def test_a_part_without_videos_is_said(tmp_path: Path):
+def test_a_part_without_videos_is_an_error(tmp_path: Path):
     class Empty(Part):
         def __iter__(self) -> Iterator[Batch]:
             return iter(())

@@ -1,4 +1,4 @@
-"""Predictions of anybody: taken when they are whole, refused with a sentence when not."""
+"""Submitted predictions: scored when complete, refused with a reason when not."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def read(tmp_path: Path, lines: list[str], listing: Listing = LISTING, folds=Non
 
 
 def test_probabilities_in_any_order(tmp_path: Path):
-    said = read(tmp_path, [HEADER, *reversed(ROWS)])
-    assert said.files == tuple(f"{i}.wav" for i in range(6))
-    assert said.folds.tolist() == [1, 1, 1, 2, 2, 2]
-    assert said.labels.tolist() == [0, 1, 2, 0, 1, 2] and not said.hard
-    assert said.guesses.tolist() == [0] * 6 and said.groups[4] == "g4"
+    output = read(tmp_path, [HEADER, *reversed(ROWS)])
+    assert output.files == tuple(f"{i}.wav" for i in range(6))
+    assert output.folds.tolist() == [1, 1, 1, 2, 2, 2]
+    assert output.labels.tolist() == [0, 1, 2, 0, 1, 2] and not output.hard
+    assert output.guesses.tolist() == [0] * 6 and output.groups[4] == "g4"
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_probabilities_in_any_order(tmp_path: Path):
     ],
 )
 def test_labels_alone(tmp_path: Path, lines: list[str]):
-    said = read(tmp_path, lines)
-    assert said.hard and said.guesses.tolist() == [1] * 6
+    output = read(tmp_path, lines)
+    assert output.hard and output.guesses.tolist() == [1] * 6
 
 
 def test_a_label_decides_among_equal_probabilities(tmp_path: Path):
@@ -72,8 +72,8 @@ def test_what_predict_writes_is_scored(tmp_path: Path):
                     "model": "m@1",
                 }
             )
-    said = submission.read(tmp_path / "p.csv", SCENES, submission.tested(LISTING))
-    assert said.guesses.tolist() == [2] * 6 and not said.hard
+    output = submission.read(tmp_path / "p.csv", SCENES, submission.tested(LISTING))
+    assert output.guesses.tolist() == [2] * 6 and not output.hard
 
 
 def test_some_folds_alone(tmp_path: Path):
@@ -83,11 +83,11 @@ def test_some_folds_alone(tmp_path: Path):
 
 
 def test_our_own_file_is_read_and_its_truth_checked(tmp_path: Path):
-    said = read(tmp_path, [HEADER, *ROWS])
+    output = read(tmp_path, [HEADER, *ROWS])
     path = tmp_path / "ours.csv"
-    predictions.write(path, said)
+    predictions.write(path, output)
     again = submission.read(path, SCENES, submission.tested(LISTING))
-    assert np.array_equal(again.probabilities, said.probabilities)
+    assert np.array_equal(again.probabilities, output.probabilities)
     path.write_text(path.read_text().replace("0.wav,1,bus", "0.wav,1,tram"))
     with pytest.raises(AscError, match="1 true label.s. are not the protocol's: 0.wav .line 2. is"):
         submission.read(path, SCENES, submission.tested(LISTING))
@@ -133,7 +133,7 @@ def labels(last: str) -> list[str]:
         (["file,fold,label", *(f"{i}.wav,one,bus" for i in range(6))], "column fold: invalid"),
     ],
 )
-def test_what_is_not_whole_is_refused(tmp_path: Path, lines: list[str], message: str):
+def test_incomplete_predictions_are_refused(tmp_path: Path, lines: list[str], message: str):
     with pytest.raises(AscError, match=message):
         read(tmp_path, lines)
 
@@ -150,18 +150,18 @@ def test_only_the_right_answers_do_not_score(tmp_path: Path):
 
 
 def test_files_tested_twice_need_a_fold(tmp_path: Path):
-    twice = Listing(SCENES, RECORDINGS, (SPLITS[0], Split(2, ("3.wav",), ("0.wav",))))
+    repeated = Listing(SCENES, RECORDINGS, (SPLITS[0], Split(2, ("3.wav",), ("0.wav",))))
     with pytest.raises(AscError, match="0.wav is tested in folds 1 and 2; add a column 'fold'"):
-        read(tmp_path, [HEADER, *ROWS[:3]], twice)
+        read(tmp_path, [HEADER, *ROWS[:3]], repeated)
     lines = [HEADER + ",fold", *(f"{row},1" for row in ROWS[:3]), f"{ROWS[0]},2"]
-    assert len(read(tmp_path, lines, twice)) == 4
+    assert len(read(tmp_path, lines, repeated)) == 4
 
 
 def test_without_folds_everything_is_tested(tmp_path: Path):
     assert len(read(tmp_path, [HEADER, *ROWS], Listing(SCENES, RECORDINGS, ()))) == 6
 
 
-def test_what_cannot_be_read_is_said(tmp_path: Path):
+def test_unreadable_predictions_are_reported(tmp_path: Path):
     (tmp_path / "p.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(AscError, match="p.csv: cannot be read"):
         submission.read(tmp_path / "p.csv", SCENES, submission.tested(LISTING))

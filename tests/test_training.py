@@ -33,12 +33,12 @@ def data() -> tuple[clips.ClipSet, np.ndarray]:
     labels = np.arange(60) % 2
     recordings = [rng.normal(label, 1, (12, 4)).astype(np.float32) for label in labels]
     st = standardise.fit_standardisation(recordings)
-    made = clips.from_recordings(recordings, clips.ClipGrid(8, 4.0), st)
-    return made, labels[made.owners]
+    created = clips.from_recordings(recordings, clips.ClipGrid(8, 4.0), st)
+    return created, labels[created.owners]
 
 
 def fit(data, folder: Path, epochs: int, report=lambda p: None, **more) -> tuple[nn.Module, list]:
-    made, labels = data
+    created, labels = data
     torch.manual_seed(0)
     model = Net()
     plain: dict[str, Any] = dict(
@@ -47,9 +47,11 @@ def fit(data, folder: Path, epochs: int, report=lambda p: None, **more) -> tuple
     settings = descent.Settings(**{**plain, **more})
 
     def accuracy(model: nn.Module) -> float:
-        return float((descent.log_probabilities(model, made, 32, "cpu").argmax(1) == labels).mean())
+        return float(
+            (descent.log_probabilities(model, created, 32, "cpu").argmax(1) == labels).mean()
+        )
 
-    return model, descent.fit_network(model, made, labels, settings, folder, accuracy, report)
+    return model, descent.fit_network(model, created, labels, settings, folder, accuracy, report)
 
 
 def test_it_learns_and_writes_its_history(data, tmp_path: Path):
@@ -67,7 +69,7 @@ def same(a: nn.Module, b: nn.Module) -> bool:
 
 
 def test_resumed_is_uninterrupted(data, tmp_path: Path):
-    whole, history = fit(data, tmp_path / "a", 6)
+    full, history = fit(data, tmp_path / "a", 6)
 
     class Killed(BaseException):
         pass
@@ -75,16 +77,16 @@ def test_resumed_is_uninterrupted(data, tmp_path: Path):
     def stop(model: nn.Module) -> float:
         raise Killed
 
-    made, labels = data
+    created, labels = data
     torch.manual_seed(0)
     settings = descent.Settings(
         epochs=6, batch_size=16, learning_rate=0.02, l2=1e-4, seed=0, fold=1, curve_every=2
     )
     with pytest.raises(Killed):  # in epoch 2, after its last step and before its checkpoint
-        descent.fit_network(Net(), made, labels, settings, tmp_path / "b", stop, lambda p: None)
+        descent.fit_network(Net(), created, labels, settings, tmp_path / "b", stop, lambda p: None)
     torch.manual_seed(99)  # whatever else went on
     again, resumed = fit(data, tmp_path / "b", 6)
-    assert same(whole, again)
+    assert same(full, again)
     assert [e.train_loss for e in resumed] == [e.train_loss for e in history]
 
 
@@ -112,18 +114,18 @@ def test_the_penalty_is_on_weights_not_biases():
 
 def test_one_step_is_adam_on_the_loss_with_the_penalty(data, tmp_path: Path):
     """Against the formula at the top of training/descent.py, written out."""
-    made, labels = data
+    created, labels = data
     torch.manual_seed(0)
     ours = nn.Sequential(nn.Flatten(), nn.Linear(32, 2))
     theirs = nn.Sequential(nn.Flatten(), nn.Linear(32, 2))
     theirs.load_state_dict(ours.state_dict())
     wrapped = _Masked(ours)
     settings = descent.Settings(
-        epochs=1, batch_size=len(made), learning_rate=0.01, l2=0.3, seed=0, fold=1, curve_every=0
+        epochs=1, batch_size=len(created), learning_rate=0.01, l2=0.3, seed=0, fold=1, curve_every=0
     )
-    descent.fit_network(wrapped, made, labels, settings, tmp_path, lambda m: 0.0, lambda p: None)
-    order = np.random.default_rng([0, 1, 1]).permutation(len(made))
-    x = torch.from_numpy(made.batch(order)[0])
+    descent.fit_network(wrapped, created, labels, settings, tmp_path, lambda m: 0.0, lambda p: None)
+    order = np.random.default_rng([0, 1, 1]).permutation(len(created))
+    x = torch.from_numpy(created.batch(order)[0])
     optimiser = torch.optim.Adam(theirs.parameters(), lr=0.01)
     loss = nn.functional.cross_entropy(theirs(x), torch.from_numpy(labels[order]))
     (loss + 0.5 * 0.3 * theirs[1].weight.square().sum()).backward()
@@ -173,7 +175,7 @@ class Stage(nn.Sequential):
 
 
 def self_made(data, folder: Path, epochs: int) -> SelfMade:
-    made, labels = data
+    created, labels = data
     torch.manual_seed(0)
     model = SelfMade()
     model.layers = Stage(*model.layers)
@@ -191,25 +193,25 @@ def self_made(data, folder: Path, epochs: int) -> SelfMade:
     def no_curve(model: nn.Module) -> float:
         raise AssertionError("a stage has no curve of the whole")
 
-    descent.fit(model, made, labels, settings, folder, no_curve, lambda p: None)
+    descent.fit(model, created, labels, settings, folder, no_curve, lambda p: None)
     return model
 
 
 def test_an_estimator_fits_itself_on_one_thread_and_its_network_resumes(data, tmp_path: Path):
-    whole = self_made(data, tmp_path / "a", 6)
+    full = self_made(data, tmp_path / "a", 6)
     self_made(data, tmp_path / "b", 3)
     resumed = self_made(data, tmp_path / "b", 6)
-    assert whole.mean.abs().sum() > 0 and same(whole, resumed)
-    assert set(whole.threads) == {1}
+    assert full.mean.abs().sum() > 0 and same(full, resumed)
+    assert set(full.threads) == {1}
     assert (tmp_path / "a" / "history.csv").read_text().count("\n") == 7
 
 
 def test_rmsprop_is_another_rule_and_resumes_too(data, tmp_path: Path):
     adam, _ = fit(data, tmp_path / "a", 2)
-    whole, _ = fit(data, tmp_path / "b", 4, optimiser="rmsprop")
+    full, _ = fit(data, tmp_path / "b", 4, optimiser="rmsprop")
     fit(data, tmp_path / "c", 2, optimiser="rmsprop")
     resumed, _ = fit(data, tmp_path / "c", 4, optimiser="rmsprop")
-    assert same(whole, resumed) and not same(adam, whole)
+    assert same(full, resumed) and not same(adam, full)
 
 
 def test_a_loss_that_is_no_number_stops_with_a_remedy(data, tmp_path: Path):
@@ -219,7 +221,7 @@ def test_a_loss_that_is_no_number_stops_with_a_remedy(data, tmp_path: Path):
         fit(data, tmp_path, 20, learning_rate=1e30)
 
 
-def test_progress_says_how_far_and_how_fast(data, tmp_path: Path, monkeypatch):
+def test_progress_has_share_and_speed(data, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(progress, "REPORT_SECONDS", 0.0)
     seen: list[progress.Progress] = []
     fit(data, tmp_path, 3, report=seen.append)

@@ -28,7 +28,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.campaign
-def test_each_step_says_what_the_page_says(said: dict[str, str]) -> None:
+def test_each_step_prints_what_the_page_shows(said: dict[str, str]) -> None:
     checked = said["asc datasets check table --data recordings.csv"]
     assert "24 recordings; folds (train/test)" in checked
     assert "The copy matches the protocol." in checked

@@ -57,8 +57,8 @@ def test_the_best_are_those_of_a_plain_sort():
 
 def test_counted_by_hand():
     # pooled: .9 hit, .8 hit, .7 miss, .6 hit, .4 miss, .3 hit, .2 miss, .1 miss
-    found = scored([[0.9, 0.7, 0.6, 0.1], [0.4, 0.3, 0.8, 0.2]], [{0, 2}, {2, 1}])
-    assert found == {
+    results = scored([[0.9, 0.7, 0.6, 0.1], [0.4, 0.3, 0.8, 0.2]], [{0, 2}, {2, 1}])
+    assert results == {
         "gap": pytest.approx((1 + 1 + 3 / 4 + 4 / 6) / 4),
         "hit_at_1": 1.0,
         "perr": pytest.approx((1 / 2 + 1 / 2) / 2),
@@ -69,9 +69,9 @@ def test_counted_by_hand():
 
 def test_ties_are_the_mean_over_their_orders():
     # .75 hit, then a hit and a miss at .5: hit first 2/2, hit last 2/3; the mean of both
-    found = scored([[0.75, 0.5, 0.5]], [{0, 1}])
-    assert found["gap"] == pytest.approx((1 + (1 + 2 / 3) / 2) / 2)
-    assert found["perr"] == 1.0 and scored([[0.75, 0.5, 0.5]], [{0, 2}])["perr"] == 0.5
+    results = scored([[0.75, 0.5, 0.5]], [{0, 1}])
+    assert results["gap"] == pytest.approx((1 + (1 + 2 / 3) / 2) / 2)
+    assert results["perr"] == 1.0 and scored([[0.75, 0.5, 0.5]], [{0, 2}])["perr"] == 0.5
     assert scored([[0.5, 0.5]], [{0}])["hit_at_1"] == 1.0  # the smaller label first
     assert scored([[0.5, 0.5]], [{1}])["hit_at_1"] == 0.0
 
@@ -92,28 +92,28 @@ def test_ties_against_every_order_tried():
 
 def test_fewer_than_20_labels():
     # .75 miss, .5 hit, .25 miss
-    found = scored([[0.25, 0.75, 0.5]], [{2}])
-    assert found["gap"] == pytest.approx(1 / 2)
-    assert found["hit_at_1"] == found["perr"] == 0.0
+    results = scored([[0.25, 0.75, 0.5]], [{2}])
+    assert results["gap"] == pytest.approx(1 / 2)
+    assert results["hit_at_1"] == results["perr"] == 0.0
 
 
 def test_a_video_without_a_label_misses_and_its_pairs_stay():
     # pooled: .9 miss (of the video without), .8 hit, .3 miss, .2 miss
-    found = scored([[0.9, 0.2], [0.3, 0.8]], [set(), {1}])
-    assert found["gap"] == pytest.approx(1 / 2)
-    assert found["hit_at_1"] == found["perr"] == 1 / 2
-    assert (found["videos"], found["positives"]) == (2, 1)
+    results = scored([[0.9, 0.2], [0.3, 0.8]], [set(), {1}])
+    assert results["gap"] == pytest.approx(1 / 2)
+    assert results["hit_at_1"] == results["perr"] == 1 / 2
+    assert (results["videos"], results["positives"]) == (2, 1)
 
 
 def test_positives_outside_the_20_best():
     p = np.linspace(1, 0.5, 30)[None]  # label 0 is surest, label 29 least
-    found = scored(p, [{0, 19, 20, 29}])
-    assert found["gap"] == pytest.approx((1 + 2 / 20) / 4)
-    assert found["perr"] == pytest.approx(1 / 4)
-    found = scored(p, [set(range(25)) - {3} | {27}])  # 25 labels: PERR looks at 25 pairs
-    assert found["perr"] == pytest.approx(24 / 25)
+    results = scored(p, [{0, 19, 20, 29}])
+    assert results["gap"] == pytest.approx((1 + 2 / 20) / 4)
+    assert results["perr"] == pytest.approx(1 / 4)
+    results = scored(p, [set(range(25)) - {3} | {27}])  # 25 labels: PERR looks at 25 pairs
+    assert results["perr"] == pytest.approx(24 / 25)
     hits = [i for i in range(1, 21) if i != 4]
-    assert found["gap"] == pytest.approx(sum((i - (i > 4)) / i for i in hits) / 25)
+    assert results["gap"] == pytest.approx(sum((i - (i > 4)) / i for i in hits) / 25)
 
 
 def test_confidence_zero_is_no_prediction_in_perr():
@@ -175,13 +175,13 @@ def test_streaming_is_the_plain_computation(videos, seed):
 
 def test_the_cut_and_the_order_do_not_matter_also_with_ties(videos):
     p, truth, _ = videos
-    p, whole, one_by_one = np.round(p[:500] * 20) / 20, Streaming(), Streaming()
-    whole.add(p, truth[:500])
+    p, full, one_by_one = np.round(p[:500] * 20) / 20, Streaming(), Streaming()
+    full.add(p, truth[:500])
     for i in reversed(range(500)):
         one_by_one.add(p[i : i + 1], truth[i : i + 1])
     ours = one_by_one.result()
-    assert ours["gap"] == whole.result()["gap"]  # the same bits
-    assert ours == pytest.approx(whole.result(), rel=1e-12)
+    assert ours["gap"] == full.result()["gap"]  # the same bits
+    assert ours == pytest.approx(full.result(), rel=1e-12)
 
 
 def test_pairs_that_somebody_has_cut(videos):
@@ -190,9 +190,9 @@ def test_pairs_that_somebody_has_cut(videos):
     labels, confidences = best(p)
     streaming = Streaming()
     streaming.add_best(labels[:, ::-1], confidences[:, ::-1], truth)
-    found = streaming.result()
-    assert found.pop("perr") < expected["perr"]
-    assert found == pytest.approx({name: expected[name] for name in found}, rel=1e-12)
+    results = streaming.result()
+    assert results.pop("perr") < expected["perr"]
+    assert results == pytest.approx({name: expected[name] for name in results}, rel=1e-12)
 
 
 def test_rows_of_fewer_pairs():
@@ -200,9 +200,9 @@ def test_rows_of_fewer_pairs():
     streaming = Streaming()
     labels = np.array([[5, -1], [3, 2]])
     streaming.add_best(labels, np.array([[0.9, 0.0], [0.8, 0.7]]), [[5, 1], [2, 4]])
-    found = streaming.result()
-    assert found["gap"] == pytest.approx((1 + 2 / 3) / 4)
-    assert found["hit_at_1"] == found["perr"] == 1 / 2
+    results = streaming.result()
+    assert results["gap"] == pytest.approx((1 + 2 / 3) / 4)
+    assert results["hit_at_1"] == results["perr"] == 1 / 2
 
 
 def test_it_holds_no_more_than_the_pool(videos):
@@ -213,9 +213,9 @@ def test_it_holds_no_more_than_the_pool(videos):
     tracemalloc.start()
     for start in range(0, 10_000, 100):
         streaming.add(p[start : start + 100], truth[start : start + 100])
-    held, _ = tracemalloc.get_traced_memory()
+    stored_, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert held < 1.2 * 10_000 * 20 * 4  # 4 bytes a pair, and room to grow
+    assert stored_ < 1.2 * 10_000 * 20 * 4  # 4 bytes a pair, and room to grow
 
 
 def test_without_labels_or_videos_there_is_no_figure():

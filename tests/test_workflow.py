@@ -1,4 +1,4 @@
-"""The whole road on made-up scenes: scored, registered, resumable, the same bits every time."""
+"""The whole pipeline on made-up scenes: scored, registered, resumable, the same bits every time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def reference(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         return result(done.run)
 
 
-def test_the_road(toy_root: Path, reference: dict[str, bytes]):
+def test_the_whole_pipeline(toy_root: Path, reference: dict[str, bytes]):
     seen: list[dict] = []
     done = workflow.train(small(), data=toy_root, jobs=2, fitting=seen.append)
     assert len(reference) == 8
@@ -56,9 +56,9 @@ def test_the_road(toy_root: Path, reference: dict[str, bytes]):
     files = {"recipe.yaml", "environment.json", "predictions.csv", "metrics.json", "report.html"}
     assert written == files | {f"fold0{k}" for k in (1, 2, 3, 4)}
     assert [fold["fold"] for fold in done.metrics["folds"]] == [1, 2, 3, 4]
-    said = predictions.read(done.run / "predictions.csv")
-    assert len(said) == 60 and all(said.groups)
-    np.testing.assert_allclose(said.probabilities.sum(axis=1), 1)
+    output = predictions.read(done.run / "predictions.csv")
+    assert len(output) == 60 and all(output.groups)
+    np.testing.assert_allclose(output.probabilities.sum(axis=1), 1)
     scored = workflow.evaluate(done.run)
     assert scored["accuracy"] == done.metrics["accuracy"]
     assert workflow.evaluate("toy_lstm")["run"] == str(done.run)
@@ -78,9 +78,9 @@ def test_the_same_recipe_again_answers_at_once(toy_root: Path):
 def test_more_folds_keep_those_that_are_done(toy_root: Path, reference: dict[str, bytes]):
     first = workflow.train(small(), data=toy_root, folds=[2])
     stamp = (first.run / "fold02/model.safetensors").stat().st_mtime_ns
-    whole = workflow.train(small(), data=toy_root)
-    assert result(whole.run) == reference
-    assert (whole.run / "fold02/model.safetensors").stat().st_mtime_ns == stamp
+    full = workflow.train(small(), data=toy_root)
+    assert result(full.run) == reference
+    assert (full.run / "fold02/model.safetensors").stat().st_mtime_ns == stamp
 
 
 def test_changed_audio_is_another_run(toy_root: Path, tmp_path: Path):
@@ -107,7 +107,7 @@ def test_a_bad_file_stops_training_by_name_unless_it_is_excluded(toy_root: Path,
         workflow.train(small("exclude=[audio/none.wav]"), data=copy)
 
 
-def test_folds_and_devices_that_are_not_there(toy_root: Path, monkeypatch: pytest.MonkeyPatch):
+def test_missing_folds_and_devices(toy_root: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(AscError, match="--folds: there is no fold 7; there are 1 to 4"):
         workflow.train(small(), data=toy_root, folds=[7])
     with pytest.raises(AscError, match="--device tpu: auto, cpu or cuda was expected"):
@@ -121,7 +121,7 @@ def test_folds_and_devices_that_are_not_there(toy_root: Path, monkeypatch: pytes
         workflow.train(small(), data=toy_root, jobs=0)
 
 
-def test_runs_that_are_not_there(toy_root: Path):
+def test_missing_runs(toy_root: Path):
     with pytest.raises(AscError, match="run toy_lstm: no runs in .*; train one with asc train"):
         workflow.evaluate("toy_lstm")
     done = workflow.train(small(), data=toy_root, folds=[1])
@@ -188,10 +188,10 @@ def test_training_killed_after_a_checkpoint_ends_with_the_same_bits(
         lambda: list(home.glob("runs/*/fold02/checkpoint.safetensors")),
         lambda: workflow.train(small(), data=toy_root, jobs=1),
     )
-    kept = {path: path.stat().st_mtime_ns for path in home.glob("runs/*/fold01/*")}
+    stored = {path: path.stat().st_mtime_ns for path in home.glob("runs/*/fold01/*")}
     done = workflow.train(small(), data=toy_root, jobs=1)
     assert result(done.run) == reference
-    assert kept and {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert stored and {path: path.stat().st_mtime_ns for path in stored} == stored
 
 
 @pytest.mark.campaign
@@ -208,14 +208,14 @@ def test_training_killed_at_random_moments_ends_with_the_same_bits(
 
 def arrays(home: Path) -> dict[str, bytes]:
     """Every stored array by its recording's digest, whichever file it is in."""
-    found = {p.parent.name + p.stem: p.read_bytes() for p in home.glob("features/*/??/*.npy")}
+    results = {p.parent.name + p.stem: p.read_bytes() for p in home.glob("features/*/??/*.npy")}
     for folder in home.glob("features/*/short/[!.]*"):
         short = pack.load(folder)
-        found |= {digest: short.recording(row).tobytes() for digest, row in short.row_of.items()}
-    return found
+        results |= {digest: short.recording(row).tobytes() for digest, row in short.row_of.items()}
+    return results
 
 
-def test_features_killed_once_some_are_there_end_whole(toy_root: Path, asc: Asc, home: Path):
+def test_features_killed_with_some_stored_are_completed(toy_root: Path, asc: Asc, home: Path):
     words = ("features", "--recipe", "toy_lstm", "--data", toy_root)
     killed_when(lambda: changed_ns(home), lambda: asc(*words))
     report = json.loads(asc(*words, "--json").stdout)
@@ -227,7 +227,7 @@ def test_features_killed_once_some_are_there_end_whole(toy_root: Path, asc: Asc,
 
 
 @pytest.mark.campaign
-def test_features_killed_at_random_moments_end_whole(
+def test_features_killed_at_random_moments_are_completed(
     toy_root: Path, asc: Asc, home: Path, whole: bool
 ):
     arguments = command("features", "--recipe", "toy_lstm", "--data", toy_root, "--jobs", "2")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Transform(Protocol):
-    """What a transform's dataclass has: it changes the batches of training, and no others.
+    """The interface of a transform's dataclass: it changes the batches of training, and no others.
 
     Its fields are its parameters; their defaults are written there and nowhere else. Validation
     and test clips never pass through a transform.

@@ -32,7 +32,7 @@ def list_(as_json: Json = False) -> None:
     for name in plugins.names("datasets"):
         try:
             dataset = plugins.load("datasets", name).DATASET
-        except AscError as fault:  # of somebody's own dataset; the others are listed
+        except AscError as fault:  # of a dataset from outside; the others are listed
             _progress.note(f"asc: {fault}")
             continue
         rows.append(

@@ -28,7 +28,9 @@ def command(
     encoding: Annotated[
         str, typer.Option(help="Of raw PCM: s16le, s32le or f32le, as ffmpeg calls them.")
     ] = "s16le",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
 ) -> None:
     """Classify the scene around a microphone, at intervals, until Ctrl-C or the end of the sound.
 

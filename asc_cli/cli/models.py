@@ -115,7 +115,7 @@ def import_(
 ) -> None:
     """Register a model from a file that `asc models export` wrote.
 
-    A model of somebody's own architecture brings its code, which runs on your machine as you do.
+    A model of an architecture from outside brings its code, which runs with your permissions.
     It is refused unless you trust it.
 
     Example: **asc models import toy.zip**

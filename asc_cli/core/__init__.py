@@ -1,1 +1,1 @@
-"""What every package needs: errors, atomic files, paths, plug-ins, parallel work; no audio."""
+"""Shared by every package: errors, atomic files, paths, plug-ins, parallel work; no audio."""

@@ -86,7 +86,7 @@ class Code:
             raise AscError(self._cannot_import(fault, package)) from fault
 
     def described(self) -> dict[str, Any]:
-        """What a run and a model's card write down of it."""
+        """Return what a run and a model's card record of it."""
         return {"kind": self.kind, "name": self.name, "origin": self.origin, "hash": self.hash}
 
     def _cannot_import(self, fault: Exception, package: str) -> str:

@@ -44,7 +44,7 @@ class Baseline:
     Attributes:
         metric: A key of our metrics that is computed the same way.
         value: From 0 to 1; log_loss in nats.
-        source: Where the figure stands, word for word.
+        source: Where the figure was published, word for word.
         subset: The published subset that it was trained on, in per cent; None: on all.
     """
 
@@ -56,7 +56,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What was published about a dataset.
+    """The published facts about a dataset.
 
     Attributes:
         name: The name of the dataset's file.
@@ -157,7 +157,7 @@ class Listing:
 
 
 class DatasetModule(Protocol):
-    """What a dataset's file has.
+    """The interface of a dataset's file.
 
     Attributes:
         DATASET: What was published about it.

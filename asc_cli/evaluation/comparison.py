@@ -62,7 +62,7 @@ class CorrectedT:
 
 @dataclass(frozen=True)
 class Difference:
-    """What the second of two systems gains over the first.
+    """The gain of the second of two systems over the first.
 
     Attributes:
         difference: Second − first, in the headline metric.

@@ -30,7 +30,7 @@ class Limit:
     Attributes:
         bytes: Of all parameters.
         macs: Multiply-accumulates per second of audio.
-        source: Where it stands.
+        source: Where it is published.
     """
 
     bytes: int
@@ -45,7 +45,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Within:
-    """Whether a model at one precision is within a limit.
+    """A model at one precision, checked against a limit.
 
     Attributes:
         member: One member alone.
@@ -90,7 +90,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Costs:
-    """What one member of a model costs.
+    """The complexity of one member of a model.
 
     Attributes:
         parameters: Numbers that it learnt or keeps.

@@ -1,4 +1,4 @@
-"""What scoring gives: the metrics of a set of predictions, and their parts.
+"""The result of scoring: the metrics of a set of predictions, and their parts.
 
 C scenes. Shares are from 0 to 1, log loss is in nats, and None stands for what cannot be computed:
 log loss of predictions that are labels alone, precision of a scene that was never guessed.

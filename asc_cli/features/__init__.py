@@ -27,7 +27,7 @@ from asc_cli.core.errors import AscError
 
 @dataclass(frozen=True)
 class Framing:
-    """Store how frames lie over samples.
+    """Store the lengths of frame and hop.
 
     Attributes:
         frame_samples: Samples that one frame covers.
@@ -52,7 +52,7 @@ class Framing:
 
 
 class Feature(Protocol):
-    """What a feature's dataclass has.
+    """The interface of a feature's dataclass.
 
     Its fields are the keys of a recipe's `features` section, with a comment each; their defaults
     are written there and nowhere else. Its module sets VERSION, a whole number that is raised

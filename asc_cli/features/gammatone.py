@@ -79,7 +79,7 @@ def erb_hz(hz: np.ndarray) -> np.ndarray:
 
 
 def erbs(hz: float) -> float:
-    """E: how many ERBs lie below hz."""
+    """Return E, the number of ERBs below hz."""
     return 21.4 * np.log10(1 + 4.37 * hz / 1000)
 
 

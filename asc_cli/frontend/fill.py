@@ -85,7 +85,7 @@ def extract(
 
     Returns:
         What was computed and what was there. A file without features is in `failed`; the others
-        go on.
+        are processed.
 
     Raises:
         AscError: The dataset is not there, or the feature's parameters give no frames.

@@ -29,7 +29,7 @@ BATCH_CLIPS = 64
 
 @dataclass(frozen=True)
 class Request:
-    """What to predict of each file; small enough to pickle."""
+    """Options of a prediction; small enough to pickle."""
 
     model: models.Model
     fold: int | None = None  # one member; None: the average of all

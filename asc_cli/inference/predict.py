@@ -36,8 +36,8 @@ def predict(
 ) -> Iterator[Prediction]:
     """Classify the acoustic scene of recordings.
 
-    Predictions come as they are ready, in no particular order when there are many. A bad file
-    gives a Prediction with an `error`; the others go on. Memory does not grow with a recording's
+    Predictions come as they are ready, in no particular order when there are many. A bad file gives
+    a Prediction with an `error`; the others are predicted. Memory does not grow with a recording's
     length.
 
     Args:
@@ -51,7 +51,7 @@ def predict(
         embeddings: Compute each recording's embedding too.
         jobs: Worker processes; one per processor when None, and none for a few files. Results
             differ by rounding at most.
-        journal: Write results down as they come, so that the same call goes on after a crash.
+        journal: Save results at once, so that the same call resumes after a crash.
         resumed: Called with the number of recordings that an earlier call has done.
 
     Yields:

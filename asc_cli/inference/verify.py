@@ -21,7 +21,7 @@ CHECKED = 20  # recordings of the model's own dataset, if none are given
 
 @dataclass(frozen=True)
 class Agreement:
-    """How an exported file agrees with the original model.
+    """The agreement of an exported file with the original model.
 
     Attributes:
         recordings: How many were compared.

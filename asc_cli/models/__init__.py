@@ -56,7 +56,7 @@ def build(
 
 
 class Model(Protocol):
-    """What a model's file has.
+    """The interface of a model's file.
 
     The keyword-only arguments of its `build` are the keys of a recipe's `model` section; their
     types, defaults and descriptions are read from the source, without importing torch.
@@ -87,7 +87,7 @@ class Model(Protocol):
 
 
 class Clips(Protocol):
-    """What gradient descent needs of a set of clips. `frontend.clips.ClipSet` is one."""
+    """The interface of a set of clips for gradient descent. `frontend.clips.ClipSet` is one."""
 
     def __len__(self) -> int:
         """Return how many clips there are.
@@ -124,7 +124,7 @@ FitNetwork = Callable[["nn.Module", Clips, np.ndarray], None]  # fits a network,
 
 @runtime_checkable
 class Estimator(Protocol):
-    """What a network has that fits itself, in place of gradient descent."""
+    """The interface of a network that fits itself, in place of gradient descent."""
 
     def estimate(
         self, clips: OwnedClips, labels: np.ndarray, fit_network: FitNetwork, seed: int

@@ -31,7 +31,7 @@ NON_FUNCTIONAL_KEYS = ("description", "paper", "source", "licence")  # they chan
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run found.
+    """The result of a finished run.
 
     Attributes:
         error: 1 − the headline metric, from 0 to 1.
@@ -88,8 +88,8 @@ def run_folder(recipe: Recipe, *data: str) -> Path:
         data: Fingerprints of the dataset and of the feature.
 
     Returns:
-        The folder, whether it exists or not. A run of 0.1, which recorded no code, goes on in its
-        own.
+        The folder, whether it exists or not. A run of 0.1, which recorded no code, is resumed in
+        its own.
     """
     run, old = (
         paths.runs() / f"{recipe.name}-{recipe.signature(*data, code=code)}"

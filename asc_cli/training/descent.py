@@ -36,7 +36,7 @@ from asc_cli.training.progress import Progress, ProgressReporter
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(loop.Settings):
-    """How to fit on a fold."""
+    """Settings of a fit on one fold."""
 
     batch_size: int  # clips
     fold: int

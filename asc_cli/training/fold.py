@@ -34,7 +34,7 @@ Recordings = tuple[tuple[Recording, str], ...]  # each with the hash of its audi
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to fit a fold; small enough to pickle."""
+    """A fold to fit, for a worker; small enough to pickle."""
 
     recipe: Recipe
     feature: StoredFeature

@@ -17,7 +17,7 @@ import numpy as np
 
 
 class Variant(Protocol):
-    """What a variant's dataclass has: it changes the waveform before features are computed.
+    """The interface of a variant's dataclass: it changes the waveform before features are computed.
 
     Its name, its fields and its module's VERSION are part of the store's key, so that features of
     a variant never mix with those of the recordings as they are.

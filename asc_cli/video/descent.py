@@ -37,7 +37,7 @@ COLUMNS = ("epoch", "examples", "train_loss", "learning_rate", *FIGURES, "second
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(loop.Settings):
-    """How to fit; `choose_epoch: validation` is the epoch of the highest GAP."""
+    """Settings of a fit; `choose_epoch: validation` is the epoch of the highest GAP."""
 
     clip_norm: float | None
     decay: float
@@ -71,7 +71,7 @@ class Batches(Protocol):
 
 @dataclass
 class State:
-    """What a fit needs to resume, beside weights and the optimiser's state."""
+    """The state of a fit, beside weights and the optimiser's state."""
 
     examples: int = 0  # seen in all epochs
     history: list[dict[str, Any]] = field(default_factory=list)  # a row of COLUMNS an epoch

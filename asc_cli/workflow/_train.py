@@ -37,7 +37,7 @@ def train(
 ) -> Training:
     """Fit, score and register a recipe's model on the folds of its dataset's protocol.
 
-    The same recipe on the same data goes on where it was stopped, and returns at once when it is
+    The same recipe on the same data resumes where it was stopped, and returns at once when it is
     finished.
 
     Args:

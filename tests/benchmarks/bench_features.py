@@ -68,7 +68,9 @@ def command(table: Path, home: Path) -> tuple[float, float]:
 
 
 def timed(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # users' Python
+    stored = {
+        k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"
+    }  # users' Python
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
     subprocess.run(
@@ -76,7 +78,7 @@ def timed(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**kept, **environment},
+        env={**stored, **environment},
     )
     wall = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -65,8 +65,8 @@ def sqlite(rows: dict[str, index.Entry]) -> tuple[float, float]:
                 database.commit()
 
         def read() -> None:
-            found = database.execute(f"select name, {columns} from files where folder = '/audio'")
-            dict((row[0], index.Entry(*row[1:])) for row in found)
+            results = database.execute(f"select name, {columns} from files where folder = '/audio'")
+            dict((row[0], index.Entry(*row[1:])) for row in results)
 
         figures = seconds(write), seconds(read)
         database.close()

@@ -4,7 +4,7 @@
 
 The floor: decoding, features and one forward pass of the same files, one after another in one
 process on one thread, with nothing else around, divided by the number of workers. Ours: the
-workers' time for the same files, once they are started and have heard one batch each, as in the
+workers' time for the same files, once they are started and have predicted one batch each, as in the
 middle of a long run. Pairs are interleaved; the ratio is of medians.
 """
 
@@ -70,9 +70,9 @@ def measure(paths: list[Path], given: argparse.Namespace) -> None:
         with parallel.one_thread():
             floors.append(floor(model, paths) / given.jobs)
         started = time.perf_counter()
-        said = list(workflow.predict(paths, jobs=given.jobs))
+        output = list(workflow.predict(paths, jobs=given.jobs))
         ours.append(time.perf_counter() - started)
-        assert len(said) == len(paths) and not any(p.error for p in said)
+        assert len(output) == len(paths) and not any(p.error for p in output)
     a, b = statistics.median(ours), statistics.median(floors)
     print(
         f"{given.files} files of {SECONDS} s, {given.jobs} workers: {given.files / a:.1f} files/s, "

@@ -65,9 +65,9 @@ def compare(name: str, n_clips: int, pairs: int, training: bool) -> dict[str, fl
         if n >= 2:  # two pairs to warm up
             times.append(pair)
     return {
-        "clips_per_s": n_clips / statistics.median(mine for _, mine in times),
+        "clips_per_s": n_clips / statistics.median(own for _, own in times),
         "torch_clips_per_s": n_clips / statistics.median(other for other, _ in times),
-        "ratio": statistics.median(other / mine for other, mine in times),
+        "ratio": statistics.median(other / own for other, own in times),
     }
 
 

@@ -115,8 +115,10 @@ def pipeline(shards: list[Path], pool: object = None) -> int:
     from asc_cli.datasets import yt8m
 
     layout = yt8m.Layout()
-    made = (batch.tensors("cpu")[0] for batch in yt8m.batches(stream(shards, pool), BATCH, layout))
-    return sum(len(x) for x in made)
+    created = (
+        batch.tensors("cpu")[0] for batch in yt8m.batches(stream(shards, pool), BATCH, layout)
+    )
+    return sum(len(x) for x in created)
 
 
 def timed(way: Callable[..., int], *arguments: object) -> float:
@@ -131,17 +133,17 @@ def read_speed(shards: list[Path], given: argparse.Namespace) -> float:
     from asc_cli.core import parallel
 
     ways = ("package", "bare", "stream", "batches", "pipeline", "ahead")
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    results: dict[str, list[float]] = {name: [] for name in ways}
     with parallel.prefetch_pool(given.jobs) as pool:
         pipeline(shards, pool)  # processes start and import
         for _ in range(given.pairs):
-            found["package"].append(timed(package, shards))
-            found["bare"].append(timed(bare, shards))
-            found["stream"].append(timed(lambda its: sum(1 for _ in stream(its)), shards))
-            found["batches"].append(timed(collated, shards))
-            found["pipeline"].append(timed(pipeline, shards))
-            found["ahead"].append(timed(pipeline, shards, pool))
-    middle = {name: statistics.median(values) for name, values in found.items()}
+            results["package"].append(timed(package, shards))
+            results["bare"].append(timed(bare, shards))
+            results["stream"].append(timed(lambda its: sum(1 for _ in stream(its)), shards))
+            results["batches"].append(timed(collated, shards))
+            results["pipeline"].append(timed(pipeline, shards))
+            results["ahead"].append(timed(pipeline, shards, pool))
+    middle = {name: statistics.median(values) for name, values in results.items()}
     for name, speed in middle.items():
         words = f"pipeline, {given.jobs} processes ahead" if name == "ahead" else name
         print(f"{words:28} {speed:7.0f} videos/s   {speed / middle['bare']:.2f} of bare")
@@ -243,7 +245,7 @@ def half(name: str) -> None:
     q = np.random.default_rng(0).integers(0, 256, (16, 100, 1152), dtype=np.uint8)
     batch = Batch(("",) * 16, q, np.ones((16, 100), bool), ((1, 2, 3),) * 16)
     targets = torch.from_numpy(batch.targets(4716))
-    found = {}
+    results = {}
     for precision in ("float32", "bfloat16") * 2:
         model.zero_grad()
         used = time.process_time()
@@ -251,10 +253,10 @@ def half(name: str) -> None:
         multi_label_loss(p, targets).backward()
         used = time.process_time() - used
         g = torch.cat([w.grad.flatten() for w in model.cell.parameters()])
-        found[precision] = p.detach(), g, used
-    (p, g, whole), (q16, g16, halved) = found["float32"], found["bfloat16"]
+        results[precision] = p.detach(), g, used
+    (p, g, complete), (q16, g16, halved) = results["float32"], results["bfloat16"]
     print(
-        f"yt8m_{name}: bfloat16 {halved:.1f} s of processor time, float32 {whole:.1f} s; "
+        f"yt8m_{name}: bfloat16 {halved:.1f} s of processor time, float32 {complete:.1f} s; "
         f"probabilities differ by {(p - q16).abs().max():.1e} at most, the cell's gradient by "
         f"{100 * (g - g16).norm() / g.norm():.1f} % of its norm"
     )

@@ -122,12 +122,12 @@ def peak_memory(pid: int) -> Iterator[list[float]]:
 
 
 def descendants(pid: int) -> list[int]:
-    found = [pid]
-    for parent in found:
+    results = [pid]
+    for parent in results:
         for children in Path("/proc").glob(f"{parent}/task/*/children"):
             with contextlib.suppress(OSError):
-                found += map(int, children.read_text().split())
-    return found
+                results += map(int, children.read_text().split())
+    return results
 
 
 def anonymous_mb(pid: int) -> float:
@@ -153,8 +153,8 @@ def rehearse(
     if not root.exists():
         started = time.monotonic()
         n = make_tree(dataset, root, lists, subset, seconds)
-        made = time.monotonic() - started
-        print(f"{dataset}: {n} recordings of {seconds} s made in {made:.0f} s", flush=True)
+        created = time.monotonic() - started
+        print(f"{dataset}: {n} recordings of {seconds} s made in {created:.0f} s", flush=True)
     recipe = recipe or RECIPES[dataset]
     some = [] if folds is None else ["--folds", folds]
     part = [] if subset is None else ["--subset", subset]

@@ -169,8 +169,8 @@ def test_datasets_list_and_show(asc: Asc):
 
 
 def test_make_toy_then_check_it(asc: Asc, home: Path):
-    made = asc("datasets", "make", "toy", "--recordings", 60, "--seconds", 0.1)
-    assert made.returncode == 0 and made.stdout.strip() == str(home / "datasets/toy")
+    created = asc("datasets", "make", "toy", "--recordings", 60, "--seconds", 0.1)
+    assert created.returncode == 0 and created.stdout.strip() == str(home / "datasets/toy")
     assert asc("datasets", "check", "toy").returncode == 0
     assert "only toy and yt8m-toy can be made" in asc("datasets", "make", "litis").stderr
 
@@ -195,7 +195,7 @@ def test_the_console_script_is_the_module():
     assert done.stdout.strip() == __version__
 
 
-def test_ctrl_c_says_that_it_goes_on_from_here(asc: Asc, monkeypatch: pytest.MonkeyPatch):
+def test_ctrl_c_tells_how_to_resume(asc: Asc, monkeypatch: pytest.MonkeyPatch):
     def stopped(*given: object, **more: object) -> None:
         raise KeyboardInterrupt
 

@@ -17,14 +17,14 @@ ASC = "import sys; sys.argv = ['asc']; from asc_cli.cli import main; main()"
 
 def completed(line: str) -> list[str]:
     """What bash offers when Tab is pressed at the end of the line."""
-    asked = {
+    requested = {
         "COMP_WORDS": line,
         "COMP_CWORD": str(line.count(" ")),
         "_ASC_COMPLETE": "complete_bash",
     }
     done = subprocess.run(
         [sys.executable, "-c", ASC],
-        env={**os.environ, **asked},
+        env={**os.environ, **requested},
         capture_output=True,
         text=True,
         cwd=ROOT,

@@ -45,11 +45,11 @@ ELSEWHERE = (
 
 
 def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    for name, found in group.commands.items():
-        if hasattr(found, "commands"):
-            yield from commands(found, (*words, name))
+    for name, results in group.commands.items():
+        if hasattr(results, "commands"):
+            yield from commands(results, (*words, name))
         else:
-            yield " ".join((*words, name)), found
+            yield " ".join((*words, name)), results
 
 
 COMMANDS = dict(commands(TOOL))
@@ -96,7 +96,8 @@ def world(tmp_path: Path, asc: Asc) -> Path:
         write(tmp_path / "here" / name, noise, 22_050)
     shutil.copytree(tmp_path / "here/recordings", tmp_path / "user/recordings")
     (tmp_path / "here/my.yaml").write_text("extends: toy_lstm\n")
-    assert asc("models", "export", "toy_lstm", tmp_path / "here/toy.zip").returncode == 0
+    for name in ("toy.zip", "theirs.zip"):
+        assert asc("models", "export", "toy_lstm", tmp_path / "here" / name).returncode == 0
     return tmp_path / "here"
 
 

@@ -34,9 +34,9 @@ def test_a_file_or_folder_where_a_dataset_s_name_is_expected(
     (tmp_path / "scenes").mkdir()
     (tmp_path / "recordings.csv").touch()
     for words in (("datasets", "check", given), ("features", "--dataset", given)):
-        code, _, said = asc(*words)
+        code, _, output = asc(*words)
         assert code == 1
-        assert f"recordings of your own are `table`: table --data {given}" in said
+        assert f"recordings of your own are `table`: table --data {given}" in output
     with pytest.raises(AscError, match=rf"own are `table`: dataset: table, data: {given}"):
         recipe.load("toy_lstm", [f"dataset={given}"])
 
@@ -52,8 +52,8 @@ def test_a_folder_hides_no_misspelt_dataset(
 
 def test_the_demo_s_last_lines_work_as_pasted(tmp_path: Path, home: Path) -> None:
     recording = tmp_path / "with space" / "a.wav"
-    said = demo._next(recording)
-    lines = [line.strip() for line in said.splitlines()]
+    output = demo._next(recording)
+    lines = [line.strip() for line in output.splitlines()]
     exports = [line for line in lines if line.startswith("export ")]
     assert f"export ASC_HOME={home}" in exports and f"asc predict '{recording}'" in lines
     script = "\n".join([*exports, "asc --version", "asc runs list", "echo $ASC_HOME"])
@@ -98,16 +98,16 @@ def downloadable(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 def test_what_is_complete_is_not_downloaded(downloadable: Server, toy_root: Path) -> None:
     (toy_root / ".download").mkdir()
-    code, said, _ = asc("datasets", "download", "toy", "--output", toy_root)
-    assert code == 0 and "is complete, nothing was downloaded" in said
-    assert f"asc datasets check toy --data {toy_root}" in said
+    code, output, _ = asc("datasets", "download", "toy", "--output", toy_root)
+    assert code == 0 and "is complete, nothing was downloaded" in output
+    assert f"asc datasets check toy --data {toy_root}" in output
     assert downloadable.ranges == [] and not (toy_root / ".download").exists()
 
 
 def test_a_download_leaves_nothing_of_its_own(downloadable: Server, tmp_path: Path) -> None:
     (tmp_path / "toy").mkdir()  # with nothing in it: not complete
-    code, said, _ = asc("datasets", "download", "toy", "--output", tmp_path / "toy", "--json")
-    assert code == 0 and '"downloaded": ["set.zip"]' in said
+    code, output, _ = asc("datasets", "download", "toy", "--output", tmp_path / "toy", "--json")
+    assert code == 0 and '"downloaded": ["set.zip"]' in output
     assert sorted(path.name for path in (tmp_path / "toy").iterdir()) == ["audio", "meta.txt"]
 
 

@@ -72,7 +72,7 @@ def test_a_damaged_run_is_named_and_the_others_listed(home: Path, text: str, wha
     assert TWO in remark and what in remark
 
 
-def test_folds_of_a_stream_and_of_a_dataset_that_is_not_known(home: Path) -> None:
+def test_folds_of_a_stream_and_of_an_unknown_dataset(home: Path) -> None:
     streamed = made(home, "a-0")
     (streamed / "recipe.yaml").write_text("dataset: yt8m\nstream: {level: frame}\n")
     assert runs.read(streamed).published == 1
@@ -82,8 +82,8 @@ def test_folds_of_a_stream_and_of_a_dataset_that_is_not_known(home: Path) -> Non
 def test_show_takes_what_evaluate_takes(home: Path) -> None:
     folder = made(home, ONE)
     for given in (ONE, "esc10_lstm", str(folder)):
-        code, said, _ = asc("runs", "show", given)
-        assert code == 0 and "/recordings" in said and folder.name in said
+        code, output, _ = asc("runs", "show", given)
+        assert code == 0 and "/recordings" in output and folder.name in output
     shown = json.loads(asc("runs", "show", ONE, "--json")[1])
     assert set(shown) == KEYS | {"folder", "audio_root"}
     (folder / "environment.json").unlink()
@@ -93,8 +93,8 @@ def test_show_takes_what_evaluate_takes(home: Path) -> None:
 
 def test_remove_without_a_terminal_wants_yes(home: Path) -> None:
     folder = made(home, ONE)
-    code, _, said = asc("runs", "remove", ONE)
-    assert code == 1 and "there is no terminal to ask on; give --yes" in said and folder.exists()
+    code, _, output = asc("runs", "remove", ONE)
+    assert code == 1 and "there is no terminal to ask on; give --yes" in output and folder.exists()
     assert asc("runs", "remove", ONE, "--yes")[1] == f"removed {ONE}\n"
     assert list((home / "runs").iterdir()) == []
 
@@ -108,7 +108,7 @@ def test_remove_asks(home: Path, monkeypatch: pytest.MonkeyPatch, answer: str, s
     assert f"Remove {ONE} (1.5 MB, 1 fold(s) fitted)? [y/N]" in done.stderr
 
 
-def test_which_run_to_remove_has_to_be_said(home: Path) -> None:
+def test_removing_needs_one_run(home: Path) -> None:
     with pytest.raises(AscError, match=r"run x: no runs in "):
         runs.find("x")
     made(home, ONE)
@@ -126,5 +126,5 @@ def test_recipes_of_one_dataset(home: Path) -> None:
     assert [row["recipe"] for row in rows] == ["esc50_lstm"]
     assert "Table 1" not in asc("recipes", "list", "--dataset", "esc10")[1]
     assert "did you mean esc10?" in asc("recipes", "list", "--dataset", "esc11")[2]
-    said = asc("recipes", "list", "--dataset", "table")[1]
-    assert said.startswith("no recipe that ships with asc is for this dataset")
+    output = asc("recipes", "list", "--dataset", "table")[1]
+    assert output.startswith("no recipe that ships with asc is for this dataset")

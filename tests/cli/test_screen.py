@@ -9,7 +9,7 @@ from asc_cli.cli import _progress
 RUNNING = {"epoch": 3, "epochs": 10, "share": 0.25, "loss": 0.5, "clips_per_s": 40.0}
 
 
-def test_each_fold_is_told_once_when_it_is_fitted(capsys: pytest.CaptureFixture[str]):
+def test_each_fitted_fold_is_reported_once(capsys: pytest.CaptureFixture[str]):
     with _progress.fitting() as update:
         update({})
         update({1: RUNNING})
@@ -18,7 +18,7 @@ def test_each_fold_is_told_once_when_it_is_fitted(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == "fold 1: fitted\n"
 
 
-def test_now_and_then_there_is_a_line(capsys: pytest.CaptureFixture[str], monkeypatch):
+def test_a_line_is_printed_at_intervals(capsys: pytest.CaptureFixture[str], monkeypatch):
     with _progress.fitting() as update, _progress.counting("features") as count:
         count(1, 120)
         assert capsys.readouterr().err == "", "what is quick stays quiet"

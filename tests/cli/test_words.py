@@ -26,7 +26,7 @@ CARD = {
 }
 
 
-def test_a_dataset_that_is_not_known_is_no_fault_of_a_recipe(asc: Asc):
+def test_an_unknown_dataset_is_no_fault_of_a_recipe(asc: Asc):
     done = asc("features", "--dataset", "esc11")
     assert done.returncode == 1
     assert done.stderr.startswith("asc: unknown dataset 'esc11'; did you mean esc10?")
@@ -56,7 +56,7 @@ def test_no_models_yet(asc: Asc):
     assert asc("models", "list", "--json").stdout == "[]\n"
 
 
-def test_which_version_to_remove_has_to_be_said(asc: Asc):
+def test_removing_needs_one_version(asc: Asc):
     for _ in range(2):
         models.register("m", CARD, {})
     done = asc("models", "remove", "m")
@@ -65,22 +65,22 @@ def test_which_version_to_remove_has_to_be_said(asc: Asc):
     assert asc("models", "remove", "m").stdout == "removed m@2\n"
 
 
-def test_a_model_stands_for_the_run_that_made_it(toy_root: Path):
-    made = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1])
-    scored = workflow.evaluate(made.model)
-    assert scored["run"] == str(made.run)
+def test_a_model_refers_to_its_run(toy_root: Path):
+    result = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1])
+    scored = workflow.evaluate(result.model)
+    assert scored["run"] == str(result.run)
     assert "accuracy: the mean over folds; precision and F1: all folds" in str(
         evaluation(scored.to_dict())
     )
-    page = (made.run / "report.html").read_text(encoding="utf-8")
+    page = (result.run / "report.html").read_text(encoding="utf-8")
     assert "Accuracy is the mean over folds; precision and F1 are of all folds together" in page
-    made.run.rename(made.run.with_name("elsewhere"))
+    result.run.rename(result.run.with_name("elsewhere"))
     with pytest.raises(AscError, match=r"@1 is a model, not a run, and its run .* is not in .*"):
-        workflow.evaluate(made.model)
+        workflow.evaluate(result.model)
 
 
 @pytest.mark.parametrize("data", [None, Path("table.csv")])
-def test_a_file_that_is_not_there(data: Path | None):
+def test_a_missing_file(data: Path | None):
     with pytest.raises(AscError, match=r"nofile.csv: there is no such file"):
         workflow.evaluate("nofile.csv", data=data)
 
@@ -94,9 +94,9 @@ def test_a_full_disk_names_the_file(tmp_path: Path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 def test_a_full_disk_ends_in_a_line(asc: Asc, tmp_path: Path):
-    said = r"--csv /dev/full: cannot be written \(No space left"
+    output = r"--csv /dev/full: cannot be written \(No space left"
     with (
-        pytest.raises(AscError, match=said),
+        pytest.raises(AscError, match=output),
         Predictions(as_json=True, csv_file=Path("/dev/full")) as out,
     ):
         out.add({"file": "a", "error": "is empty"})
@@ -132,16 +132,16 @@ def test_a_csv_prints_a_summary_of_many_and_no_embeddings_of_none(
         out.add({"file": "x.wav", **row})
         out.add({"file": "y.wav", **row})
         out.add({"file": "z.wav", "error": "is empty"})
-    said = capsys.readouterr()
-    assert "a.csv: 2 recordings, 1 bad" in said.out and "x.wav" not in said.out
-    assert "e.npz: not written; no predictions" in said.err
+    output = capsys.readouterr()
+    assert "a.csv: 2 recordings, 1 bad" in output.out and "x.wav" not in output.out
+    assert "e.npz: not written; no predictions" in output.err
     assert not (tmp_path / "e.npz").exists()
     with Predictions(csv_file=tmp_path / "a.csv") as out:
         out.add({"file": "x.wav", **row})
     assert "x.wav" in capsys.readouterr().out
 
 
-def test_dots_at_the_edge_of_reliability_are_whole(full_reports: None):
+def test_dots_at_the_edge_of_reliability_are_not_cut(full_reports: None):
     svg = reliability(
         [{"from": 0.93, "to": 1.0, "accuracy": 1.0, "confidence": 1.0, "recordings": 9}]
     )
@@ -165,7 +165,7 @@ def test_old_journals_go(tmp_path: Path):
     assert young.exists() and not old.exists()
 
 
-def test_who_stops_early_hears_no_warning(recwarn: pytest.WarningsRecorder):
+def test_stopping_early_gives_no_warning(recwarn: pytest.WarningsRecorder):
     from asc_cli.core import parallel
 
     results = parallel.map_unordered(abs, [(i,) for i in range(200)], 2)

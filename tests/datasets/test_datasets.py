@@ -1,4 +1,4 @@
-"""What every dataset promises: facts in order, and whole."""
+"""The contract of every dataset: complete facts in order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def dataset(request: pytest.FixtureRequest) -> Dataset:
     return module.DATASET
 
 
-def test_it_says_how_to_get_it_and_under_which_terms(dataset: Dataset):
+def test_it_has_a_source_and_a_licence(dataset: Dataset):
     assert dataset.title and dataset.licence and dataset.obtain and dataset.metric
     if dataset.recordings:
         assert dataset.homepage.startswith("https://") and dataset.citation

@@ -43,7 +43,7 @@ def test_a_scene_is_the_name_up_to_its_first_digit(file: str, scene: str):
     assert litis.scene(file) == scene
 
 
-def test_the_matlab_matrices_say_the_same(root: Path, tmp_path: Path):
+def test_the_matlab_matrices_are_equal(root: Path, tmp_path: Path):
     text = litis.read(root)
     other = tmp_path / "mat"
     other.mkdir()
@@ -81,5 +81,5 @@ def test_an_id_that_is_in_no_list_is_found(tmp_path: Path):
     (tmp_path / "relation_wav_examples.txt").write_text("bus1.wav 1\nbus2.wav 2\n")
     (tmp_path / "fold3026-matrices_Learn.txt").write_text("1 99\n")
     (tmp_path / "fold3026-matrices_Test.txt").write_text("2\n")
-    found = audit.audit(litis.DATASET, litis.read(tmp_path), tmp_path)
-    assert any("id 99 is in no list" in finding.what for finding in found)
+    results = audit.audit(litis.DATASET, litis.read(tmp_path), tmp_path)
+    assert any("id 99 is in no list" in finding.what for finding in results)

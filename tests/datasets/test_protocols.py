@@ -56,8 +56,8 @@ def named(path: Path) -> list[str]:
 
 def without_audio(module, root: Path, subset: int | None = None) -> list[audit.Finding]:
     listing = module.read(root) if subset is None else module.read(root, subset)
-    found = audit.audit(module.DATASET, listing, root)
-    return [finding for finding in found if finding.check != "missing file"]
+    results = audit.audit(module.DATASET, listing, root)
+    return [finding for finding in results if finding.check != "missing file"]
 
 
 def test_tut2017_passes(real_data: Path):
@@ -85,14 +85,14 @@ def test_a_public_split_with_every_place_in_training_is_flagged(tau2020: Path):
     test = named(tau2020 / "evaluation_setup/fold1_evaluate.csv")
     moved = [file.replace(".wav", "x.wav") for file in test[::7]]
     path.write_text(path.read_text().rstrip() + "\n" + "\n".join(f"{f}\tairport" for f in moved))
-    found = {finding.check for finding in without_audio(tau2020_mobile, tau2020)}
-    assert {"not in the set", "counts"} <= found
+    results = {finding.check for finding in without_audio(tau2020_mobile, tau2020)}
+    assert {"not in the set", "counts"} <= results
     places = {file: file.split("-")[1:3] for file in test}
     leaking = tau2020_mobile.read(tau2020)
     train = (*leaking.splits[0].train, test[0])
     spoilt = replace(leaking, splits=(replace(leaking.splits[0], train=train),))
-    found = {f.check: f.what for f in audit.audit(tau2020_mobile.DATASET, spoilt, tau2020)}
-    assert found["leak by group"].startswith("-".join(places[test[0]]))
+    results = {f.check: f.what for f in audit.audit(tau2020_mobile.DATASET, spoilt, tau2020)}
+    assert results["leak by group"].startswith("-".join(places[test[0]]))
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_tau2022_subsets_pass(real_data: Path, tmp_path: Path, percent: int):
         shutil.copy(given / f"{name}.csv", tmp_path / folder)
     shutil.copy(given / "fold1_evaluate.csv", tmp_path / "evaluation_setup")
     source = workflow.open_source("tau2022_mobile", tmp_path, percent)
-    found = audit.audit(source.dataset, source.listing, tmp_path)
-    assert [finding for finding in found if finding.check != "missing file"] == []
+    results = audit.audit(source.dataset, source.listing, tmp_path)
+    assert [finding for finding in results if finding.check != "missing file"] == []
 
 
 def test_a_subset_that_was_not_published(tmp_path: Path):
@@ -132,8 +132,8 @@ def made_tau(root: Path, name: str) -> None:
         for i in range(len(files), dataset.recordings)
     ]
     (root / "meta.csv").write_text(meta([*files, *rest], dataset.recordings))
-    for part, its in (("train", files[:train]), ("evaluate", files[train:])):
-        lines = [f"{file}\t{file[6:].split('-')[0]}" for file in its]
+    for part, own in (("train", files[:train]), ("evaluate", files[train:])):
+        lines = [f"{file}\t{file[6:].split('-')[0]}" for file in own]
         text = "\n".join(["filename\tscene_label", *lines])
         (root / f"evaluation_setup/fold1_{part}.csv").write_text(text)
 
@@ -143,14 +143,14 @@ def test_what_was_not_published_exactly_is_not_checked():
     for n_test, expected in ((29_680, []), (29_679, ["29679 test where 29680 were published"])):
         split = Split(1, tuple(map(str, range(7))), tuple(f"t{i}" for i in range(n_test)))
         listing = Listing(published.labels, (), (split,))
-        found = audit.audit(published, listing, Path())
-        assert [f.what for f in found if f.check == "counts"] == expected
+        results = audit.audit(published, listing, Path())
+        assert [f.what for f in results if f.check == "counts"] == expected
 
 
 @pytest.mark.parametrize(
     "module", [tau2019, pytest.param(tau2022_mobile, marks=pytest.mark.campaign)]
 )
-def test_whole_tau_trees_pass(module, tmp_path: Path):
+def test_complete_tau_trees_pass(module, tmp_path: Path):
     made_tau(tmp_path, module.DATASET.name)
     assert without_audio(module, tmp_path) == []
 
@@ -205,29 +205,29 @@ NOISE = [np.random.default_rng(i).normal(0, 0.1, 8000) for i in range(4)]
 
 def test_the_same_audio_under_two_names_is_a_leak(tmp_path: Path):
     files = {"a.wav": NOISE[0], "b.flac": NOISE[1], "c.wav": NOISE[0]}
-    found = table(tmp_path, files, ["a.wav,bus,train", "b.flac,tram,train", "c.wav,bus,test"])
-    leaks = [f for f in found if f.broken]
+    results = table(tmp_path, files, ["a.wav,bus,train", "b.flac,tram,train", "c.wav,bus,test"])
+    leaks = [f for f in results if f.broken]
     assert [(f.check, f.where) for f in leaks] == [("leak by content", "fold 1")]
     assert leaks[0].what == "c.wav (test) and a.wav (train) hold the same audio"
 
 
 def test_the_same_audio_under_two_labels_is_a_fault_else_a_remark(tmp_path: Path):
     files = {"a.wav": NOISE[0], "b.wav": NOISE[0], "c.wav": NOISE[2]}
-    found = table(tmp_path, files, ["a.wav,bus,train", "b.wav,tram,train", "c.wav,bus,test"])
-    assert [f.check for f in found if f.broken] == ["labels differ"]
-    found = table(tmp_path, files, ["a.wav,bus,train", "b.wav,bus,train", "c.wav,bus,test"])
-    assert [f.check for f in found if f.broken] == []
-    assert "same content" in [f.check for f in found]
+    results = table(tmp_path, files, ["a.wav,bus,train", "b.wav,tram,train", "c.wav,bus,test"])
+    assert [f.check for f in results if f.broken] == ["labels differ"]
+    results = table(tmp_path, files, ["a.wav,bus,train", "b.wav,bus,train", "c.wav,bus,test"])
+    assert [f.check for f in results if f.broken] == []
+    assert "same content" in [f.check for f in results]
 
 
 def test_near_names_and_unknown_groups_are_remarked_on(tmp_path: Path):
     files = {"Bus 01.wav": NOISE[0], "bus_01 (copy).wav": NOISE[1], "x.wav": NOISE[2]}
     lines = ["Bus 01.wav,bus,train", "bus_01 (copy).wav,bus,test", "x.wav,tram,train"]
-    found = table(tmp_path, files, lines)
-    assert [(f.check, f.broken) for f in found] == [("leak by name", False), ("no groups", False)]
+    results = table(tmp_path, files, lines)
+    assert [(f.check, f.broken) for f in results] == [("leak by name", False), ("no groups", False)]
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
     (tmp_path / "x.wav").write_text("no audio")
-    found = table(tmp_path, {"a.wav": NOISE[0]}, ["a.wav,bus,train", "x.wav,bus,test"])
-    assert [f.where for f in found if f.check == "unreadable file"] == ["x.wav"]
+    results = table(tmp_path, {"a.wav": NOISE[0]}, ["a.wav,bus,train", "x.wav,bus,test"])
+    assert [f.where for f in results if f.check == "unreadable file"] == ["x.wav"]

@@ -96,7 +96,7 @@ def test_a_folder_per_scene(tmp_path: Path):
         ("filename,label,split\na,b,dev\n", "a has split 'dev'; train or test was expected"),
     ],
 )
-def test_what_is_not_a_table_says_why(tmp_path: Path, text: str, message: str):
+def test_what_is_not_a_table_has_a_reason(tmp_path: Path, text: str, message: str):
     with pytest.raises(AscError, match=message):
         table.read(csv(tmp_path, text))
 

@@ -57,7 +57,7 @@ def test_names_are_location_start_end_and_a_location_has_one_scene(root: Path) -
         place, start, end = Path(path).stem.split("_")
         assert place[0] in "ab" and place[1:].isdigit() and int(end) == int(start) + 30
         scenes.setdefault(place, set()).add(scene)
-    assert all(len(found) == 1 for found in scenes.values())
+    assert all(len(results) == 1 for results in scenes.values())
 
 
 def test_the_format_is_that_of_tut2016(root: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_recording_is_finite_audible_below_full_scale_and_of_any_length(scene:
         assert np.sqrt(np.mean(samples[: n // 4] ** 2)) > 1e-4
 
 
-def test_a_cut_short_make_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_an_interrupted_make_resumes(tmp_path: Path) -> None:
     root = tmp_path / "data"
 
     def stop(done: int, total: int) -> None:
@@ -133,14 +133,14 @@ def test_a_cut_short_make_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(audio(root)) == 20 and not (root / "meta.txt").exists()
     before = {path: path.stat().st_mtime_ns for path in (root / "audio").iterdir()}
     broken = next(iter(before))
-    whole = broken.read_bytes()
-    broken.write_bytes(whole[:100])
+    full = broken.read_bytes()
+    broken.write_bytes(full[:100])
     toy.make(root, recordings=60, seconds=SECONDS)
-    assert len(audio(root)) == 60 and broken.read_bytes() == whole
+    assert len(audio(root)) == 60 and broken.read_bytes() == full
     assert all(path.stat().st_mtime_ns == then for path, then in before.items() if path != broken)
 
 
-def test_published_lists_are_copied_and_their_names_are_made(tmp_path: Path) -> None:
+def test_published_lists_are_copied_and_their_files_written(tmp_path: Path) -> None:
     lists, root = tmp_path / "lists", tmp_path / "data"
     (lists / "evaluation_setup").mkdir(parents=True)
     meta = b"audio/b010_0_30.wav\tbeach\r\naudio\\a001_60_90.wav\tcafe/restaurant\r\n"
@@ -162,7 +162,7 @@ def test_published_lists_are_copied_and_their_names_are_made(tmp_path: Path) -> 
         ({"lists": Path("nowhere")}, "meta.txt is missing; give the folder"),
     ],
 )
-def test_what_cannot_be_made_is_said(
+def test_invalid_arguments_are_reported(
     tmp_path: Path, arguments: dict[str, object], message: str
 ) -> None:
     with pytest.raises(AscError, match=message):

@@ -118,7 +118,7 @@ def test_video_level_shards(tmp_path: Path):
     np.testing.assert_array_equal(batch.tensors("cpu")[0][1, 0], mean)
 
 
-def test_a_video_without_frames_is_one_that_is_masked_whole(tmp_path: Path):
+def test_a_video_without_frames_is_fully_masked(tmp_path: Path):
     path = write(tmp_path / "a.tfrecord", [("none", [1], np.zeros((0, RGB + AUDIO), np.uint8))])
     [video], _ = read([path])
     assert video.frames.shape == (0, RGB + AUDIO)
@@ -159,20 +159,20 @@ def test_readers_ahead_change_nothing(shards: list[Path]):
 
 
 @pytest.mark.parametrize("buffer", [1, 7, 64])
-def test_a_position_goes_on_as_if_it_had_never_stopped(shards: list[Path], buffer: int):
+def test_a_stream_resumes_from_a_position(shards: list[Path], buffer: int):
     order = yt8m.Order((0, 1), buffer)
-    whole = names(read(shards, order)[0])
+    full = names(read(shards, order)[0])
     for taken in range(51):
         stream = yt8m.Stream(shards, LAYOUT, order)
         before = [next(stream).id for _ in range(taken)]
         position = json.loads(json.dumps(stream.position()))
         after = yt8m.Stream(shards, LAYOUT, order, position)
         assert after.share() == pytest.approx(stream.share())
-        assert before + names(after) == whole, taken
+        assert before + names(after) == full, taken
     assert stream.share() == 1
 
 
-def test_a_position_in_shards_that_changed_is_said(shards: list[Path]):
+def test_a_position_in_changed_shards_is_reported(shards: list[Path]):
     stream = yt8m.Stream(shards, LAYOUT, yt8m.Order((0, 1), 16))
     next(stream)
     for path in shards:
@@ -187,9 +187,9 @@ def test_a_position_in_shards_that_changed_is_said(shards: list[Path]):
 def damaged(path: Path, record: int, at: int) -> int:
     """Change the byte `at` bytes into a record; the record's offset."""
     offsets = [r.offset for r in records.records(path)]
-    whole = bytearray(path.read_bytes())
-    whole[offsets[record] + at] ^= 0x40
-    path.write_bytes(whole)
+    full = bytearray(path.read_bytes())
+    full[offsets[record] + at] ^= 0x40
+    path.write_bytes(full)
     return offsets[record]
 
 
@@ -222,18 +222,18 @@ def test_two_damaged_records_one_after_the_other(shards: list[Path]):
 def test_a_shard_that_was_cut_is_named_and_the_others_go_on(shards: list[Path], left: int):
     path = shards[2]
     last = [r.offset for r in records.records(path)][-1]
-    whole = path.read_bytes()
-    path.write_bytes(whole[: last + left] if left > 0 else whole[:left])
+    full = path.read_bytes()
+    path.write_bytes(full[: last + left] if left > 0 else full[:left])
     videos, [fault] = read(shards)
     assert len(videos) == 49 and (fault.file, fault.offset) == (str(path), last)
     assert "cut short" in fault.error
 
 
 def test_files_that_are_no_shards(shards: list[Path], tmp_path: Path):
-    empty, text, gone = (tmp_path / name for name in ("empty", "text", "gone"))
+    empty, text, removed = (tmp_path / name for name in ("empty", "text", "gone"))
     empty.touch()
     text.write_text("VideoId,LabelConfidencePairs\n" * 100)
-    videos, faults = read([empty, text, gone, shards[1]])
+    videos, faults = read([empty, text, removed, shards[1]])
     assert len(videos) == 3
     assert {(fault.file, fault.error) for fault in faults} == {
         (str(empty), "the file is empty"),
@@ -241,7 +241,7 @@ def test_files_that_are_no_shards(shards: list[Path], tmp_path: Path):
             str(text),
             "its length does not match its checksum; 2900 bytes lost, to the end of the file",
         ),
-        (str(gone), "cannot be read (No such file or directory)"),
+        (str(removed), "cannot be read (No such file or directory)"),
     }
 
 

@@ -40,7 +40,7 @@ def test_parts_shards_and_lengths(root: Path):
     assert min(lengths) >= yt8m_toy.FEWEST_FRAMES and max(lengths) == 12
 
 
-def test_labels_say_who_came_first(root: Path):
+def test_labels_depend_on_which_event_is_first(root: Path):
     """Found by matching each frame with the events' looks: none of it is in the labels' code."""
     looks = yt8m_toy._looks({"seed": 0, "rgb": 24, "audio": 8})
     right = 0
@@ -55,7 +55,7 @@ def test_labels_say_who_came_first(root: Path):
     assert right >= 64  # by chance 7
 
 
-def test_who_knows_the_events_but_not_their_order_has_half(root: Path):
+def test_events_without_their_order_give_half_the_gap(root: Path):
     E = yt8m_toy.EVENTS
     scores = metrics.Streaming()
     for video in videos(root, "train"):
@@ -67,21 +67,21 @@ def test_who_knows_the_events_but_not_their_order_has_half(root: Path):
     assert 0.49 < scores.result()["gap"] < 0.52
 
 
-def test_the_same_call_writes_the_same_bytes_and_keeps_what_is_there(root: Path, tmp_path: Path):
+def test_the_same_call_writes_the_same_bytes_and_keeps_existing_files(root: Path, tmp_path: Path):
     yt8m_toy.make(tmp_path, videos=100, frames=12, shard_videos=30)
     assert all(p.read_bytes() == (root / p.name).read_bytes() for p in tmp_path.iterdir())
-    gone = tmp_path / "train01.tfrecord"
-    kept = (tmp_path / "train00.tfrecord").stat().st_mtime_ns
-    whole = gone.read_bytes()
-    gone.unlink()
-    told: list[tuple[int, int]] = []
+    removed = tmp_path / "train01.tfrecord"
+    stored = (tmp_path / "train00.tfrecord").stat().st_mtime_ns
+    full = removed.read_bytes()
+    removed.unlink()
+    reported: list[tuple[int, int]] = []
     yt8m_toy.make(
-        tmp_path, videos=100, frames=12, shard_videos=30, progress=lambda *now: told.append(now)
+        tmp_path, videos=100, frames=12, shard_videos=30, progress=lambda *now: reported.append(now)
     )
-    assert gone.read_bytes() == whole and told[-1] == (100, 100)
-    assert (tmp_path / "train00.tfrecord").stat().st_mtime_ns == kept
+    assert removed.read_bytes() == full and reported[-1] == (100, 100)
+    assert (tmp_path / "train00.tfrecord").stat().st_mtime_ns == stored
     yt8m_toy.make(tmp_path / "other", videos=100, frames=12, shard_videos=30, seed=1)
-    assert (tmp_path / "other/train00.tfrecord").read_bytes() != whole
+    assert (tmp_path / "other/train00.tfrecord").read_bytes() != full
 
 
 def test_it_never_writes_among_other_data(root: Path, tmp_path: Path):

@@ -28,12 +28,12 @@ def test_bins_go_up_to_half_the_sample_rate_and_no_further(rate: int, bins: int)
 def test_a_slice_is_the_root_of_librosas_mean_magnitude():
     rate = 22_050
     samples = np.random.default_rng(0).normal(0, 0.1, 4 * rate).astype(np.float32)
-    whole = np.abs(
+    full = np.abs(
         librosa.cqt(samples, sr=rate, fmin=27.5, n_bins=206, bins_per_octave=24, tuning=0.0)
     )
     slices = cqt.Cqt()(samples, rate)
     for t in range(len(slices)):  # 22 hops of 512 samples are half a second
-        expected = np.sqrt(whole[:, 22 * t : 22 * (t + 1)].mean(axis=1))
+        expected = np.sqrt(full[:, 22 * t : 22 * (t + 1)].mean(axis=1))
         np.testing.assert_allclose(slices[t], expected, rtol=1e-4)
 
 
@@ -64,7 +64,7 @@ def test_any_hop_equals_librosa(hop: int, per_octave: int):
     rate = 22_050
     samples = np.random.default_rng(0).normal(0, 0.1, 4 * rate).astype(np.float32)
     bins = cqt.n_bins(rate, 27.5, per_octave)
-    whole = np.abs(
+    full = np.abs(
         librosa.cqt(
             samples,
             sr=rate,
@@ -76,11 +76,11 @@ def test_any_hop_equals_librosa(hop: int, per_octave: int):
         )
     )
     octaves = cqt.Cqt(bins_per_octave=per_octave, hop_samples=hop).octaves(rate)
-    ours = _cqt.magnitudes(samples, octaves, whole.shape[1])
-    np.testing.assert_allclose(ours.T, whole, atol=1e-6, rtol=1e-4)
+    ours = _cqt.magnitudes(samples, octaves, full.shape[1])
+    np.testing.assert_allclose(ours.T, full, atol=1e-6, rtol=1e-4)
 
 
-def test_the_halving_filter_is_found_whole():
+def test_the_halving_filter_is_measured_completely():
     filters, reach = _cqt.halving()
     assert 150 < reach < _cqt.IMPULSE_RADIUS // 2
     np.testing.assert_allclose(filters.sum(axis=1), np.sqrt(2), rtol=1e-5)  # energy is kept

@@ -1,4 +1,4 @@
-"""What every feature promises, whatever it computes."""
+"""The contract of every feature."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def frames(feature: StoredFeature, samples: np.ndarray) -> np.ndarray:
     return feature.compute(samples, feature.sample_rate)
 
 
-def test_the_shape_is_what_framing_says(feature: StoredFeature, noise: np.ndarray):
+def test_the_shape_follows_framing(feature: StoredFeature, noise: np.ndarray):
     out = frames(feature, noise)
     assert out.dtype == np.float32 and len(out) == feature.framing.count(len(noise))
     assert np.isfinite(out).all()
@@ -42,16 +42,16 @@ def test_silence_gives_finite_frames(feature: StoredFeature):
     assert np.isfinite(frames(feature, np.zeros(RATE, np.float32))).all()
 
 
-def test_blocks_give_the_frames_of_the_whole(feature: StoredFeature, noise: np.ndarray):
-    whole = frames(feature, noise)
+def test_blocks_give_the_frames_of_the_recording(feature: StoredFeature, noise: np.ndarray):
+    full = frames(feature, noise)
     for size in (RATE // 2, 2 * RATE + 17):
         blocks = [noise[start : start + size] for start in range(0, len(noise), size)]
         parts = list(stream(feature.compute, blocks, RATE))
-        np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
+        np.testing.assert_allclose(np.concatenate(parts), full, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["log_mel", "mel", "gammatone"])
-def test_every_sample_of_a_frame_of_odd_length_is_heard(name: str):
+def test_every_sample_of_a_frame_of_odd_length_counts(name: str):
     feature = plugins.feature(name, {"frame_samples": 441})
     click = np.zeros(441, np.float32)
     silence = feature(click, RATE)
@@ -61,7 +61,7 @@ def test_every_sample_of_a_frame_of_odd_length_is_heard(name: str):
     assert constants["to_n_fft"].tolist() == [0, 0, 0, 0, 0, 1]
 
 
-def test_less_than_a_frame_says_so(feature: StoredFeature):
+def test_less_than_a_frame_is_an_error(feature: StoredFeature):
     with pytest.raises(AscError, match=r"is 0\.000 s long, shorter than one frame \(\d+ samples"):
         list(stream(feature.compute, [np.zeros(8, np.float32)], RATE))
 

@@ -51,8 +51,8 @@ def test_a_tone_is_loudest_in_the_band_around_it():
     rate = 22_050
     centres = log_mel.hz_of_mel(np.linspace(0, log_mel.mel_of_hz(rate / 2), 66))[1:-1]
     for hz in (440.0, 1000.0, 5000.0):
-        sound = np.sin(2 * np.pi * hz * np.arange(rate) / rate).astype(np.float32)
-        loudest = log_mel.LogMel()(sound, rate).mean(axis=0).argmax()
+        audio = np.sin(2 * np.pi * hz * np.arange(rate) / rate).astype(np.float32)
+        loudest = log_mel.LogMel()(audio, rate).mean(axis=0).argmax()
         assert abs(loudest - np.abs(centres - hz).argmin()) <= 1
 
 

@@ -28,7 +28,9 @@ def test_equals_librosa():
 
 @pytest.mark.parametrize("hz", [200.0, 1000.0, 6000.0])
 def test_a_tone_peaks_in_its_band_and_its_magnitude_doubles_with_its_level(hz: float):
-    once, twice = (mel.Mel()(tone(hz, 0.5, RATE, level), RATE).mean(axis=0) for level in (0.1, 0.2))
+    once, repeated = (
+        mel.Mel()(tone(hz, 0.5, RATE, level), RATE).mean(axis=0) for level in (0.1, 0.2)
+    )
     centres = librosa.mel_frequencies(42, fmin=0, fmax=RATE / 2)[1:-1]
     assert abs(once.argmax() - np.abs(centres - hz).argmin()) <= 1
-    np.testing.assert_allclose(twice, 2 * once, rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(repeated, 2 * once, rtol=1e-3, atol=1e-7)

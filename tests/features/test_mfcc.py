@@ -1,4 +1,4 @@
-"""MFCC and their differences against librosa called directly, on the whole road from samples."""
+"""MFCC and their differences against librosa called directly, from samples on."""
 
 import librosa
 import numpy as np
@@ -59,7 +59,7 @@ def test_fewer_frames_than_the_deltas_look_at():
 
 
 def test_a_frame_longer_than_n_fft_is_not_cut():
-    whole = mfcc.Mfcc(n_fft=512, deltas=False)(noise(RATE), RATE)
+    full = mfcc.Mfcc(n_fft=512, deltas=False)(noise(RATE), RATE)
     np.testing.assert_allclose(
-        whole, mfcc.Mfcc(n_fft=1764, deltas=False)(noise(RATE), RATE), atol=1e-4
+        full, mfcc.Mfcc(n_fft=1764, deltas=False)(noise(RATE), RATE), atol=1e-4
     )

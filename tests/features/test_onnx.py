@@ -25,19 +25,19 @@ def session(feature: str, rate: int, **parameters: Any) -> Any:
         {**network.CONSTANTS, **constants},
         "f",
     )
-    made = onnx.helper.make_model(
+    created = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", network.OPSET)], ir_version=10
     )
-    return onnxruntime.InferenceSession(made.SerializeToString())
+    return onnxruntime.InferenceSession(created.SerializeToString())
 
 
 def noise(n: int) -> np.ndarray:
     return np.random.default_rng(0).normal(0, 0.1, n).astype(np.float32)
 
 
-def compare(heard: Any, feature: str, samples: np.ndarray, rate: int, **parameters: Any) -> None:
+def compare(session: Any, feature: str, samples: np.ndarray, rate: int, **parameters: Any) -> None:
     expected = plugins.feature(feature, parameters)(samples, rate)
-    [frames] = heard.run(None, {"samples": samples[None]})
+    [frames] = session.run(None, {"samples": samples[None]})
     np.testing.assert_allclose(frames[0], expected, atol=2e-4, rtol=2e-4)
 
 
@@ -53,10 +53,10 @@ def test_filterbanks(feature: str, frame: int):
 @pytest.mark.parametrize("width", [3, 9])
 def test_differences_at_every_end(width: int):
     """Shorter than the width, as long, and longer."""
-    heard = session("mfcc", RATE, delta_width=width)
+    predicted = session("mfcc", RATE, delta_width=width)
     for n_frames in (1, width - 1, width, width + 1, 2 * width, 50):
         samples = noise(882 + (n_frames - 1) * 441 + 7)
-        compare(heard, "mfcc", samples, RATE, delta_width=width)
+        compare(predicted, "mfcc", samples, RATE, delta_width=width)
 
 
 def test_cepstra_alone():
@@ -81,18 +81,18 @@ def test_cepstra_alone():
     ],
 )
 def test_constant_q(rate: int, parameters: dict[str, Any]):
-    heard = session("cqt", rate, **parameters)
+    predicted = session("cqt", rate, **parameters)
     loud = np.concatenate([noise(rate), np.zeros(3 * rate, np.float32), tone(440, 2, rate)])
     for samples in (noise(rate), loud, loud[: 4 * rate - 101], np.zeros(2 * rate, np.float32)):
-        compare(heard, "cqt", samples, rate, **parameters)
+        compare(predicted, "cqt", samples, rate, **parameters)
 
 
 @pytest.mark.parametrize("feature", plugins.names("features"))
 def test_a_batch_is_its_recordings_one_by_one(feature: str):
-    heard = session(feature, RATE)
+    predicted = session(feature, RATE)
     both = np.stack([noise(2 * RATE), tone(440, 2, RATE)])
-    [together] = heard.run(None, {"samples": both})
-    alone = [heard.run(None, {"samples": one[None]})[0][0] for one in both]
+    [together] = predicted.run(None, {"samples": both})
+    alone = [predicted.run(None, {"samples": one[None]})[0][0] for one in both]
     np.testing.assert_allclose(together, alone, atol=2e-4)  # a root, far from the tone
 
 

@@ -47,9 +47,9 @@ def main() -> None:
             (run,) = (home / "runs").glob(f"{name}-*")
             shutil.copy(run / "predictions.csv", folder / f"{name}.csv")
         asc(home, "models", "export", "ta@1", folder / "model.zip")
-        heard = [folder / "audio" / name for name in PREDICTED]
-        said = asc(home, "predict", "--model", "ta@1", "--json", *heard)
-        (folder / "predict.jsonl").write_text(said.replace(f"{folder}/audio/", ""))
+        predicted = [folder / "audio" / name for name in PREDICTED]
+        output = asc(home, "predict", "--model", "ta@1", "--json", *predicted)
+        (folder / "predict.jsonl").write_text(output.replace(f"{folder}/audio/", ""))
         kill_in_the_middle(home, table)
         finish_a_copy(home, table, folder)
         forget_the_machine(home)
@@ -102,10 +102,10 @@ def forget_the_machine(home: Path) -> None:
 
 
 def pack(folder: Path, target: Path) -> None:
-    kept = [folder / name for name in ("model.zip", "ta.csv", "gmm.csv", "lstm.csv")]
-    kept += [folder / "predict.jsonl", *sorted((folder / "home").rglob("*"))]
+    stored = [folder / name for name in ("model.zip", "ta.csv", "gmm.csv", "lstm.csv")]
+    stored += [folder / "predict.jsonl", *sorted((folder / "home").rglob("*"))]
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in kept:
+        for path in stored:
             if path.is_file():
                 archive.write(path, path.relative_to(folder))
 

@@ -35,23 +35,23 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", training.NAMES)
 def test_predictions_are_those_of_0_1_0(name: str, table: Path) -> None:
-    said, expected = training.predictions(name, table), (EXPECTED / f"{name}.csv").read_bytes()
+    output, expected = training.predictions(name, table), (EXPECTED / f"{name}.csv").read_bytes()
     if machine.fingerprint() == json.loads((EXPECTED / "machine.json").read_text()):
-        assert said == expected
-    named, probabilities = training.probabilities(said)
+        assert output == expected
+    names_, probabilities = training.probabilities(output)
     expected_named, expected_probabilities = training.probabilities(expected)
-    assert named == expected_named
+    assert names_ == expected_named
     np.testing.assert_allclose(probabilities, expected_probabilities, rtol=0, atol=TOLERANCE)
 
 
 def test_the_expected_predictions_can_tell_something() -> None:
     """No two recipes say the same, each tells scenes apart, and none is sure of everything."""
-    said = {
+    output = {
         name: training.probabilities((EXPECTED / f"{name}.csv").read_bytes())[1]
         for name in training.NAMES
     }
-    assert len({values.tobytes() for values in said.values()}) == len(training.NAMES)
-    for values in said.values():
+    assert len({values.tobytes() for values in output.values()}) == len(training.NAMES)
+    for values in output.values():
         assert values.shape == (24, 3)
         assert values.std(axis=0).min() > 1e-3
         assert ((values > 1e-3) & (values < 1 - 1e-3)).any()

@@ -1,7 +1,7 @@
 """What version 0.1.0 wrote is read: a home with features, runs and models, and a model's zip.
 
 0.1.0.zip holds them, see make_home.py. Everything here goes through the command line and the
-formats that docs/reference/formats.md promises, so that it holds however the code is laid out.
+formats that docs/reference/formats.md describes, so that it is independent of the code's layout.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def arrays(home: Path) -> dict[str, tuple[int, int]]:
 
 
 def same_probabilities(written: bytes, expected: bytes) -> None:
-    (named, said), (expected_named, wanted) = probabilities(written), probabilities(expected)
-    assert named == expected_named
-    np.testing.assert_allclose(said, wanted, rtol=0, atol=TOLERANCE)
+    (names_, output), (expected_named, target) = probabilities(written), probabilities(expected)
+    assert names_ == expected_named
+    np.testing.assert_allclose(output, target, rtol=0, atol=TOLERANCE)
 
 
 def test_stored_features_are_reused(old: Path, home: Path) -> None:
@@ -74,9 +74,9 @@ def test_stored_features_are_reused(old: Path, home: Path) -> None:
     assert len(before) == 48
     for name in ("ta", "gmm"):
         at = ("--data", old / "audio/recordings.csv", "--json")
-        said = json.loads(asc("features", "--recipe", RECIPES / f"{name}.yaml", *at))
-        assert (said["recordings"], said["computed"], said["failed"]) == (24, 0, [])
-        assert said["reused"] == 24
+        output = json.loads(asc("features", "--recipe", RECIPES / f"{name}.yaml", *at))
+        assert (output["recordings"], output["computed"], output["failed"]) == (24, 0, [])
+        assert output["reused"] == 24
     after = arrays(home)
     assert {path: after[path] for path in before} == before
 
@@ -91,18 +91,19 @@ def test_a_finished_run_is_evaluated(name: str, home: Path) -> None:
 
 def metrics(text: str) -> dict[str, Any]:
     """The figures that do not depend on which version adds more of them."""
-    said = json.loads(text)
+    output = json.loads(text)
     names = ("accuracy", "macro_accuracy", "pooled_accuracy", "macro_f1", "log_loss", "ece")
-    return {name: pytest.approx(said[name], abs=TOLERANCE) for name in names} | {
+    return {name: pytest.approx(output[name], abs=TOLERANCE) for name in names} | {
         "folds": [
-            (fold["fold"], pytest.approx(fold["accuracy"], abs=TOLERANCE)) for fold in said["folds"]
+            (fold["fold"], pytest.approx(fold["accuracy"], abs=TOLERANCE))
+            for fold in output["folds"]
         ]
     }
 
 
 def test_finished_runs_are_compared(home: Path) -> None:
-    said = json.loads(asc("compare", run_of(home, "ta"), run_of(home, "gmm"), "--json"))
-    assert "ta" in json.dumps(said) and "gmm" in json.dumps(said)
+    output = json.loads(asc("compare", run_of(home, "ta"), run_of(home, "gmm"), "--json"))
+    assert "ta" in json.dumps(output) and "gmm" in json.dumps(output)
 
 
 def test_a_finished_run_is_reported(home: Path, tmp_path: Path) -> None:
@@ -129,12 +130,12 @@ def test_a_registered_model_predicts_what_it_did(old: Path) -> None:
 def predicts_as_recorded(old: Path, model: str) -> None:
     paths = [old / "audio" / name for name in PREDICTED]
     lines = asc("predict", "--model", model, "--json", "--jobs", "1", *paths).splitlines()
-    said = {Path(row["file"]).name: row for row in map(json.loads, lines)}
+    output = {Path(row["file"]).name: row for row in map(json.loads, lines)}
     for row in map(json.loads, (old / "predict.jsonl").read_text().splitlines()):
-        now = said.pop(row["file"])
+        now = output.pop(row["file"])
         assert (now["scene"], now["model"]) == (row["scene"], model)
         assert now["scenes"] == pytest.approx(row["scenes"], rel=0, abs=TOLERANCE)
-    assert not said
+    assert not output
 
 
 def test_an_exported_model_is_imported(old: Path, home: Path) -> None:
@@ -157,8 +158,8 @@ def test_a_killed_run_s_command_ends_with_the_predictions_it_would_have_had(
     recipe, *settings = KILLED
     assert not list(run_of(home, "lstm").glob("fold*/predictions.csv"))
     at = ("--data", old / "audio/recordings.csv", "--jobs", "1", "--json")
-    said = json.loads(asc("train", RECIPES / recipe, *settings, *at))
-    written = (Path(said["run"]) / "predictions.csv").read_bytes()
+    output = json.loads(asc("train", RECIPES / recipe, *settings, *at))
+    written = (Path(output["run"]) / "predictions.csv").read_bytes()
     same_probabilities(written, (old / "lstm.csv").read_bytes())
 
 
@@ -170,6 +171,6 @@ def test_a_finished_run_s_predictions_can_be_scored_by_themselves(
         (run_of(home, name) / "predictions.csv").read_bytes(), (old / f"{name}.csv").read_bytes()
     )
     table = old / "audio/recordings.csv"
-    said = asc("evaluate", run_of(home, name) / "predictions.csv", "--data", table, "--json")
+    output = asc("evaluate", run_of(home, name) / "predictions.csv", "--data", table, "--json")
     scored = json.loads((run_of(home, name) / "metrics.json").read_text())
-    assert json.loads(said)["accuracy"] == pytest.approx(scored["accuracy"], abs=TOLERANCE)
+    assert json.loads(output)["accuracy"] == pytest.approx(scored["accuracy"], abs=TOLERANCE)

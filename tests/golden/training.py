@@ -27,8 +27,8 @@ def probabilities(written: bytes) -> tuple[list[list[str]], np.ndarray]:
     """A predictions.csv as (header and the columns that say which recording), (n, C)."""
     header, *rows = csv.reader(written.decode().splitlines())
     about = header.index("device") + 1
-    named = [header, *(row[:about] for row in rows)]
-    return named, np.array([[float(value) for value in row[about:]] for row in rows])
+    names_ = [header, *(row[:about] for row in rows)]
+    return names_, np.array([[float(value) for value in row[about:]] for row in rows])
 
 
 def write(folder: Path, table: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_clip_is_the_sum_over_its_frames_that_count(fitted):
     assert torch.allclose(fitted(x, mask)[1], each[1, :2].sum(dim=0))
 
 
-def test_tells_scenes_apart(fitted):
+def test_it_separates_scenes(fitted):
     x = torch.from_numpy(np.stack([planted(5, 5), planted(5, 6) + 10])).float()
     assert fitted(x).argmax(dim=1).tolist() == [0, 1]
 

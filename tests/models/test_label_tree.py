@@ -24,15 +24,15 @@ def families(seed: int = 0) -> tuple[clips.ClipSet, np.ndarray]:
     labels = np.repeat(np.arange(5), 8)
     recordings = [rng.normal(centres[c], 1, (30, 6)).astype("f4") for c in labels]
     plain = standardise.no_standardisation(recordings[0].shape[1])
-    made = clips.from_recordings(recordings, clips.ClipGrid(20, 10.0), plain)
-    return made, labels[made.owners]
+    created = clips.from_recordings(recordings, clips.ClipGrid(20, 10.0), plain)
+    return created, labels[created.owners]
 
 
 @pytest.fixture(scope="module")
 def grown():
-    made, labels = families()
+    created, labels = families()
     tree = LabelTree(5, segment_frames=5, segment_hop=5, grow=GROW)
-    return tree, tree.estimate(made, labels, 0), made, labels
+    return tree, tree.estimate(created, labels, 0), created, labels
 
 
 def test_a_planted_hierarchy_is_found(grown):
@@ -52,12 +52,12 @@ def test_every_scene_has_a_way_of_its_own(grown):
 
 
 def test_an_embedding_is_pairs_of_child_posteriors(grown):
-    tree, embedded, made, labels = grown
-    x, _ = made.batch(np.arange(len(made)))
+    tree, embedded, created, labels = grown
+    x, _ = created.batch(np.arange(len(created)))
     images, mask = tree(torch.from_numpy(x), None)
-    assert images.shape == (len(made), 4, 8) and mask is None
+    assert images.shape == (len(created), 4, 8) and mask is None
     pairs = images.unflatten(2, (4, 2))
-    torch.testing.assert_close(pairs.sum(dim=3), torch.ones(len(made), 4, 4))
+    torch.testing.assert_close(pairs.sum(dim=3), torch.ones(len(created), 4, 4))
     goes_left = tree.sides[0, labels].numpy() == LEFT
     assert (((embedded.images[:, :, 0] > 0.5).mean(axis=1) > 0.5) == goes_left).mean() > 0.95
 
@@ -66,14 +66,14 @@ def test_training_clips_are_embedded_by_forests_that_did_not_see_them():
     """On noise, a forest knows what it has seen; out of fold it knows nothing."""
     rng = np.random.default_rng(0)
     recordings = [rng.normal(0, 1, (8, 4)).astype("f4") for _ in range(80)]
-    made = clips.from_recordings(
+    created = clips.from_recordings(
         recordings, clips.ClipGrid(8, 8.0), standardise.no_standardisation(recordings[0].shape[1])
     )
     labels = np.arange(80) % 2
     grow = Forest(n_trees=20, n_features=4, smallest_leaf=1, n_segments=10_000, out_of_fold=4)
     tree = LabelTree(2, segment_frames=1, segment_hop=1, grow=grow)
-    embedded = tree.estimate(made, labels, 0)
-    images = tree(torch.from_numpy(made.batch(np.arange(80))[0]), None)[0].numpy()
+    embedded = tree.estimate(created, labels, 0)
+    images = tree(torch.from_numpy(created.batch(np.arange(80))[0]), None)[0].numpy()
     goes_left = (labels == 0)[:, None]
     assert ((images[:, :, 0] > 0.5) == goes_left).mean() > 0.95
     assert ((embedded.images[:, :, 0] > 0.5) == goes_left).mean() < 0.6
@@ -113,12 +113,12 @@ def test_segments_are_means_of_frames_that_count():
     mask = torch.tensor([[True] * 7, [True, True, False, False, False, False, False]])
     means, none = tree.segments(x, None)
     assert means[0, :, 0].tolist() == [1, 3, 5] and none is None
-    means, whole = tree.segments(x * mask[:, :, None], mask)
+    means, full = tree.segments(x * mask[:, :, None], mask)
     assert means[:, :, 0].tolist() == [[1, 3, 5], [7.5, 0, 0]]
-    assert whole.tolist() == [[True] * 3, [True, False, False]]
+    assert full.tolist() == [[True] * 3, [True, False, False]]
 
 
-def test_recordings_are_dealt_whole_and_scenes_evenly():
+def test_folds_are_grouped_by_recording_and_stratified_by_scene():
     owners = np.repeat(np.arange(30), 3)
     labels = np.repeat(np.arange(30) % 3, 3)
     hand = stratified_group_folds(owners, labels, 5, np.random.default_rng(0))
@@ -128,11 +128,11 @@ def test_recordings_are_dealt_whole_and_scenes_evenly():
     assert set(few) == {0}  # one scene has a single recording: one hand
 
 
-def test_too_few_recordings_or_segments_are_said():
-    made, labels = families()
-    few = np.where((labels == 3) & (made.owners != 24), 1, labels)
+def test_too_few_recordings_or_segments_are_reported():
+    created, labels = families()
+    few = np.where((labels == 3) & (created.owners != 24), 1, labels)
     with pytest.raises(AscError, match=r"scene 4 of 5 .* has 1 recording\(s\) .* at least 2"):
-        LabelTree(5, 5, 5, GROW).estimate(made, few, 0)
+        LabelTree(5, 5, 5, GROW).estimate(created, few, 0)
     tiny = Forest(n_trees=2, n_features=3, smallest_leaf=1, n_segments=2, out_of_fold=2)
     with pytest.raises(AscError, match="forest_segments = 2: the drawn segments lack a scene"):
-        LabelTree(5, 5, 5, tiny).estimate(made, labels, 0)
+        LabelTree(5, 5, 5, tiny).estimate(created, labels, 0)

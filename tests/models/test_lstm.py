@@ -1,4 +1,4 @@
-"""The four models: against torch's LSTM, against the paper's counts, and their promises."""
+"""The four models: against torch's LSTM, against the paper's counts, and their contract."""
 
 import math
 
@@ -104,14 +104,14 @@ def test_attention_sums_to_one_over_valid_frames():
     model = build(6, 4, attention=["temporal", "semantic"], n_hidden=8, n_codewords=7)
     mask = torch.rand(5, 9) > 0.4
     mask[0], mask[1] = False, True
-    found = model.explain(torch.randn(5, 9, 6), mask)
-    assert found.alpha.shape == (5, 9) and found.a.shape == (5, 9, 7)
-    assert torch.equal(found.alpha[~mask], torch.zeros_like(found.alpha[~mask]))
-    torch.testing.assert_close(found.alpha.sum(1), mask.any(1).float())
-    torch.testing.assert_close(found.a.sum(-1), mask.float())
+    results = model.explain(torch.randn(5, 9, 6), mask)
+    assert results.alpha.shape == (5, 9) and results.a.shape == (5, 9, 7)
+    assert torch.equal(results.alpha[~mask], torch.zeros_like(results.alpha[~mask]))
+    torch.testing.assert_close(results.alpha.sum(1), mask.any(1).float())
+    torch.testing.assert_close(results.a.sum(-1), mask.float())
 
 
-def test_what_was_not_asked_for_is_not_made_up():
+def test_missing_attention_is_not_returned():
     x = torch.randn(2, 3, 6)
     plain = build(6, 4).explain(x)
     assert plain.alpha is None and plain.a is None and plain.gates is None
@@ -123,15 +123,15 @@ def test_what_was_not_asked_for_is_not_made_up():
 def test_explain_explains_the_same_representation(attention):
     cell = AttentionLSTM(6, 8, attention=attention)
     x, mask = torch.randn(4, 9, 6), torch.rand(4, 9) > 0.3
-    found = cell.explain(x, mask)
-    torch.testing.assert_close(found.representation, cell(x, mask), rtol=0, atol=1e-6)
+    results = cell.explain(x, mask)
+    torch.testing.assert_close(results.representation, cell(x, mask), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("attention", [["temporal"], ["temporal", "semantic"]])
 def test_the_first_frame_opens_both_gates_halfway(attention):
-    found = build(6, 4, attention=attention).explain(torch.randn(5, 3, 6) * 100)
-    assert torch.equal(found.gates[:, 0], torch.full((5, 2), 0.5))
-    assert not torch.equal(found.gates[:, 1], torch.full((5, 2), 0.5))
+    results = build(6, 4, attention=attention).explain(torch.randn(5, 3, 6) * 100)
+    assert torch.equal(results.gates[:, 0], torch.full((5, 2), 0.5))
+    assert not torch.equal(results.gates[:, 1], torch.full((5, 2), 0.5))
 
 
 def test_the_order_of_attentions_does_not_matter():

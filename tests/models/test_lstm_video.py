@@ -51,13 +51,13 @@ def test_every_weight_has_a_gradient(model: lstm_video.VideoLSTM):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
 
 
-def test_padding_says_nothing(model: lstm_video.VideoLSTM):
+def test_padding_changes_nothing(model: lstm_video.VideoLSTM):
     x = torch.randn(2, 7, 6)
     padded = torch.cat([x, torch.zeros(2, 5, 6)], dim=1)
     mask = torch.arange(12).expand(2, 12) < 7
     torch.testing.assert_close(model(padded, mask), model(x), atol=1e-6, rtol=1e-5)
 
 
-def test_it_says_that_it_gives_many_labels():
+def test_it_is_declared_multi_label():
     assert plugins.constant("models", "lstm_video", "MANY_LABELS", False)
     assert not plugins.constant("models", "lstm", "MANY_LABELS", False)

@@ -1,4 +1,4 @@
-"""What every model promises, whatever it computes. The LSTMs' tests are in their own files."""
+"""The contract of every model. The LSTMs' tests are in their own files."""
 
 from __future__ import annotations
 
@@ -51,23 +51,23 @@ def scenes(n_recordings: int = 24, n_frames: int = 25) -> tuple[clips.ClipSet, n
     labels = np.arange(n_recordings) % C
     recordings = [rng.gamma(4, means[label] / 4, (n_frames, F)).astype("f4") for label in labels]
     recordings[5] = recordings[5][:6]
-    made = clips.from_recordings(
+    created = clips.from_recordings(
         recordings, clips.ClipGrid(T, 5.0), standardise.no_standardisation(recordings[0].shape[1])
     )
-    return made, labels[made.owners]
+    return created, labels[created.owners]
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     name = request.param
-    made, labels = scenes()
+    created, labels = scenes()
     model = build(name)
     settings = descent.Settings(
         epochs=20, batch_size=16, learning_rate=0.01, l2=0.0, seed=0, fold=1, curve_every=0
     )
     folder = tmp_path_factory.mktemp(name)
-    descent.fit(model, made, labels, settings, folder, lambda m: 0.0, lambda p: None)
-    return name, model, made, labels
+    descent.fit(model, created, labels, settings, folder, lambda m: 0.0, lambda p: None)
+    return name, model, created, labels
 
 
 def test_every_model_is_tried_here():
@@ -75,31 +75,31 @@ def test_every_model_is_tried_here():
 
 
 def test_it_learns_scenes_that_are_plain(fitted):
-    _, model, made, labels = fitted
-    logs = descent.log_probabilities(model, made, 64, "cpu")
-    assert logs.shape == (len(made), C) and np.isfinite(logs).all()
+    _, model, created, labels = fitted
+    logs = descent.log_probabilities(model, created, 64, "cpu")
+    assert logs.shape == (len(created), C) and np.isfinite(logs).all()
     np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1)
     assert (logs.argmax(axis=1) == labels).mean() > 0.9
 
 
 def test_a_reloaded_twin_predicts_the_same_bits(fitted):
-    name, model, made, _ = fitted
+    name, model, created, _ = fitted
     twin = build(name)
     twin.load_state_dict({key: value.clone() for key, value in model.state_dict().items()})
     np.testing.assert_array_equal(
-        descent.log_probabilities(twin, made, 64, "cpu"),
-        descent.log_probabilities(model, made, 64, "cpu"),
+        descent.log_probabilities(twin, created, 64, "cpu"),
+        descent.log_probabilities(model, created, 64, "cpu"),
     )
 
 
 def test_a_mask_that_counts_every_frame_is_no_mask(fitted):
-    _, model, made, _ = fitted
-    x = torch.from_numpy(made.batch(np.arange(4))[0])
+    _, model, created, _ = fitted
+    x = torch.from_numpy(created.batch(np.arange(4))[0])
     model.eval()
     with torch.inference_mode():
-        whole = torch.log_softmax(model(x, None).double(), dim=1)
+        full = torch.log_softmax(model(x, None).double(), dim=1)
         masked = torch.log_softmax(model(x, torch.ones(4, T, dtype=torch.bool)).double(), dim=1)
-    torch.testing.assert_close(whole, masked, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(full, masked, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -112,8 +112,8 @@ def test_every_weight_of_a_network_has_a_gradient(name: str):
 
 
 @pytest.mark.parametrize("name", ["gmm", "sparse_nmf", "label_tree_gru", "label_tree_cnn"])
-def test_the_same_seed_gives_the_same_bits_and_no_data_is_said(name: str, tmp_path):
-    made, labels = scenes(9)
+def test_the_same_seed_gives_the_same_bits_and_no_data_is_an_error(name: str, tmp_path):
+    created, labels = scenes(9)
     settings = descent.Settings(
         epochs=2, batch_size=16, learning_rate=0.01, l2=0.0, seed=0, fold=1, curve_every=0
     )
@@ -121,11 +121,11 @@ def test_the_same_seed_gives_the_same_bits_and_no_data_is_said(name: str, tmp_pa
     for folder in ("a", "b"):
         twins.append(build(name))
         descent.fit(
-            twins[-1], made, labels, settings, tmp_path / folder, lambda m: 0, lambda p: None
+            twins[-1], created, labels, settings, tmp_path / folder, lambda m: 0, lambda p: None
         )
     first, second = (twin.state_dict() for twin in twins)
     assert all(torch.equal(first[key], second[key]) for key in first)
     with pytest.raises(AscError, match=r"scene 3 of 3 .* has \d+ .* to train on in this fold"):
-        gone = np.where(labels == 2, 1, labels)
-        gone[:0] = 2
-        descent.fit(build(name), made, gone, settings, tmp_path, lambda m: 0, lambda p: None)
+        removed = np.where(labels == 2, 1, labels)
+        removed[:0] = 2
+        descent.fit(build(name), created, removed, settings, tmp_path, lambda m: 0, lambda p: None)

@@ -88,8 +88,8 @@ def some_mask(n_clips, n_frames):
 
 
 def gradients(representation, inputs):
-    wanted = torch.linspace(-1, 1, representation.numel(), dtype=representation.dtype)
-    loss = (representation * wanted.view_as(representation)).sum()
+    expected = torch.linspace(-1, 1, representation.numel(), dtype=representation.dtype)
+    loss = (representation * expected.view_as(representation)).sum()
     return torch.autograd.grad(loss, inputs)
 
 
@@ -154,8 +154,8 @@ def test_float32_is_within_1e_5_of_float64(attention):
     torch.testing.assert_close(got.double(), want, rtol=0, atol=1e-5)
     ours = gradients(got, list(single.parameters()))
     theirs = gradients(want, list(double.parameters()))
-    for mine, exact in zip(ours, theirs, strict=True):
-        error = (mine.double() - exact).abs().max() / exact.abs().max()
+    for own, exact in zip(ours, theirs, strict=True):
+        error = (own.double() - exact).abs().max() / exact.abs().max()
         assert error < 1e-5
 
 
@@ -188,19 +188,19 @@ def test_kernels_just_compiled_and_from_the_cache_give_the_same_bits(tmp_path):
     """Or a run that was begun on a new machine would resume to other bits."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     call = [sys.executable, "-c", BITS]
-    said = [subprocess.check_output(call, env=environment, text=True) for _ in range(2)]
+    output = [subprocess.check_output(call, env=environment, text=True) for _ in range(2)]
     assert list(tmp_path.rglob("*.nbc"))  # the second process had something to read
-    assert said[0] == said[1]
+    assert output[0] == output[1]
 
 
 @pytest.mark.parametrize("no_gradients", [torch.no_grad, torch.inference_mode])
 def test_inference_keeps_one_frame_not_all(no_gradients, monkeypatch):
     """Though its weights ask for gradients: keeping every frame costs half as much again."""
-    kept = []
+    stored = []
     forward = recurrence._forward
 
     def spy(x, mask, weights, keep):
-        kept.append(sum(buffer.nbytes for buffer in forward(x, mask, weights, keep)))
+        stored.append(sum(buffer.nbytes for buffer in forward(x, mask, weights, keep)))
         return forward(x, mask, weights, keep)
 
     monkeypatch.setattr(recurrence, "_forward", spy)
@@ -209,7 +209,7 @@ def test_inference_keeps_one_frame_not_all(no_gradients, monkeypatch):
     with no_gradients():
         model(torch.randn(4, 50, 8))
     model(torch.randn(4, 50, 8))
-    inference, training = kept
+    inference, training = stored
     assert inference < training / 10
 
 
@@ -243,7 +243,7 @@ def test_a_masked_frame_changes_nothing_whatever_it_holds(attention):
 
 
 @pytest.mark.parametrize("attention", VARIANTS)
-def test_masked_frames_might_as_well_not_be_there(attention):
+def test_masked_frames_equal_missing_frames(attention):
     built = cell(attention)
     x = torch.randn(1, 6, F, dtype=torch.float64)
     mask = torch.tensor([[False, True, True, False, True, False]])

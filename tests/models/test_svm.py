@@ -39,7 +39,7 @@ def test_probabilities_are_scikit_learns(fitted):
         assert machine(v)[:, scene].exp().numpy() == pytest.approx(expected, abs=1e-9)
 
 
-def test_it_tells_scenes_apart(fitted):
+def test_it_separates_scenes(fitted):
     machine, v, labels, _ = fitted
     assert (machine(v).argmax(dim=1).numpy() == labels).mean() > 0.8
 
