@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, Union
 
 from asc_cli.core.errors import AscError
@@ -29,6 +29,24 @@ EXPECTED = {
     "cli": "a function command, or a table COMMANDS",
 }
 TYPES = "int, float, bool, str, Literal[…], Sequence[…], tuple[…, ...], None or a union of these"
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """What a line of METRICS, or a plug-in's METRIC, says of a metric, less its function.
+
+    Attributes:
+        name: As in metrics.json.
+        title: As tables and pages print it.
+        share: Whether it is from 0 to 1 and printed in per cent.
+        definition: How it is computed, of one that can head a report.
+    """
+
+    name: str
+    title: str
+    share: bool = True
+    definition: str = ""
+
 
 Node = ast.FunctionDef | ast.ClassDef | ast.Assign
 
@@ -139,23 +157,23 @@ def command_help(tree: ast.Module) -> str:
     return ast.get_docstring(tree) or ""
 
 
-def metric_row(call: ast.expr, where: str) -> dict[str, Any]:
-    """Return the arguments of `Metric(…)`, less its function: name, title, share, definition.
+def metric_row(call: ast.expr, where: str) -> MetricRow:
+    """Return what `Metric(…)` says, less its function.
 
     Raises:
-        AscError: It is no call of Metric, or an argument is no literal.
+        AscError: It is no call of Metric, lacks a title, or an argument is no literal.
     """
     if not isinstance(call, ast.Call) or not call.args:
         raise AscError(f'{where}: METRIC = Metric("name", function, "scope", title="…") expected')
+    read = {each.name for each in fields(MetricRow)}
     try:
-        return {
-            "name": ast.literal_eval(call.args[0]),
-            "share": True,
-            "definition": "",
-            **{k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg is not None},
-        }
-    except ValueError as fault:
-        raise AscError(f"{where}, line {call.lineno}: literals were expected ({fault})") from fault
+        named = {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg in read}
+        return MetricRow(ast.literal_eval(call.args[0]), **named)
+    except (ValueError, TypeError) as fault:
+        raise AscError(
+            f"{where}, line {call.lineno}: a name, a title and a definition as literals were "
+            f"expected ({fault})"
+        ) from fault
 
 
 def _parameter(

@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from asc_cli.core import plugins
+from asc_cli.core import plugins, yaml_text
 
 RECORDINGS, VIDEOS = "recordings", "videos"
 
@@ -36,4 +34,4 @@ def kind_of_model(name: str, catalog: plugins.Catalog = plugins.INSTALLED) -> st
 
 def kind_of_run(folder: Path) -> str:
     """Return RECORDINGS or VIDEOS, from a run's recipe.yaml."""
-    return kind_of(yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8")))
+    return kind_of(yaml_text.read(folder / "recipe.yaml"))

@@ -21,7 +21,7 @@ from typing import Any
 
 from asc_cli.core import declarations, outside
 from asc_cli.core.code import Code, read_copy, shipped_hash
-from asc_cli.core.declarations import REQUIRED, Parameter
+from asc_cli.core.declarations import REQUIRED, MetricRow, Parameter
 from asc_cli.core.errors import AscError
 
 PACKAGE = Path(__file__).parent.parent
@@ -122,20 +122,17 @@ class Catalog:
             return default
         return declarations.constant(self.tree(kind, name), key, default)
 
-    def metric(self, name: str) -> dict[str, Any] | None:
-        """Return {name, title, share, definition} of a metric from outside; None without one.
+    def metric(self, name: str) -> MetricRow | None:
+        """Return what a metric from outside declares; None without one.
 
         Raises:
             AscError: Its file declares a metric of another name.
         """
-        if (
-            name in {row["name"] for row in metrics()}
-            or (code := self.find("metrics", name)) is None
-        ):
+        if name in {row.name for row in metrics()} or (code := self.find("metrics", name)) is None:
             return None
         row = declarations.metric_row(self._entry("metrics", name).value, code.file)
-        if row["name"] != name:
-            raise AscError(f"{code.file} ({code.origin}): its metric is called {row['name']!r}")
+        if row.name != name:
+            raise AscError(f"{code.file} ({code.origin}): its metric is called {row.name!r}")
         return row
 
     def tree(self, kind: str, name: str) -> ast.Module:
@@ -249,11 +246,8 @@ def nearest(name: str, available: Iterable[str]) -> str | None:
 
 
 @functools.cache
-def metrics() -> tuple[dict[str, Any], ...]:
-    """Return evaluation/metrics.py's METRICS, less the functions, without importing it.
-
-    Each {name, title, share, definition}; one with a definition may head a report.
-    """
+def metrics() -> tuple[MetricRow, ...]:
+    """Return evaluation/metrics.py's METRICS, less the functions, without importing it."""
     path = PACKAGE / "evaluation" / "metrics.py"
     [lines] = [
         node.value

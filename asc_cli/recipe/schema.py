@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from asc_cli.core import plugins
 
-HEADLINES = ("dataset", *(m["name"] for m in plugins.metrics() if m["definition"]))
+HEADLINES = ("dataset", *(m.name for m in plugins.metrics() if m.definition))
 if TYPE_CHECKING:
     Headline = str
 else:

@@ -112,7 +112,7 @@ def _evaluation(outside: Catalog) -> dict[str, Any]:
     names = []
     for code in outside.code:
         if code.kind == "metrics" and (row := outside.metric(code.name)) is not None:
-            if not row["definition"]:
+            if not row.definition:
                 raise AscError(
                     f"{code.file} ({code.origin}): a metric that heads a report has a definition: "
                     'Metric(…, definition="…")'

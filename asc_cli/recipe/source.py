@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from asc_cli.core import yaml_text
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import provenance as recipe_provenance
 from asc_cli.recipe.synonyms import key_for
@@ -49,12 +50,9 @@ def parse(path: Path) -> tuple[Tree, list[Fault]]:
     """Parse a YAML mapping with places; duplicate keys are faults. Raises AscError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as fault:
         raise AscError(f"recipe {path}: cannot be read ({fault})") from fault
-    except yaml.MarkedYAMLError as fault:
-        line = fault.problem_mark.line + 1 if fault.problem_mark else 1
-        raise AscError(f"recipe {path}:{line}: not YAML: {fault.problem}") from fault
+    node = yaml_text.compose(text, f"recipe {path}")
     if not isinstance(node, yaml.MappingNode):
         raise AscError(f"recipe {path}: holds no keys; a mapping such as 'dataset: litis' expected")
     places: dict[tuple[str, ...], Place] = {(): Place(str(path), 1)}
@@ -112,8 +110,8 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
             faults.append(Fault(place, f"{part} is a value, not a section"))
             return
     try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
+        parsed = yaml_text.load(value, str(place))
+    except AscError:  # text that YAML would want in quotes
         parsed = value
     if path == ("dataset",) and section.get("dataset") != parsed:
         section.pop("data", None)
@@ -129,11 +127,7 @@ def _value(
     node: yaml.Node, path: tuple[str, ...], source: str, places: dict, faults: list[Fault]
 ) -> Any:
     if not isinstance(node, yaml.MappingNode):
-        loader = yaml.SafeLoader("")
-        try:
-            return loader.construct_object(node, deep=True)
-        finally:
-            loader.dispose()
+        return yaml_text.construct(node, f"recipe {source}")
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = key_for((*path, str(key_node.value)))

@@ -12,9 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from asc_cli.core import atomic, paths, plugins
+from asc_cli.core import atomic, paths, plugins, yaml_text
 from asc_cli.core.code import write_copy
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of, kind_of_run
@@ -24,7 +22,6 @@ from asc_cli.registry.card import packages
 if TYPE_CHECKING:  # reading recipes takes 0.3 s to import: only `result` does
     from asc_cli.recipe.load import Recipe
 
-SAFE_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times as fast, as safe
 SETTINGS = "recipe.yaml"
 NON_FUNCTIONAL_KEYS = ("description", "paper", "source", "licence")  # they change no result
 
@@ -233,7 +230,7 @@ def runs() -> tuple[list[Run], list[str]]:
 
 def read(folder: Path) -> Run:
     """Return a run, finished or not. Raises AscError where its recipe cannot be read."""
-    settings, metrics = _settings(folder), _metrics(folder)
+    settings, metrics = yaml_text.read(folder / SETTINGS), _metrics(folder)
     stamps = list(_stamps(folder))
     created = datetime.datetime.fromtimestamp(
         min(stamp.st_mtime for stamp in stamps), datetime.timezone.utc
@@ -290,18 +287,6 @@ def _stamps(folder: Path) -> Iterator[os.stat_result]:
         with contextlib.suppress(FileNotFoundError):  # a run that is being trained replaces files
             if path.is_file():
                 yield path.stat()
-
-
-def _settings(folder: Path) -> dict[str, Any]:
-    path = folder / SETTINGS
-    try:
-        settings = yaml.load(path.read_text(encoding="utf-8"), Loader=SAFE_YAML)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
-        reason = " ".join(str(fault).split())  # YAML's is of several lines
-        raise AscError(f"{path}: cannot be read ({reason})") from fault
-    if not isinstance(settings, dict):
-        raise AscError(f"{path}: holds no keys; the recipe of a run was expected")
-    return settings
 
 
 def _metrics(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from asc_cli.core import atomic, plugins
+from asc_cli.core import atomic, plugins, yaml_text
 from asc_cli.evaluation import predictions
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.inference.evaluate import of_run
@@ -54,7 +54,7 @@ def write_page(path: Path, folder: Path, evaluation: Evaluation) -> None:
 def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str, Any]:
     """Return all that the page of one run shows."""
     metrics = evaluation.to_dict()
-    settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
+    settings = yaml_text.read(folder / "recipe.yaml")
     environment = atomic.read_json(folder / "environment.json")
     dataset = plugins.beside(folder / "recipe.yaml").load("datasets", settings["dataset"]).DATASET
     model = atomic.read_json(folder / "metrics.json")["model"]
@@ -101,7 +101,7 @@ def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[s
 def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]]:
     runs = []
     for folder in folders:
-        settings = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
+        settings = yaml_text.read(folder / "recipe.yaml")
         report_path = folder / "report.html"
         runs.append(
             {

@@ -63,7 +63,7 @@ def test_no_runs_yet(home: Path) -> None:
     assert asc("runs", "list", "--json")[1] == "[]\n"
 
 
-@pytest.mark.parametrize(("text", "what"), [("a: [", "cannot be read"), ("x", "holds no keys")])
+@pytest.mark.parametrize(("text", "what"), [("a: [", "not YAML"), ("x", "holds no keys")])
 def test_a_damaged_run_is_named_and_the_others_listed(home: Path, text: str, what: str) -> None:
     made(home, ONE)
     (made(home, TWO) / "recipe.yaml").write_text(text)

@@ -14,7 +14,7 @@ BAR_CELLS = 20
 
 def metric_titles() -> dict[str, str]:
     """Return the metrics' names and titles, in the order of METRICS."""
-    return {metric["name"]: metric["title"] for metric in plugins.metrics()}
+    return {metric.name: metric.title for metric in plugins.metrics()}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def figure(name: str, value: float | None) -> str:
     """Format a metric: shares in per cent, log loss and calibration error as numbers."""
     if value is None:
         return "–"
-    plain = {metric["name"] for metric in plugins.metrics() if not metric["share"]}
+    plain = {metric.name for metric in plugins.metrics() if not metric.share}
     return f"{value:.3f}" if name in plain else percent(value)
 
 
