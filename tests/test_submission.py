@@ -124,7 +124,7 @@ def labels(last: str) -> list[str]:
             ["file,label,bus,park,tram", *(f"{i}.wav,tram,0.7,0.2,0.1" for i in range(6))],
             "line 2: label 'tram' is not the most probable scene, bus",
         ),
-        ([HEADER], "p.csv: a header without a row; a row a recording was expected"),
+        ([HEADER], "p.csv: a header without a row; a row per recording was expected"),
         ([HEADER, *ROWS, '"' + "x" * 200_000 + '",1,0,0'], "p.csv:8: cannot be read .field larger"),
         (
             [HEADER + ",error", *(f"{row}," for row in ROWS[1:]), "0.wav,,,,is empty"],
