@@ -210,6 +210,39 @@ def test_two_features_in_a_file(tmp_path: Path) -> None:
         recipes.load(recipe)
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("DATASET = 1", "DATASET = Dataset.* was expected in it"),
+        ("DATASET = Dataset(name='odd')", "a function read.* was expected in it"),
+    ],
+)
+def test_a_dataset_that_is_none(tmp_path: Path, source: str, message: str) -> None:
+    put(tmp_path, "datasets/odd.py", source)
+    with pytest.raises(AscError, match=message):
+        plugins.Catalog(beside=(tmp_path,)).load("datasets", "odd")
+
+
+def test_one_bad_file_leaves_the_others(
+    tmp_path: Path,
+    asc: Asc,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put(tmp_path, "cli/odd.py", "x =")
+    put(tmp_path, "cli/good.py", "def command():\n    'Greet you.'\n    print('hello')")
+    put(tmp_path, "datasets/odd.py", "DATASET = 1")
+    (tmp_path / "models" / "folder.py").mkdir(parents=True)
+    monkeypatch.setenv(plugins.FOLDERS, f"{tmp_path}:{tmp_path / 'not there'}")
+    done = asc("--help")
+    assert "Greet you." in done.stdout and "predict" in done.stdout
+    assert "cli/odd.py" in capsys.readouterr().err and done.returncode == 0
+    assert asc("good").stdout.strip() == "hello" and "Greet you." in asc("good", "--help").stdout
+    done = asc("datasets", "list")
+    assert "litis" in done.stdout and "datasets/odd.py" in done.stderr
+    assert "folder" not in plugins.names("models")
+
+
 def test_a_file_that_cannot_be_imported_says_where(tmp_path: Path) -> None:
     recipe = recipes.load(
         beside(tmp_path, MODEL.replace("from torch", "import helper\nfrom torch"))

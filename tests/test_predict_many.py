@@ -114,7 +114,7 @@ def test_names_of_any_bytes(folder: Path, asc: Asc, program: Program, tmp_path: 
             f"{odd}/bad\\udcff.wav",
             f"{odd}/two\nlines.wav",
         }
-    shown = program("predict", odd, "--top", 1)
+    shown = asc("predict", odd, "--top", 1)
     *lines, model = shown.stdout.splitlines()
     assert (
         model.startswith("model: ")

@@ -98,9 +98,16 @@ def test_the_first_line_is_a_sentence_in_plain_words(thing: Any) -> None:
         assert first.split()[0] not in NOT_IMPERATIVE, first
 
 
-@pytest.mark.parametrize("cls", [c for c in CLASSES if dataclasses.is_dataclass(c)], ids=name_of)
+def fields_of(cls: Any) -> list[str]:
+    """Public fields of a dataclass or of a pydantic model, in order."""
+    if dataclasses.is_dataclass(cls):
+        return [field.name for field in dataclasses.fields(cls) if field.name[0] != "_"]
+    return [*getattr(cls, "model_fields", {})]
+
+
+@pytest.mark.parametrize("cls", [c for c in CLASSES if fields_of(c)], ids=name_of)
 def test_every_field_of_a_result_is_described(cls: Any) -> None:
-    fields = [field.name for field in dataclasses.fields(cls) if field.name[0] != "_"]
+    fields = fields_of(cls)
     assert entries(sections(cls.__doc__ or "").get("Attributes", "")) == fields
     for name, member in vars(cls).items():
         if isinstance(member, property) and name[0] != "_":

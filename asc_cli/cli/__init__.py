@@ -67,7 +67,10 @@ def application(only: str | None = None) -> typer.Typer:
         elif only:
             module = plugins.load("cli", name)
         else:
-            _add_unloaded(app, name)
+            try:
+                _add_unloaded(app, name)
+            except AscError as fault:  # the others are there
+                print(f"asc: {fault}", file=sys.stderr)
             continue
         if hasattr(module, "COMMANDS"):
             group = _group(module.__doc__ or "")

@@ -57,6 +57,9 @@ def entry(tree: ast.Module, kind: str, where: str) -> Node:
     entries = list(candidates(tree, kind))
     if not entries:
         raise AscError(f"{where}: {EXPECTED[kind]} was expected in it")
+    functions = {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}
+    if kind == "datasets" and not functions & {"read", "shards"}:
+        raise AscError(f"{where}: a function read(root) was expected in it")
     if len(entries) > 1 and kind != "cli":
         lines = " and ".join(str(node.lineno) for node in entries)
         raise AscError(
@@ -77,7 +80,8 @@ def candidates(tree: ast.Module, kind: str) -> Iterator[Node]:
                 yield node
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             wanted = {"datasets": "DATASET", "metrics": "METRIC", "cli": "COMMANDS"}.get(kind)
-            if node.targets[0].id == wanted:
+            is_call = isinstance(node.value, ast.Call)
+            if node.targets[0].id == wanted and (is_call or kind == "cli"):
                 yield node
 
 

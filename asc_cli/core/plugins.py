@@ -82,7 +82,10 @@ class Catalog:
         name = renamed(kind, name)
         self.require(kind, name)
         code = self.find(kind, name)
-        return code.module() if code else importlib.import_module(f"asc_cli.{kind}.{name}")
+        if code is None:
+            return importlib.import_module(f"asc_cli.{kind}.{name}")
+        self._entry(kind, name)  # raises in words where it is none
+        return code.module()
 
     def feature(self, name: str, parameters: dict[str, Any]) -> Any:
         """Return a feature with its parameters. Raises AscError for an unknown name."""
@@ -294,7 +297,7 @@ def _listed(folders: str) -> tuple[Path, ...]:
 
 def _files(folders: Iterable[Path], kind: str) -> Iterator[Path]:
     for folder in folders:
-        yield from sorted((folder / kind).glob("[!_]*.py"))
+        yield from (path for path in sorted((folder / kind).glob("[!_]*.py")) if path.is_file())
 
 
 @functools.cache

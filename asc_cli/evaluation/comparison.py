@@ -86,6 +86,21 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class CurvePoint:
+    """A point of a training curve.
+
+    Attributes:
+        epoch: Its number, from 1.
+        train_loss: Mean over the epoch, nats.
+        test_accuracy: Of the test fold after the epoch; None where it was not measured.
+    """
+
+    epoch: int
+    train_loss: float | None
+    test_accuracy: float | None
+
+
+@dataclass(frozen=True)
 class ComparedRun:
     """One of the runs that are compared.
 
@@ -99,7 +114,7 @@ class ComparedRun:
         error: 1 − value.
         paper_error: The published error, per cent; None where none is given.
         intervals: 95 % intervals of the headline.
-        curve: The folds' histories averaged: epoch, train_loss and test_accuracy of each epoch.
+        curve: A point for each epoch, averaged over the folds.
         against_first: Its gain over the first run; None of the first itself.
     """
 
@@ -112,7 +127,7 @@ class ComparedRun:
     error: float
     paper_error: float | None
     intervals: Intervals
-    curve: list[dict[str, Any]]
+    curve: list[CurvePoint]
     against_first: Difference | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -123,7 +138,8 @@ class ComparedRun:
         """
         gain = {"against_first": self.against_first.to_dict()} if self.against_first else {}
         others = {key: value for key, value in vars(self).items() if key != "against_first"}
-        return {**others, "intervals": self.intervals.to_dict(), **gain}
+        curve = [asdict(point) for point in self.curve]
+        return {**others, "intervals": self.intervals.to_dict(), "curve": curve, **gain}
 
 
 @dataclass(frozen=True)

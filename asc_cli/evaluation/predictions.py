@@ -57,15 +57,15 @@ class Predictions:
 def join(parts: Sequence[Predictions]) -> Predictions:
     """Join the rows of several folds."""
     return Predictions(
-        parts[0].scenes,
-        tuple(file for part in parts for file in part.files),
-        np.concatenate([part.folds for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-        tuple(group for part in parts for group in part.groups),
-        tuple(device for part in parts for device in part.devices),
-        np.concatenate([part.probabilities for part in parts]),
-        any(part.hard for part in parts),
-        np.concatenate([part.guesses for part in parts])
+        scenes=parts[0].scenes,
+        files=tuple(file for part in parts for file in part.files),
+        folds=np.concatenate([part.folds for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        groups=tuple(group for part in parts for group in part.groups),
+        devices=tuple(device for part in parts for device in part.devices),
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        hard=any(part.hard for part in parts),
+        submitted=np.concatenate([part.guesses for part in parts])
         if any(part.submitted is not None for part in parts)
         else None,
     )

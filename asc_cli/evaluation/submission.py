@@ -75,15 +75,15 @@ def read(path: Path, scenes: tuple[str, ...], expected: dict[Key, Recording]) ->
     order = [row[key] for key in expected]
     recordings = list(expected.values())
     return Predictions(
-        scenes,
-        tuple(file for _, file in expected),
-        np.array([fold for fold, _ in expected]),
-        np.array([scenes.index(recording.label) for recording in recordings]),
-        tuple(recording.group for recording in recordings),
-        tuple(recording.recording_device for recording in recordings),
-        scores[order],
-        hard,
-        None if hard else _submitted_guesses(table, scenes, order),
+        scenes=scenes,
+        files=tuple(file for _, file in expected),
+        folds=np.array([fold for fold, _ in expected]),
+        labels=np.array([scenes.index(recording.label) for recording in recordings]),
+        groups=tuple(recording.group for recording in recordings),
+        devices=tuple(recording.recording_device for recording in recordings),
+        probabilities=scores[order],
+        hard=hard,
+        submitted=None if hard else _submitted_guesses(table, scenes, order),
     )
 
 

@@ -109,17 +109,17 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
     best = int(scores.argmax())
     n_covered = len(frames) if attention is None else len(attention)
     return Explanation(
-        str(path),
-        loaded.id,
-        folds[chosen],
-        loaded.labels[best],
-        float(scores[best]),
-        all_members,
-        frames[:n_covered],
-        _bands_hz(loaded),
-        hop_s,
-        attention,
-        codewords,
+        file=str(path),
+        model=loaded.id,
+        fold=folds[chosen],
+        scene=loaded.labels[best],
+        probability=float(scores[best]),
+        all_members=all_members,
+        frames=frames[:n_covered],
+        bands_hz=_bands_hz(loaded),
+        frame_s=hop_s,
+        attention=attention,
+        codewords=codewords,
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from asc_cli.core import atomic
+from asc_cli.evaluation.comparison import CurvePoint
 
 FILE = "history.csv"
 
@@ -18,31 +18,31 @@ def write(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -
     atomic.write_text(folder / FILE, "\n".join(lines) + "\n")
 
 
-def read(folder: Path) -> list[dict[str, Any]]:
+def read(folder: Path) -> list[CurvePoint]:
     """Return per epoch its number, training loss and test accuracy (None if not measured)."""
     path = folder / FILE
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as source:
         return [
-            {
-                "epoch": int(row["epoch"]),
-                "train_loss": _number(row["train_loss"]),
-                "test_accuracy": _number(row["test_accuracy"]),
-            }
+            CurvePoint(
+                epoch=int(row["epoch"]),
+                train_loss=_number(row["train_loss"]),
+                test_accuracy=_number(row["test_accuracy"]),
+            )
             for row in csv.DictReader(source)
         ]
 
 
-def curve(run: Path) -> list[dict[str, Any]]:
+def curve(run: Path) -> list[CurvePoint]:
     """Return the mean history of the folds: training loss and test accuracy per epoch."""
     folds = [read(path.parent) for path in sorted(run.glob(f"fold*/{FILE}"))]
     return [
-        {
-            "epoch": rows[0]["epoch"],
-            "train_loss": _mean([row["train_loss"] for row in rows]),
-            "test_accuracy": _mean([row["test_accuracy"] for row in rows]),
-        }
+        CurvePoint(
+            epoch=rows[0].epoch,
+            train_loss=_mean([row.train_loss for row in rows]),
+            test_accuracy=_mean([row.test_accuracy for row in rows]),
+        )
         for rows in zip(*folds, strict=False)
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,13 @@ def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str,
     model = atomic.read_json(folder / "metrics.json")["model"]
     audio_root = environment.get("audio_root")
     folds = [fold["fold"] for fold in metrics["folds"]]
+    histories = {fold: history.read(fold_folder(folder, fold)) for fold in folds}
     return {
         "name": folder.name.rpartition("-")[0] or folder.name,
         "description": settings.get("description", ""),
         "dataset_title": dataset.title,
         "metrics": metrics,
-        "histories": {k: rows for k in folds if (rows := history.read(fold_folder(folder, k)))},
+        "histories": {k: list(map(asdict, points)) for k, points in histories.items() if points},
         "chosen": settings_words.choice_of_epoch(settings),
         "calibration": settings_words.calibration(settings),
         "wrong": _wrong(folder, Path(audio_root) if audio_root else None, page_folder),

@@ -135,15 +135,15 @@ def _input_gradients(L, first, t0, frames, W, dz, zeros, out, dx):
 
 
 @njit(**INLINE)
-def _start(L, dv, first, v, dh, grad, mean):
-    """δv of the block's clips into `grad`, ⟨δv, v⟩ into `mean`; δh_T where v is the last h."""
+def _start(L, dv, first, v, dh, dV, mean):
+    """δv of the block's clips into `dV`, ⟨δv, v⟩ into `mean`; δh_T where v is the last h."""
     n, H = min(dv.shape[0] - first, L.rows), L.Hp
     if not L.temporal:
         for m in range(n):
             dh[m * H : m * H + L.H] = dv[first + m]
     for m in range(n):
-        grad[m, : L.H] = dv[first + m]
-        mean[m] = dot(grad[m], v[m])
+        dV[m, : L.H] = dv[first + m]
+        mean[m] = dot(dV[m], v[m])
 
 
 @njit(**INLINE)
@@ -162,6 +162,7 @@ def backward_block(
     dv, valid, first, L, packs, gate, xh, S, C, s, g, stat, v, dW, db, dcodebook, dgate, dx
 ):
     """All frames in reverse; adds to the block's own dW, db, dcodebook, dgate, writes its dx."""
+    # one long function: a part of it would take nearly all of these arrays as arguments
     rows, H, width, stride = L.rows, L.Hp, L.Fp + L.Hp, L.stride
     U, minus_codebook_t, W = packs
     T, n, dtype = g.shape[0], dv.shape[0] - first, xh.dtype
@@ -169,8 +170,8 @@ def backward_block(
     dz, da = np.empty(CHUNK * rows * stride, dtype), np.empty(rows * L.Kp, dtype)
     zeros = np.zeros(max(L.columns, width), dtype)
     out = np.empty(CHUNK * rows * L.Fp if dx.size else 0, dtype)
-    grad, mean = np.zeros((rows, H), dtype), np.zeros(rows, dtype)
-    _start(L, dv, first, v, dh, grad, mean)
+    dV, mean = np.zeros((rows, H), dtype), np.zeros(rows, dtype)
+    _start(L, dv, first, v, dh, dV, mean)
     for t in range(T - 1, -1, -1):
         t0 = t // CHUNK * CHUNK
         X, Xn, Z = t * rows * width, (t + 1) * rows * width, t * rows * stride
@@ -184,26 +185,13 @@ def backward_block(
             if L.temporal:
                 h = xh[Xn + m * width + L.Fp : Xn + (m + 1) * width]
                 alpha = exp(g[t, m] - stat[m, 0]) / stat[m, 1]
-                dg = alpha * (dot(grad[m], h) - mean[m])
+                dg = alpha * (dot(dV[m], h) - mean[m])
             row = S[Z + m * stride : Z + (m + 1) * stride]
             h_before = xh[X + m * width + L.Fp : X + (m + 1) * width]
             c_before, c = C[Cb + m * H : Cb + (m + 1) * H], C[Cn + m * H : Cn + (m + 1) * H]
             dh_m, dc_m = dh[m * H : (m + 1) * H], dc[m * H : (m + 1) * H]
             _cell_backward(
-                L,
-                gate,
-                row,
-                h_before,
-                c_before,
-                c,
-                grad[m],
-                alpha,
-                dg,
-                s[t, m],
-                d,
-                dh_m,
-                dc_m,
-                dgate,
+                L, gate, row, h_before, c_before, c, dV[m], alpha, dg, s[t, m], d, dh_m, dc_m, dgate
             )
         if L.semantic:
             _attention_backward(L, minus_codebook_t, S, Z, dz, D, zeros, da)

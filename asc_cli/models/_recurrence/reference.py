@@ -7,6 +7,7 @@ small input without gradients, for which compiled kernels are not worth loading.
 B clips, T frames, F bands, H hidden units, K codewords; N columns of gates, `both` of them see h.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -135,6 +136,10 @@ def attention(g: Tensor, mask: Tensor | None) -> Tensor:
     return torch.softmax(g.masked_fill(~mask, lowest), -1).masked_fill(~mask, 0)
 
 
+OF_A_CAPTURE = (  # torch's own warnings while it warms up for a capture; results are right
+    "The AccumulateGrad node's stream does not match",
+    "Attempting to run cuBLAS, but there was no current CUDA context",
+)
 _Key = tuple[Any, ...]
 _graphs: dict[_Key, tuple[Any, list[int]]] = {}
 
@@ -143,8 +148,7 @@ def graphed(x: Tensor, mask: Tensor | None, weights: Weights) -> Tensor:
     """The scan's representation on a GPU: one captured graph forward, one backward.
 
     A graph belongs to one shape and writes to its own fixed memory: a result must be taken
-    backward before the next call with that shape, which is checked. Not measured: there was no
-    GPU where this was written.
+    backward before the next call with that shape, which is checked.
     """
     tensors = [x, *weights]
     present = mask is not None
@@ -152,7 +156,10 @@ def graphed(x: Tensor, mask: Tensor | None, weights: Weights) -> Tensor:
     key = (x.device, present, torch.is_grad_enabled(), *kinds)
     inputs = (x, *weights, mask) if mask is not None else (x, *weights)
     if key not in _graphs:
-        _graphs[key] = (torch.cuda.make_graphed_callables(_flat, _samples(inputs)), [0])
+        with warnings.catch_warnings():
+            for text in OF_A_CAPTURE:
+                warnings.filterwarnings("ignore", message=text)
+            _graphs[key] = (torch.cuda.make_graphed_callables(_flat, _samples(inputs)), [0])
     call, turn = _graphs[key]
     turn[0] += 1
     out = call(*inputs).clone()
