@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asc_cli.core import plugins
+from asc_cli.core import declarations, plugins
 from asc_cli.core.errors import AscError
 
 
@@ -38,11 +38,19 @@ def test_parameters_are_those_of_the_code():
         assert {p.name: p.default for p in plugins.parameters("features", name)} == real
 
 
-def test_a_feature_without_a_version_is_an_error(tmp_path, monkeypatch):
+def test_a_feature_without_a_version_is_an_error(tmp_path):
     (tmp_path / "features").mkdir()
     (tmp_path / "features/loud.py").write_text(
-        "@dataclass(frozen=True)\nclass Loud:\n    def __call__(self, samples, sample_rate): ..."
+        "from dataclasses import dataclass\n\n@dataclass(frozen=True)\nclass Loud:\n"
+        "    def __call__(self, samples, sample_rate): ..."
     )
-    monkeypatch.setattr(plugins, "PACKAGE", tmp_path)
-    with pytest.raises(AscError, match="feature loud: features/loud.py defines no VERSION"):
-        plugins.version("loud")
+    catalog = plugins.Catalog(beside=(tmp_path,))
+    with pytest.raises(AscError, match=r"feature loud: features/loud.py .* defines no VERSION"):
+        catalog.version("loud")
+
+
+@pytest.mark.parametrize("kind", ["models", "features", "datasets"])
+def test_every_shipped_file_is_a_plug_in(kind):
+    """So that names are file names: what helps others begins with an underscore."""
+    for name in plugins.shipped(kind):
+        assert any(declarations.candidates(plugins.INSTALLED.tree(kind, name), kind)), name

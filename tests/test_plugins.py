@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asc_cli.core import code, plugins
+from asc_cli.core import code, outside, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipes
 from asc_cli.registry import archive, models
@@ -46,7 +46,7 @@ def nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forget() -> None:
-    for remembered in (plugins._outside, plugins._all_entry_points, plugins._entry_points):
+    for remembered in (outside.find, outside._all_entry_points, outside._entry_points):
         remembered.cache_clear()
 
 

@@ -11,17 +11,13 @@ import ast
 import functools
 import hashlib
 import importlib
-import importlib.abc
-import importlib.machinery
-import importlib.util
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
 
-from asc_cli.core import atomic
+from asc_cli.core import atomic, importing
 from asc_cli.core.errors import AscError
 
 INDEX = "code.json"  # of a folder of copied plug-ins
@@ -76,7 +72,7 @@ class Code:
             AscError: The code cannot be imported; the text has the reason and the line.
         """
         package = f"asc_plugins_{self.hash}"
-        _FINDER.add(package, self)
+        importing.add(package, self.files, self.folder or f"<{self.origin}>", self.top)
         dotted = ".".join([package, *PurePosixPath(self.file).with_suffix("").parts])
         try:
             return importlib.import_module(dotted.removesuffix(".__init__"))
@@ -198,9 +194,6 @@ def _copied(folder: Path, row: dict[str, Any]) -> Code:
     return code
 
 
-# -- reading --------------------------------------------------------------------------------------
-
-
 @functools.cache
 def _parse(path: str, source: str) -> ast.Module:
     try:
@@ -268,73 +261,3 @@ def _has_docstring(body: list[Any]) -> bool:
         and isinstance(body[0].value, ast.Constant)
         and isinstance(body[0].value.value, str)
     )
-
-
-# -- running --------------------------------------------------------------------------------------
-
-
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Finds and loads modules of `Code`s, from their text."""
-
-    def __init__(self) -> None:
-        self._sources: dict[str, tuple[str, str, bool, str]] = {}  # module → text, file, pkg, top
-
-    def add(self, package: str, code: Code) -> None:
-        if package in self._sources:
-            return
-        if self not in sys.meta_path:
-            sys.meta_path.append(self)
-        for path, source in code.files:
-            parts = PurePosixPath(path).with_suffix("").parts
-            names = parts[:-1] if parts[-1] == "__init__" else parts
-            where = str(Path(code.folder) / path) if code.folder else f"<{code.origin}>/{path}"
-            for i in range(len(names)):
-                dotted = ".".join([package, *names[:i]])
-                self._sources.setdefault(dotted, ("", f"<{dotted}>", True, code.top))
-            dotted = ".".join([package, *names])
-            self._sources[dotted] = (source, where, parts[-1] == "__init__", code.top)
-
-    def find_spec(
-        self, fullname: str, path: Any = None, target: Any = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname not in self._sources:
-            return None
-        _, where, is_package, _ = self._sources[fullname]
-        return importlib.util.spec_from_loader(fullname, self, origin=where, is_package=is_package)
-
-    def is_package(self, fullname: str) -> bool:
-        return self._sources[fullname][2]
-
-    def get_source(self, fullname: str) -> str:
-        return self._sources[fullname][0]
-
-    def exec_module(self, module: ModuleType) -> None:
-        source, where, _, top = self._sources[module.__name__]
-        package = module.__name__.split(".")[0]
-        tree = _Renaming(package, top, self._sources).visit(ast.parse(source, where))
-        exec(compile(ast.fix_missing_locations(tree), where, "exec"), module.__dict__)
-
-
-class _Renaming(ast.NodeTransformer):
-    """Lets modules of a copied package import each other by the package's full name."""
-
-    def __init__(self, package: str, top: str, sources: Mapping[str, Any]) -> None:
-        self.package, self.top, self.sources = package, top, sources
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:
-        if node.level == 0 and node.module:
-            node.module = self._renamed(node.module)
-        return node
-
-    def visit_Import(self, node: ast.Import) -> ast.Import:
-        for alias in node.names:
-            if alias.asname:
-                alias.name = self._renamed(alias.name)
-        return node
-
-    def _renamed(self, module: str) -> str:
-        inside = f"{self.package}.{module}"
-        return inside if module.split(".")[0] == self.top and inside in self.sources else module
-
-
-_FINDER = _Finder()

@@ -13,15 +13,14 @@ import difflib
 import functools
 import importlib
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asc_cli.core import declarations
-from asc_cli.core.code import Code, read, read_copy, shipped_hash
+from asc_cli.core import declarations, outside
+from asc_cli.core.code import Code, read_copy, shipped_hash
 from asc_cli.core.declarations import REQUIRED, Parameter
 from asc_cli.core.errors import AscError
 
@@ -48,11 +47,10 @@ class Catalog:
 
     def names(self, kind: str) -> list[str]:
         """Return the public names of a kind ("datasets", "features", "models", …), sorted."""
-        outside = {code.name for code in self.code if code.kind == kind}
+        others = {code.name for code in self.code if code.kind == kind}
         if not self.sealed:
-            outside |= {path.stem for path in _files(self._folders(), kind)}
-            outside |= {point.name for point in _entry_points(kind)}
-        return sorted({*_shipped(PACKAGE, kind), *outside})
+            others |= outside.names(self._folders(), kind)
+        return sorted({*_shipped(PACKAGE, kind), *others})
 
     def find(self, kind: str, name: str) -> Code | None:
         """Return the code of a plug-in from outside; None for one that is shipped or not there.
@@ -65,7 +63,7 @@ class Catalog:
                 return code
         if self.sealed:
             return None
-        return _outside(self._folders(), kind, name, name in _shipped(PACKAGE, kind))
+        return outside.find(self._folders(), kind, name, name in _shipped(PACKAGE, kind))
 
     def require(self, kind: str, name: str) -> None:
         """Raise AscError, with the nearest name there is, unless the kind has `name`."""
@@ -89,8 +87,17 @@ class Catalog:
 
     def feature(self, name: str, parameters: dict[str, Any]) -> Any:
         """Return a feature with its parameters. Raises AscError for an unknown name."""
+        return self.feature_class(name)(**parameters)
+
+    def feature_class(self, name: str) -> Any:
+        """Return the dataclass of a feature. Raises AscError for an unknown name."""
         module = self.load("features", name)
-        return getattr(module, self._entry("features", name).name)(**parameters)
+        return next(
+            each
+            for each in vars(module).values()
+            if is_dataclass(each) and each.__module__ == module.__name__ and callable(each)
+            if "__call__" in vars(each)
+        )
 
     def parameters(self, kind: str, name: str) -> list[Parameter]:
         """Return the parameters of a feature or model, in order, without importing the module."""
@@ -102,8 +109,8 @@ class Catalog:
         return declarations.summary(self.tree(kind, name))
 
     def version(self, name: str) -> int:
-        """Return the VERSION of a feature's code, without importing it."""
-        number = self.constant("features", name, "VERSION", None)
+        """Return the VERSION of a feature's code."""
+        number = getattr(self.load("features", name), "VERSION", None)
         if number is None:
             where = self._where("features", name)
             raise AscError(f"feature {name}: {where} defines no VERSION; add VERSION = 1")
@@ -154,7 +161,7 @@ class Catalog:
         return f"{code.file} ({code.origin})" if code else f"{kind}/{name}.py"
 
     def _folders(self) -> tuple[Path, ...]:
-        return (*self.beside, *_listed(os.environ.get(FOLDERS, "")))
+        return (*self.beside, *outside.listed(os.environ.get(FOLDERS, "")))
 
 
 INSTALLED = Catalog()  # what is found without a recipe
@@ -274,88 +281,13 @@ def recipe_names() -> list[str]:
 
 @functools.cache
 def _shipped(package: Path, kind: str) -> tuple[str, ...]:
-    """In models/ and features/, files that declare none are helpers."""
-    paths = sorted((package / kind).glob("[!_]*.py"))
-    if kind in ("models", "features"):
-        paths = [path for path in paths if any(declarations.candidates(_parsed(path), kind))]
-    return tuple(path.stem for path in paths)
+    return tuple(sorted(path.stem for path in (package / kind).glob("[!_]*.py")))
 
 
 @functools.cache
 def _parsed(path: Path) -> ast.Module:
     """Return a source file's syntax tree, read once per process."""
     return ast.parse(path.read_text(encoding="utf-8"))
-
-
-# -- from outside ---------------------------------------------------------------------------------
-
-
-@functools.cache
-def _listed(folders: str) -> tuple[Path, ...]:
-    return tuple(Path(each).expanduser() for each in folders.split(os.pathsep) if each)
-
-
-def _files(folders: Iterable[Path], kind: str) -> Iterator[Path]:
-    for folder in folders:
-        yield from (path for path in sorted((folder / kind).glob("[!_]*.py")) if path.is_file())
-
-
-@functools.cache
-def _all_entry_points() -> Any:
-    """The installed packages' entry points, from their metadata, read once a process."""
-    from importlib import metadata
-
-    return metadata.entry_points()
-
-
-@functools.cache
-def _entry_points(kind: str) -> tuple[Any, ...]:
-    return tuple(_all_entry_points().select(group=f"asc_cli.{kind}"))
-
-
-@functools.cache
-def _outside(folders: tuple[Path, ...], kind: str, name: str, is_shipped: bool) -> Code | None:
-    """The one plug-in of a name in these folders and among the entry points."""
-    matches = [
-        (folder, f"{kind}/{name}.py")
-        for folder in folders
-        if (folder / kind / f"{name}.py").is_file()
-    ]
-    points = [point for point in _entry_points(kind) if point.name == name]
-    places = [str(folder / file) for folder, file in matches]
-    places += [f"{point.value} of {_distribution(point)}" for point in points]
-    if places and is_shipped:
-        raise AscError(
-            f"{places[0]} has the name of one that comes with asc, {kind} {name}; give it another"
-        )
-    if len(places) > 1:
-        raise AscError(f"{kind} {name}: there are two, {places[0]} and {places[1]}; rename one")
-    if matches:
-        folder, file = matches[0]
-        return read(kind, name, f"{folder.absolute()}", folder, file)
-    return _of_entry_point(kind, points[0]) if points else None
-
-
-def _of_entry_point(kind: str, point: Any) -> Code:
-    """The code of an entry point: its top package as Python would find it, but nothing is run."""
-    top, *rest = point.module.split(".")
-    specs = (finder.find_spec(top, None) for finder in sys.meta_path)
-    spec = next((each for each in specs if each is not None), None)
-    folders = [Path(each) for each in (spec and spec.submodule_search_locations) or []]
-    if spec and spec.origin and not rest:
-        folders = [Path(spec.origin).parent, *folders]
-    for folder in folders:
-        root = folder.parent if folder.name == top else folder
-        for file in ("/".join([top, *rest]) + end for end in (".py", "/__init__.py")):
-            if (root / file).is_file():
-                return read(kind, point.name, _distribution(point), root, file, top)
-    raise AscError(
-        f"{_distribution(point)}: its entry point {point.value} names no module in Python source"
-    )
-
-
-def _distribution(point: Any) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else "an installed package"
 
 
 __all__ = ["REQUIRED", "Catalog", "Parameter"]

@@ -90,7 +90,7 @@ def resolve(
     catalog: plugins.Catalog = plugins.INSTALLED,
 ) -> StoredFeature:
     """Return a feature with its defaults filled in. Raises AscError for an unknown name."""
-    defaults = {p.name: p.default for p in catalog.parameters("features", name)}
+    defaults = {f.name: f.default for f in fields(catalog.feature_class(name))}
     parameters, version = {**defaults, **parameters}, catalog.version(name)
     return StoredFeature(name, sample_rate, parameters, version, paths.features(), catalog)
 
