@@ -122,7 +122,7 @@ def test_a_second_call_resumes_what_a_first_one_left(server: Server, tmp_path: P
 
 def test_ever_breaking_connections_are_given_up(server: Server, tmp_path: Path):
     server.breaks = [download.CHUNK_BYTES] * 3
-    with pytest.raises(AscError, match="broke 3 times; what came is kept"):
+    with pytest.raises(AscError, match="broke 3 times; what was downloaded is kept"):
         download.fetch(Archive(url(server), MD5), tmp_path)
 
 

@@ -54,7 +54,9 @@ def test_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x.wav\n")))
     assert inputs.read_list("-") == ["x.wav"]
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(AscError, match="--files-from .*bytes: is UTF-16; a file a line, in UTF-8"):
+    with pytest.raises(
+        AscError, match="--files-from .*bytes: is UTF-16; a file per line, in UTF-8"
+    ):
         inputs.read_list(str(tmp_path / "bytes"))
     with pytest.raises(AscError, match="--files-from .*none: cannot be read"):
         inputs.read_list(str(tmp_path / "none"))
