@@ -33,7 +33,7 @@ Folds = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", help="Worker processes; one per processor unless given."),
+    typer.Option("--jobs", "-j", help="Worker processes; by default one per processor."),
 ]
 Set = Annotated[
     list[str] | None,

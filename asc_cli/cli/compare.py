@@ -25,7 +25,7 @@ def command(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare runs on the same recordings: the paper's error, ours, and the gains.
+    """Compare runs on the same recordings: the published error, the measured error, the difference.
 
     Every run is compared with the first: the difference with a bootstrap interval over groups, and
     McNemar's exact test; where splits overlap (LITIS), the corrected resampled t-test instead.

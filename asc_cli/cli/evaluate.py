@@ -14,7 +14,7 @@ def command(
     what: Annotated[
         str,
         typer.Argument(
-            help="A run's folder or name, or a recipe's for its newest run. With --dataset or "
+            help="A run's folder or name, or a recipe's name: its newest run. With --dataset or "
             "--data: a model NAME or NAME@VERSION, or a CSV of predictions.",
             metavar="RUN|MODEL|FILE.csv",
             autocompletion=_completion.runs_and_models,
@@ -37,9 +37,10 @@ def command(
 
     Predictions are a CSV with a column file and a column per scene, or file and label. They are
     refused when a tested recording is missing, duplicate or unknown, when probabilities do not sum
-    to 1, or when a label is no scene of the dataset. A model's recordings are predicted by members
-    that were not trained on them. A model of videos is tested on the validation part's shards,
-    every damaged record is named, and the exit code is then 3; of its run, every epoch is shown.
+    to 1, or when a label is not a scene of the dataset. A model's recordings are predicted by
+    members that were not trained on them. A model of videos is tested on the validation part's
+    shards, every damaged record is named, and the exit code is then 3; for its run, each epoch is
+    printed.
 
     Example: **asc evaluate toy_lstm**
 

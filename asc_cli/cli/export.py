@@ -37,11 +37,12 @@ def command(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a model for use without asc: samples in, probabilities out, all maths inside.
+    """Write a model for use without asc: samples in, probabilities out.
 
-    The ONNX file takes `samples` (recordings, samples): mono floats at the model's rate, which
-    its metadata names beside the labels; any number, any length. It is run through onnxruntime
-    and compared with the model before it replaces an older file. Needs the extra `onnx`.
+    The ONNX file computes the features too. It takes `samples` (recordings, samples):
+    mono floats at the model's rate, which its metadata names beside the labels; any number, any
+    length. It is run through onnxruntime and compared with the model before it replaces an older
+    file. Needs the extra `onnx`.
 
     Example: **asc export toy_lstm**
 

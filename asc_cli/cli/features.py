@@ -34,7 +34,12 @@ def command(
     set: Set = None,
     subset: Subset = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read all audio and all stored arrays again.")
+        bool,
+        typer.Option(
+            "--verify",
+            help="Read all audio and all stored features again: compute again what is missing or "
+            "damaged or whose audio has changed, and remove damaged packs.",
+        ),
     ] = False,
     jobs: Jobs = None,
     as_json: Json = False,

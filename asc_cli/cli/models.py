@@ -108,15 +108,17 @@ def import_(
     trust_code: Annotated[
         bool,
         typer.Option(
-            "--trust-code", help="Show the code that it brings, and let it run from now on."
+            "--trust-code",
+            help="Print the code that the file contains, and let it run from now on.",
         ),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Register a model from a file that `asc models export` wrote.
 
-    A model of an architecture from outside brings its code, which runs with your permissions.
-    It is refused unless you trust it.
+    If a model uses code that is not part of asc (model, feature, metric or dataset), the file
+    contains that code. It would run with your permissions, so the import is refused unless you
+    pass --trust-code.
 
     Example: **asc models import toy.zip**
 

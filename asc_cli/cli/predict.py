@@ -69,7 +69,7 @@ def command(
     ] = None,
     jobs: Jobs = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per line, at once.")
+        bool, typer.Option("--json", help="Print one JSON object per line, as soon as it is ready.")
     ] = False,
 ) -> None:
     """Classify the acoustic scene of recordings.
@@ -91,8 +91,8 @@ def command(
 
     Example: **cat clip.wav | asc predict -**
 
-    A model of videos takes YouTube-8M shards, and writes the competition's CSV: each video's 20
-    likeliest labels with their confidences.
+    A model of videos takes YouTube-8M shards, and writes the YouTube-8M competition's CSV format:
+    each video's 20 likeliest labels with their confidences.
 
     Example: **asc predict --model yt8m_ta_sa test00.tfrecord --csv labels.csv**
     """

@@ -68,7 +68,7 @@ def show(
     set: Set = None,
     as_json: Json = False,
 ) -> None:
-    """Show a recipe with everything resolved: what it extends, and every default.
+    """Show a recipe with all inherited and default values.
 
     At the end: which code computes its feature, its model and its dataset, and where that came
     from. Where a recipe cites its source, each setting is marked: stated in the source, ours, or

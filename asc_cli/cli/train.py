@@ -28,10 +28,11 @@ def command(
 ) -> None:
     """Fit a recipe on all folds of its protocol, score it and register the model.
 
-    Missing features are computed first. The same command again resumes where it stopped, to the
-    same bits, or returns at once when the run is finished. --jobs folds are fitted at once, a
-    processor each; the result does not depend on how many. A dataset of shards has no folds:
-    --jobs processes read it ahead, and if records of it are damaged, the exit code is 3.
+    Missing features are computed first. The same command again resumes where it stopped, with
+    bit-identical results, or returns at once when the run is finished. --jobs folds are fitted at
+    once, one processor per fold; the result does not depend on how many. A dataset of shards
+    (YouTube-8M) has no folds: --jobs processes prefetch them, and if records are damaged, the exit
+    code is 3.
 
     Example: **asc train toy_lstm**
 

@@ -26,7 +26,8 @@ Semantic attention (Eq. 5-6): the candidate is the frame's residual against a so
 TA+SA: gates and pooling from the one, candidate from the other; o as in Eq. 1. h_0 = c_0 = 0.
 
 B clips, T frames, F bands (the paper's M), H hidden units (its N), A attention size,
-K codewords, C scenes. `_recurrence/scan.py` holds the scan over time.
+K codewords, C scenes. `_recurrence/reference.py:step` has these equations as code; `forward.py` is
+the compiled version that runs on a CPU; `scan.py` chooses between them.
 """
 
 from collections.abc import Sequence
