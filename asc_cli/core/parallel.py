@@ -51,12 +51,18 @@ def map_unordered(
             yield from (function(*task) for task in tasks)
         return
     import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     pool = joblib.Parallel(n_jobs=n, return_as="generator_unordered", batch_size="auto")
     results = pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
     try:
         for result in results:  # noqa: UP028  `yield from` would close it before what follows
             yield result
+    except TerminatedWorkerError as fault:
+        raise AscError(
+            f"a worker process was ended from outside, as the system does where memory runs out; "
+            f"run the same command again, with fewer workers (now {n}): --jobs {max(1, n // 2)}"
+        ) from fault
     finally:
         with warnings.catch_warnings():  # a caller that stops early expects dropped tasks
             warnings.filterwarnings("ignore", "[0-9]+ tasks", UserWarning)

@@ -66,6 +66,21 @@ def chosen_folds(folds: Sequence[int] | None, available: list[int]) -> list[int]
     return sorted(set(folds))
 
 
+def require_no_shared_audio(extraction: Extraction) -> None:
+    """Raise AscError if a fold tests a recording that it trains on, under whatever name."""
+    for split in extraction.source.listing.splits:
+        trained = {extraction.digests[file]: file for file in split.train}
+        shared = [(file, trained.get(extraction.digests[file])) for file in split.test]
+        pairs = [(tested, other) for tested, other in shared if other is not None]
+        if pairs:
+            (tested, other), name = pairs[0], extraction.source.dataset.name
+            raise AscError(
+                f"{name}: fold {split.fold} would train on {len(pairs)} of its test recordings: "
+                f"{tested} holds the same bytes as {other}; correct the lists, or list one of each "
+                "pair in the recipe under exclude"
+            )
+
+
 def require_complete(extraction: Extraction) -> None:
     """Raise AscError if a file has no features: results on the rest would not be comparable."""
     if extraction.failed:

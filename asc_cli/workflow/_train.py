@@ -78,6 +78,7 @@ def train(
     chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
     run_of_folds.require_complete(extraction)
+    run_of_folds.require_no_shared_audio(extraction)
     fingerprint = audit.fingerprint(source.listing, extraction.digests)
     run = runs.run_folder(recipe, fingerprint, extraction.feature.key)
     finished = run_of_folds.finished_metrics(run, chosen)
