@@ -20,6 +20,7 @@ import typer
 from asc_cli import __version__
 from asc_cli.core import declarations, installation, plugins
 from asc_cli.core.errors import AscError, escaped
+from asc_cli.core.importing import fault_in_plugin
 
 ORDER = (
     "demo",
@@ -154,6 +155,11 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             )
             if not fault.filename:  # the rest of its buffer cannot be written either
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except Exception as fault:
+            if (text := fault_in_plugin(fault)) is None:
+                raise
+            print(f"asc: {escaped(text)}", file=sys.stderr)
             raise typer.Exit(1) from None
 
     return run

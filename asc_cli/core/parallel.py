@@ -15,6 +15,7 @@ from concurrent.futures import Executor
 from typing import Any
 
 from asc_cli.core.errors import AscError
+from asc_cli.core.importing import fault_in_plugin
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _thread_limit: contextlib.AbstractContextManager | None = (
@@ -109,4 +110,11 @@ def _in_worker(function: Callable[..., Any], task: tuple) -> Any:
     if _thread_limit is None:
         _thread_limit = one_thread()
         _thread_limit.__enter__()
-    return function(*task)
+    try:
+        return function(*task)
+    except AscError:
+        raise
+    except Exception as fault:
+        if (text := fault_in_plugin(fault)) is not None:
+            raise AscError(text) from fault
+        raise

@@ -75,6 +75,7 @@ def train(
         recipe.exclude,
     )
     audit.require(source.dataset, source.listing)
+    run_of_folds.headline_metric(recipe, source.dataset)  # before hours of training, not after
     chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
     run_of_folds.require_complete(extraction)
