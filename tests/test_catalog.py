@@ -42,7 +42,8 @@ def test_a_feature_without_a_version_is_an_error(tmp_path):
     (tmp_path / "features").mkdir()
     (tmp_path / "features/loud.py").write_text(
         "from dataclasses import dataclass\n\n@dataclass(frozen=True)\nclass Loud:\n"
-        "    def __call__(self, samples, sample_rate): ..."
+        "    def __call__(self, samples, sample_rate): ...\n"
+        "    def framing(self, sample_rate): ..."
     )
     catalog = plugins.Catalog(beside=(tmp_path,))
     with pytest.raises(AscError, match=r"feature loud: features/loud.py .* defines no VERSION"):

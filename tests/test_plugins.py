@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import sys
 from pathlib import Path
 
@@ -34,6 +35,8 @@ class Loud:
     hop: int = 5
 
     def __call__(self, samples, sample_rate): ...
+
+    def framing(self, sample_rate): ...
 """
 RECIPE = "dataset: toy\nfeatures: {name: log_mel}\nmodel: {name: mine}\n"
 
@@ -92,7 +95,7 @@ def test_the_example_of_the_page(rooms: Path, asc: Asc, monkeypatch: pytest.Monk
     (rooms / "plugins").rename(rooms / "gone")
     monkeypatch.setenv("ASC_HOME", str(rooms / "elsewhere"))
     refused = asc("models", "import", "rooms.zip", cwd=rooms)
-    assert refused.returncode == 1 and "brings code that would run" in refused.stderr
+    assert refused.returncode == 1 and "contains code that would run" in refused.stderr
     assert "plugins/models/_pooling.py" in refused.stderr and not models.models()
     trusted = asc("models", "import", "rooms.zip", "--trust-code", cwd=rooms)
     assert trusted.returncode == 0 and "class BagOfFrames" in trusted.stderr
@@ -145,7 +148,7 @@ def test_an_entry_point_of_an_installed_package(
 def test_a_name_of_asc_is_refused(tmp_path: Path) -> None:
     put(tmp_path, "plugins/models/lstm.py", MODEL)
     recipe = put(tmp_path, "r.yaml", RECIPE.replace("mine", "lstm"))
-    with pytest.raises(AscError, match=r"lstm\.py has the name of one that comes with asc"):
+    with pytest.raises(AscError, match=r"the name of one that comes with asc \(models/lstm"):
         recipes.load(recipe)
 
 
@@ -168,7 +171,7 @@ def test_an_unknown_model_has_a_hint_for_own_code(tmp_path: Path) -> None:
     [
         ("x = 1", "a function build.* was expected in it"),
         (MODEL + MODEL, "expected once, and is there in lines 4 and 9"),
-        ("def build(", "no Python that this asc can read"),
+        ("def build(", "is no valid Python"),
         (MODEL.replace("n_bands: int, ", ""), r"build\(n_scenes, …\): build\(n_bands, n_scenes"),
         (MODEL.replace("*, width: int = 4", "**more"), r"build takes \* or \*\*"),
         (MODEL.replace("= 4", "= 2 * 2"), "line 4: the default of width is 2 . 2; a literal"),
@@ -248,7 +251,8 @@ def test_a_file_that_cannot_be_imported_says_where(tmp_path: Path) -> None:
         beside(tmp_path, MODEL.replace("from torch", "import helper\nfrom torch"))
     )
     with pytest.raises(
-        AscError, match=r"models/mine\.py, line 2 .*No module named 'helper'; a mod"
+        AscError,
+        match=r"mine\.py, line 2: ModuleNotFoundError: .* 'helper'; a module beside",
     ):
         recipe.catalog.load("models", "mine")
 
@@ -259,6 +263,45 @@ def test_a_metric_without_a_definition_heads_nothing(tmp_path: Path) -> None:
     recipe = put(tmp_path, "r.yaml", RECIPE.replace("mine", "lstm") + "evaluation: {headline: odd}")
     with pytest.raises(AscError, match="a metric that heads a report has a definition"):
         recipes.load(recipe)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("models/bag_of_frames.py", "torch.relu(", "torch.relux(", r"line \d+: AttributeError"),
+        ("features/log_energy.py", "np.log(", "np.lug(", r"line \d+: AttributeError"),
+        ("datasets/rooms.py", "scene, house, _ =", "scene, house =", r"line \d+: ValueError"),
+        ("metrics/worst_scene.py", "np.nanmin(", "np.minan(", r"line \d+: AttributeError"),
+        ("metrics/worst_scene.py", '"pooled"', '"poold"', "has the scope fold, pooled or cells"),
+        (
+            "models/bag_of_frames.py",
+            "n_hidden: int = 16",
+            "n_hidden: int = 'x'",
+            "n_hidden = 'x': ",
+        ),
+        ("features/log_energy.py", "def framing", "def frames", r"a method framing\(sample_rate\)"),
+    ],
+)
+def test_what_fails_in_it_is_named_with_its_line(
+    rooms: Path, asc: Asc, file: str, old: str, new: str, message: str
+) -> None:
+    path = rooms / "plugins" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    jobs = 2 if file.startswith("models") else 1  # two: it fails in a process of its own
+    done = asc("train", "rooms.yaml", "--jobs", jobs, "--set", "training.epochs=1", cwd=rooms)
+    assert done.returncode == 1 and done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert re.search(message, done.stderr), done.stderr
+    assert file in done.stderr or "rooms.yaml:" in done.stderr
+    assert not any(line.startswith("Traceback") for line in lines)
+
+
+def test_a_helper_that_is_not_there(tmp_path: Path) -> None:
+    recipe = recipes.load(beside(tmp_path, MODEL + "\nfrom ._nothing import x\n"))
+    with pytest.raises(AscError, match=r"; models/_nothing\.py is not there"):
+        recipe.catalog.load("models", "mine")
 
 
 # -- hashes ---------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ a block at a time, so that a day of audio needs no more memory than a minute.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -178,7 +179,7 @@ def open_sound(path: Path) -> Any:
             converted = path.with_suffix(".wav").name
             reason = (
                 f"{path.suffix[1:]} is not read; asc reads {READS}. "
-                f"Convert it: ffmpeg -i '{path.name}' '{converted}'"
+                f"Convert it: ffmpeg -i {shlex.quote(path.name)} {shlex.quote(converted)}"
             )
         else:
             message = fault.error_string.rstrip(".")

@@ -19,7 +19,8 @@ import typer
 
 from asc_cli import __version__
 from asc_cli.core import declarations, installation, plugins
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, escaped
+from asc_cli.core.importing import fault_in_plugin
 
 ORDER = (
     "demo",
@@ -46,7 +47,7 @@ def main() -> None:
         try:
             app = application(_requested_command(sys.argv))
         except AscError as fault:  # of a plug-in that is a command
-            sys.exit(f"asc: {fault}")
+            sys.exit(f"asc: {escaped(str(fault))}")
         app()
     finally:
         gc.freeze()  # or Python collects torch's garbage at exit, which takes 0.3 s
@@ -131,7 +132,14 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             command(*args, **kwargs)
             sys.stdout.flush()
         except AscError as fault:
-            print(f"asc: {fault}", file=sys.stderr)
+            print(f"asc: {escaped(str(fault))}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except MemoryError:
+            print(
+                "asc: there is not enough memory; try fewer workers (--jobs 1), or close other "
+                "programs",
+                file=sys.stderr,
+            )
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             print("\nasc: stopped; the same command resumes from here", file=sys.stderr)
@@ -139,7 +147,7 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:  # `asc … | head`: the reader has stopped
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as fault:  # disk full, no permission, no such folder
-            where = fault.filename or "standard output"
+            where = escaped(str(fault.filename or "standard output"))
             reason = fault.strerror or str(fault)
             print(
                 f"asc: {where}: {reason}; is the disk full, or writing not permitted?",
@@ -147,6 +155,11 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             )
             if not fault.filename:  # the rest of its buffer cannot be written either
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except Exception as fault:
+            if (text := fault_in_plugin(fault)) is None:
+                raise
+            print(f"asc: {escaped(text)}", file=sys.stderr)
             raise typer.Exit(1) from None
 
     return run

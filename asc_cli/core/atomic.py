@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from asc_cli.core.errors import DamagedFile
+
 UNWRITABLE = "backslashreplace"  # bytes of a file's name that are no UTF-8; JSON reads them again
 
 
@@ -31,6 +33,10 @@ def replacing(path: Path) -> Iterator[Path]:
         if fault.filename is not None:
             raise
         raise OSError(fault.errno or errno.EIO, fault.strerror or str(fault), str(path)) from fault
+    except Exception as fault:  # libraries that write themselves raise errors of their own
+        if os.strerror(errno.ENOSPC) not in str(fault):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from fault
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -48,4 +54,15 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Return what a JSON file holds.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DamagedFile: It is no JSON; it is also a ValueError.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as fault:
+        raise DamagedFile(
+            f"{path}: is damaged ({fault}); remove it, and run the command that wrote it again"
+        ) from fault

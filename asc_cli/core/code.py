@@ -71,7 +71,7 @@ class Code:
         Raises:
             AscError: The code cannot be imported; the text has the reason and the line.
         """
-        package = f"asc_plugins_{self.hash}"
+        package = f"{importing.PREFIX}{self.hash}"
         importing.add(package, self.files, self.folder or f"<{self.origin}>", self.top)
         dotted = ".".join([package, *PurePosixPath(self.file).with_suffix("").parts])
         try:
@@ -79,27 +79,20 @@ class Code:
         except AscError:
             raise
         except Exception as fault:
-            raise AscError(self._cannot_import(fault, package)) from fault
+            raise AscError(self._cannot_import(fault)) from fault
 
     def described(self) -> dict[str, Any]:
         """Return what a run and a model's card record of it."""
         return {"kind": self.kind, "name": self.name, "origin": self.origin, "hash": self.hash}
 
-    def _cannot_import(self, fault: Exception, package: str) -> str:
-        line, trace = "", fault.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_globals.get("__package__", "").startswith(package):
-                line = f", line {trace.tb_lineno}"
-            trace = trace.tb_next
-        hint = (
-            "; a module beside it is imported as `from ._module import name`"
-            if isinstance(fault, ModuleNotFoundError)
-            else ""
-        )
-        return (
-            f"{self.file}{line} ({self.origin}): cannot be imported: {type(fault).__name__}: "
-            f"{fault}{hint}"
-        )
+    def _cannot_import(self, fault: Exception) -> str:
+        where = importing.fault_in_plugin(fault) or f"{type(fault).__name__}: {fault}"
+        missing = str(getattr(fault, "name", None) or "")
+        if missing.startswith(importing.PREFIX):
+            where += f"; {missing.partition('.')[2].replace('.', '/')}.py is not there"
+        elif isinstance(fault, ModuleNotFoundError):
+            where += "; a module beside it is imported as `from ._module import name`"
+        return f"{self.file} ({self.origin}): cannot be imported: {where}"
 
 
 def read(
@@ -199,7 +192,9 @@ def _parse(path: str, source: str) -> ast.Module:
     try:
         return ast.parse(source, path)
     except (SyntaxError, ValueError, RecursionError) as fault:
-        raise AscError(f"{path}: no Python that this asc can read ({fault})") from fault
+        line = f", line {fault.lineno}" if isinstance(fault, SyntaxError) else ""
+        reason = getattr(fault, "msg", None) or fault
+        raise AscError(f"{path}{line}: is no valid Python: {reason}") from fault
 
 
 def _packages(path: str) -> Iterator[str]:

@@ -78,6 +78,11 @@ def entry(tree: ast.Module, kind: str, where: str) -> Node:
     functions = {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}
     if kind == "datasets" and not functions & {"read", "shards"}:
         raise AscError(f"{where}: a function read(root) was expected in it")
+    inherits = isinstance(entries[0], ast.ClassDef) and bool(entries[0].bases)
+    if kind == "features" and not inherits and "framing" not in _methods(entries[0]):
+        raise AscError(
+            f"{where}, line {entries[0].lineno}: a method framing(sample_rate) was expected in it"
+        )
     if len(entries) > 1 and kind != "cli":
         lines = " and ".join(str(node.lineno) for node in entries)
         raise AscError(
@@ -233,8 +238,12 @@ def _union(types: list[Any]) -> Any:
 
 
 def _is_callable_dataclass(node: ast.ClassDef) -> bool:
-    methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
-    return "__call__" in methods and any(map(_is_frozen, node.decorator_list))
+    return "__call__" in _methods(node) and any(map(_is_frozen, node.decorator_list))
+
+
+def _methods(node: Node) -> set[str]:
+    body = node.body if isinstance(node, ast.ClassDef) else []
+    return {each.name for each in body if isinstance(each, ast.FunctionDef)}
 
 
 def _is_frozen(decorator: ast.expr) -> bool:

@@ -13,6 +13,10 @@ class AscError(Exception):
     """
 
 
+class DamagedFile(AscError, ValueError):
+    """A file of asc's own that cannot be read. Whoever can do without it catches ValueError."""
+
+
 class FileFault(AscError):
     """An error in one file. The other files are processed; the command ends with exit code 3.
 
@@ -27,3 +31,11 @@ class FileFault(AscError):
 
     def __reduce__(self) -> tuple:  # worker processes pickle these
         return FileFault, (self.path, self.reason)
+
+
+def escaped(text: str) -> str:
+    """Return text from outside as a terminal may show it: control characters are written out.
+
+    Line breaks stay; in a name they are escaped by whoever puts it into a sentence.
+    """
+    return "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text)

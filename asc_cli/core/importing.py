@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any
 
+PREFIX = "asc_plugins_"  # of the package that a plug-in is imported under
 Files = Sequence[tuple[str, str]]  # (path, source); "/" between the parts of a path
 
 
@@ -26,6 +27,20 @@ def add(package: str, files: Files, folder: str, top: str) -> None:
         top: A package whose full name they import one another by; "" for none.
     """
     _FINDER.add(package, files, folder, top)
+
+
+def fault_in_plugin(fault: BaseException) -> str | None:
+    """Return an exception in a sentence if it was raised by code from outside, or below it.
+
+    Returns:
+        Its file and line, type and text; None for an exception that is not of such code.
+    """
+    place, trace = None, fault.__traceback__
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__", "")).startswith(PREFIX):
+            place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return None if place is None else f"{place}: {type(fault).__name__}: {fault}"
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):

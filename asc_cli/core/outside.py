@@ -63,7 +63,7 @@ def find(folders: tuple[Path, ...], kind: str, name: str, is_shipped: bool) -> C
     places += [f"{point.value} of {_distribution(point)}" for point in points]
     if places and is_shipped:
         raise AscError(
-            f"{places[0]} has the name of one that comes with asc, {kind} {name}; give it another"
+            f"{places[0]} has the name of one that comes with asc ({kind}/{name}.py); rename it"
         )
     if len(places) > 1:
         raise AscError(f"{kind} {name}: there are two, {places[0]} and {places[1]}; rename one")

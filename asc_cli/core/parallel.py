@@ -15,6 +15,7 @@ from concurrent.futures import Executor
 from typing import Any
 
 from asc_cli.core.errors import AscError
+from asc_cli.core.importing import fault_in_plugin
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _thread_limit: contextlib.AbstractContextManager | None = (
@@ -51,12 +52,18 @@ def map_unordered(
             yield from (function(*task) for task in tasks)
         return
     import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     pool = joblib.Parallel(n_jobs=n, return_as="generator_unordered", batch_size="auto")
     results = pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
     try:
         for result in results:  # noqa: UP028  `yield from` would close it before what follows
             yield result
+    except TerminatedWorkerError as fault:
+        raise AscError(
+            f"a worker process was ended from outside, as the system does where memory runs out; "
+            f"run the same command again, with fewer workers (now {n}): --jobs {max(1, n // 2)}"
+        ) from fault
     finally:
         with warnings.catch_warnings():  # a caller that stops early expects dropped tasks
             warnings.filterwarnings("ignore", "[0-9]+ tasks", UserWarning)
@@ -103,4 +110,11 @@ def _in_worker(function: Callable[..., Any], task: tuple) -> Any:
     if _thread_limit is None:
         _thread_limit = one_thread()
         _thread_limit.__enter__()
-    return function(*task)
+    try:
+        return function(*task)
+    except AscError:
+        raise
+    except Exception as fault:
+        if (text := fault_in_plugin(fault)) is not None:
+            raise AscError(text) from fault
+        raise

@@ -108,7 +108,9 @@ def stream(
         ready = framing.count(len(buffer)) - context  # the last ones lack right neighbours
         if ready <= lead:
             continue
-        yield feature(buffer, sample_rate)[lead:ready]
+        with np.errstate(all="ignore"):
+            frames = feature(buffer, sample_rate)
+        yield _finite(frames, buffer)[lead:ready]
         start = max(0, ready - context)
         buffer, lead = buffer[start * hop :], ready - start
     if framing.count(n_samples) == 0:
@@ -117,4 +119,17 @@ def stream(
             f"({framing.frame_samples} samples = {framing.frame_samples / sample_rate:.3f} s)"
         )
     if framing.count(len(buffer)) > lead:
-        yield feature(buffer, sample_rate)[lead:]
+        with np.errstate(all="ignore"):
+            frames = feature(buffer, sample_rate)
+        yield _finite(frames, buffer)[lead:]
+
+
+def _finite(frames: np.ndarray, samples: np.ndarray) -> np.ndarray:  # -> (T, F)
+    """Return the frames of samples. Raises AscError where they are not finite."""
+    if not np.isfinite(frames).all():
+        loudest = float(np.abs(samples).max())
+        raise AscError(
+            f"has samples of {loudest:.3g}, where full scale is 1: its features are not finite; "
+            "scale it down and write it again"
+        )
+    return frames

@@ -108,11 +108,13 @@ def fill(
     store.describe(feature, source.dataset.name, source.audio_root)
     if verify:
         store.remove_damaged_packs(feature)
-    paths = {r.file: source.path(r.file) for r in source.listing.recordings}
+    files = dict.fromkeys(r.file for r in source.listing.recordings)
+    failed = [FileFault(file, "no file has NUL in its name") for file in files if "\0" in file]
+    paths = {file: source.path(file) for file in files if "\0" not in file}
     index = Index()
     entries = {} if verify else _in_store(feature, paths, index)
     todo = {name: path for name, path in paths.items() if name not in entries}
-    reused, computed, failed = len(entries), 0, []
+    reused, computed = len(entries), 0
     if todo:
         probe(feature)
     new_entries: list[tuple[Path, Entry]] = []

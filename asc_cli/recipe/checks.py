@@ -9,6 +9,7 @@ from asc_cli.core import plugins
 from asc_cli.core.kind import RECORDINGS, VIDEOS, kind_of, kind_of_dataset, kind_of_model
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe.schema import Base
+from asc_cli.recipe.sections import OUTSIDE
 from asc_cli.recipe.source import Fault, Tree
 
 NOT_FOR_STREAMS = {  # what a stream of shards does not use, and what it has instead
@@ -31,6 +32,7 @@ def dataset(recipe: Base, tree: Tree, catalog: Catalog) -> list[Fault]:
         message = plugins.unknown("dataset", name, catalog.names("datasets"))
         if hint := plugins.path_hint(name):
             message = f"dataset = {name}: {hint}: dataset: table, data: {name}"
+        message += f".{OUTSIDE.format(kind='datasets', name=name)}"
         return [Fault(tree.place("dataset"), message)]
     if kind_of_dataset(name, catalog) == VIDEOS:
         return list(_check_stream(recipe, tree, catalog))

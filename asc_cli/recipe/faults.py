@@ -7,13 +7,8 @@ from typing import Any
 from asc_cli.core import plugins
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import synonyms
-from asc_cli.recipe.sections import KINDS, known_keys, name_of
+from asc_cli.recipe.sections import KINDS, OUTSIDE, known_keys, name_of
 from asc_cli.recipe.source import Fault, Tree
-
-OUTSIDE = (
-    " One of your own: {kind}/{name}.py in a folder plugins/ beside the recipe, or in a folder "
-    "that ASC_PLUGINS lists."
-)
 
 
 def fault(error: Any, tree: Tree, catalog: Catalog) -> Fault:
@@ -37,6 +32,8 @@ def fault(error: Any, tree: Tree, catalog: Catalog) -> Fault:
     if error["type"] == "union_tag_not_found":
         return Fault(place, f"{dotted}.name is missing")
     message = error["msg"][0].lower() + error["msg"][1:]
+    if location == ["evaluation", "headline"]:
+        message = f"{message}.{OUTSIDE.format(kind='metrics', name=error['input'])}"
     return Fault(place, f"{dotted} = {error['input']!r}: {message}")
 
 

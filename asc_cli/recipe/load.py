@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,13 @@ def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     tree, faults, catalog = _load_with_base(path)
     for text in overrides:
         assign(tree, text, faults)
-    return _validated(path.stem, tree, faults, catalog)
+    return _validated(_run_name(path), tree, faults, catalog)
+
+
+def _run_name(path: Path) -> str:
+    """Return what a recipe's runs and models are called: its file's name, less what a name that is
+    a folder's and a command's argument cannot have."""
+    return re.sub(r"[^A-Za-z0-9._+-]", "_", path.stem).lstrip("._+-") or "recipe"
 
 
 def resolved(recipe: Recipe | str | Path) -> Recipe:

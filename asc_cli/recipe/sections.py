@@ -14,6 +14,10 @@ from asc_cli.core.plugins import Catalog
 from asc_cli.recipe.schema import HEADLINES, Base, Evaluation, Section
 from asc_cli.recipe.source import Tree
 
+OUTSIDE = (
+    " One of your own: {kind}/{name}.py in a folder plugins/ beside the recipe, or in a folder "
+    "that ASC_PLUGINS lists."
+)
 KINDS = {"features": "features", "model": "models"}  # section → the kind of plug-in that it names
 
 

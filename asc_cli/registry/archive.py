@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -78,12 +79,19 @@ def _require_trust(
     """Raise AscError for a model that brings code, unless the user trusts it; show it then."""
     sources = sorted((building / plugins.BESIDE).rglob("*.py"))
     names = [source.relative_to(building).as_posix() for source in sources]
+    quoted = shlex.quote(str(path))
     if sources and not trust_code:
         raise AscError(
-            f"{path}: brings code that would run on this machine, as you: {', '.join(names)}. To "
-            "read it and allow it: asc models import --trust-code"
+            f"{path}: contains code that would run with your permissions: {', '.join(names)}. "
+            f"Read it (unzip -p {quoted} 'plugins/*'), then allow it: "
+            f"asc models import {quoted} --trust-code"
         )
-    catalog(read_card(building))  # raises unless the code is there, and as it was written
+    try:
+        catalog(read_card(building))
+    except AscError as fault:
+        raise AscError(
+            f"{path}: the code in it is not the code that its card names; get the file again"
+        ) from fault
     for name, source in zip(names, sources, strict=True):
         if show:
             show(f"# {name}\n{source.read_text(encoding='utf-8')}")

@@ -30,7 +30,17 @@ from asc_cli.core.errors import AscError
 from asc_cli.registry import readme
 
 FORMAT = 1
-REQUIRED = ("format", "name", "version", "created", "labels", "feature", "recipe", "folds")
+REQUIRED: dict[str, type] = {
+    "format": int,
+    "name": str,
+    "version": int,
+    "created": str,
+    "labels": list,
+    "feature": dict,
+    "recipe": dict,
+    "folds": list,
+}
+OPTIONAL: dict[str, type] = {"metrics": dict, "dataset": dict, "packages": dict, "code": list}
 TRAINING_FILES = "training_files.txt"
 TRAINING_FILES_0_1 = "heard.txt"  # its name in version 0.1.0
 CARDS = "[!.]*/[0-9]*/card.yaml"
@@ -211,9 +221,10 @@ def read_card(folder: Path) -> Model:
         card = yaml_text.read(path, "model card")
     except AscError as fault:
         raise AscError(f"{fault}; delete its folder to be rid of it") from fault
-    missing = [k for k in REQUIRED if k not in card]
-    if missing:
+    if missing := [key for key in REQUIRED if key not in card]:
         raise AscError(f"model card {path}: lacks {', '.join(missing)}")
+    if faults := _wrong_types(card):
+        raise AscError(f"model card {path}: {'; '.join(faults)}; delete its folder to be rid of it")
     if card["format"] != FORMAT:
         raise AscError(
             f"model card {path}: format {card['format']}, and this asc reads {FORMAT}; "
@@ -222,11 +233,34 @@ def read_card(folder: Path) -> Model:
     return Model(card, folder)
 
 
+def _wrong_types(card: dict[str, Any]) -> list[str]:
+    """Return what in a card is of another type than this package writes."""
+    types = REQUIRED | {key: kind for key, kind in OPTIONAL.items() if key in card}
+    faults = [
+        f"{key} is no {kind.__name__}"
+        for key, kind in types.items()
+        if not isinstance(card[key], kind)
+    ]
+    labels, folds = card["labels"], card["folds"]
+    if isinstance(labels, list) and (
+        not labels or not all(isinstance(each, str) for each in labels)
+    ):
+        faults.append("labels are no names")
+    elif isinstance(labels, list) and len(set(labels)) < len(labels):
+        faults.append("two labels are the same")
+    if isinstance(folds, list) and (not folds or not all(type(each) is int for each in folds)):
+        faults.append("folds are no numbers")
+    return faults
+
+
 def _newest(parent: Path) -> int:
     """Return the highest version that a name has or had; 0 for none."""
     versions = [int(p.name) for p in parent.glob("[0-9]*") if p.name.isdigit()]
     record = _newest_file(parent)
-    return max([0, *versions, *([int(record.read_text())] if record.exists() else [])])
+    text = record.read_text(encoding="utf-8").strip() if record.exists() else "0"
+    if not text.isascii() or not text.isdigit():
+        raise AscError(f"{record}: holds {text[:20]!r}, not the number of a version; delete it")
+    return max([0, int(text), *versions])
 
 
 def _newest_file(parent: Path) -> Path:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from asc_cli.core import atomic
+from asc_cli.core.errors import AscError
 
 OPTIMISERS = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
 
@@ -56,17 +57,28 @@ def load_state(
     if not path.exists():
         return None
     states: dict[int, dict[str, Tensor]] = {}
-    with safe_open(path, framework="pt") as file:
-        texts = file.metadata()
-        names = list(file.keys())
-        weights = {n.removeprefix("model."): file.get_tensor(n) for n in names if n[0] == "m"}
-        for name in (n for n in names if n.startswith("optimiser.")):
-            _, index, kind = name.split(".", 2)
-            states.setdefault(int(index), {})[kind] = file.get_tensor(name)
-    model.load_state_dict(weights)
-    state_dict = optimiser.state_dict()
-    optimiser.load_state_dict({**state_dict, "state": states})
+    try:
+        with safe_open(path, framework="pt") as file:
+            texts = file.metadata()
+            names = list(file.keys())
+            weights = {n.removeprefix("model."): file.get_tensor(n) for n in names if n[0] == "m"}
+            for name in (n for n in names if n.startswith("optimiser.")):
+                _, index, kind = name.split(".", 2)
+                states.setdefault(int(index), {})[kind] = file.get_tensor(name)
+        model.load_state_dict(weights)
+        optimiser.load_state_dict({**optimiser.state_dict(), "state": states})
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as fault:
+        raise _damaged(path, fault) from fault
+    if not texts:
+        raise _damaged(path, "its history is not in it")
     return texts
+
+
+def _damaged(path: Path, reason: object) -> AscError:
+    return AscError(
+        f"{path}: is damaged ({reason}); remove the folder {path.parent}, and the same command "
+        "trains this fold again"
+    )
 
 
 def save_best_weights(folder: Path, model: nn.Module) -> None:
@@ -79,4 +91,8 @@ def save_best_weights(folder: Path, model: nn.Module) -> None:
 
 def load_best_weights(folder: Path, model: nn.Module) -> None:
     """Load the weights that `save_best_weights` wrote."""
-    model.load_state_dict(load_file(folder / "best.safetensors"))
+    path = folder / "best.safetensors"
+    try:
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as fault:
+        raise _damaged(path, fault) from fault

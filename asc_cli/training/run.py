@@ -9,8 +9,9 @@ from typing import Any
 
 from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
+from asc_cli.datasets import Dataset
 from asc_cli.evaluation import predictions, scoring
-from asc_cli.evaluation.metrics import named
+from asc_cli.evaluation.metrics import Metric, named
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.frontend.fill import Extraction
@@ -66,6 +67,27 @@ def chosen_folds(folds: Sequence[int] | None, available: list[int]) -> list[int]
     return sorted(set(folds))
 
 
+def headline_metric(recipe: Recipe, dataset: Dataset) -> Metric:
+    """Return the metric that heads the report. Raises AscError if it cannot."""
+    name = recipe.evaluation.headline
+    return named(dataset.headline if name == "dataset" else name, recipe.catalog)
+
+
+def require_no_shared_audio(extraction: Extraction) -> None:
+    """Raise AscError if a fold tests a recording that it trains on, under whatever name."""
+    for split in extraction.source.listing.splits:
+        trained = {extraction.digests[file]: file for file in split.train}
+        shared = [(file, trained.get(extraction.digests[file])) for file in split.test]
+        pairs = [(tested, other) for tested, other in shared if other is not None]
+        if pairs:
+            (tested, other), name = pairs[0], extraction.source.dataset.name
+            raise AscError(
+                f"{name}: fold {split.fold} would train on {len(pairs)} of its test recordings: "
+                f"{tested} holds the same bytes as {other}; correct the lists, or list one of each "
+                "pair in the recipe under exclude"
+            )
+
+
 def require_complete(extraction: Extraction) -> None:
     """Raise AscError if a file has no features: results on the rest would not be comparable."""
     if extraction.failed:
@@ -97,8 +119,7 @@ def conclude(
     )
     predictions.write(run / "predictions.csv", joined)
     dataset = extraction.source.dataset
-    headline = recipe.evaluation.headline
-    metric = named(dataset.headline if headline == "dataset" else headline, recipe.catalog)
+    metric = headline_metric(recipe, dataset)
     seen = audit.seen_devices(extraction.source.listing)
     scores = scoring.score(joined, metric, seen)
     metrics = scores.to_dict()

@@ -75,9 +75,11 @@ def train(
         recipe.exclude,
     )
     audit.require(source.dataset, source.listing)
+    run_of_folds.headline_metric(recipe, source.dataset)  # before hours of training, not after
     chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
     run_of_folds.require_complete(extraction)
+    run_of_folds.require_no_shared_audio(extraction)
     fingerprint = audit.fingerprint(source.listing, extraction.digests)
     run = runs.run_folder(recipe, fingerprint, extraction.feature.key)
     finished = run_of_folds.finished_metrics(run, chosen)
