@@ -14,7 +14,7 @@ class AscError(Exception):
 
 
 class DamagedFile(AscError, ValueError):
-    """A file of asc's own that cannot be read. Whoever can do without it catches ValueError."""
+    """A file of asc's own that cannot be read. Code that can do without it catches ValueError."""
 
 
 class FileFault(AscError):
@@ -36,6 +36,6 @@ class FileFault(AscError):
 def escaped(text: str) -> str:
     """Return text from outside as a terminal may show it: control characters are written out.
 
-    Line breaks stay; in a name they are escaped by whoever puts it into a sentence.
+    Line breaks stay, as messages of several lines have them.
     """
     return "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -56,9 +56,10 @@ def test_no_models_yet(asc: Asc):
     assert asc("models", "list", "--json").stdout == "[]\n"
 
 
-def test_removing_needs_one_version(asc: Asc):
+def test_removing_needs_one_version(asc: Asc, tmp_path: Path):
+    (tmp_path / "weights").touch()
     for _ in range(2):
-        models.register("m", CARD, {})
+        models.register("m", CARD, {1: tmp_path / "weights"})
     done = asc("models", "remove", "m")
     assert done.returncode == 1 and "remove m: which of m@1, m@2? Name one" in done.stderr
     assert asc("models", "remove", "m@1").stdout == "removed m@1\n"
