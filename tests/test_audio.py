@@ -98,7 +98,7 @@ def test_an_unsupported_container_has_a_remedy(tmp_path: Path):
     path = tmp_path / "clip.m4a"
     path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
     assert fault(path) == (
-        f"m4a is not read; asc reads {decode.READS}. Convert it: ffmpeg -i 'clip.m4a' 'clip.wav'"
+        f"m4a is not read; asc reads {decode.READS}. Convert it: ffmpeg -i clip.m4a clip.wav"
     )
 
 

@@ -46,6 +46,7 @@ def test_members_hold_arrays_only(toy_root: Path):
     assert {p.suffix for p in model.folder.iterdir()} == {".safetensors", ".yaml", ".md", ".txt"}
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("system", ["rnn_gam"])
 def test_a_staged_model_cut_short_ends_with_the_same_bits(
     system: str, toy_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

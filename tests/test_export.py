@@ -125,6 +125,7 @@ class Sure(torch.nn.Module):
         return torch.stack([4000 * silent, 1000 * (1 - silent), -9000 + 0 * silent], dim=1)
 
 
+@pytest.mark.campaign
 def test_a_clip_may_be_surer_than_a_probability_can_represent(tmp_path: Path):
     """e^−708 is the smallest: two clips that say park by 1000 nats lose to one of 4000 for bus."""
     name = registered("m", "evaluation.aggregate=log_sum", "clips.overlap=0")

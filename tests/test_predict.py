@@ -135,6 +135,7 @@ def test_it_predicts_like_the_fold(trained: Path, toy_root: Path):
         )
 
 
+@pytest.mark.campaign
 def test_memory_does_not_grow_with_length(trained: Path, tmp_path: Path):
     """Three minutes at 44.1 kHz are 32 MB as samples; the peak must not depend on it."""
     noise = np.random.default_rng(0).normal(0, 0.1, 44_100 * 10)

@@ -80,7 +80,12 @@ CAMPAIGN = pytest.mark.campaign
 
 @pytest.mark.parametrize(
     "name",
-    ["lstm", pytest.param("ta", marks=CAMPAIGN), pytest.param("sa", marks=CAMPAIGN), "ta_sa"],
+    [
+        pytest.param("lstm", marks=CAMPAIGN),
+        pytest.param("ta", marks=CAMPAIGN),
+        pytest.param("sa", marks=CAMPAIGN),
+        "ta_sa",
+    ],
 )
 def test_all_four_recipes_learn_what_came_when(name: str, shards: Path):
     reported: list[dict[str, Any]] = []

@@ -115,3 +115,17 @@ def test_an_installed_package(site: Path, tmp_path: Path) -> None:
     assert "origin: their-package 1.2" in shown
     predict = "asc predict rooms/kitchen_house1_0.wav --json"
     assert bash([predict], folder, site) == bash([predict], folder, site, their_site)
+
+
+def test_a_fault_in_a_worker_process_is_a_sentence(site: Path, tmp_path: Path) -> None:
+    markdown.write(PAGE, tmp_path)
+    model = tmp_path / "plugins" / "models" / "bag_of_frames.py"
+    model.write_text(model.read_text().replace("torch.relu(", "torch.relux("))
+    lines = [
+        "ASC_PLUGINS=plugins asc make_rooms rooms",
+        "asc train rooms.yaml --jobs 2 2> said.txt && exit 1",
+        "cat said.txt",
+    ]
+    said = bash(["set +e", *lines], tmp_path, site)
+    assert "bag_of_frames.py, line " in said and "AttributeError" in said
+    assert "Traceback" not in said

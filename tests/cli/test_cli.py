@@ -69,6 +69,7 @@ def test_features_reports_bad_files_with_exit_3(asc: Asc, tmp_path: Path):
     assert "bus/b.wav" in asc("features", "--data", tmp_path / "d").stdout
 
 
+@pytest.mark.campaign
 def test_features_of_a_dataset_are_those_of_its_shipped_recipes(asc: Asc, toy_root: Path):
     done = asc("features", "--dataset", "toy", "--data", toy_root, "--json")
     result = json.loads(done.stdout)

@@ -350,6 +350,7 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     _yt8m_videos.protocol_buffers.cache_clear()
 
 
+@pytest.mark.campaign
 def test_memory_does_not_grow_with_the_shards(tmp_path: Path):
     """What a stream holds is its buffer and some videos ahead, not what went through."""
     import tracemalloc
