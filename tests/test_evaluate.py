@@ -122,6 +122,7 @@ def test_runs_of_other_audio_are_not_paired(trained, copy: Path):
         workflow.compare([trained.run, other.run])
 
 
+@pytest.mark.campaign
 def test_another_run_s_model_is_not_an_answer(trained, toy_root: Path):
     """A version number that now belongs to another run: the run is registered anew."""
     metrics = json.loads((trained.run / "metrics.json").read_text())

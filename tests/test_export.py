@@ -165,6 +165,7 @@ def test_every_feature_has_a_front_end(feature: str, recordings: list[Path], tmp
     assert created.files[0].check.largest_difference <= 1e-4
 
 
+@pytest.mark.campaign
 def test_other_networks_go_as_torch_exports_them():
     from torch import nn
 
@@ -203,6 +204,7 @@ def test_a_network_that_cannot_be_exported_is_an_error():
         network.graph(Odd(), 7, 5, "member")
 
 
+@pytest.mark.campaign
 def test_a_network_with_a_fixed_number_of_clips_is_an_error():
     from torch import nn
 

@@ -19,7 +19,6 @@ pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
 RATE = 22_050
 LENGTHS_S = (1.0, 2.37, 7.3)
 SLOW = ("label_tree_gru", "label_tree_cnn", "sparse_nmf", "gmm")  # to export
-NOW = ("toy_dnn_mel",)  # the LSTMs and all features have test_export.py
 ROW = re.compile(r"^\| `(\w+)`.*?\| `(\w+)`.*?\| `(\w+)` \| yes", re.MULTILINE)
 
 
@@ -34,10 +33,8 @@ def test_the_page_names_every_model_and_feature():
     assert {feature for _, _, feature in rows()} == set(plugins.names("features"))
 
 
-@pytest.mark.parametrize(
-    ("name", "model", "feature"),
-    [pytest.param(*row, marks=[pytest.mark.campaign] * (row[0] not in NOW)) for row in rows()],
-)
+@pytest.mark.campaign
+@pytest.mark.parametrize(("name", "model", "feature"), rows())
 def test_every_model_is_exported(
     name: str, model: str, feature: str, toy_root: Path, tmp_path: Path
 ):

@@ -75,6 +75,7 @@ def test_killed_and_started_again_it_has_every_line_once(folder: Path, asc: Asc,
     assert not list((paths.home() / "predictions").glob("*")), "a finished run leaves no journal"
 
 
+@pytest.mark.campaign
 def test_one_answer_alone_in_a_batch_in_any_number_of_processes(folder: Path, tmp_path: Path):
     together = {p.file: p for p in workflow.predict(sorted(folder.iterdir()), jobs=2)}
     for path in (folder / "00.wav", folder / "54.wav"):
@@ -97,6 +98,7 @@ def test_a_list_and_sound_on_stdin(folder: Path, asc: Asc):
     np.testing.assert_allclose(scenes(of_list), scenes(of_sound), atol=1e-6)
 
 
+@pytest.mark.campaign
 def test_names_of_any_bytes(folder: Path, asc: Asc, program: Program, tmp_path: Path):
     odd = tmp_path / "odd"
     odd.mkdir()
@@ -126,6 +128,7 @@ def test_names_of_any_bytes(folder: Path, asc: Asc, program: Program, tmp_path: 
     assert asc("features", "--dataset", "table", "--data", tmp_path).returncode == 3
 
 
+@pytest.mark.campaign
 def test_a_pipe_does_not_hang_it(folder: Path, asc: Asc, tmp_path: Path):
     os.mkfifo(tmp_path / "pipe.wav")
     done = asc("predict", tmp_path / "pipe.wav", folder / "07.wav")

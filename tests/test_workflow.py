@@ -47,6 +47,7 @@ def reference(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         return result(done.run)
 
 
+@pytest.mark.campaign
 def test_the_whole_pipeline(toy_root: Path, reference: dict[str, bytes]):
     seen: list[dict] = []
     done = workflow.train(small(), data=toy_root, jobs=2, fitting=seen.append)

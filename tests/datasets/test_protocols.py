@@ -80,6 +80,7 @@ def test_tau2020_mobile_passes(tau2020: Path):
     assert seen == {1: frozenset({"a", "b", "c", "s1", "s2", "s3"})}
 
 
+@pytest.mark.campaign
 def test_a_public_split_with_every_place_in_training_is_flagged(tau2020: Path):
     path = tau2020 / "evaluation_setup/fold1_train.csv"
     test = named(tau2020 / "evaluation_setup/fold1_evaluate.csv")
