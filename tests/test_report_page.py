@@ -131,7 +131,7 @@ def test_a_removed_recording_is_reported(browser: Any, runs: list[Path], tmp_pat
     page.locator("audio").first.evaluate(
         "player => { player.load(); player.play().catch(() => 0) }"
     )
-    page.get_by_text("The recording is not where it was").first.wait_for()
+    page.get_by_text("The recording was moved or deleted").first.wait_for()
     assert page.locator("audio").count() == n_players - 1
     page.close()
 
