@@ -1,4 +1,4 @@
-"""Parallel work: processes on this machine, or another backend of joblib (Dask, Ray).
+"""Parallel work in processes on this machine.
 
 Every task runs on one thread. BLAS adds up in another order with another number of threads, so
 the bits would depend on how many workers there are; and tasks side by side use the processors
@@ -42,8 +42,7 @@ def map_unordered(
 ) -> Iterator[Any]:
     """Yield function(*task) for each task, as results arrive, in no particular order.
 
-    One worker: in this process. Inside a `joblib.parallel_config` with another
-    backend, the tasks go there instead.
+    One worker: in this process.
     """
     tasks = list(tasks)
     n = min(workers(jobs), len(tasks)) if jobs is not None or len(tasks) > 1 else 1
