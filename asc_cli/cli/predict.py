@@ -114,6 +114,8 @@ def command(
         scene_options |= {o: path for o, path in outputs.by_option().items() if o != "--csv"}
         _videos.label(input_names, model, top or LABELS, csv, jobs, as_json, scene_options)
         return
+    for remark in workflow.remarks_on(model):
+        _progress.note(remark)
     settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
     with _input_files(input_names) as (files, display_names):
         inputs.require_no_overwrite(outputs.by_option(), files)

@@ -57,7 +57,7 @@ def test_no_models_yet(asc: Asc):
 
 
 def test_removing_needs_one_version(asc: Asc, tmp_path: Path):
-    (tmp_path / "weights").touch()
+    tensors.save(tmp_path / "weights", {"model.w": torch.ones(1)})
     for _ in range(2):
         models.register("m", CARD, {1: tmp_path / "weights"})
     done = asc("models", "remove", "m")
