@@ -236,8 +236,8 @@ def test_a_file_that_cannot_be_sought_is_read_to_its_middle(
 ):
     path = tmp_path / f"a.{kind.lower()}"
     soundfile.write(path, tone(440, 3, 8_000), 8_000, subtype, format=kind)
-    length, rate, channels, _ = hashing.excerpt(path)
-    assert (rate, channels) == (8_000, 1) and abs(length - 24_000) < 200
+    length, _ = hashing.excerpt(path)
+    assert abs(length - 24_000) < 200
     with soundfile.SoundFile(path) as sound:
         assert not sound.seekable()
     assert len(hashing.content(path)) == 64

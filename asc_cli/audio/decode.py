@@ -79,16 +79,25 @@ def blocks(path: Path, sample_rate: int) -> Iterator[np.ndarray]:  # each (n,)
     yield from _blocks(open_sound(path), path, sample_rate)
 
 
-def decode(path: Path, sample_rate: int) -> tuple[Info, Iterator[np.ndarray]]:
+def decode(
+    path: Path, sample_rate: int, decoded: Callable[[np.ndarray], None] | None = None
+) -> tuple[Info, Iterator[np.ndarray]]:
     """Return the header of a file and the same blocks; opens the file once.
+
+    decoded: Called with each block at the file's own rate, mono, before it is resampled.
 
     Raises FileFault at once if the file cannot be opened, and while the blocks are read.
     """
     sound = open_sound(path)
-    return _info(sound), _blocks(sound, path, sample_rate)
+    return _info(sound), _blocks(sound, path, sample_rate, decoded)
 
 
-def _blocks(sound: Any, path: Path, sample_rate: int) -> Iterator[np.ndarray]:
+def _blocks(
+    sound: Any,
+    path: Path,
+    sample_rate: int,
+    decoded: Callable[[np.ndarray], None] | None = None,
+) -> Iterator[np.ndarray]:
     with sound:
         if sound.frames == 0:
             raise FileFault(path, "holds no samples: a header without audio")
@@ -99,7 +108,10 @@ def _blocks(sound: Any, path: Path, sample_rate: int) -> Iterator[np.ndarray]:
             following = read_frames(sound, size, path, position + len(block))
             _require_finite(block, path, position / sound.samplerate)
             position += len(block)
-            yield resample(_mono(block), len(following) == 0)
+            samples = mono(block)
+            if decoded:
+                decoded(samples)
+            yield resample(samples, len(following) == 0)
         if position == 0:
             raise FileFault(path, "holds no samples that can be decoded; is the file cut short?")
         if sound.format == "MP3" and position < _end(sound):
@@ -113,12 +125,13 @@ def resample_stream(
     resample = _resampler(source_rate, target_rate)
     for block in blocks:
         samples = np.asarray(block, np.float32)
-        yield resample(samples if samples.ndim == 1 else _mono(samples), False)
+        yield resample(samples if samples.ndim == 1 else mono(samples), False)
     if len(tail := resample(np.zeros(0, np.float32), True)):
         yield tail
 
 
-def _mono(block: np.ndarray) -> np.ndarray:  # (n, channels) -> (n,)
+def mono(block: np.ndarray) -> np.ndarray:  # (n, channels) -> (n,)
+    """Return the mean of the channels."""
     return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
 
 

@@ -15,7 +15,7 @@ SAMPLE_RATES = f"{MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz"
 
 def is_sample_rate(value: object) -> bool:
     """Return whether a value is a sample rate that asc works with."""
-    return isinstance(value, numbers.Real) and MIN_SAMPLE_RATE <= value <= MAX_SAMPLE_RATE
+    return isinstance(value, numbers.Real) and MIN_SAMPLE_RATE <= float(value) <= MAX_SAMPLE_RATE
 
 
 def require_sample_rate(what: str, value: object) -> None:
