@@ -65,7 +65,7 @@ def _on(descriptor: int, stream: io.TextIOWrapper) -> io.TextIOWrapper:
     """Return a text stream like another one, on a descriptor."""
     unbuffered = stream.write_through
     return io.TextIOWrapper(
-        open(descriptor, "wb", buffering=0 if unbuffered else -1),
+        open(descriptor, "wb", buffering=0 if unbuffered else -1, closefd=False),
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,
