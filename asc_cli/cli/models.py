@@ -61,7 +61,13 @@ def show(
         "id": registered.id,
         "folder": str(registered.folder),
         **registered.card,
-        "remarks": [*registered.remarks(), *decoders.remarks(registered.card["feature"])],
+        "remarks": [
+            *registered.remarks(),
+            *(
+                f"model {registered.id}: {remark}"
+                for remark in decoders.remarks(registered.card["feature"])
+            ),
+        ],
         "complexity": costs.to_dict(),
     }
     report.show(card, report.model, as_json)

@@ -4,9 +4,9 @@
 
 A line per file: {"checksum": …, "path": …, "stamp": …, "record": …}; the stamp is size, mtime and
 ctime in ns, and inode. A line is valid only while the file has that stamp. Lines are appended in
-one write and forced onto the disk. A line without its checksum, cut short by a crash or of version 0.1, is skipped: its file
-is predicted again. The journal is removed when the command has finished, or 30 days after the last
-write.
+one write and forced onto the disk. A line without its checksum, cut short by a crash or of version
+0.1, is skipped: its file is predicted again. The journal is removed when the command has finished,
+or 30 days after the last write.
 """
 
 from __future__ import annotations

@@ -11,13 +11,13 @@ from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.code import write_copy
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_run
-from asc_cli.registry import models
+from asc_cli.registry import models, run_files
 from asc_cli.registry.card import packages
+from asc_cli.registry.run_files import ENVIRONMENT, METRICS, PREDICTIONS, SETTINGS
 
 if TYPE_CHECKING:  # importing it takes 0.3 s
     from asc_cli.recipe.load import Recipe
 
-SETTINGS, ENVIRONMENT = "recipe.yaml", "environment.json"
 DECODERS = ("soundfile", "soxr")  # soundfile brings libsndfile
 
 
@@ -61,7 +61,7 @@ def _same_decoders(run: Path) -> bool:
 
 def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: str) -> None:
     """Write recipe.yaml, environment.json and the code that is not shipped."""
-    atomic.write_text(run / SETTINGS, recipe.yaml())
+    atomic.write_checked(run / SETTINGS, recipe.yaml().encode())
     if recipe.catalog.code:
         write_copy(run / plugins.BESIDE, recipe.catalog.code)
     code = {} if _of_0_1(run) else {"code": recipe.code()}
@@ -82,9 +82,8 @@ def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: st
 
 def recorded_metrics(folder: Path) -> dict[str, Any]:
     """Return the metrics of a finished run; a run of scenes needs its predictions too."""
-    path = folder / "metrics.json"
-    recorded = atomic.read_json(path) if path.exists() else {}
-    has_all = kind_of_run(folder) == VIDEOS or (folder / "predictions.csv").exists()
+    recorded = run_files.metrics(folder)
+    has_all = kind_of_run(folder) == VIDEOS or (folder / PREDICTIONS).exists()
     if not recorded or not has_all:
         raise AscError(f"run {folder.name}: not finished; the same asc train command resumes it")
     return recorded
@@ -129,7 +128,7 @@ def recipe_of(folder: Path) -> str:
 
 
 def _finished_and_newest(folder: Path) -> tuple[bool, float]:
-    return (folder / "metrics.json").exists(), (folder / SETTINGS).stat().st_mtime
+    return (folder / METRICS).exists(), (folder / SETTINGS).stat().st_mtime
 
 
 def unknown_run(name: str, existing: list[Path]) -> AscError:
@@ -163,6 +162,6 @@ def fold_folder(run: Path, fold: int) -> Path:
 
 def audio_root(folder: Path) -> str | None:
     """Return the folder of the recordings that a run was trained on, if it recorded that."""
-    with contextlib.suppress(FileNotFoundError, KeyError):
-        return str(atomic.read_json(folder / "environment.json")["audio_root"])
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return str(atomic.read_json(folder / ENVIRONMENT, audio_root=str)["audio_root"])
     return None

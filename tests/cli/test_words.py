@@ -7,9 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from asc_cli import workflow
-from asc_cli.core import atomic, paths
+from asc_cli.core import atomic, paths, tensors
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
