@@ -59,9 +59,9 @@ def _same_recordings(folders: Sequence[Path]) -> None:
     for folder, other in zip(folders[1:], others, strict=True):
         if other["dataset_fingerprint"] != first["dataset_fingerprint"]:
             raise AscError(
-                f"compare: {folder.name} ({other.get('audio_root')}) was not trained and tested on the "
-                f"recordings and lists of {folders[0].name} ({first.get('audio_root')}); names may be "
-                "alike, but audio, labels or folds differ, so nothing can be paired"
+                f"compare: {folder.name} ({other.get('audio_root')}) was not trained and tested on "
+                f"the recordings and lists of {folders[0].name} ({first.get('audio_root')}); names "
+                "may be alike, but audio, labels or folds differ, so nothing can be paired"
             )
 
 
