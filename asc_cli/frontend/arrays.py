@@ -107,7 +107,8 @@ def _names(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _equal(path: Path, frames: np.ndarray) -> bool:
     try:
-        return bool(np.array_equal(packs.read_array(path), frames))
+        before = packs.read_array(path)
+        return before.dtype == frames.dtype and bool(np.array_equal(before, frames))
     except (OSError, ValueError):
         return False
 

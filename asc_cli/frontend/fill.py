@@ -142,6 +142,8 @@ def fill(
         if progress:
             progress(len(entries) + len(failed), len(paths))
     index.put(new_entries)
+    if verify:
+        store.remove_packs_of(feature, changed)
     present = {name: entries[name] for name in paths if name in entries}
     return Extraction(
         source,
