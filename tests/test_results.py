@@ -7,7 +7,7 @@ from pathlib import Path
 from asc_cli import workflow
 from asc_cli.core import atomic
 from asc_cli.recipe import load as recipe
-from asc_cli.registry import runs
+from asc_cli.registry import results
 
 
 def finished(home: Path, name: str, text: str, n_folds: int, error: float) -> None:
@@ -23,7 +23,7 @@ def test_no_runs_are_no_result():
 def test_a_run_on_all_folds_counts(home: Path):
     full = recipe.load("esc10_lstm")
     finished(home, "aa", full.yaml(), 5, 0.25)
-    assert workflow.result(full) == runs.Result(0.25, "esc10_lstm-aa")
+    assert workflow.result(full) == results.Result(0.25, "esc10_lstm-aa")
 
 
 def test_some_folds_and_changed_settings_do_not(home: Path):

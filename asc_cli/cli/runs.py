@@ -21,9 +21,9 @@ def list_(as_json: Json = False) -> None:
     """
     from asc_cli import report
     from asc_cli.cli import _progress
-    from asc_cli.registry import runs as folders
+    from asc_cli.registry import inventory
 
-    readable, faults = folders.runs()
+    readable, faults = inventory.runs()
     rows = [run.to_dict() for run in readable]
     report.show(rows, report.runs if rows else lambda _: NONE_YET, as_json)
     for fault in faults:
@@ -47,11 +47,11 @@ def show(
     Example: **asc runs show toy_lstm**
     """
     from asc_cli import report, workflow
-    from asc_cli.registry import runs as folders
+    from asc_cli.registry import inventory, runs
 
     folder = workflow.find_run(run)
-    row = {**folders.read(folder).to_dict(), "folder": str(folder.absolute())}
-    report.show({**row, "audio_root": folders.audio_root(folder)}, report.run, as_json)
+    row = {**inventory.read(folder).to_dict(), "folder": str(folder.absolute())}
+    report.show({**row, "audio_root": runs.audio_root(folder)}, report.run, as_json)
 
 
 def remove(
@@ -73,16 +73,16 @@ def remove(
     Example: **asc runs remove toy_lstm-1a2b3c4d5e6f --yes**
     """
     from asc_cli import report
-    from asc_cli.registry import runs as folders
+    from asc_cli.registry import inventory
 
-    row = folders.read(folders.find(run))
+    row = inventory.read(inventory.find(run))
     if not yes:
         if not _terminal():
             raise AscError(f"runs remove {run}: there is no terminal to ask on; give --yes")
         size = f"{row.bytes / 1e6:.1f} MB, {row.folds} fold(s) fitted"
         if not typer.confirm(f"Remove {row.run} ({size})?", err=True):
             return
-    removed = folders.remove(row.run).to_dict()
+    removed = inventory.remove(row.run).to_dict()
     report.show(removed, lambda it: f"removed {it['run']}", as_json)
 
 

@@ -32,6 +32,8 @@ class Extraction:
         source: The dataset on this machine.
         feature: The feature with all its parameters.
         digests: File → SHA-256 of its bytes, which names its features in the store.
+        audio_digests: File → SHA-256 of its decoded samples, the same for the same sound in
+            another file.
         computed: How many recordings' features were computed by this call.
         reused: How many were in the store already.
         failed: Files without features, each with the reason.
@@ -42,6 +44,7 @@ class Extraction:
     source: Source
     feature: StoredFeature
     digests: dict[str, str]
+    audio_digests: dict[str, str]
     computed: int
     reused: int
     failed: list[FileFault]
@@ -136,10 +139,12 @@ def fill(
         if progress:
             progress(len(entries) + len(failed), len(paths))
     index.put(new_entries)
+    known = {name: entries[name] for name in paths if name in entries}
     return Extraction(
         source,
         feature,
-        {name: entries[name].digest for name in paths if name in entries},
+        {name: entry.digest for name, entry in known.items()},
+        {name: entry.audio_digest for name, entry in known.items() if entry.audio_digest},
         computed,
         reused,
         sorted(failed, key=lambda fault: str(fault.path)),
@@ -153,7 +158,7 @@ def _in_store(feature: StoredFeature, paths: dict[str, Path], index: Index) -> d
     entries, stored = {}, store.Stored(feature)
     for name, path in paths.items():
         entry = index.get(path)
-        if entry and entry.digest in stored:
+        if entry and entry.audio_digest and entry.digest in stored:
             entries[name] = entry
     return entries
 

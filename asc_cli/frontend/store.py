@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_cli.audio import decode
+from asc_cli.audio import decode, hashing
 from asc_cli.core import atomic, paths
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.features import stream
@@ -163,24 +163,27 @@ def _ensure(
         decode.inspect(path)  # raises the reason
         raise
     if digest in short or (digest in stored and not (verify and _damaged(stored, digest))):
-        return Entry(*stamp(before), digest, decode.inspect(path).seconds), False
-    frames, seconds = _compute(feature, path)
-    entry = Entry(*stamp(before), digest, seconds)
+        seconds = decode.inspect(path).seconds
+        return Entry(*stamp(before), digest, seconds, hashing.content(path)), False
+    frames, seconds, audio_digest = _compute(feature, path)
+    entry = Entry(*stamp(before), digest, seconds, audio_digest)
     if not entry.describes(path):
         raise FileFault(path, "changed while it was being read; run the command again")
     if frames.nbytes < SHORT_BYTES:
         short[digest] = frames
     else:
-        with atomic.replacing(feature.object(digest)) as temporary:
+        with atomic.replacing(feature.object(digest), sync=False) as temporary:
             np.save(temporary, frames)
     return entry, True
 
 
-def _compute(feature: StoredFeature, path: Path) -> tuple[np.ndarray, float]:  # (T, F), seconds
+def _compute(feature: StoredFeature, path: Path) -> tuple[np.ndarray, float, str]:
+    """Return the features (T, F), the length in seconds and the hash of the decoded samples."""
+    samples_hash = hashing.SampleHash()
     try:
-        info, blocks = decode.decode(path, feature.sample_rate)
+        info, blocks = decode.decode(path, feature.sample_rate, samples_hash.update)
         parts = stream(feature.compute, blocks, feature.sample_rate)
-        return np.concatenate(list(parts)), info.seconds
+        return np.concatenate(list(parts)), info.seconds, samples_hash.hexdigest()
     except FileFault:
         raise
     except AscError as fault:

@@ -10,6 +10,7 @@ from pydantic import Field, create_model
 
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
+from asc_cli.core.limits import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe.schema import HEADLINES, Base, Evaluation, Section
 from asc_cli.recipe.source import Tree
@@ -52,8 +53,8 @@ def schema_for(tree: Tree, outside: Catalog) -> type[Base]:
     """Return the schema with the sections of the feature and of the model that a recipe names:
     building those of all others takes longer than checking it."""
     names = {section: name_of(tree, section) for section in KINDS}
-    found = {s: name for s, name in names.items() if name in outside.names(KINDS[s])}
-    return _schema(outside, found.get("features"), found.get("model"))
+    existing = {s: name for s, name in names.items() if name in outside.names(KINDS[s])}
+    return _schema(outside, existing.get("features"), existing.get("model"))
 
 
 def full_schema(outside: Catalog) -> type[Base]:
@@ -65,7 +66,12 @@ def full_schema(outside: Catalog) -> type[Base]:
 @functools.cache
 def _schema(outside: Catalog, feature: str | None, model: str | None) -> type[Base]:
     """Return Base plus the section of one feature and of one model, or of all where None."""
-    rate: Any = Field(None, ge=1000, description="Hz; none: the dataset's own rate.")
+    rate: Any = Field(
+        None,
+        ge=MIN_SAMPLE_RATE,
+        le=MAX_SAMPLE_RATE,
+        description="Hz; none: the dataset's own rate.",
+    )
     features = [
         _section(outside, "features", name, sample_rate=(int | None, rate))
         for name in ([feature] if feature else outside.names("features"))

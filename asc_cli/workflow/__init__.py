@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from asc_cli.inference.types import LivePrediction, Prediction, Segment
     from asc_cli.inference.verify import Export
     from asc_cli.protocol.source import Source, audit, complete, open_source
-    from asc_cli.registry.runs import find_run, result
+    from asc_cli.registry.results import result
+    from asc_cli.registry.runs import find_run
     from asc_cli.training.run import Training
     from asc_cli.video.predict import LabelledVideo, VideoEvaluation, label
     from asc_cli.workflow._compare import compare

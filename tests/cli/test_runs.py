@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from asc_cli.cli import application
 from asc_cli.core.errors import AscError
-from asc_cli.registry import runs
+from asc_cli.registry import inventory
 
 KEYS = {
     "run",
@@ -75,8 +75,8 @@ def test_a_damaged_run_is_named_and_the_others_listed(home: Path, text: str, wha
 def test_folds_of_a_stream_and_of_an_unknown_dataset(home: Path) -> None:
     streamed = made(home, "a-0")
     (streamed / "recipe.yaml").write_text("dataset: yt8m\nstream: {level: frame}\n")
-    assert runs.read(streamed).published == 1
-    assert runs.read(made(home, "b-0", dataset="theirs")).published is None
+    assert inventory.read(streamed).published == 1
+    assert inventory.read(made(home, "b-0", dataset="theirs")).published is None
 
 
 def test_show_takes_what_evaluate_takes(home: Path) -> None:
@@ -110,15 +110,15 @@ def test_remove_asks(home: Path, monkeypatch: pytest.MonkeyPatch, answer: str, s
 
 def test_removing_needs_one_run(home: Path) -> None:
     with pytest.raises(AscError, match=r"run x: no runs in "):
-        runs.find("x")
+        inventory.find("x")
     made(home, ONE)
-    assert runs.find("esc10_lstm").name == ONE
+    assert inventory.find("esc10_lstm").name == ONE
     made(home, TWO)
     with pytest.raises(AscError, match=rf"run esc10_lstm: which of {ONE}, {TWO}\? Name one"):
-        runs.find("esc10_lstm")
-    assert runs.find(TWO).name == TWO
+        inventory.find("esc10_lstm")
+    assert inventory.find(TWO).name == TWO
     with pytest.raises(AscError, match="unknown run 'esc10_ltsm'; did you mean esc10_lstm?"):
-        runs.find("esc10_ltsm")
+        inventory.find("esc10_ltsm")
 
 
 def test_recipes_of_one_dataset(home: Path) -> None:
