@@ -144,12 +144,12 @@ def fill(
     index.put(new_entries)
     if verify:
         store.remove_packs_of(feature, changed)
-    present = {name: entries[name] for name in paths if name in entries}
+    in_order = {name: entries[name] for name in paths if name in entries}
     return Extraction(
         source,
         feature,
-        {name: entry.digest for name, entry in present.items()},
-        {name: entry.audio_digest for name, entry in present.items() if entry.audio_digest},
+        {name: entry.digest for name, entry in in_order.items()},
+        {name: entry.audio_digest for name, entry in in_order.items() if entry.audio_digest},
         computed,
         reused,
         sorted(failed, key=lambda fault: str(fault.path)),
