@@ -59,8 +59,9 @@ def read(root: Path) -> Listing:
     """Read meta/esc50.csv. The group of a clip is the recording it was cut from."""
     path = root / "meta" / "esc50.csv"
     recordings, folds = [], []
-    for row in lists.records(path, ("filename", "fold", "category", "src_file"), ","):
-        file = "audio/" + lists.slashes(row["filename"])
+    rows = lists.records(path, ("filename", "fold", "category", "src_file"), ",")
+    for line, row in enumerate(rows, start=2):
+        file = lists.file_name("audio/" + row["filename"], path, line)
         if not row["fold"].isdigit():
             raise AscError(f"{path}: {file} has fold {row['fold']!r}, not a number")
         recordings.append(Recording(file, row["category"], group=row["src_file"]))

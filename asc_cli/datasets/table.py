@@ -76,7 +76,7 @@ def _csv(path: Path) -> Listing:
     for number, row in enumerate(rows, start=2):
         if not row.get("filename") or not row.get("label"):
             raise AscError(f"{path}:{number}: filename or label is empty")
-        file = lists.slashes(row["filename"])
+        file = lists.file_name(row["filename"], path, number)
         recordings.append(
             Recording(file, row["label"], row.get("group", ""), row.get("device", ""))
         )

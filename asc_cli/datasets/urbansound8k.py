@@ -63,10 +63,12 @@ def read(root: Path) -> Listing:
     """Read metadata/UrbanSound8K.csv. A slice's group is the recording (fsID) it was cut from."""
     path = root / "metadata" / "UrbanSound8K.csv"
     recordings, folds = [], []
-    for row in lists.records(path, ("slice_file_name", "fsID", "fold", "class"), ","):
+    rows = lists.records(path, ("slice_file_name", "fsID", "fold", "class"), ",")
+    for line, row in enumerate(rows, start=2):
         if not row["fold"].isdigit():
             raise AscError(f"{path}: {row['slice_file_name']} has fold {row['fold']!r}, no number")
-        file = f"audio/fold{row['fold']}/{row['slice_file_name']}"
+        name = f"audio/fold{row['fold']}/{row['slice_file_name']}"
+        file = lists.file_name(name, path, line)
         recordings.append(Recording(file, row["class"], group=row["fsID"]))
         folds.append((file, int(row["fold"])))
     return Listing(DATASET.labels, tuple(recordings), _folds.leave_one_fold_out(folds))

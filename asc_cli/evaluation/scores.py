@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.intervals import Intervals
 from asc_cli.evaluation.metrics import Bin
 
@@ -92,6 +93,27 @@ class DeviceScores:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """A remark on a score.
+
+    Attributes:
+        code: What it is about; never renamed.
+        text: The sentence.
+    """
+
+    code: str
+    text: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return code and text.
+
+        Returns:
+            As in JSON.
+        """
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Scores:
     """All metrics of a set of predictions.
 
@@ -110,6 +132,7 @@ class Scores:
         device_groups: Metrics of all "seen" and all "unseen" devices; empty where one is known
             at most, or training is not known.
         remarks: What a reader must know beside the figures.
+        conditions: What was trained and tested; None where nothing is known.
         title_from_outside: The headline's title, of a metric that is not in METRICS.
     """
 
@@ -125,7 +148,8 @@ class Scores:
     reliability: tuple[Bin, ...]
     devices: dict[str, DeviceScores]
     device_groups: dict[str, SubsetScores]
-    remarks: tuple[str, ...]
+    remarks: tuple[Remark, ...]
+    conditions: Conditions | None = None
     title_from_outside: str | None = None
 
     @property
@@ -156,7 +180,8 @@ class Scores:
             "reliability": [each.to_dict() for each in self.reliability],
             "devices": {name: device.to_dict() for name, device in self.devices.items()},
             "device_groups": {name: asdict(group) for name, group in self.device_groups.items()},
-            "remarks": list(self.remarks),
+            "remarks": [remark.to_dict() for remark in self.remarks],
+            **({"conditions": self.conditions.to_dict()} if self.conditions else {}),
         }
 
 
@@ -172,8 +197,8 @@ class Evaluation:
         model: The model, NAME@VERSION; None for a run or a file.
         predictions: The file of predictions; None for a run or a model.
         dataset: The dataset's name; None for a run.
-        published: Published figures beside ours: metric, theirs, ours and source of each; None
-            for a model or a file.
+        published: Published figures beside ours: metric, theirs, ours and source of each, whether
+            they compare and, if not, why; None for a model or a file.
     """
 
     scores: Scores
@@ -181,7 +206,7 @@ class Evaluation:
     model: str | None = None
     predictions: str | None = None
     dataset: str | None = None
-    published: list[dict[str, str]] | None = None
+    published: list[dict[str, Any]] | None = None
 
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key]

@@ -3,7 +3,7 @@
     models/<name>/<version>/card.yaml            labels, feature, recipe, folds, metrics, data
                             README.md            the same for a person
                             fold01.safetensors   weights and standardisation of one member
-                            training_files.txt   SHA-256 of its recordings, train and test
+                            training_files.txt   hashes of its recordings, train and test
                             plugins/             code that it needs and that is not shipped
     models/<name>/newest                         the highest version so far, removed ones too
     models/default.json                          set by `asc models use`, else the newest counts
@@ -27,7 +27,8 @@ import yaml
 from asc_cli.core import atomic, paths, plugins, yaml_text
 from asc_cli.core.code import Code, write_copy
 from asc_cli.core.errors import AscError
-from asc_cli.registry import readme
+from asc_cli.registry import readme, training_files
+from asc_cli.registry.training_files import TrainingFile
 
 FORMAT = 1
 REQUIRED: dict[str, type] = {
@@ -41,8 +42,6 @@ REQUIRED: dict[str, type] = {
     "folds": list,
 }
 OPTIONAL: dict[str, type] = {"metrics": dict, "dataset": dict, "packages": dict, "code": list}
-TRAINING_FILES = "training_files.txt"
-TRAINING_FILES_0_1 = "heard.txt"  # its name in version 0.1.0
 CARDS = "[!.]*/[0-9]*/card.yaml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -61,12 +60,9 @@ class Model:
     def member(self, fold: int) -> Path:
         return self.folder / member_file(fold)
 
-    def training_digests(self) -> frozenset[str]:
-        """SHA-256 of every recording used in training or testing; empty if not recorded."""
-        for name in (TRAINING_FILES, TRAINING_FILES_0_1):
-            if (path := self.folder / name).exists():
-                return frozenset(path.read_text().split())
-        return frozenset()
+    def training_files(self) -> tuple[TrainingFile, ...]:
+        """Every recording used in training or testing; () if not recorded."""
+        return training_files.read(self.folder)
 
 
 def member_file(fold: int) -> str:
@@ -77,12 +73,12 @@ def register(
     name: str,
     card: dict[str, Any],
     members: dict[int, Path],
-    training_digests: Iterable[str] = (),
+    recordings: Iterable[TrainingFile] = (),
     code: Sequence[Code] = (),
 ) -> Model:
     """Copy members (fold → safetensors) and card into the next free version of `name`.
 
-    training_digests: SHA-256 of all recordings that some member was trained or tested on.
+    recordings: All that some member was trained or tested on.
     code: Plug-ins that are not shipped, and that the model needs.
     """
     parent = paths.models() / name
@@ -92,8 +88,7 @@ def register(
     try:
         for fold, path in members.items():
             shutil.copyfile(path, building / member_file(fold))
-        lines = "".join(f"{digest}\n" for digest in sorted(training_digests))
-        atomic.write_text(building / TRAINING_FILES, lines)
+        training_files.write(building, recordings)
         if code:
             write_copy(building / plugins.BESIDE, code)
         return add_version(building, name, {**card, "folds": sorted(members)})

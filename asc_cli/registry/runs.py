@@ -28,14 +28,23 @@ def run_folder(recipe: Recipe, *data: str) -> Path:
         data: Fingerprints of the dataset and of the feature.
 
     Returns:
-        The folder, whether it exists or not. A run of 0.1, which recorded no code, is resumed in
-        its own.
+        The folder, whether it exists or not.
     """
-    run, old = (
-        paths.runs() / f"{recipe.name}-{recipe.signature(*data, code=code)}"
-        for code in (True, False)
-    )
-    return old if not run.exists() and _of_0_1(old) else run
+    return paths.runs() / f"{recipe.name}-{recipe.signature(*data)}"
+
+
+def run_folder_0_1(recipe: Recipe, *data: str) -> Path | None:
+    """Return the folder of the same run where version 0.1, which recorded no code, wrote one.
+
+    Args:
+        recipe: A resolved recipe.
+        data: Fingerprints of the dataset, as of 0.1, and of the feature.
+
+    Returns:
+        The folder; None if there is none.
+    """
+    run = paths.runs() / f"{recipe.name}-{recipe.signature(*data, code=False)}"
+    return run if _of_0_1(run) else None
 
 
 def _of_0_1(run: Path) -> bool:
@@ -43,7 +52,9 @@ def _of_0_1(run: Path) -> bool:
     return path.exists() and "code" not in atomic.read_json(path)
 
 
-def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: str) -> None:
+def describe(
+    run: Path, recipe: Recipe, root: Path, fingerprints: dict[str, str], device: str
+) -> None:
     """Write recipe.yaml, environment.json and the code that is not shipped."""
     atomic.write_text(run / SETTINGS, recipe.yaml())
     if recipe.catalog.code:
@@ -58,7 +69,7 @@ def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: st
             "platform": platform.platform(),
             "processor": platform.machine(),
             "device": device,
-            "dataset_fingerprint": fingerprint,
+            **fingerprints,
             "audio_root": str(root.absolute()),
         },
     )

@@ -14,6 +14,7 @@ from asc_cli.core import atomic, plugins, yaml_text
 from asc_cli.evaluation import predictions
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.inference.evaluate import of_run
+from asc_cli.recipe.changes import flat
 from asc_cli.registry.runs import find_run, fold_folder
 from asc_cli.report.html import page, recording
 from asc_cli.report.html import settings as settings_words
@@ -99,8 +100,12 @@ def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[s
 
 
 def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]]:
-    runs = []
-    for folder in folders:
+    runs: list[dict[str, Any]] = []
+    evaluations = [of_run(folder) for folder in folders]
+    first = evaluations[0].scores.conditions
+    for folder, evaluation in zip(folders, evaluations, strict=True):
+        own = evaluation.scores.conditions
+        assert own and first  # of a run, they are known
         settings = yaml_text.read(folder / "recipe.yaml")
         report_path = folder / "report.html"
         runs.append(
@@ -108,9 +113,9 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
                 "name": folder.name.rpartition("-")[0] or folder.name,
                 "signature": folder.name.rpartition("-")[2],
                 "dataset": settings["dataset"],
-                "metrics": of_run(folder).to_dict(),
-                "fingerprint": atomic.read_json(folder / "environment.json")["dataset_fingerprint"],
-                "flat": settings_words.flat(settings),
+                "metrics": evaluation.to_dict(),
+                "unlike": own.unlike(first),
+                "flat": flat(settings),
                 "report": recording.link(report_path.absolute(), folder, page_folder)
                 if report_path.exists()
                 else "",

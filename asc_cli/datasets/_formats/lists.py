@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import posixpath
 import re
 from pathlib import Path
 
 from asc_cli.core.errors import AscError
+
+DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 def lines(path: Path, delimiter: str = "") -> list[str]:
@@ -70,6 +73,15 @@ def records(path: Path, columns: tuple[str, ...], delimiter: str) -> list[dict[s
     return table
 
 
-def slashes(path: str) -> str:
-    """Return a listed path with "/" between its parts."""
-    return path.replace("\\", "/").removeprefix("./")
+def file_name(name: str, path: Path, line: int) -> str:
+    """Return a listed file's name in its one spelling: "/" between parts, no "." and no "..".
+
+    Raises AscError, with the list and the line, for a name that is no file in the dataset's folder.
+    """
+    spelt = posixpath.normpath(name.replace("\\", "/"))
+    if spelt.startswith(("/", "../")) or spelt in (".", "..") or DRIVE.match(spelt):
+        raise AscError(
+            f"{path}:{line}: {name!r} is not in the folder that names are relative to; write names "
+            "as they are from there, such as audio/a.wav (a link in it may lead to other folders)"
+        )
+    return spelt

@@ -76,21 +76,26 @@ def _recordings(root: Path, labelled: list[tuple[str, str]]) -> list[Recording]:
         ]
     return [
         Recording(
-            file := lists.slashes(row["filename"]),
+            file := lists.file_name(row["filename"], meta, line),
             row["scene_label"],
             row["identifier"] or location(file),
             row["source_label"] or recording_device(file),
         )
-        for row in lists.records(
-            meta, ("filename", "scene_label", "identifier", "source_label"), "\t"
+        for line, row in enumerate(
+            lists.records(meta, ("filename", "scene_label", "identifier", "source_label"), "\t"),
+            start=2,
         )
     ]
 
 
 def _labelled(path: Path) -> list[tuple[str, str]]:
     rows = lists.records(path, ("filename", "scene_label"), "\t")
-    return [(lists.slashes(row["filename"]), row["scene_label"]) for row in rows]
+    return [
+        (lists.file_name(row["filename"], path, line), row["scene_label"])
+        for line, row in enumerate(rows, start=2)
+    ]
 
 
 def _file_names(path: Path) -> list[str]:
-    return [lists.slashes(row["filename"]) for row in lists.records(path, ("filename",), "\t")]
+    rows = lists.records(path, ("filename",), "\t")
+    return [lists.file_name(row["filename"], path, line) for line, row in enumerate(rows, start=2)]
