@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when the libraries below are loaded
+os.environ.setdefault("ASC_FSYNC", "0")  # no test ends in a power cut
 
 import numpy as np
 import pytest

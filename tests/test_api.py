@@ -78,7 +78,7 @@ def test_the_attributes_of_a_model():
         (np.zeros(9_000, np.int16), 8_000, "type int16; floats from -1 to 1"),
         (np.zeros((2, 9_000)), 8_000, "more channels than samples"),
         (np.full(9_000, np.nan), 8_000, "hold NaN or Inf"),
-        (np.zeros(9_000), 0, "sample_rate 0: samples per second"),
+        (np.zeros(9_000), 0, "sample_rate 0: 1000 to 768000 Hz was expected"),
         (np.zeros(100), 22_050, "shorter than one frame"),
         (np.zeros(0), 22_050, "shorter than one frame"),
     ],

@@ -188,3 +188,76 @@ def test_faults_survive_the_way_from_a_worker_process():
 def test_decoding_is_soundfile_s(tmp_path: Path):
     path = write(tmp_path / "a.wav", tone(440, 1, 22_050), subtype="PCM_16")
     np.testing.assert_array_equal(decode.read(path, 22_050), soundfile.read(path, dtype="f4")[0])
+
+
+def with_rate(path: Path, rate: int) -> Path:
+    """A WAV of a second whose header claims another rate."""
+    data = bytearray(write(path, tone(440, 1, 22_050)).read_bytes())
+    data[24:28] = rate.to_bytes(4, "little")
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("rate", [1, 2, 7, 999, 768_001, 40_000_000, 2**31 - 1])
+def test_a_rate_that_no_recording_has_is_refused(tmp_path: Path, rate: int):
+    path = with_rate(tmp_path / "a.wav", rate)
+    for read in (decode.inspect, hashing.excerpt, hashing.content, lambda p: decode.read(p, 8_000)):
+        with pytest.raises(
+            FileFault, match=f"a sample rate of {rate} Hz .*; asc reads 1000 to 768000 Hz. If the"
+        ):
+            read(path)
+
+
+def test_an_aiff_of_rate_0_is_refused(tmp_path: Path):
+    path = write(tmp_path / "a.aiff", tone(440, 1, 22_050))
+    data = path.read_bytes()
+    at = data.index(b"COMM") + 16  # the rate, 80 bits
+    path.write_bytes(data[:at] + bytes(10) + data[at + 10 :])
+    assert "sample rate of" in fault(path) or "cannot be" in fault(path)
+
+
+@pytest.mark.parametrize("rate", [1_000, 768_000])
+def test_the_slowest_and_the_fastest_rate_are_read(tmp_path: Path, rate: int):
+    path = write(tmp_path / "a.wav", tone(100, 0.5, rate), rate)
+    assert abs(len(decode.read(path, 8_000)) - 4_000) <= 1
+
+
+def test_a_block_is_bounded_whatever_the_header_claims(tmp_path: Path, monkeypatch):
+    path = write(tmp_path / "a.wav", np.zeros((2_000, 8)), 8_000)
+    monkeypatch.setattr(decode, "MAX_BLOCK_VALUES", 4_000)
+    assert [len(block) for block in decode.blocks(path, 8_000)] == [500] * 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype"), [("AU", "G723_24"), ("AU", "G721_32"), ("WAV", "G721_32")]
+)
+def test_a_file_that_cannot_be_sought_is_read_to_its_middle(
+    tmp_path: Path, kind: str, subtype: str
+):
+    path = tmp_path / f"a.{kind.lower()}"
+    soundfile.write(path, tone(440, 3, 8_000), 8_000, subtype, format=kind)
+    length, _ = hashing.excerpt(path)
+    assert abs(length - 24_000) < 200
+    with soundfile.SoundFile(path) as sound:
+        assert not sound.seekable()
+    assert len(hashing.content(path)) == 64
+
+
+def test_a_damaged_flac_is_a_sentence_in_every_reader(tmp_path: Path):
+    path = write(tmp_path / "a.flac", np.random.default_rng(0).normal(0, 0.1, 44_100))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 : -len(data) // 3] = bytes(len(data[len(data) // 3 : -len(data) // 3]))
+    path.write_bytes(data)
+    for read in (hashing.excerpt, hashing.content, lambda p: decode.read(p, 8_000)):
+        with pytest.raises(FileFault, match=r"cannot be decoded past \d+\.\d\d s"):
+            read(path)
+
+
+def test_a_sample_dump_is_refused_before_libsndfile_prints(tmp_path: Path, capfd):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(440, 1, 22_050), 22_050, "PCM_16", format="SDS")
+    data = bytearray(path.read_bytes())
+    data[40] ^= 0x55
+    path.write_bytes(data)
+    assert fault(path).startswith("is a MIDI sample dump, which asc does not read; wav, flac")
+    assert capfd.readouterr().out == ""

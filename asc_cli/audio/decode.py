@@ -1,8 +1,8 @@
 """Decode audio files to mono float32 samples at a given rate.
 
-libsndfile decodes (wav, flac, ogg, opus, mp3, aiff, au, caf, w64 …: any rate, depth and number
-of channels); mono is the mean of the channels; soxr resamples at its HQ setting. Files are read
-a block at a time, so that a day of audio needs no more memory than a minute.
+libsndfile decodes (wav, flac, ogg, opus, mp3, aiff, au, caf, w64 …: any depth and number of
+channels, rates within core/limits.py); mono is the mean of the channels; soxr resamples at its HQ
+setting. Files are read a block at a time: a day of audio needs no more memory than a minute.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ import numpy as np
 
 from asc_cli.audio.container import RETRY_HINT, cut_short, require_complete
 from asc_cli.core.errors import FileFault
+from asc_cli.core.limits import SAMPLE_RATES, is_sample_rate
+from asc_cli.core.streams import libraries_silenced
 
 DECODING = "libsndfile float32, mean of channels, soxr HQ"  # part of every feature's key
 BLOCK_SECONDS = 20.0
+MAX_BLOCK_VALUES = 1 << 25  # of all channels: 128 MB, whatever rate and channels a header claims
+SAMPLE_DUMP = b"\xf0\x7e"  # a MIDI sample dump: libsndfile prints on stdout what it makes of one
 UNSUPPORTED_SUFFIXES = {
     ".m4a",
     ".mp4",
@@ -98,10 +102,10 @@ def _blocks(
         if sound.frames == 0:
             raise FileFault(path, "holds no samples: a header without audio")
         resample = _resampler(sound.samplerate, sample_rate)
-        position, size = 0, int(BLOCK_SECONDS * sound.samplerate)
-        following = read_frames(sound, size, path)
+        position, size = 0, block_frames(sound)
+        following = read_frames(sound, size, path, 0)
         while len(block := following):
-            following = read_frames(sound, size, path)
+            following = read_frames(sound, size, path, position + len(block))
             _require_finite(block, path, position / sound.samplerate)
             position += len(block)
             samples = mono(block)
@@ -128,7 +132,8 @@ def resample_stream(
 
 def mono(block: np.ndarray) -> np.ndarray:  # (n, channels) -> (n,)
     """Return the mean of the channels."""
-    return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+    with np.errstate(all="ignore"):  # what is not finite is refused where it matters
+        return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
 
 
 def _info(sound: Any) -> Info:
@@ -146,16 +151,38 @@ def _resampler(source_rate: int, target_rate: int) -> Callable[[np.ndarray, bool
     return lambda block, last: stream.resample_chunk(block, last=last)
 
 
-def read_frames(sound: Any, size: int, path: Path) -> np.ndarray:  # -> (n, channels)
+def block_frames(sound: Any) -> int:
+    """Return how many frames of a file are read at once."""
+    return max(1, min(int(BLOCK_SECONDS * sound.samplerate), MAX_BLOCK_VALUES // sound.channels))
+
+
+def read_frames(sound: Any, size: int, path: Path, position: int) -> np.ndarray:  # -> (n, channels)
+    """Read the next frames; `position` is the first one's number. Raises FileFault."""
     import soundfile
 
     try:
-        return sound.read(size, dtype="float32", always_2d=True)
+        with libraries_silenced():
+            if sound.seekable() and sound.tell() > sound.frames:  # in a damaged mp3
+                return np.zeros((0, sound.channels), np.float32)
+            return sound.read(size, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as fault:
-        at = sound.tell() / sound.samplerate
-        raise FileFault(
-            path, f"cannot be decoded past {at:.2f} s ({fault.error_string.rstrip('.')})"
-        ) from fault
+        raise _undecodable(path, position / sound.samplerate, fault) from fault
+
+
+def seek(sound: Any, position: int, path: Path) -> None:
+    """Go to a frame. Raises FileFault where the file cannot be decoded there."""
+    import soundfile
+
+    try:
+        with libraries_silenced():
+            sound.seek(position)
+    except soundfile.LibsndfileError as fault:
+        raise _undecodable(path, position / sound.samplerate, fault) from fault
+
+
+def _undecodable(path: Path, seconds: float, fault: Any) -> FileFault:
+    reason = fault.error_string.rstrip(".")
+    return FileFault(path, f"cannot be decoded past {seconds:.2f} s ({reason})")
 
 
 def _require_finite(block: np.ndarray, path: Path, start_s: float) -> None:
@@ -176,7 +203,8 @@ def open_sound(path: Path) -> Any:
     path = Path(path)
     _require_file(path)
     try:
-        return soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path))  # any bytes
+        with libraries_silenced():
+            sound = soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path))  # any bytes
     except TypeError as fault:  # soundfile asks for the rate of what is called .raw
         raise FileFault(
             path,
@@ -198,6 +226,15 @@ def open_sound(path: Path) -> Any:
             message = fault.error_string.rstrip(".")
             reason = f"is not audio that can be read ({message}); asc reads {READS}"
         raise FileFault(path, reason) from fault
+    if is_sample_rate(sound.samplerate):
+        return sound
+    sound.close()
+    raise FileFault(
+        path,
+        f"has a sample rate of {sound.samplerate} Hz in its header; asc reads {SAMPLE_RATES}. If "
+        "the header is wrong, write the file again with the right rate; if not, resample it, as "
+        "with ffmpeg -i IN -ar 44100 OUT.wav",
+    )
 
 
 def _require_file(path: Path) -> None:
@@ -213,6 +250,10 @@ def _require_file(path: Path) -> None:
             head = file.read(24)
             if not head:
                 raise FileFault(path, "is empty (0 bytes)")
+            if head.startswith(SAMPLE_DUMP):
+                raise FileFault(
+                    path, f"is a MIDI sample dump, which asc does not read; {READS} are"
+                )
             require_complete(path, file, head)
     except FileNotFoundError:
         raise FileFault(path, "there is no such file") from None
@@ -223,8 +264,9 @@ def _require_file(path: Path) -> None:
 def require_end(sound: Any, path: Path) -> None:
     """Raise FileFault for an mp3 that ends before the length in its header."""
     if sound.format == "MP3":
-        sound.seek(max(0, _end(sound)))
-        if not len(read_frames(sound, 1, path)):
+        end = max(0, _end(sound))
+        seek(sound, end, path)
+        if not len(read_frames(sound, 1, path, end)):
             raise FileFault(path, f"is cut short: its end cannot be decoded; {RETRY_HINT}")
 
 

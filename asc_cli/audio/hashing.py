@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from asc_cli.audio.decode import BLOCK_SECONDS, mono, open_sound, read_frames, require_end
+from asc_cli.audio.decode import block_frames, mono, open_sound, read_frames, require_end, seek
 
 EXCERPT_SAMPLES = 22_050  # from the middle of a file
 
@@ -25,7 +26,8 @@ class SampleHash:
 
     def update(self, samples: np.ndarray) -> None:
         """Add a block of mono samples (n,)."""
-        self._hash.update((samples + np.float32(0)).tobytes())  # -0.0 becomes 0.0
+        with np.errstate(all="ignore"):  # NaN is hashed too
+            self._hash.update((samples + np.float32(0)).tobytes())  # -0.0 becomes 0.0
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
@@ -34,13 +36,18 @@ class SampleHash:
 def excerpt(path: Path) -> tuple[int, str]:
     """Return the length and a hash of EXCERPT_SAMPLES from the middle, which is fast.
 
-    Raises FileFault for a file that cannot be read.
+    A file in which one cannot go to a frame is read up to there. Raises FileFault for a file that
+    cannot be read.
     """
     digest = SampleHash()
     with open_sound(path) as sound:
         require_end(sound, path)
-        sound.seek(max(0, (sound.frames - EXCERPT_SAMPLES) // 2))
-        digest.update(mono(read_frames(sound, EXCERPT_SAMPLES, path)))
+        start = max(0, (sound.frames - EXCERPT_SAMPLES) // 2)
+        if sound.seekable():
+            seek(sound, start, path)
+        else:
+            _skip(sound, start, path)
+        digest.update(mono(read_frames(sound, EXCERPT_SAMPLES, path, start)))
         return sound.frames, digest.hexdigest()
 
 
@@ -49,8 +56,16 @@ def content(path: Path) -> str:
 
     Raises FileFault for a file that cannot be read.
     """
-    digest = SampleHash()
+    digest, position = SampleHash(), 0
     with open_sound(path) as sound:
-        while len(block := read_frames(sound, int(BLOCK_SECONDS * sound.samplerate), path)):
+        while len(block := read_frames(sound, block_frames(sound), path, position)):
+            position += len(block)
             digest.update(mono(block))
     return digest.hexdigest()
+
+
+def _skip(sound: Any, n_frames: int, path: Path) -> None:
+    """Read and drop frames, as many as there are."""
+    done = 0
+    while len(block := read_frames(sound, min(block_frames(sound), n_frames - done), path, done)):
+        done += len(block)

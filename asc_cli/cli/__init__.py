@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from asc_cli import __version__
-from asc_cli.core import declarations, installation, plugins
+from asc_cli.core import declarations, installation, plugins, streams
 from asc_cli.core.errors import AscError, escaped
 from asc_cli.core.importing import fault_in_plugin
 
@@ -40,6 +40,7 @@ INTERRUPTED = 130  # what shells report for Ctrl-C
 
 def main() -> None:
     """Entry point of the console script `asc`."""
+    streams.separate()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names may hold any bytes
             stream.reconfigure(errors="backslashreplace")

@@ -9,6 +9,7 @@ import typer
 
 from asc_cli.cli._options import Fold, Model, Threshold
 from asc_cli.core.errors import AscError
+from asc_cli.core.limits import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 
 def command(
@@ -23,8 +24,12 @@ def command(
         float, typer.Option(help="Seconds of sound that each prediction is made from.")
     ] = 10.0,
     every: Annotated[float, typer.Option(help="Seconds between predictions.")] = 1.0,
-    rate: Annotated[int, typer.Option(min=1000, help="Samples per second.")] = 44100,
-    channels: Annotated[int, typer.Option(min=1, help="Channels, side by side.")] = 1,
+    rate: Annotated[
+        int, typer.Option(min=MIN_SAMPLE_RATE, max=MAX_SAMPLE_RATE, help="Samples per second.")
+    ] = 44100,
+    channels: Annotated[
+        int, typer.Option(min=1, max=MAX_CHANNELS, help="Channels, side by side.")
+    ] = 1,
     encoding: Annotated[
         str, typer.Option(help="Of raw PCM: s16le, s32le or f32le, as ffmpeg calls them.")
     ] = "s16le",

@@ -124,7 +124,7 @@ def _reject_zip_bomb(path: Path, members: list[Member]) -> None:
 
 def _write(path: Path, target: Path, member: Member) -> None:
     """Write a member completely or not at all, and never more bytes than were announced."""
-    with atomic.replacing(target) as temporary, member.open() as source:
+    with atomic.replacing(target, sync=False) as temporary, member.open() as source:
         with temporary.open("wb") as out:
             remaining = member.size
             while remaining and (piece := source.read(min(remaining, PIECE_BYTES))):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
 
+from asc_cli.core import streams
 from asc_cli.core.errors import AscError
 from asc_cli.core.importing import fault_in_plugin
 
@@ -106,6 +107,7 @@ def one_thread() -> Iterator[None]:
 def _in_worker(function: Callable[..., Any], task: tuple) -> Any:
     """Run a task in a worker process, which uses one thread from its first task on."""
     global _thread_limit
+    streams.separate()
     if _thread_limit is None:
         _thread_limit = one_thread()
         _thread_limit.__enter__()

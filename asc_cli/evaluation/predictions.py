@@ -6,6 +6,7 @@ file,fold,label,group,device,<scene 1>,…,<scene C>      one probability per sc
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,30 +73,37 @@ def join(parts: Sequence[Predictions]) -> Predictions:
 
 
 def write(path: Path, predictions: Predictions) -> None:
-    p = predictions
-    with (
-        atomic.replacing(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out,
-    ):
-        table = csv.writer(out, lineterminator="\n")
-        table.writerow([*COLUMNS, *p.scenes])
-        for i, file in enumerate(p.files):
-            about = [file, int(p.folds[i]), p.scenes[p.labels[i]], p.groups[i], p.devices[i]]
-            table.writerow([*about, *(repr(float(value)) for value in p.probabilities[i])])
+    """Write predictions with a checksum beside them; complete or not at all."""
+    p, out = predictions, io.StringIO(newline="")
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow([*COLUMNS, *p.scenes])
+    for i, file in enumerate(p.files):
+        about = [file, int(p.folds[i]), p.scenes[p.labels[i]], p.groups[i], p.devices[i]]
+        table.writerow([*about, *(repr(float(value)) for value in p.probabilities[i])])
+    atomic.write_checked(path, out.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def read(path: Path) -> Predictions:
-    """A file that `write` wrote. Raises AscError naming the row that is not as it should be."""
-    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as source:
-        table = csv.reader(source)
-        header = next(table, [])
-        scenes = tuple(header[len(COLUMNS) :])
-        if tuple(header[: len(COLUMNS)]) != COLUMNS or not scenes:
-            raise AscError(
-                f"{path}: its header is not {','.join(COLUMNS)} and one column per scene"
-            )
-        index = {scene: i for i, scene in enumerate(scenes)}
-        rows = [_row(path, number, row, index) for number, row in enumerate(table, start=2)]
+    """Return a run's predictions.
+
+    Raises:
+        AscError: The file is missing, differs from its checksum, or is not what `write` writes;
+            the text names the row.
+    """
+    try:
+        text = atomic.read_checked(path).decode("utf-8-sig", "surrogateescape")
+        return _parsed(path, list(csv.reader(io.StringIO(text, newline=""))))
+    except (OSError, csv.Error) as fault:
+        raise AscError(f"{path}: cannot be read ({fault})") from fault
+
+
+def _parsed(path: Path, table: list[list[str]]) -> Predictions:
+    header = table[0] if table else []
+    scenes = tuple(header[len(COLUMNS) :])
+    if tuple(header[: len(COLUMNS)]) != COLUMNS or not scenes:
+        raise AscError(f"{path}: its header is not {','.join(COLUMNS)} and one column per scene")
+    index = {scene: i for i, scene in enumerate(scenes)}
+    rows = [_row(path, number, row, index) for number, row in enumerate(table[1:], start=2)]
     if not rows:
         raise AscError(f"{path}: holds no predictions")
     columns = list(zip(*rows, strict=True))

@@ -41,7 +41,7 @@ def write(card: dict[str, Any], source: Path, target: Path) -> list[Path]:
             if path.suffix == ".safetensors" or path.name == "card.yaml":
                 shutil.copyfile(path, building / path.name)
         config = {key: card[key] for key in KEYS if key in card}
-        atomic.write_json(building / "config.json", config)
+        atomic.write_json(building / "config.json", config, checksum=False)
         readme = (source / "README.md").read_text(encoding="utf-8")
         atomic.write_text(building / "README.md", front_matter(card) + readme)
         if target.exists():

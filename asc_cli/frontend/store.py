@@ -162,7 +162,7 @@ def _ensure(
     if frames.nbytes < SHORT_BYTES:
         short[digest] = frames
     else:
-        with atomic.replacing(feature.object(digest)) as temporary:
+        with atomic.replacing(feature.object(digest), sync=False) as temporary:
             np.save(temporary, frames)
     return new, True
 

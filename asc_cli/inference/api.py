@@ -10,6 +10,7 @@ import numpy as np
 from asc_cli.audio import decode
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError, FileFault
+from asc_cli.core.limits import require_sample_rate
 from asc_cli.inference import engine, ensemble, journal
 from asc_cli.inference import predict as _predict
 from asc_cli.inference.types import Prediction
@@ -115,6 +116,5 @@ def _checked(samples: np.ndarray, sample_rate: int) -> np.ndarray:
         )
     if not np.isfinite(array).all():
         raise AscError("samples: hold NaN or Inf")
-    if sample_rate <= 0:
-        raise AscError(f"sample_rate {sample_rate}: samples per second were expected")
+    require_sample_rate("sample_rate", sample_rate)
     return array

@@ -9,6 +9,7 @@ import numpy as np
 
 from asc_cli.audio import decode
 from asc_cli.core.errors import AscError, FileFault
+from asc_cli.core.limits import require_sample_rate
 from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
 from asc_cli.frontend import clips
@@ -46,6 +47,7 @@ def listen(
     Raises:
         AscError: There is no such model, or the window is shorter than its clips.
     """
+    require_sample_rate("sample_rate", sample_rate)
     loaded = ensemble.load(models.find(model), fold)
     rate = loaded.feature.sample_rate
     hop = loaded.feature.framing.hop_samples

@@ -10,6 +10,7 @@ from pydantic import Field, create_model
 
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
+from asc_cli.core.limits import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe.schema import HEADLINES, Base, Evaluation, Section
 from asc_cli.recipe.source import Tree
@@ -52,7 +53,12 @@ def named_code(tree: Tree, catalog: Catalog) -> Catalog:
 def full_schema(outside: Catalog) -> type[Base]:
     """Return Base plus a feature section and a model section of those that are shipped, and of
     the code in `outside`."""
-    rate: Any = Field(None, ge=1000, description="Hz; none: the dataset's own rate.")
+    rate: Any = Field(
+        None,
+        ge=MIN_SAMPLE_RATE,
+        le=MAX_SAMPLE_RATE,
+        description="Hz; none: the dataset's own rate.",
+    )
     features = [
         _section(outside, "features", name, sample_rate=(int | None, rate))
         for name in outside.names("features")

@@ -15,8 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import atomic
-from asc_cli.core.errors import AscError
+from asc_cli.core import tensors
+from asc_cli.core.errors import AscError, DamagedFile
+
+STANDARDISATION = ("mean", "deviation")
+REMEDY = "import the model again from its zip file, or train it again"
 
 
 @dataclass(frozen=True)
@@ -26,22 +29,21 @@ class Arrays:
     mean: np.ndarray | None = None  # (F,) float32
     deviation: np.ndarray | None = None  # (F,) float32
     temperature: float | None = None
+    checked: bool = False  # whether the file that they were read from has a checksum
 
 
 def save(path: Path, network: Any, arrays: Arrays | None = None) -> None:
     """Write a network and its arrays; complete or not at all."""
     import torch
-    from safetensors.torch import save_file
 
-    tensors = {f"model.{k}": v.cpu().contiguous() for k, v in network.state_dict().items()}
+    contents = {f"model.{k}": v.cpu().contiguous() for k, v in network.state_dict().items()}
     if arrays is not None and arrays.mean is not None and arrays.deviation is not None:
-        tensors["standardisation.mean"] = torch.from_numpy(arrays.mean)
-        tensors["standardisation.deviation"] = torch.from_numpy(arrays.deviation)
+        contents["standardisation.mean"] = torch.from_numpy(arrays.mean)
+        contents["standardisation.deviation"] = torch.from_numpy(arrays.deviation)
     if arrays is not None and arrays.temperature is not None:
         temperature = torch.tensor([arrays.temperature], dtype=torch.float64)
-        tensors["calibration.temperature"] = temperature
-    with atomic.replacing(path) as temporary:
-        save_file(tensors, temporary)
+        contents["calibration.temperature"] = temperature
+    tensors.save(path, contents)
 
 
 def load(path: Path, build: Callable[[Arrays], Any]) -> tuple[Any, Arrays]:
@@ -49,21 +51,24 @@ def load(path: Path, build: Callable[[Arrays], Any]) -> tuple[Any, Arrays]:
 
     Raises AscError when the file is missing or damaged, or holds another network's weights.
     """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     try:
-        tensors = load_file(path)
+        file = tensors.load(path)
+        weights = file.arrays
+        mean, deviation = (
+            None if array is None else array.numpy()
+            for array in (weights.pop(f"standardisation.{name}", None) for name in STANDARDISATION)
+        )
+        temperature = weights.pop("calibration.temperature", None)
         arrays = Arrays(
-            tensors.pop("standardisation.mean", None),
-            tensors.pop("standardisation.deviation", None),
-            float(tensors.pop("calibration.temperature", np.ones(1))[0]),
+            mean,
+            deviation,
+            1.0 if temperature is None else float(temperature[0]),
+            file.checked,
         )
         network = build(arrays)
-        network.load_state_dict(
-            {k.removeprefix("model."): torch.from_numpy(a.copy()) for k, a in tensors.items()}
-        )
-    except (OSError, SafetensorError, KeyError, RuntimeError) as fault:
+        network.load_state_dict({k.removeprefix("model."): a for k, a in weights.items()})
+    except DamagedFile as fault:
+        raise AscError(f"model weights {path}: are damaged ({fault}); {REMEDY}") from fault
+    except (OSError, KeyError, IndexError, RuntimeError) as fault:
         raise AscError(f"model weights {path}: cannot be used ({fault})") from fault
     return network.eval(), arrays

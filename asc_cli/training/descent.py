@@ -197,7 +197,10 @@ def checkpoint(
 def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[Epoch]:
     """Load the folder's checkpoint into model and optimiser; [] when there is none."""
     texts = optim.load_state(folder, model, optimiser)
-    return [Epoch(**row) for row in json.loads(texts["history"])] if texts else []
+    try:
+        return [Epoch(**row) for row in json.loads(texts["history"])] if texts else []
+    except (ValueError, KeyError, TypeError) as fault:
+        raise optim.damaged(folder, fault) from fault
 
 
 def write_history(folder: Path, past: list[Epoch]) -> None:

@@ -108,7 +108,7 @@ def fit(task: Task) -> int:
         settings,
         task.folder,
         curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
-        report=lambda p: atomic.write_json(task.folder / "progress.json", vars(p)),
+        report=lambda p: atomic.write_json(task.folder / "progress.json", vars(p), sync=False),
         validate=(lambda _: validation.loss(model, task)) if validation else None,
     )
     temperature = validation.temperature(model, task) if validation else 1.0

@@ -7,31 +7,46 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asc_cli.core import atomic
+from asc_cli.core.errors import DamagedFile
 from asc_cli.evaluation.comparison import CurvePoint
 
 FILE = "history.csv"
 
 
 def write(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write the history of the fold in `folder`, complete or not at all."""
+    """Write the history of the fold in `folder`, complete or not at all.
+
+    The checkpoint has it too, so it is not forced onto the disk.
+    """
     lines = [",".join(row) for row in [columns, *rows]]
-    atomic.write_text(folder / FILE, "\n".join(lines) + "\n")
+    atomic.write_checked(folder / FILE, ("\n".join(lines) + "\n").encode(), sync=False)
 
 
 def read(folder: Path) -> list[CurvePoint]:
-    """Return per epoch its number, training loss and test accuracy (None if not measured)."""
+    """Return per epoch its number, training loss and test accuracy (None if not measured).
+
+    Raises:
+        DamagedFile: It differs from its checksum, or is no history.
+    """
     path = folder / FILE
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as source:
+    try:
+        lines = atomic.read_checked(path).decode().splitlines()
         return [
             CurvePoint(
                 epoch=int(row["epoch"]),
                 train_loss=_number(row["train_loss"]),
                 test_accuracy=_number(row["test_accuracy"]),
             )
-            for row in csv.DictReader(source)
+            for row in csv.DictReader(lines)
         ]
+    except (KeyError, TypeError, ValueError, csv.Error) as fault:
+        if isinstance(fault, DamagedFile):
+            raise
+        raise DamagedFile(
+            f"{path}: is damaged ({fault}); remove it: reports are then without this fold's curve"
+        ) from fault
 
 
 def curve(run: Path) -> list[CurvePoint]:

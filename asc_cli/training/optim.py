@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from asc_cli.core import atomic
-from asc_cli.core.errors import AscError
+from asc_cli.core import tensors
+from asc_cli.core.errors import AscError, DamagedFile
 
+CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
 OPTIMISERS = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
 
 
@@ -42,39 +41,39 @@ def save_state(
     folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, texts: dict[str, str]
 ) -> None:
     """Save weights, optimiser state and texts in one file, so that they always match."""
-    tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
+    arrays = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
-    with atomic.replacing(folder / "checkpoint.safetensors") as temporary:
-        save_file(tensors, temporary, metadata=texts)
+        arrays |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
+    tensors.save(folder / CHECKPOINT, arrays, texts)
 
 
 def load_state(
     folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer
 ) -> dict[str, str] | None:
     """Load the folder's checkpoint into model and optimiser; return its texts, None without one."""
-    path = folder / "checkpoint.safetensors"
+    path = folder / CHECKPOINT
     if not path.exists():
         return None
     states: dict[int, dict[str, Tensor]] = {}
     try:
-        with safe_open(path, framework="pt") as file:
-            texts = file.metadata()
-            names = list(file.keys())
-            weights = {n.removeprefix("model."): file.get_tensor(n) for n in names if n[0] == "m"}
-            for name in (n for n in names if n.startswith("optimiser.")):
-                _, index, kind = name.split(".", 2)
-                states.setdefault(int(index), {})[kind] = file.get_tensor(name)
-        model.load_state_dict(weights)
+        file = tensors.load(path)
+        for name in (n for n in file.arrays if n.startswith("optimiser.")):
+            _, index, kind = name.split(".", 2)
+            states.setdefault(int(index), {})[kind] = file.arrays[name]
+        model.load_state_dict(
+            {n.removeprefix("model."): a for n, a in file.arrays.items() if n.startswith("model.")}
+        )
         optimiser.load_state_dict({**optimiser.state_dict(), "state": states})
-    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as fault:
-        raise _damaged(path, fault) from fault
-    if not texts:
-        raise _damaged(path, "its history is not in it")
-    return texts
+    except (OSError, RuntimeError, ValueError, KeyError, DamagedFile) as fault:
+        raise damaged(folder, fault) from fault
+    if not file.texts:
+        raise damaged(folder, "its history is not in it")
+    return file.texts
 
 
-def _damaged(path: Path, reason: object) -> AscError:
+def damaged(folder: Path, reason: object, name: str = CHECKPOINT) -> AscError:
+    """Return the error of a checkpoint that cannot be resumed from."""
+    path = folder / name
     return AscError(
         f"{path}: is damaged ({reason}); remove the folder {path.parent}, and the same command "
         "trains this fold again"
@@ -84,15 +83,13 @@ def _damaged(path: Path, reason: object) -> AscError:
 def save_best_weights(folder: Path, model: nn.Module) -> None:
     """Write the weights as the best so far, ahead of the checkpoint: a killed epoch is run again
     to the same bits, so the two agree."""
-    tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
-    with atomic.replacing(folder / "best.safetensors") as temporary:
-        save_file(tensors, temporary)
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    tensors.save(folder / BEST, weights)
 
 
 def load_best_weights(folder: Path, model: nn.Module) -> None:
     """Load the weights that `save_best_weights` wrote."""
-    path = folder / "best.safetensors"
     try:
-        model.load_state_dict(load_file(path))
-    except (SafetensorError, OSError, RuntimeError) as fault:
-        raise _damaged(path, fault) from fault
+        model.load_state_dict(tensors.load(folder / BEST).arrays)
+    except (OSError, RuntimeError, DamagedFile) as fault:
+        raise damaged(folder, fault, BEST) from fault

@@ -238,4 +238,7 @@ def checkpoint(
 
 def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> State:
     texts = optim.load_state(folder, model, optimiser)
-    return State(**json.loads(texts["state"])) if texts else State()
+    try:
+        return State(**json.loads(texts["state"])) if texts else State()
+    except (ValueError, KeyError, TypeError) as fault:
+        raise optim.damaged(folder, fault) from fault
