@@ -109,14 +109,16 @@ class Conditions:
         if self.dataset != other.dataset:
             return [f"another dataset ({self.dataset}, not {other.dataset})"]
         phrases = []
-        mine, theirs = ([fold.fold for fold in each.folds] for each in (self, other))
-        if mine != theirs:
-            phrases.append(f"other folds ({_numbers(mine)}, not {_numbers(theirs)})")
+        own_folds, other_folds = ([fold.fold for fold in each.folds] for each in (self, other))
+        if own_folds != other_folds:
+            phrases.append(f"other folds ({_numbers(own_folds)}, not {_numbers(other_folds)})")
         if not _same_data(self, other):
-            known = self.lists and other.lists
-            what = "lists or audio" if not known else "lists" if known != other.lists else "audio"
-            counts = f"{self.tested} recordings tested, not {other.tested}"
-            phrases.append(f"other {what}" + (f" ({counts})" * (self.tested != other.tested)))
+            what = "lists or audio"
+            if self.lists and other.lists:
+                what = "audio" if self.lists == other.lists else "lists"
+            phrases.append(f"other {what}")
+        if self.tested != other.tested:
+            phrases.append(f"{self.tested} recordings tested, not {other.tested}")
         return phrases
 
     @property

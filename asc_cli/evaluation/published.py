@@ -7,13 +7,14 @@ from typing import Any
 
 from asc_cli.datasets import Dataset
 from asc_cli.evaluation.conditions import Conditions
+from asc_cli.evaluation.scores import Published
 from asc_cli.recipe import load as recipes
 from asc_cli.report.console.table import figure, percent, titles
 
 
 def published(
     settings: Mapping[str, Any], dataset: Dataset, metrics: dict[str, Any], own: Conditions
-) -> list[dict[str, Any]]:
+) -> list[Published]:
     """Return the published results of the recipe and the dataset, each beside the run's.
 
     settings: The recipe's. own: The conditions of the run's metrics.
@@ -21,33 +22,28 @@ def published(
     rows, title = [], titles(metrics)[metrics["headline"]]
     if paper := settings.get("paper"):
         rows.append(
-            {
-                "metric": paper["metric"],
-                "theirs": f"error {paper['error']:g} %",
-                "ours": f"error {percent(metrics['error'])}, of {title}",
-                "source": paper["source"],
-                **compared(unlike_paper(settings, own)),
-            }
+            Published(
+                metric=paper["metric"],
+                figure=f"error {paper['error']:g} %",
+                ours=f"error {percent(metrics['error'])}, of {title}",
+                source=paper["source"],
+                why_not=tuple(unlike_paper(settings, own)),
+            )
         )
     for baseline in dataset.baselines:
         if (baseline.subset or 100) != (settings.get("subset") or 100):
             continue
         name = baseline.metric
         rows.append(
-            {
-                "metric": titles(metrics)[name],
-                "theirs": figure(name, baseline.value),
-                "ours": figure(name, metrics[name]),
-                "source": baseline.source,
-                **compared(own.unlike_protocol()),
-            }
+            Published(
+                metric=titles(metrics)[name],
+                figure=figure(name, baseline.value),
+                ours=figure(name, metrics[name]),
+                source=baseline.source,
+                why_not=tuple(own.unlike_protocol()),
+            )
         )
     return rows
-
-
-def compared(reasons: list[str]) -> dict[str, Any]:
-    """Return the keys that say whether a published figure compares, and if not, why."""
-    return {"comparable": not reasons, "why_not": reasons}
 
 
 def unlike_paper(settings: Mapping[str, Any], own: Conditions) -> list[str]:

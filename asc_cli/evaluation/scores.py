@@ -186,6 +186,45 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A published figure beside ours.
+
+    Attributes:
+        metric: What the figure is.
+        figure: The figure.
+        ours: Ours of the same metric.
+        source: Where the figure was published.
+        why_not: In what the two were obtained differently, so that they do not compare.
+    """
+
+    metric: str
+    figure: str
+    ours: str
+    source: str
+    why_not: tuple[str, ...] = ()
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both were obtained under the same conditions, as far as asc knows them."""
+        return not self.why_not
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes, the figure under `theirs`, and `comparable`.
+
+        Returns:
+            As in JSON.
+        """
+        return {
+            "metric": self.metric,
+            "theirs": self.figure,
+            "ours": self.ours,
+            "source": self.source,
+            "comparable": self.comparable,
+            "why_not": [*self.why_not],
+        }
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The metrics of a run, of a model on a dataset, or of a file of predictions.
 
@@ -197,8 +236,7 @@ class Evaluation:
         model: The model, NAME@VERSION; None for a run or a file.
         predictions: The file of predictions; None for a run or a model.
         dataset: The dataset's name; None for a run.
-        published: Published figures beside ours: metric, theirs, ours and source of each, whether
-            they compare and, if not, why; None for a model or a file.
+        published: Published figures beside ours; None for a model or a file.
     """
 
     scores: Scores
@@ -206,7 +244,7 @@ class Evaluation:
     model: str | None = None
     predictions: str | None = None
     dataset: str | None = None
-    published: list[dict[str, Any]] | None = None
+    published: list[Published] | None = None
 
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key]
@@ -223,7 +261,8 @@ class Evaluation:
             "predictions": self.predictions,
             "dataset": self.dataset,
         }
-        published = {} if self.published is None else {"published": self.published}
+        rows = [row.to_dict() for row in self.published or ()]
+        published = {} if self.published is None else {"published": rows}
         return {
             **{key: value for key, value in about.items() if value is not None},
             "scene_names": list(self.scores.scenes),

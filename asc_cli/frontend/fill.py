@@ -139,12 +139,12 @@ def fill(
         if progress:
             progress(len(entries) + len(failed), len(paths))
     index.put(new_entries)
-    known = {name: entries[name] for name in paths if name in entries}
+    processed = {name: entries[name] for name in paths if name in entries}
     return Extraction(
         source,
         feature,
-        {name: entry.digest for name, entry in known.items()},
-        {name: entry.audio_digest for name, entry in known.items() if entry.audio_digest},
+        {name: entry.digest for name, entry in processed.items()},
+        {name: entry.audio_digest for name, entry in processed.items() if entry.audio_digest},
         computed,
         reused,
         sorted(failed, key=lambda fault: str(fault.path)),

@@ -43,6 +43,6 @@ def _identify(paths: dict[str, Path]) -> dict[str, Entry]:
     for name, path in paths.items():
         try:
             entries[name] = store.entry(path)
-        except FileFault:  # whoever reads it for its sound raises the reason
+        except FileFault:  # decoding it for a prediction raises the reason
             continue
     return entries

@@ -76,8 +76,8 @@ def of_file(source: Source, folds: Sequence[int] | None) -> Conditions:
     audio = {file: entry.audio_digest or "" for file, entry in entries.items()}
     numbers = {split.fold for split in splits}
     require_no_shared_audio(source.dataset.name, source.listing, source.audio_root, audio, numbers)
-    found = conditions.of_lists(source.dataset, source.listing, folds, trained=False)
-    return replace(found, audio_compared=len(audio) == len(files))
+    scored = conditions.of_lists(source.dataset, source.listing, folds, trained=False)
+    return replace(scored, audio_compared=len(audio) == len(files))
 
 
 def of_model(
@@ -88,26 +88,26 @@ def of_model(
     full: Of the model's own dataset, the lists with what its recipe excludes; else None.
     """
     is_own = full is not None
-    found = conditions.of_lists(source.dataset, source.listing, folds, trained=is_own)
+    scored = conditions.of_lists(source.dataset, source.listing, folds, trained=is_own)
     if full is not None:
-        found = conditions.with_exclusions(found, full.listing, model.card["recipe"]["exclude"])
+        scored = conditions.with_exclusions(scored, full.listing, model.card["recipe"]["exclude"])
     if recorded := model.card.get("conditions"):
         trained = conditions.read(recorded)
-        found = replace(found, recipe=trained.recipe, changed=trained.changed, seed=trained.seed)
+        scored = replace(scored, recipe=trained.recipe, changed=trained.changed, seed=trained.seed)
     else:
-        found = _with_settings(found, model.card["name"], model.card["recipe"])
-    return replace(found, audio_compared=True)
+        scored = _with_settings(scored, model.card["name"], model.card["recipe"])
+    return replace(scored, audio_compared=True)
 
 
-def _with_settings(found: Conditions, name: str, settings: Mapping[str, Any]) -> Conditions:
+def _with_settings(scored: Conditions, name: str, settings: Mapping[str, Any]) -> Conditions:
     """Add the settings' differences from the shipped recipe of this name, and the seed."""
     seed = settings["training"]["seed"]
     if name not in plugins.recipe_names():
-        return replace(found, seed=seed)
+        return replace(scored, seed=seed)
     try:
-        mine = recipes.from_settings(name, dict(settings)).settings  # defaults filled in
+        own_settings = recipes.from_settings(name, dict(settings)).settings  # defaults filled in
     except AscError:  # keys that this version does not know; compared as they are
-        mine = dict(settings)
+        own_settings = dict(settings)
     return replace(
-        found, recipe=name, changed=changes(mine, recipes.load(name).settings), seed=seed
+        scored, recipe=name, changed=changes(own_settings, recipes.load(name).settings), seed=seed
     )

@@ -25,9 +25,9 @@ class Change:
     shipped: Any
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
     """Flatten {"model": {"name": …}} to {"model.name": …}."""
-    rows: dict[str, Any] = {}
+    rows: dict[str, object] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
             rows |= flat(value, f"{prefix}{key}.")
@@ -43,12 +43,12 @@ def changes(settings: Mapping[str, Any], shipped: Mapping[str, Any]) -> tuple[Ch
 
     The seed and the excluded files are conditions of their own, and not among them.
     """
-    mine, theirs = flat(settings), flat(shipped)
+    own_values, shipped_values = flat(settings), flat(shipped)
     ignored = (*NON_FUNCTIONAL_KEYS, "exclude", "training.seed", "training.curve_every")
     differing = [
-        Change(key, mine.get(key), theirs.get(key))
-        for key in dict.fromkeys([*mine, *theirs])
-        if mine.get(key) != theirs.get(key)
+        Change(key, own_values.get(key), shipped_values.get(key))
+        for key in dict.fromkeys([*own_values, *shipped_values])
+        if own_values.get(key) != shipped_values.get(key)
         and not any(key == name or key.startswith(f"{name}.") for name in ignored)
     ]
     renamed = [c.key.partition(".")[0] for c in differing if c.key in _names()]

@@ -135,9 +135,10 @@ def conclude(
     metrics["model"] = models.register(
         recipe.name, model_card, members, _training_files(extraction, chosen), recipe.catalog.code
     ).id
-    metrics["published"] = published(recipe.settings, dataset, metrics, conditions)
+    rows = published(recipe.settings, dataset, metrics, conditions)
+    metrics["published"] = [row.to_dict() for row in rows]
     atomic.write_json(run / "metrics.json", metrics)
-    return metrics, Evaluation(scores, run=str(run), published=metrics["published"])
+    return metrics, Evaluation(scores, run=str(run), published=rows)
 
 
 def _conditions(
@@ -145,13 +146,13 @@ def _conditions(
 ) -> Conditions:
     """Return under which conditions the folds were trained and tested."""
     source, prints = extraction.source, fingerprints(extraction)
-    found = with_exclusions(
+    scored = with_exclusions(
         of_lists(source.dataset, source.listing, chosen), protocol, recipe.exclude
     )
     shipped = recipes.load(recipe.shipped).settings if recipe.shipped else recipe.settings
     return replace(
-        found,
-        folds=tuple(replace(f, validated=_validated(run, recipe, f.fold)) for f in found.folds),
+        scored,
+        folds=tuple(replace(f, validated=_validated(run, recipe, f.fold)) for f in scored.folds),
         recipe=recipe.shipped,
         changed=changes(recipe.settings, shipped),
         seed=recipe.training.seed,

@@ -17,7 +17,7 @@ from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches
 from asc_cli.evaluation.conditions import Conditions
-from asc_cli.evaluation.published import compared, unlike_paper
+from asc_cli.evaluation.published import unlike_paper
 from asc_cli.evaluation.scores import Remark
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.changes import changes
@@ -234,4 +234,6 @@ def _published(recipe: Recipe, own: Conditions) -> list[dict[str, Any]]:
     paper = recipe.paper
     if paper is None:
         return []
-    return [{**paper.model_dump(exclude={"error"}), **compared(unlike_paper(recipe.settings, own))}]
+    why_not = unlike_paper(recipe.settings, own)
+    figures = paper.model_dump(exclude={"error"})
+    return [{**figures, "comparable": not why_not, "why_not": why_not}]

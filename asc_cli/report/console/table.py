@@ -97,8 +97,8 @@ def interval(intervals: dict[str, Any]) -> str:
 
 def conditions(result: dict[str, Any]) -> list[str]:
     """Return a line on the conditions of a score; none of a result that an old version wrote."""
-    known = result.get("conditions")
-    return [f"conditions: {'; '.join(known['summary'])}"] if known else []
+    recorded = result.get("conditions")
+    return [f"conditions: {'; '.join(recorded['summary'])}"] if recorded else []
 
 
 def published(result: dict[str, Any]) -> list[str]:
