@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -109,12 +110,27 @@ def _lines() -> Callable[[str], None]:
 
 def note(text: str) -> None:
     """Print a line on stderr."""
-    import sys
-
     print(text, file=sys.stderr, flush=True)
 
 
+class _NoBars(contextlib.nullcontext["_NoBars"]):
+    """Bars that are not drawn, where stderr is no terminal: importing rich for them takes time."""
+
+    disable = True
+
+    def __enter__(self) -> _NoBars:
+        return self
+
+    def add_task(self, *args: Any, **kwargs: Any) -> int:
+        return 0
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
 def _bars(detail: str) -> Any:
+    if not sys.stderr.isatty():
+        return _NoBars()
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -124,7 +140,6 @@ def _bars(detail: str) -> Any:
         TimeRemainingColumn,
     )
 
-    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -133,7 +148,6 @@ def _bars(detail: str) -> Any:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
+        console=Console(stderr=True),
         transient=True,
     )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import Dataset, Listing
 from asc_cli.recipe.changes import Change
 
@@ -149,11 +150,17 @@ class Conditions:
 
 
 def read(recorded: Mapping[str, Any]) -> Conditions:
-    """Return conditions from what `to_dict` wrote."""
-    values = {key: value for key, value in recorded.items() if key != "summary"}
-    folds = tuple(FoldConditions(**fold) for fold in values.pop("folds"))
-    changed = tuple(Change(**change) for change in values.pop("changed"))
-    return Conditions(**values, folds=folds, changed=changed)
+    """Return conditions from what `to_dict` wrote. Raises AscError for anything else."""
+    try:
+        values = {key: value for key, value in recorded.items() if key != "summary"}
+        folds = tuple(FoldConditions(**fold) for fold in values.pop("folds"))
+        changed = tuple(Change(**change) for change in values.pop("changed"))
+        return Conditions(**values, folds=folds, changed=changed)
+    except (TypeError, KeyError, AttributeError) as fault:
+        raise AscError(
+            f"conditions of a score: not of the form that this asc writes ({fault}); use the "
+            "version of asc that wrote them, or train again"
+        ) from fault
 
 
 def of_lists(

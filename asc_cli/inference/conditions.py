@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic, plugins, yaml_text
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Dataset
 from asc_cli.evaluation import conditions
@@ -19,15 +19,16 @@ from asc_cli.protocol.duplicates import require_no_shared_audio
 from asc_cli.protocol.source import Source, of_subset
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.changes import changes
-from asc_cli.registry import models
-from asc_cli.registry.runs import SETTINGS, recipe_of
+from asc_cli.registry import models, run_files
+from asc_cli.registry.run_files import SETTINGS
+from asc_cli.registry.runs import recipe_of
 
 
 def of_run(folder: Path, recorded: Mapping[str, Any], rows: Predictions) -> Conditions:
     """Return the conditions that a run recorded; of a run of 0.1, those that can be inferred."""
     if "conditions" in recorded:
         return conditions.read(recorded["conditions"])
-    settings = yaml_text.read(folder / SETTINGS)
+    settings = run_files.settings(folder)
     dataset = dataset_of(folder, settings)
     trained = {int(fold): n for fold, n in recorded.get("trained_recordings", {}).items()}
     sizes = dict(enumerate(dataset.fold_sizes, start=1))
@@ -41,7 +42,7 @@ def of_run(folder: Path, recorded: Mapping[str, Any], rows: Predictions) -> Cond
         )
         for fold, n in sorted(Counter(rows.folds.tolist()).items())
     )
-    environment = atomic.read_json(folder / "environment.json")
+    environment = run_files.environment(folder)
     excluded = len(settings.get("exclude", ()))
     return _with_settings(
         Conditions(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_cli.core import plugins, yaml_text
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_run
 from asc_cli.evaluation import complexity, predictions, scoring, submission
@@ -25,8 +25,9 @@ from asc_cli.inference.leakage import (
 )
 from asc_cli.protocol import audit
 from asc_cli.protocol.source import Source
-from asc_cli.registry import models
-from asc_cli.registry.runs import SETTINGS, find_run, recorded_metrics
+from asc_cli.registry import models, run_files
+from asc_cli.registry.run_files import SETTINGS
+from asc_cli.registry.runs import find_run, recorded_metrics
 
 
 def of_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation:
@@ -52,7 +53,7 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation:
     own = conditions.of_run(folder, recorded, rows).of_folds(folds)
     metric = named(recorded["headline"], plugins.beside(folder / SETTINGS))
     scores = scoring.score(rows, metric, seen, own)
-    settings = yaml_text.read(folder / SETTINGS)
+    settings = run_files.settings(folder)
     dataset = conditions.dataset_of(folder, settings)
     rows_published = published(settings, dataset, scores.to_dict(), own)
     return Evaluation(scores, run=str(folder), published=rows_published)

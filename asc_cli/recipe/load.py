@@ -23,7 +23,7 @@ from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import checks
 from asc_cli.recipe.faults import fault
 from asc_cli.recipe.schema import Clips, Evaluation, Paper, Stream, Training, Validation
-from asc_cli.recipe.sections import full_schema, json_schema, named_code
+from asc_cli.recipe.sections import json_schema, named_code, schema_for
 from asc_cli.recipe.source import Fault, Place, Tree, assign, merge, parse
 
 
@@ -239,7 +239,7 @@ def _validated(
     _rename_model(tree)
     outside = named_code(tree, catalog)
     try:
-        validated = full_schema(outside).model_validate(tree.values)
+        validated = schema_for(tree, outside).model_validate(tree.values)
     except ValidationError as refused:
         faults = faults + [fault(error, tree, catalog) for error in refused.errors()]
         faults += checks.features_missing(tree)

@@ -49,10 +49,23 @@ def named_code(tree: Tree, catalog: Catalog) -> Catalog:
     )
 
 
-@functools.cache
+def schema_for(tree: Tree, outside: Catalog) -> type[Base]:
+    """Return the schema with the sections of the feature and of the model that a recipe names:
+    building those of all others takes longer than checking it."""
+    names = {section: name_of(tree, section) for section in KINDS}
+    existing = {s: name for s, name in names.items() if name in outside.names(KINDS[s])}
+    return _schema(outside, existing.get("features"), existing.get("model"))
+
+
 def full_schema(outside: Catalog) -> type[Base]:
-    """Return Base plus a feature section and a model section of those that are shipped, and of
+    """Return the schema with the sections of all features and models: those that are shipped, and
     the code in `outside`."""
+    return _schema(outside, None, None)
+
+
+@functools.cache
+def _schema(outside: Catalog, feature: str | None, model: str | None) -> type[Base]:
+    """Return Base plus the section of one feature and of one model, or of all where None."""
     rate: Any = Field(
         None,
         ge=MIN_SAMPLE_RATE,
@@ -61,9 +74,12 @@ def full_schema(outside: Catalog) -> type[Base]:
     )
     features = [
         _section(outside, "features", name, sample_rate=(int | None, rate))
-        for name in outside.names("features")
+        for name in ([feature] if feature else outside.names("features"))
     ]
-    models = [_section(outside, "models", name) for name in outside.names("models")]
+    models = [
+        _section(outside, "models", name)
+        for name in ([model] if model else outside.names("models"))
+    ]
     return create_model(
         "Recipe",
         __base__=Base,

@@ -11,13 +11,14 @@ from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.code import write_copy
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_run
-from asc_cli.registry import models
+from asc_cli.registry import models, run_files
 from asc_cli.registry.card import packages
+from asc_cli.registry.run_files import ENVIRONMENT, METRICS, PREDICTIONS, SETTINGS
 
 if TYPE_CHECKING:  # importing it takes 0.3 s
     from asc_cli.recipe.load import Recipe
 
-SETTINGS = "recipe.yaml"
+DECODERS = ("soundfile", "soxr")  # soundfile brings libsndfile
 
 
 def run_folder(recipe: Recipe, *data: str) -> Path:
@@ -30,38 +31,54 @@ def run_folder(recipe: Recipe, *data: str) -> Path:
     Returns:
         The folder, whether it exists or not.
     """
-    return paths.runs() / f"{recipe.name}-{recipe.signature(*data)}"
+    return _folder(recipe, *data)
 
 
-def run_folder_0_1(recipe: Recipe, *data: str) -> Path | None:
+def run_folder_0_1(recipe: Recipe, *data: str, key_of_0_1: str = "") -> Path | None:
     """Return the folder of the same run where version 0.1, which recorded no code, wrote one.
 
     Args:
         recipe: A resolved recipe.
         data: Fingerprints of the dataset, as of 0.1, and of the feature.
+        key_of_0_1: The feature's key without the versions of the decoders; a run of it goes on if
+            the same decoders are installed.
 
     Returns:
         The folder; None if there is none.
     """
-    run = paths.runs() / f"{recipe.name}-{recipe.signature(*data, code=False)}"
-    return run if _of_0_1(run) else None
+    if _of_0_1(old := _folder(recipe, *data, code=False)):
+        return old
+    if key_of_0_1 and key_of_0_1 != data[-1]:
+        old = _folder(recipe, *data[:-1], key_of_0_1, code=False)
+        if _of_0_1(old) and _same_decoders(old):
+            return old
+    return None
+
+
+def _folder(recipe: Recipe, *data: str, code: bool = True) -> Path:
+    return paths.runs() / f"{recipe.name}-{recipe.signature(*data, code=code)}"
 
 
 def _of_0_1(run: Path) -> bool:
-    path = run / "environment.json"
-    return path.exists() and "code" not in atomic.read_json(path)
+    path = run / ENVIRONMENT
+    return path.exists() and "code" not in atomic.read_json(path, packages=dict)
+
+
+def _same_decoders(run: Path) -> bool:
+    recorded = atomic.read_json(run / ENVIRONMENT, packages=dict)["packages"]
+    return all(recorded.get(name) == packages()[name] for name in DECODERS)
 
 
 def describe(
     run: Path, recipe: Recipe, root: Path, fingerprints: dict[str, str], device: str
 ) -> None:
     """Write recipe.yaml, environment.json and the code that is not shipped."""
-    atomic.write_text(run / SETTINGS, recipe.yaml())
+    atomic.write_checked(run / SETTINGS, recipe.yaml().encode())
     if recipe.catalog.code:
         write_copy(run / plugins.BESIDE, recipe.catalog.code)
     code = {} if _of_0_1(run) else {"code": recipe.code()}
     atomic.write_json(
-        run / "environment.json",
+        run / ENVIRONMENT,
         {
             **code,
             "packages": packages(),
@@ -77,9 +94,8 @@ def describe(
 
 def recorded_metrics(folder: Path) -> dict[str, Any]:
     """Return the metrics of a finished run; a run of scenes needs its predictions too."""
-    path = folder / "metrics.json"
-    recorded = atomic.read_json(path) if path.exists() else {}
-    has_all = kind_of_run(folder) == VIDEOS or (folder / "predictions.csv").exists()
+    recorded = run_files.metrics(folder)
+    has_all = kind_of_run(folder) == VIDEOS or (folder / PREDICTIONS).exists()
     if not recorded or not has_all:
         raise AscError(f"run {folder.name}: not finished; the same asc train command resumes it")
     return recorded
@@ -115,7 +131,8 @@ def find_run(run: str | Path) -> Path:
 
 def folders() -> list[Path]:
     """Return the folders of all runs, by name."""
-    return sorted(path.parent for path in paths.runs().glob(f"[!.]*/{SETTINGS}"))
+    folders = paths.children(paths.runs())
+    return [each for each in folders if each.name[0] != "." and (each / SETTINGS).is_file()]
 
 
 def recipe_of(folder: Path) -> str:
@@ -123,7 +140,7 @@ def recipe_of(folder: Path) -> str:
 
 
 def _finished_and_newest(folder: Path) -> tuple[bool, float]:
-    return (folder / "metrics.json").exists(), (folder / SETTINGS).stat().st_mtime
+    return (folder / METRICS).exists(), (folder / SETTINGS).stat().st_mtime
 
 
 def unknown_run(name: str, existing: list[Path]) -> AscError:
@@ -157,6 +174,6 @@ def fold_folder(run: Path, fold: int) -> Path:
 
 def audio_root(folder: Path) -> str | None:
     """Return the folder of the recordings that a run was trained on, if it recorded that."""
-    with contextlib.suppress(FileNotFoundError, KeyError):
-        return str(atomic.read_json(folder / "environment.json")["audio_root"])
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return str(atomic.read_json(folder / ENVIRONMENT, audio_root=str)["audio_root"])
     return None

@@ -14,6 +14,7 @@ from asc_cli.datasets import Dataset, Listing
 from asc_cli.evaluation import predictions, scoring
 from asc_cli.evaluation.conditions import Conditions, of_lists, with_exclusions
 from asc_cli.evaluation.metrics import Metric, named
+from asc_cli.evaluation.predictions import Predictions
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.frontend.fill import Extraction
@@ -22,7 +23,8 @@ from asc_cli.protocol.fingerprint import fingerprint, fingerprint_0_1
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.changes import changes
 from asc_cli.recipe.load import Recipe
-from asc_cli.registry import card, models, runs
+from asc_cli.registry import card, models, run_files, runs
+from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.registry.runs import fold_folder
 from asc_cli.registry.training_files import TrainingFile
 
@@ -94,14 +96,33 @@ def require_complete(extraction: Extraction) -> None:
 
 def finished_metrics(run: Path, chosen: list[int]) -> dict[str, Any] | None:
     """Return the metrics of a run with all chosen folds and a registered model; else None."""
-    path = run / "metrics.json"
-    if not path.exists():
-        return None
-    metrics = atomic.read_json(path)
-    if [fold["fold"] for fold in metrics["folds"]] != chosen:
+    metrics = run_files.metrics(run)
+    if metrics is None or [fold["fold"] for fold in metrics.get("folds", [])] != chosen:
         return None
     own_models = {model.id for model in models.models() if model.card.get("run") == run.name}
-    return metrics if metrics["model"] in own_models else None
+    if metrics["model"] not in own_models:
+        return None
+    try:
+        predictions.read(run / PREDICTIONS)
+    except AscError:  # missing or damaged: those of the folds are there
+        _join_predictions(run, chosen)
+    return metrics
+
+
+def _join_predictions(run: Path, chosen: list[int]) -> Predictions:
+    """Write the run's predictions.csv from those of its folds."""
+    parts = []
+    for fold in chosen:
+        path = fold_folder(run, fold) / PREDICTIONS
+        try:
+            parts.append(predictions.read(path))
+        except AscError as fault:
+            raise AscError(
+                f"{fault}; if {path} is removed, the same asc train command writes it again"
+            ) from fault
+    joined = predictions.join(parts)
+    predictions.write(run / PREDICTIONS, joined)
+    return joined
 
 
 def conclude(
@@ -111,10 +132,7 @@ def conclude(
 
     protocol: The lists with what the recipe excludes.
     """
-    joined = predictions.join(
-        [predictions.read(fold_folder(run, fold) / "predictions.csv") for fold in chosen]
-    )
-    predictions.write(run / "predictions.csv", joined)
+    joined = _join_predictions(run, chosen)
     dataset = extraction.source.dataset
     metric = headline_metric(recipe, dataset)
     seen = audit.seen_devices(extraction.source.listing)
@@ -131,9 +149,9 @@ def conclude(
     model_card = card.card(run, recipe, dataset, data, metrics)
     model_card["labels"] = list(extraction.source.listing.labels)
     model_card["feature"] = extraction.feature.description()
-    members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
+    weights = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     metrics["model"] = models.register(
-        recipe.name, model_card, members, _training_files(extraction, chosen), recipe.catalog.code
+        recipe.name, model_card, weights, _training_files(extraction, chosen), recipe.catalog.code
     ).id
     rows = published(recipe.settings, dataset, metrics, conditions)
     metrics["published"] = [row.to_dict() for row in rows]
@@ -188,9 +206,10 @@ def run_of(recipe: Recipe, extraction: Extraction) -> Path:
     A run of version 0.1, whose fingerprint did not count recording devices, goes on in its own
     folder if the devices are the same.
     """
-    listing, key = extraction.source.listing, extraction.feature.key
-    run = runs.run_folder(recipe, fingerprint(listing, extraction.digests), key)
-    old = runs.run_folder_0_1(recipe, fingerprint_0_1(listing, extraction.digests), key)
+    listing, feature = extraction.source.listing, extraction.feature
+    run = runs.run_folder(recipe, fingerprint(listing, extraction.digests), feature.key)
+    data = (fingerprint_0_1(listing, extraction.digests), feature.key)
+    old = runs.run_folder_0_1(recipe, *data, key_of_0_1=feature.key_of_0_1)
     return old if old and not run.exists() and _has_devices(old, listing) else run
 
 

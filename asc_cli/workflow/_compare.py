@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from asc_cli.core import atomic, plugins
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
 from asc_cli.evaluation.comparison import ComparedRun, Comparison
@@ -14,7 +14,7 @@ from asc_cli.evaluation.metrics import named
 from asc_cli.evaluation.published import unlike_paper
 from asc_cli.inference.evaluate import of_run
 from asc_cli.recipe import load as recipe
-from asc_cli.registry.runs import find_run
+from asc_cli.registry.runs import find_run, recorded_metrics
 from asc_cli.training import history
 
 
@@ -43,7 +43,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     _require_same_recordings(rows)
     metric = named(headline, plugins.beside(folders[0] / "recipe.yaml"))
     first = predictions.read(folders[0] / "predictions.csv")
-    trained = atomic.read_json(folders[0] / "metrics.json")["trained_recordings"]
+    trained = recorded_metrics(folders[0]).get("trained_recordings", {})
     sizes = {int(fold): n for fold, n in trained.items()}
     others = [predictions.read(folder / "predictions.csv") for folder in folders[1:]]
     compared = [

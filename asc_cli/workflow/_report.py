@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from asc_cli.core import atomic, plugins, yaml_text
+from asc_cli.core import plugins
 from asc_cli.evaluation import predictions
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.inference.evaluate import of_run
 from asc_cli.recipe.changes import flat
-from asc_cli.registry.runs import find_run, fold_folder
+from asc_cli.registry import run_files
+from asc_cli.registry.runs import find_run, fold_folder, recorded_metrics
 from asc_cli.report.html import page, recording
 from asc_cli.report.html import settings as settings_words
 from asc_cli.training import history
@@ -55,10 +56,10 @@ def write_page(path: Path, folder: Path, evaluation: Evaluation) -> None:
 def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str, Any]:
     """Return all that the page of one run shows."""
     metrics = evaluation.to_dict()
-    settings = yaml_text.read(folder / "recipe.yaml")
-    environment = atomic.read_json(folder / "environment.json")
+    settings = run_files.settings(folder)
+    environment = run_files.environment(folder)
     dataset = plugins.beside(folder / "recipe.yaml").load("datasets", settings["dataset"]).DATASET
-    model = atomic.read_json(folder / "metrics.json")["model"]
+    model = recorded_metrics(folder)["model"]
     audio_root = environment.get("audio_root")
     folds = [fold["fold"] for fold in metrics["folds"]]
     histories = {fold: history.read(fold_folder(folder, fold)) for fold in folds}
@@ -72,7 +73,7 @@ def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str,
         "calibration": settings_words.calibration(settings),
         "wrong": _wrong(folder, Path(audio_root) if audio_root else None, page_folder),
         "picture_seconds": recording.PICTURE_SECONDS,
-        "recipe": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
+        "recipe": yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
         "packages": environment["packages"],
         "facts": settings_words.facts(folder.name, model, settings, environment, dataset),
     }
@@ -106,7 +107,7 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
     for folder, evaluation in zip(folders, evaluations, strict=True):
         own = evaluation.scores.conditions
         assert own and first  # of a run, they are known
-        settings = yaml_text.read(folder / "recipe.yaml")
+        settings = run_files.settings(folder)
         report_path = folder / "report.html"
         runs.append(
             {
