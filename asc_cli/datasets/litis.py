@@ -87,7 +87,7 @@ def _relation(root: Path, line: str) -> tuple[str, int]:
     name = path.strip().replace("\\", "/").rpartition("/")[2]
     try:
         return f"data_rouen/{name}", int(float(number))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise AscError(
             f"{root / 'relation_wav_examples.txt'}: {line!r} is not '<file name> <id>'"
         ) from None
@@ -120,5 +120,5 @@ def _matrices(root: Path) -> tuple[list[list[int]], list[list[int]]]:
 def _text(path: Path) -> list[list[int]]:
     try:
         return [[int(float(number)) for number in line.split()] for line in lists.lines(path)]
-    except ValueError as fault:
+    except (ValueError, OverflowError) as fault:
         raise AscError(f"{path}: ids were expected, separated by white space ({fault})") from None

@@ -80,7 +80,7 @@ def read(root: Path) -> Listing:
     meta = root / "meta.txt"
     recordings = tuple(
         Recording(file := lists.file_name(row[0], meta, line), row[1], group=location(file))
-        for line, row in enumerate(lists.rows(meta, columns=2), start=1)
+        for line, row in lists.rows(meta, columns=2)
     )
     labels = {recording.file: recording.label for recording in recordings}
     conflicts: list[tuple[str, str]] = []
@@ -102,7 +102,7 @@ def _split(
     if evaluate.exists():
         return Split(fold, train, _files(evaluate, labels, conflicts))
     unlabelled = setup / f"fold{fold}_test.txt"
-    test = enumerate(lists.rows(unlabelled, columns=1), start=1)
+    test = lists.rows(unlabelled, columns=1)
     return Split(
         fold, train, tuple(lists.file_name(row[0], unlabelled, line) for line, row in test)
     )
@@ -112,8 +112,7 @@ def _files(path: Path, labels: dict[str, str], conflicts: list[tuple[str, str]])
     """Return the files of one fold's list; labels that differ from meta.txt's go into
     `conflicts`."""
     rows = [
-        (lists.file_name(row[0], path, line), row[1])
-        for line, row in enumerate(lists.rows(path, columns=2), start=1)
+        (lists.file_name(row[0], path, line), row[1]) for line, row in lists.rows(path, columns=2)
     ]
     for file, label in rows:
         if labels.get(file, label) != label:

@@ -81,9 +81,8 @@ def _recordings(root: Path, labelled: list[tuple[str, str]]) -> list[Recording]:
             row["identifier"] or location(file),
             row["source_label"] or recording_device(file),
         )
-        for line, row in enumerate(
-            lists.records(meta, ("filename", "scene_label", "identifier", "source_label"), "\t"),
-            start=2,
+        for line, row in lists.records(
+            meta, ("filename", "scene_label", "identifier", "source_label"), "\t"
         )
     ]
 
@@ -91,11 +90,10 @@ def _recordings(root: Path, labelled: list[tuple[str, str]]) -> list[Recording]:
 def _labelled(path: Path) -> list[tuple[str, str]]:
     rows = lists.records(path, ("filename", "scene_label"), "\t")
     return [
-        (lists.file_name(row["filename"], path, line), row["scene_label"])
-        for line, row in enumerate(rows, start=2)
+        (lists.file_name(row["filename"], path, line), row["scene_label"]) for line, row in rows
     ]
 
 
 def _file_names(path: Path) -> list[str]:
     rows = lists.records(path, ("filename",), "\t")
-    return [lists.file_name(row["filename"], path, line) for line, row in enumerate(rows, start=2)]
+    return [lists.file_name(row["filename"], path, line) for line, row in rows]
