@@ -41,6 +41,7 @@ class Task:
     pack: Path  # the features of all recordings
     labels: tuple[str, ...]
     train: Recordings
+    train_audio: tuple[str, ...]  # hash of the decoded samples of each
     test: Recordings
     fold: int
     folder: Path
@@ -68,6 +69,7 @@ def tasks(
             pack,
             listing.labels,
             train,
+            tuple(extraction.audio_digests[file] for file in split.train),
             test,
             split.fold,
             folder,
@@ -158,7 +160,7 @@ def _hold_out(task: Task) -> tuple[Recordings, Recordings]:
         return task.train, ()
     seed = (task.recipe.training.seed, task.fold)
     fitted, held_out = holdout.split(
-        [r for r, _ in task.train], settings.fraction, settings.by, seed
+        [r for r, _ in task.train], settings.fraction, settings.by, seed, task.train_audio
     )
     atomic.write_json(
         task.folder / "validation.json", {"files": [task.train[i][0].file for i in held_out]}
