@@ -20,7 +20,7 @@ from asc_cli import workflow
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
 from asc_cli.inference import engine, types
-from asc_cli.inference.journal import Journal, from_record, stamp
+from asc_cli.inference.journal import Journal, stamp
 from asc_cli.inference.types import Segment
 from tests.conftest import ROOT, Asc, Program, command, write
 from tests.test_export import registered
@@ -260,17 +260,19 @@ def test_a_journal_forgets_changed_files_and_torn_lines(tmp_path: Path):
     assert again.read() == {} and Journal("other").file != again.file
 
 
-def test_a_journal_of_0_1_is_read():
+def test_lines_without_their_checksum_are_predicted_again(tmp_path: Path):
+    """Those of version 0.1, which had no inode either; and lines that were changed."""
+    path = write(tmp_path / "a.wav", np.zeros(100), RATE)
     journal = Journal("key")
-    journal.file.parent.mkdir(parents=True, exist_ok=True)
-    record = {"duration_s": 1.0, "whole": [1.0], "ends_s": [1.0], "stretches": [[1.0]]}
-    line = {"path": "a.wav", "stamp": [1, 2, 3], "said": {**record, "embedding": None}}
-    journal.file.write_text(json.dumps(line) + "\n")
-    [(stamped, row)] = journal.read().values()
-    assert stamped == [1, 2, 3]
-    request = SimpleNamespace(timeline_s=1.0, model=SimpleNamespace(id="m@1"))
-    prediction = from_record(Path("a.wav"), row, request, ("bus",), 0.0)
-    assert prediction.scene == "bus" and prediction.to_dict()["segments"][0]["end_s"] == 1.0
+    journal.add([(path, stamp(path), {"probabilities": [0.25, 0.75]})])
+    [line] = journal.file.read_text().splitlines()
+    assert journal.read() == {path: (stamp(path), {"probabilities": [0.25, 0.75]})}
+    size, mtime, ctime, inode = stamp(path)
+    assert (size, inode) == (path.stat().st_size, path.stat().st_ino)
+    old = {"path": str(path), "stamp": [size, mtime, ctime], "said": {"whole": [1.0]}}
+    for damaged in (json.dumps(old), line.replace("0.75", "0.76"), "null", "[]", '{"said": {}}'):
+        journal.file.write_text(damaged + "\n")
+        assert journal.read() == {}
 
 
 def test_listening_to_a_pipe_predicts_what_predict_does(folder: Path, asc: Asc):

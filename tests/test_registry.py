@@ -6,8 +6,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
-from asc_cli.core import paths
+from asc_cli.core import paths, tensors
 from asc_cli.core.errors import AscError
 from asc_cli.registry import archive, models
 from asc_cli.registry.archive import export, import_file
@@ -27,7 +28,7 @@ def card(created: str = "2026-01-01T00:00:00+00:00") -> dict:
 @pytest.fixture
 def weights(tmp_path: Path) -> dict[int, Path]:
     path = tmp_path / "weights.safetensors"
-    path.write_bytes(b"weights")
+    tensors.save(path, {"model.w": torch.ones(2)})
     return {1: path, 2: path}
 
 
@@ -38,7 +39,7 @@ def test_versions_count_up_and_the_newest_is_the_default(weights):
     assert [first.id, second.id, other.id] == ["a@1", "a@2", "b@1"]
     assert models.find("a").id == "a@2" and models.find("a@1").id == "a@1"
     assert models.find().id == "b@1"
-    assert models.find("a").member(2).read_bytes() == b"weights"
+    assert models.find("a").member(2).read_bytes() == weights[2].read_bytes()
     assert models.find("a").card["folds"] == [1, 2]
 
 
@@ -100,7 +101,7 @@ def test_a_model_is_exported_and_imported(weights, tmp_path: Path, monkeypatch):
     export("a", tmp_path / "a.zip")
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "elsewhere"))
     back = import_file(tmp_path / "a.zip")
-    assert back.card == created.card and back.member(1).read_bytes() == b"weights"
+    assert back.card == created.card and back.member(1).read_bytes() == weights[1].read_bytes()
     assert import_file(tmp_path / "a.zip").id == "a@2"
 
 
@@ -174,7 +175,11 @@ def test_missing_models(weights, tmp_path: Path):
 def test_training_digests_are_read_under_both_file_names(weights):
     model = models.register("a", card(), weights, ["b" * 64, "a" * 64])
     assert (model.folder / "training_files.txt").read_text() == f"{'a' * 64}\n{'b' * 64}\n"
-    (model.folder / "training_files.txt").rename(model.folder / "heard.txt")  # as 0.1.0 wrote it
     assert model.training_digests() == {"a" * 64, "b" * 64}
+    (model.folder / "training_files.txt").rename(model.folder / "heard.txt")  # as 0.1.0 wrote it
+    with pytest.raises(AscError, match="training_files.txt is damaged: it differs from its check"):
+        model.training_digests()
+    old = models.Model({**model.card, "files": {}}, model.folder)
+    assert old.training_digests() == {"a" * 64, "b" * 64}
     (model.folder / "heard.txt").unlink()
-    assert model.training_digests() == frozenset()
+    assert old.training_digests() == frozenset()

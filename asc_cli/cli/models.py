@@ -52,6 +52,7 @@ def show(
     Example: **asc models show toy_lstm --limit dcase2024**
     """
     from asc_cli import report, workflow
+    from asc_cli.audio import decoders
     from asc_cli.registry import models
 
     registered = models.find(model)
@@ -60,6 +61,13 @@ def show(
         "id": registered.id,
         "folder": str(registered.folder),
         **registered.card,
+        "remarks": [
+            *registered.remarks(),
+            *(
+                f"model {registered.id}: {remark}"
+                for remark in decoders.remarks(registered.card["feature"])
+            ),
+        ],
         "complexity": costs.to_dict(),
     }
     report.show(card, report.model, as_json)

@@ -97,7 +97,8 @@ def command(
     Example: **asc predict --model yt8m_ta_sa test00.tfrecord --csv labels.csv**
     """
     from asc_cli import workflow
-    from asc_cli.audio import inputs
+    from asc_cli.audio import decoders, inputs
+    from asc_cli.registry import models
 
     outputs = _Outputs(csv, audacity, embeddings, explain)
     if inputs.STDIN in map(str, outputs.by_option().values()):
@@ -114,6 +115,9 @@ def command(
         scene_options |= {o: path for o, path in outputs.by_option().items() if o != "--csv"}
         _videos.label(input_names, model, top or LABELS, csv, jobs, as_json, scene_options)
         return
+    registered = models.find(model)
+    for remark in decoders.remarks(registered.card["feature"]):
+        _progress.note(f"model {registered.id}: {remark}")
     settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
     with _input_files(input_names) as (files, display_names):
         inputs.require_no_overwrite(outputs.by_option(), files)

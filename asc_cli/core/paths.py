@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from asc_cli.core.errors import AscError
+
 
 def home() -> Path:
     """Return $ASC_HOME, or the platform's folder for user data."""
@@ -35,6 +37,24 @@ def data() -> Path:
     """Return the folder that holds a folder per dataset: $ASC_DATA, or datasets/ in the home."""
     configured = os.environ.get("ASC_DATA")
     return Path(configured).expanduser().absolute() if configured else home() / "datasets"
+
+
+def children(folder: Path) -> list[Path]:
+    """Return what is in a folder of asc's own, by name; nothing where there is no such folder.
+
+    Raises:
+        AscError: It may not be looked into, or is no folder.
+    """
+    try:
+        return sorted(folder / name for name in os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as fault:
+        at = next((p for p in (*reversed(folder.parents), folder) if p.is_file()), folder)
+        raise AscError(
+            f"{at}: {os.strerror(fault.errno or 0)}; a folder that asc may read was expected "
+            f"($ASC_HOME is {home()})"
+        ) from fault
 
 
 def dataset_root(name: str, path: Path | None = None) -> Path:

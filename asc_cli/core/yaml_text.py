@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 
 MAX_CHARACTERS = 4_000_000
@@ -47,11 +48,12 @@ def read(path: Path, what: str = "") -> dict[str, Any]:
         what: What it is, for messages, such as "model card".
 
     Raises:
-        AscError: It cannot be read, or holds anything else; the text says where.
+        AscError: It cannot be read, holds anything else, or differs from the checksum beside it;
+            the text says where.
     """
     where = f"{what} {path}".strip()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = atomic.read_checked(path).decode()
     except (OSError, UnicodeDecodeError) as fault:
         raise AscError(f"{where}: cannot be read ({fault})") from fault
     values = load(text, where)

@@ -86,7 +86,7 @@ def _relation(root: Path, line: str) -> tuple[str, int]:
     name, _, number = line.rpartition("\t") if "\t" in line else line.rpartition(" ")
     try:
         return "data_rouen/" + Path(lists.slashes(name.strip())).name, int(float(number))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise AscError(
             f"{root / 'relation_wav_examples.txt'}: {line!r} is not '<file name> <id>'"
         ) from None
@@ -119,5 +119,5 @@ def _matrices(root: Path) -> tuple[list[list[int]], list[list[int]]]:
 def _text(path: Path) -> list[list[int]]:
     try:
         return [[int(float(number)) for number in line.split()] for line in lists.lines(path)]
-    except ValueError as fault:
+    except (ValueError, OverflowError) as fault:
         raise AscError(f"{path}: ids were expected, separated by white space ({fault})") from None

@@ -61,6 +61,9 @@ class Feature(Protocol):
     A feature may also have `centres_hz(sample_rate) -> (F,)`, the centre of each band for the axis
     of pictures, and `onnx(sample_rate)`, the same computation as ONNX operators, so that models
     on it can be exported.
+
+    A parameter that is added after a release is named in `ADDED`, a ClassVar: parameter → the value
+    that stands for what was computed before. Stored arrays and models from before then go on.
     """
 
     def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from asc_cli import features
-from asc_cli.audio import decode
+from asc_cli.audio import decode, decoders
 from asc_cli.core import paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.frontend.clips import ClipGrid, clip_grid_from_frames, clip_grid_from_seconds
@@ -35,15 +35,35 @@ class StoredFeature:
 
     @functools.cached_property
     def key(self) -> str:
-        text = json.dumps(self.description(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _key(self.description())
+
+    @functools.cached_property
+    def key_of_0_1(self) -> str:
+        """The key that version 0.1 gave it, which recorded no versions of decoders."""
+        described = self.description()
+        audio = {k: v for k, v in described["audio"].items() if k not in decoders.ORIGINAL}
+        return _key({**described, "audio": audio})
 
     def description(self) -> dict[str, Any]:
+        """Return what its key is the hash of, and what a model's card says of it.
+
+        A parameter, or a version of a decoder, that is what it was before there was a key for it
+        is left out: nothing that was stored or trained before gets another name.
+        """
+        added = _added(self.catalog, self.name)
         described = {
             "name": self.name,
             "version": self.version,
-            "parameters": self.parameters,
-            "audio": {"sample_rate": self.sample_rate, "decoding": decode.DECODING},
+            "parameters": {
+                name: value
+                for name, value in self.parameters.items()
+                if name not in added or value != added[name]
+            },
+            "audio": {
+                "sample_rate": self.sample_rate,
+                "decoding": decode.DECODING,
+                **decoders.described(),
+            },
         }
         if (code := self.catalog.find("features", self.name)) is not None:
             described["code"] = code.hash  # two people's features may share a name and a version
@@ -63,6 +83,12 @@ class StoredFeature:
         """Frame and hop length in samples."""
         return self.compute.framing(self.sample_rate)
 
+    @functools.cached_property
+    def n_bands(self) -> int:
+        """F, the numbers in a frame."""
+        silence = np.zeros(self.framing.frame_samples, np.float32)
+        return self.compute(silence, self.sample_rate).shape[1]
+
     @property
     def hop_seconds(self) -> float:
         return self.framing.hop_samples / self.sample_rate
@@ -79,9 +105,6 @@ class StoredFeature:
             self.framing.hop_samples,
         )
 
-    def object(self, digest: str) -> Path:
-        return self.folder / digest[:2] / f"{digest[2:]}.npy"
-
 
 def resolve(
     name: str,
@@ -93,6 +116,43 @@ def resolve(
     defaults = {f.name: f.default for f in fields(catalog.feature_class(name))}
     parameters, version = {**defaults, **parameters}, catalog.version(name)
     return StoredFeature(name, sample_rate, parameters, version, paths.features(), catalog)
+
+
+def of_card(described: Mapping[str, Any], catalog: plugins.Catalog) -> StoredFeature:
+    """Return the feature that a model was trained on, as it is computed here.
+
+    What the card lacks has the value that it had then (`ADDED` of the feature). Other versions of
+    the decoders are no obstacle, see `audio.decoders.remarks`.
+
+    Args:
+        described: The card's `feature`.
+        catalog: Where features are looked up.
+
+    Raises:
+        AscError: The feature is not there, or is computed otherwise now.
+    """
+    name, audio = described["name"], described["audio"]
+    parameters = {**_added(catalog, name), **described["parameters"]}
+    feature = resolve(name, audio["sample_rate"], parameters, catalog)
+    now = feature.description()
+    then = (described["version"], audio["decoding"], described.get("code"))
+    if then != (now["version"], now["audio"]["decoding"], now.get("code")):
+        raise AscError(
+            f"the model was trained on {name} version {described['version']} "
+            f"({audio['decoding']}); this asc computes version {feature.version} "
+            f"({decode.DECODING}). Train it again, or use the version of asc that trained it"
+        )
+    return feature
+
+
+def _added(catalog: plugins.Catalog, name: str) -> Mapping[str, Any]:
+    """Return parameters that a feature has had for some time only, with the value before."""
+    return getattr(catalog.feature_class(name), "ADDED", {})
+
+
+def _key(description: dict[str, Any]) -> str:
+    text = json.dumps(description, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def probe(feature: StoredFeature) -> None:

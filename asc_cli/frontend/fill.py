@@ -121,6 +121,7 @@ def fill(
     if todo:
         probe(feature)
     new_entries: list[tuple[Path, Entry]] = []
+    changed: set[str] = set()  # recordings computed now
     written = time.monotonic()
     tasks = [(feature, batch, verify) for batch in _batches(todo)]
     if jobs is None and len(tasks) <= FEW_BATCHES:
@@ -131,6 +132,8 @@ def fill(
                 failed.append(outcome)
                 continue
             entries[name] = outcome
+            if new:
+                changed.add(outcome.digest)
             new_entries.append((paths[name], outcome))
             computed, reused = computed + new, reused + (not new)
         if time.monotonic() - written > INDEX_SECONDS:
@@ -139,6 +142,8 @@ def fill(
         if progress:
             progress(len(entries) + len(failed), len(paths))
     index.put(new_entries)
+    if verify:
+        store.remove_packs_of(feature, changed)
     in_order = {name: entries[name] for name in paths if name in entries}
     return Extraction(
         source,

@@ -39,7 +39,7 @@ class Entry:
     size: int  # bytes
     mtime_ns: int
     ctime_ns: int
-    inode: int | None  # None: from an index of version 0.1, which had none
+    inode: int | None  # None: from an index of version 0.1, which had none: hashed again
     digest: str  # SHA-256 of the file's bytes
     seconds: float
     audio_digest: str | None = None  # hash of the decoded samples, where it was computed
@@ -47,8 +47,13 @@ class Entry:
     def describes(self, path: Path) -> bool:
         """Return whether the file at `path` is unchanged since it was hashed.
 
-        False too when the file cannot be opened: reading it raises the reason.
+        False too when the file cannot be opened, as reading it raises the reason; and for a row of
+        version 0.1, without an inode: two folders that changed places have equal times.
         """
+        return self.inode is not None and self.may_describe(path)
+
+    def may_describe(self, path: Path) -> bool:
+        """Return whether the file at `path` may be unchanged; a row of 0.1 cannot tell more."""
         try:
             now = os.stat(path)
         except OSError:

@@ -18,6 +18,7 @@ import contextlib
 import errno
 import functools
 import hashlib
+import json
 import shutil
 import uuid
 import zlib
@@ -50,7 +51,11 @@ class Pack:
         return {digest.decode(): row for row, digest in enumerate(self.table["digest"].tolist())}
 
     def rows(self, digests: Sequence[str]) -> np.ndarray:  # -> (n,)
-        return np.array([self.row_of[digest] for digest in digests], np.int64)
+        """Return the row of each recording. Raises AscError if one is not in the pack."""
+        try:
+            return np.array([self.row_of[digest] for digest in digests], np.int64)
+        except KeyError as fault:
+            raise _unusable(self.folder, f"recording {fault} is not in it") from fault
 
     def recording(self, row: int) -> np.ndarray:  # -> (T, F)
         first = int(self.table["first"][row])
@@ -72,27 +77,34 @@ def name_of(digests: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:16]
 
 
-def load(folder: Path) -> Pack:
-    """Open a pack. Raises AscError when it is incomplete or damaged."""
-    table = load_table(folder)
+def load(folder: Path, feature: dict[str, Any] | None = None) -> Pack:
+    """Open a pack. Raises AscError when it is incomplete or damaged, or not of `feature`, a
+    feature's description."""
+    table = load_table(folder, feature)
     try:
         frames = read_array(folder / "frames.npy", mapped=True)
     except (OSError, ValueError) as fault:
         raise _unusable(folder, str(fault)) from fault
-    if table.dtype != ROW or frames.ndim != 2 or len(frames) != table["n_frames"].sum():
-        raise _unusable(folder, f"frames.npy, {frames.shape}, does not match table.npy")
+    if frames.dtype != np.float32 or frames.ndim != 2 or len(frames) != table["n_frames"].sum():
+        raise _unusable(
+            folder, f"frames.npy, {frames.dtype}, {frames.shape}, does not match table.npy"
+        )
     return Pack(folder, np.asarray(frames), table)
 
 
-def load_table(folder: Path) -> np.ndarray:  # -> (n,) of ROW
-    """Load only the table of a pack. Raises AscError when it is damaged."""
+def load_table(folder: Path, feature: dict[str, Any] | None = None) -> np.ndarray:  # -> (n,) of ROW
+    """Load only the table of a pack. Raises AscError when it is damaged, or of another feature."""
     try:
         table = read_array(folder / "table.npy")
-        expected = atomic.read_json(folder / "pack.json")["table_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+        about = atomic.read_json(folder / "pack.json", table_sha256=str)
+    except (OSError, ValueError) as fault:
         raise _unusable(folder, str(fault)) from fault
-    if hashlib.sha256(table.tobytes()).hexdigest() != expected:
+    if table.dtype != ROW or table.ndim != 1:
+        raise _unusable(folder, f"table.npy is {table.dtype}, {table.shape}")
+    if hashlib.sha256(table.tobytes()).hexdigest() != about["table_sha256"]:
         raise _unusable(folder, "table.npy differs from its SHA-256")
+    if feature and about.get("feature", feature) != json.loads(json.dumps(feature)):
+        raise _unusable(folder, "it is of another feature")
     return table
 
 
@@ -134,10 +146,10 @@ def remove(folder: Path) -> None:
     shutil.rmtree(trash)
 
 
-def is_intact(folder: Path) -> bool:
-    """Return whether all frames of a pack match their checksums."""
+def is_intact(folder: Path, feature: dict[str, Any] | None = None) -> bool:
+    """Return whether a pack is of this feature and all its frames match their checksums."""
     try:
-        pack = load(folder)
+        pack = load(folder, feature)
     except AscError:
         return False
     return pack.damaged(range(len(pack.table))) == 0
@@ -169,7 +181,9 @@ def _write(
     np.save(folder / "table.npy", table)
     checksum = hashlib.sha256(table.tobytes()).hexdigest()
     counts = {"recordings": len(rows), "frames": position}
-    atomic.write_json(folder / "pack.json", {**about, **counts, "table_sha256": checksum})
+    atomic.write_json(
+        folder / "pack.json", {**about, **counts, "table_sha256": checksum}, sync=False
+    )
 
 
 def _header(out: BinaryIO, n_frames: int, n_bands: int) -> None:

@@ -2,7 +2,8 @@
 
     features/<feature>-<key>/feature.json        the feature's parameters
     features/<feature>-<key>/datasets/….json     a dataset whose recordings it was computed for
-    features/<feature>-<key>/ab/cdef….npy        (T, F) float32, named by the audio file's hash
+    features/<feature>-<key>/ab/cdef….….npy      (T, F) float32, named by the audio file's hash
+                                                 and its own checksum
     features/<feature>-<key>/short/<contents>/   a pack of many short recordings: a file for each
                                                  would cost more than computing what is in it
     packs/<feature>-<key>-<contents>/            a pack of a dataset's recordings: training
@@ -28,6 +29,7 @@ from asc_cli.core import atomic, paths
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.features import stream
 from asc_cli.frontend import pack as packs
+from asc_cli.frontend.arrays import Arrays, checksum_in
 from asc_cli.frontend.feature import StoredFeature
 from asc_cli.frontend.index import Entry, stamp
 
@@ -40,7 +42,7 @@ class Stored:
     def __init__(self, feature: StoredFeature) -> None:
         self.feature = feature
         self._short = feature.folder / "short"
-        self._own_files = f"{feature.folder}{os.sep}"
+        self.arrays = Arrays(feature)
         self._packs: set[str] = set()
         self._pack_of: dict[bytes, str] = {}  # digest of a short recording → its pack
         self._opened: packs.Pack | None = None
@@ -48,6 +50,7 @@ class Stored:
 
     def refresh(self) -> None:
         """Update to what other processes have written or removed."""
+        self.arrays.refresh()
         names = set(os.listdir(self._short)) if self._short.is_dir() else set()
         if self._packs - names:
             self._packs, self._pack_of, self._opened = set(), {}, None
@@ -60,19 +63,30 @@ class Stored:
                 self._pack_of.update(dict.fromkeys(table["digest"].tolist(), name))
 
     def __contains__(self, digest: str) -> bool:
-        path = f"{self._own_files}{digest[:2]}{os.sep}{digest[2:]}.npy"
-        return digest.encode() in self._pack_of or os.path.exists(path)
+        return digest.encode() in self._pack_of or self.arrays.find(digest) is not None
+
+    def is_intact(self, digest: str) -> bool:
+        """Read a recording's features; return whether they equal their checksum.
+
+        False also where they have none: only computing them again can tell.
+        """
+        try:
+            self.load(digest)
+        except AscError:
+            return False
+        file = self.arrays.find(digest)
+        return digest.encode() in self._pack_of or (file is not None and bool(checksum_in(file)))
 
     def load(self, digest: str) -> np.ndarray:  # -> (T, F)
         """A recording's features. Raises AscError when they are not there, or damaged."""
         name = self._pack_of.get(digest.encode())
         if name is None:
-            return _load(self.feature.object(digest))
+            return self.arrays.load(digest)
         if self._opened is None or self._opened.folder.name != name:
-            self._opened = packs.load(self._short / name)
-        row = self._opened.row_of[digest]
-        self._opened.require_intact([row])
-        return self._opened.recording(row)
+            self._opened = packs.load(self._short / name, self.feature.description())
+        rows = self._opened.rows([digest])
+        self._opened.require_intact(rows)
+        return self._opened.recording(rows[0])
 
 
 def ensure(
@@ -80,7 +94,8 @@ def ensure(
 ) -> list[tuple[Entry, bool] | FileFault]:
     """Hash files and store their features where missing; True if they were computed now.
 
-    With `verify`, a stored array is read completely too, and computed again if it is damaged.
+    With `verify`, a stored array is read completely too, and computed again if it is damaged, or
+    has no checksum; of the latter True says that it was another.
     A file without features gives a FileFault.
     """
     outcomes: list[tuple[Entry, bool] | FileFault] = []
@@ -146,10 +161,21 @@ def remove_damaged_packs(feature: StoredFeature) -> list[Path]:
     """Check all packs of a feature, short ones too; remove and return the damaged ones."""
     name = f"{feature.name}-{feature.key}"
     folders = [*paths.packs().glob(f"{name}-*"), *(feature.folder / "short").glob("[!.]*")]
-    damaged = [folder for folder in folders if not packs.is_intact(folder)]
+    description = feature.description()
+    damaged = [folder for folder in folders if not packs.is_intact(folder, description)]
     for folder in damaged:
         packs.remove(folder)
     return damaged
+
+
+def remove_packs_of(feature: StoredFeature, digests: Iterable[str]) -> None:
+    """Remove the packs for training that hold any of these recordings, whose arrays were damaged
+    when the packs may have been made of them."""
+    changed = {digest.encode() for digest in digests}
+    for folder in paths.packs().glob(f"{feature.name}-{feature.key}-*") if changed else ():
+        with contextlib.suppress(AscError):  # damaged: `remove_damaged_packs` removed it
+            if not changed.isdisjoint(packs.load_table(folder)["digest"].tolist()):
+                packs.remove(folder)
 
 
 def _ensure(
@@ -162,19 +188,17 @@ def _ensure(
     except OSError:
         decode.inspect(path)  # raises the reason
         raise
-    if digest in short or (digest in stored and not (verify and _damaged(stored, digest))):
+    if digest in short or (digest in stored and (not verify or stored.is_intact(digest))):
         seconds = decode.inspect(path).seconds
         return Entry(*stamp(before), digest, seconds, hashing.content(path)), False
     frames, seconds, audio_digest = _compute(feature, path)
     entry = Entry(*stamp(before), digest, seconds, audio_digest)
     if not entry.describes(path):
         raise FileFault(path, "changed while it was being read; run the command again")
-    if frames.nbytes < SHORT_BYTES:
+    if frames.nbytes < SHORT_BYTES and stored.arrays.find(digest) is None:
         short[digest] = frames
-    else:
-        with atomic.replacing(feature.object(digest), sync=False) as temporary:
-            np.save(temporary, frames)
-    return entry, True
+        return entry, True
+    return entry, stored.arrays.save(digest, frames)
 
 
 def _compute(feature: StoredFeature, path: Path) -> tuple[np.ndarray, float, str]:
@@ -198,20 +222,3 @@ def _digest(path: Path) -> tuple[str, os.stat_result]:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest(), before
-
-
-def _load(path: Path) -> np.ndarray:  # -> (T, F)
-    try:
-        return packs.read_array(path)
-    except (OSError, ValueError) as fault:
-        raise AscError(
-            f"feature store: {path} cannot be read ({fault}); run asc features again with --verify"
-        ) from fault
-
-
-def _damaged(stored: Stored, digest: str) -> bool:
-    try:
-        frames = stored.load(digest)
-    except AscError:
-        return True
-    return not (frames.ndim == 2 and len(frames) and np.isfinite(frames).all())

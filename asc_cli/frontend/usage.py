@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asc_cli.audio import decode
+from asc_cli.audio import decode, decoders
 from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.frontend import index, pack
@@ -107,7 +107,7 @@ def _needed_recordings(without: str | None) -> dict[str, str]:
             continue
         reachable = folder.is_dir()
         for name, entry in entries.items():
-            if not reachable or entry.describes(folder / name):
+            if not reachable or entry.may_describe(folder / name):
                 needed.setdefault(entry.digest, dataset)
     return needed
 
@@ -135,7 +135,7 @@ def _outdated(folder: Path) -> str:
         return f"version {about['version']} of {about['name']}; asc computes {version}"
     if about["audio"]["decoding"] != decode.DECODING:
         return "audio was decoded in another way"
-    return ""
+    return "; ".join(decoders.differences(about["audio"]))
 
 
 def _arrays(folder: Path) -> Iterator[tuple[Path, list[str], int]]:
@@ -144,7 +144,7 @@ def _arrays(folder: Path) -> Iterator[tuple[Path, list[str], int]]:
         if len(prefix.name) == 2 and prefix.is_dir():
             for file in os.scandir(prefix):
                 if not file.name.startswith(pack.TEMPORARY):
-                    digest = prefix.name + file.name.removesuffix(".npy")
+                    digest = prefix.name + file.name.partition(".")[0]
                     yield Path(file.path), [digest], file.stat().st_size
     for short in sorted((folder / "short").glob("[!.]*")):
         try:

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from asc_cli import models as model_files
-from asc_cli.audio import decode
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.core.plugins import Catalog
 from asc_cli.evaluation import calibration
 from asc_cli.frontend.clips import ClipGrid
-from asc_cli.frontend.feature import StoredFeature, resolve
+from asc_cli.frontend.feature import StoredFeature, of_card
 from asc_cli.frontend.standardise import Standardisation
 from asc_cli.registry import members, models
 
@@ -48,14 +47,9 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
     card = model.card
     folds = card["folds"] if fold is None else [require_fold(model, fold)]
     described, settings = card["feature"], card["recipe"]
+    model.require_intact(*(models.member_file(k) for k in folds))
     catalog = models.catalog(model)
-    feature = _feature(described, catalog)
-    if feature.description() != described:
-        raise AscError(
-            f"model {model.id} was trained on {described['name']} version {described['version']} "
-            f"({described['audio']['decoding']}); this asc computes version {feature.version} "
-            f"({decode.DECODING}). Train it again, or use the version of asc that trained it"
-        )
+    feature = of_card(described, catalog)
     labels = tuple(card["labels"])
     return Loaded(
         model.id,
@@ -105,14 +99,8 @@ def clip_seconds(model: models.Model) -> float:
     settings = model.card["recipe"]["clips"]
     if settings.get("length_frames") is None:
         return settings["length_s"]
-    hop_s = _feature(model.card["feature"], models.catalog(model)).hop_seconds
+    hop_s = of_card(model.card["feature"], models.catalog(model)).hop_seconds
     return math.ceil(1000 * settings["length_frames"] * hop_s) / 1000
-
-
-def _feature(described: dict[str, Any], catalog: Catalog) -> StoredFeature:
-    """Return the feature that a model's card describes, as it is computed here."""
-    rate = described["audio"]["sample_rate"]
-    return resolve(described["name"], rate, described["parameters"], catalog)
 
 
 def _member(settings: dict[str, Any], path: Path, n_scenes: int, catalog: Catalog) -> Member:

@@ -2,10 +2,11 @@
 
     $ASC_HOME/predictions/<hash of model, settings and command>.jsonl
 
-A line per file: {"path": …, "stamp": [size, mtime_ns, ctime_ns], "record": …}. A line is valid only
-while the file has that stamp. Each line is appended in one write; one that a crash cut short is
-skipped. The journal is removed when the command has finished, or 30 days after the last write.
-Lines of version 0.1 are read too; they have other keys, see OLD_KEYS.
+A line per file: {"checksum": …, "path": …, "stamp": …, "record": …}; the stamp is size, mtime and
+ctime in ns, and inode. A line is valid only while the file has that stamp. Lines are appended in
+one write and forced onto the disk. A line without its checksum, cut short by a crash or of version
+0.1, is skipped: its file is predicted again. The journal is removed when the command has finished,
+or 30 days after the last write.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import paths
+from asc_cli.core import atomic, checksums, paths
 from asc_cli.core.errors import AscError, FileFault
+from asc_cli.frontend import index
 from asc_cli.inference import engine
 from asc_cli.inference.types import Prediction, Scored, Segment, likeliest_scene
 
-OLD_KEYS = {"said": "record", "whole": "probabilities", "stretches": "segments"}  # of 0.1
 RETENTION_SECONDS = 30 * 24 * 3600.0
 
 
@@ -38,7 +39,7 @@ def stamp(path: Path) -> list[int] | None:
         now = path.stat()
     except OSError:
         return None
-    return [now.st_size, now.st_mtime_ns, now.st_ctime_ns]
+    return list(index.stamp(now))
 
 
 class Journal:
@@ -59,25 +60,26 @@ class Journal:
         except FileNotFoundError:
             return {}
         records = {}
-        for line in lines:
-            try:
-                row = _current_keys(json.loads(line))
-                records[Path(row["path"])] = row["stamp"], _current_keys(row["record"])
-            except (ValueError, KeyError, TypeError):  # cut short by a crash: predicted again
-                continue
+        for row in filter(None, map(_intact, lines)):
+            records[Path(row["path"])] = row["stamp"], row["record"]
         return records
 
     def add(self, rows: Iterable[tuple[Path, list[int] | None, dict[str, Any]]]) -> None:
         """Append (path, stamp, record) lines, in one write."""
         lines = "".join(
-            json.dumps({"path": str(path), "stamp": stamped, "record": record}) + "\n"
+            json.dumps(checksums.added({"path": str(path), "stamp": stamped, "record": record}))
+            + "\n"
             for path, stamped, record in rows
             if stamped is not None
         )
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
+            is_new = not self.file.exists()
             with self.file.open("ab") as out:
                 out.write((b"" if self._ends_with_newline() else b"\n") + lines.encode())
+            atomic.sync_file(self.file)
+            if is_new:
+                atomic.sync_file(self.file.parent)
         except OSError as fault:
             raise AscError(f"journal {self.file}: cannot be written ({fault.strerror})") from fault
 
@@ -93,8 +95,15 @@ class Journal:
             return True
 
 
-def _current_keys(row: dict[str, Any]) -> dict[str, Any]:
-    return {OLD_KEYS.get(key, key): value for key, value in row.items()}
+def _intact(line: str) -> Any:
+    """Return a line's contents; None without its checksum, or with another's."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or checksums.KEY not in row or not checksums.is_intact(row):
+        return None
+    return row
 
 
 def to_record(outcome: Scored | FileFault) -> dict[str, Any]:

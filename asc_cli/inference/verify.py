@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from asc_cli.audio import decode
-from asc_cli.core import atomic, parallel, paths
+from asc_cli.core import parallel, paths
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.evaluation import predictions
 from asc_cli.inference import engine
-from asc_cli.registry import models
+from asc_cli.registry import models, run_files
 
 CHECKED = 20  # recordings of the model's own dataset, if none are given
 
@@ -74,11 +74,11 @@ class Export:
 
 def own_recordings(model: models.Model) -> list[Path]:
     """Return some recordings of the model's own dataset, if it is on this machine."""
-    run = paths.runs() / model.card.get("run", "")
+    run = paths.runs() / str(model.card.get("run", ""))
     try:
-        root = Path(atomic.read_json(run / "environment.json")["audio_root"])
+        root = Path(str(run_files.environment(run)["audio_root"]))
         names = sorted(set(predictions.read(run / "predictions.csv").files))
-    except (OSError, AscError):  # trained on another machine, or the run was removed
+    except (OSError, KeyError, AscError):  # trained on another machine, or the run was removed
         return []
     candidates = [root / name for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
     return [path for path in candidates if path.is_file()]

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from asc_cli.core import yaml_text
+from asc_cli.core import atomic, yaml_text
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import provenance as recipe_provenance
 from asc_cli.recipe.synonyms import key_for
@@ -49,7 +49,7 @@ class Tree:
 def parse(path: Path) -> tuple[Tree, list[Fault]]:
     """Parse a YAML mapping with places; duplicate keys are faults. Raises AscError."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = atomic.read_checked(path).decode("utf-8-sig")  # a run's has a checksum
     except (OSError, UnicodeDecodeError) as fault:
         raise AscError(f"recipe {path}: cannot be read ({fault})") from fault
     node = yaml_text.compose(text, f"recipe {path}")

@@ -35,6 +35,7 @@ def export(reference: str | None, path: Path) -> Model:
         AscError: There is no such model.
     """
     model = find(reference)
+    model.require_intact()
     with atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for file in sorted(model.folder.rglob("*")):
             if file.is_file():
@@ -63,6 +64,7 @@ def import_file(
     building.mkdir(parents=True)
     try:
         _unpack(path, building)
+        read_card(building).require_intact()
         card = read_card(building).card
         missing = [f for f in card["folds"] if not (building / member_file(f)).is_file()]
         if missing:

@@ -1,4 +1,9 @@
-"""The card of a registered model, and the package versions that a run records."""
+"""The card of a registered model, and the package versions that a run records.
+
+card.yaml begins with `checksum`, of all its other keys, so that a card that is cut short does not
+pass for one without. `files` has the SHA-256 of the weights and of training_files.txt. Who edits a
+card by hand deletes the line `checksum`.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,37 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from asc_cli import __version__
+from asc_cli.core import atomic, checksums, yaml_text
+from asc_cli.core.errors import AscError
 from asc_cli.core.installation import DISTRIBUTION
 from asc_cli.datasets import Dataset
 
 if TYPE_CHECKING:
     from asc_cli.recipe.load import Recipe
 
+FILE = "card.yaml"
+FORMAT = 1
+REQUIRED: dict[str, type] = {
+    "format": int,
+    "name": str,
+    "version": int,
+    "created": str,
+    "labels": list,
+    "feature": dict,
+    "recipe": dict,
+    "folds": list,
+}
+OPTIONAL: dict[str, type] = {
+    "metrics": dict,
+    "dataset": dict,
+    "packages": dict,
+    "code": list,
+    "files": dict,
+}
+WITHOUT_CHECKSUM = (FILE, "README.md")  # README.md: asc does not read it
 PACKAGES = ("torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "soxr")
 
 
@@ -43,3 +72,68 @@ def card(
 def packages() -> dict[str, str]:
     """Return the versions of the packages that results depend on."""
     return {DISTRIBUTION: __version__, **{name: metadata.version(name) for name in PACKAGES}}
+
+
+def write(folder: Path, card: dict[str, Any]) -> None:
+    """Write a model's card, with checksums of the files in its folder and of itself."""
+    files = {
+        path.name: checksums.of_bytes(path.read_bytes())
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name not in WITHOUT_CHECKSUM
+    }
+    text = yaml.safe_dump({**card, "files": files}, sort_keys=False, allow_unicode=True)
+    values = checksums.added(yaml_text.load(text, FILE))  # as it will be read
+    line = f"{checksums.KEY}: {values[checksums.KEY]}\n"
+    atomic.write_text(folder / FILE, line + text)
+
+
+def read(folder: Path) -> tuple[dict[str, Any], bool]:
+    """Return a model's card, and whether it has a checksum.
+
+    Raises:
+        AscError: It is damaged, or another version's.
+    """
+    path = folder / FILE
+    rid = "delete its folder to be rid of it"
+    try:
+        card = yaml_text.read(path, "model card")
+    except AscError as fault:
+        raise AscError(f"{fault}; {rid}") from fault
+    if not checksums.is_intact(card):
+        raise AscError(
+            f"model card {path}: is damaged: it differs from its checksum; import the model again, "
+            f"or {rid}. If you edited it, delete the line `{checksums.KEY}`"
+        )
+    checked = card.pop(checksums.KEY, None) is not None
+    if missing := [key for key in REQUIRED if key not in card]:
+        raise AscError(f"model card {path}: lacks {', '.join(missing)}; {rid}")
+    if faults := _wrong_types(card):
+        raise AscError(f"model card {path}: {'; '.join(faults)}; {rid}")
+    if card["format"] != FORMAT:
+        raise AscError(
+            f"model card {path}: format {card['format']}, and this asc reads {FORMAT}; "
+            "use the version of asc that wrote it"
+        )
+    return card, checked
+
+
+def _wrong_types(card: dict[str, Any]) -> list[str]:
+    """Return what in a card is of another type than this package writes."""
+    types = REQUIRED | {key: kind for key, kind in OPTIONAL.items() if key in card}
+    faults = [
+        f"{key} is no {kind.__name__}"
+        for key, kind in types.items()
+        if not isinstance(card[key], kind)
+    ]
+    if not all(str(name) == Path(str(name)).name for name in card.get("files") or ()):
+        faults.append("files are no names")
+    labels, folds = card["labels"], card["folds"]
+    if isinstance(labels, list) and (
+        not labels or not all(isinstance(each, str) for each in labels)
+    ):
+        faults.append("labels are no names")
+    elif isinstance(labels, list) and len(set(labels)) < len(labels):
+        faults.append("two labels are the same")
+    if isinstance(folds, list) and (not folds or not all(type(each) is int for each in folds)):
+        faults.append("folds are no numbers")
+    return faults

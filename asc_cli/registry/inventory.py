@@ -6,14 +6,15 @@ import contextlib
 import datetime
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic, plugins, yaml_text
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
+from asc_cli.registry import run_files
 from asc_cli.registry.runs import SETTINGS, folders, recipe_of, unknown_run
 
 
@@ -51,7 +52,7 @@ def runs() -> tuple[list[Run], list[str]]:
 
 def read(folder: Path) -> Run:
     """Return a run, finished or not. Raises AscError where its recipe cannot be read."""
-    settings, metrics = yaml_text.read(folder / SETTINGS), _metrics(folder)
+    settings, metrics = run_files.settings(folder), run_files.metrics(folder) or {}
     stamps = list(_stamps(folder))
     created = datetime.datetime.fromtimestamp(
         min(stamp.st_mtime for stamp in stamps), datetime.timezone.utc
@@ -103,14 +104,7 @@ def _stamps(folder: Path) -> Iterator[os.stat_result]:
                 yield path.stat()
 
 
-def _metrics(folder: Path) -> dict[str, Any]:
-    """Return metrics.json of a finished run; {} of one that is not."""
-    with contextlib.suppress(FileNotFoundError):
-        return dict(atomic.read_json(folder / "metrics.json"))
-    return {}
-
-
-def _published(folder: Path, settings: dict[str, Any]) -> int | None:
+def _published(folder: Path, settings: Mapping[str, Any]) -> int | None:
     """Return how many folds the run's dataset has, if known; videos are fitted once."""
     name = settings.get("dataset")
     if kind_of(settings) == VIDEOS:

@@ -46,6 +46,17 @@ def save(path: Path, network: Any, arrays: Arrays | None = None) -> None:
     tensors.save(path, contents)
 
 
+def require_intact(path: Path) -> None:
+    """Raise AscError for a run's weights that are damaged, before they are registered."""
+    try:
+        tensors.load(path)
+    except (OSError, DamagedFile) as fault:
+        raise AscError(
+            f"{path}: is damaged ({fault}); remove it and the predictions.csv beside it, and the "
+            "same asc train command writes them again"
+        ) from fault
+
+
 def load(path: Path, build: Callable[[Arrays], Any]) -> tuple[Any, Arrays]:
     """Load a member: the network that `build` returns, with the file's weights, in eval mode.
 

@@ -6,6 +6,7 @@
                             training_files.txt   SHA-256 of its recordings, train and test
                             plugins/             code that it needs and that is not shipped
     models/<name>/newest                         the highest version so far, removed ones too
+    models/<name>/.removed-<version>             of one that was removed while the disk was full
     models/default.json                          set by `asc models use`, else the newest counts
 
 Weights are safetensors, the rest YAML or JSON: nothing is ever unpickled.
@@ -22,28 +23,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from asc_cli.core import atomic, paths, plugins, yaml_text
+from asc_cli.core import atomic, checksums, paths, plugins
 from asc_cli.core.code import Code, write_copy
-from asc_cli.core.errors import AscError
-from asc_cli.registry import readme
+from asc_cli.core.errors import AscError, DamagedFile
+from asc_cli.registry import card as cards
+from asc_cli.registry import members, readme
 
-FORMAT = 1
-REQUIRED: dict[str, type] = {
-    "format": int,
-    "name": str,
-    "version": int,
-    "created": str,
-    "labels": list,
-    "feature": dict,
-    "recipe": dict,
-    "folds": list,
-}
-OPTIONAL: dict[str, type] = {"metrics": dict, "dataset": dict, "packages": dict, "code": list}
 TRAINING_FILES = "training_files.txt"
 TRAINING_FILES_0_1 = "heard.txt"  # its name in version 0.1.0
-CARDS = "[!.]*/[0-9]*/card.yaml"
+REMOVED = ".removed-"  # and the number of a version whose files are gone
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -53,6 +41,7 @@ class Model:
 
     card: dict[str, Any]
     folder: Path
+    checked: bool = False  # whether the card has a checksum, which it then equals
 
     @property
     def id(self) -> str:
@@ -64,9 +53,38 @@ class Model:
     def training_digests(self) -> frozenset[str]:
         """SHA-256 of every recording used in training or testing; empty if not recorded."""
         for name in (TRAINING_FILES, TRAINING_FILES_0_1):
-            if (path := self.folder / name).exists():
-                return frozenset(path.read_text().split())
+            if (self.folder / name).exists() or name in self.card.get("files", {}):
+                self.require_intact(name)
+                text = (self.folder / name).read_text(errors="replace")
+                return frozenset(text.split())
         return frozenset()
+
+    def require_intact(self, *names: str) -> None:
+        """Raise AscError for a file that differs from its checksum in the card.
+
+        names: Of files in its folder; none: all that have a checksum.
+        """
+        expected = self.card.get("files", {})
+        for name in names or expected:
+            path = self.folder / name
+            contents = path.read_bytes() if path.is_file() else b""
+            if name in expected and checksums.of_bytes(contents) != expected[name]:
+                raise AscError(
+                    f"model {self.id}: {path} is damaged: it differs from its checksum in the "
+                    f"card; {members.REMEDY}"
+                )
+
+    def remarks(self) -> list[str]:
+        """Return a remark if damage to its files could not be noticed."""
+        whose = [] if self.checked else [cards.FILE]
+        files = [member_file(fold) for fold in self.card["folds"]]
+        whose += [name for name in files if name not in self.card.get("files", {})]
+        if not whose:
+            return []
+        return [
+            f"model {self.id}: {', '.join(whose)}: without a checksum, as version 0.1 wrote them; "
+            "whether they are damaged is not known"
+        ]
 
 
 def member_file(fold: int) -> str:
@@ -76,11 +94,11 @@ def member_file(fold: int) -> str:
 def register(
     name: str,
     card: dict[str, Any],
-    members: dict[int, Path],
+    weights: dict[int, Path],
     training_digests: Iterable[str] = (),
     code: Sequence[Code] = (),
 ) -> Model:
-    """Copy members (fold → safetensors) and card into the next free version of `name`.
+    """Copy weights (fold → safetensors) and card into the next free version of `name`.
 
     training_digests: SHA-256 of all recordings that some member was trained or tested on.
     code: Plug-ins that are not shipped, and that the model needs.
@@ -90,13 +108,14 @@ def register(
     building = parent / f".tmp-{os.getpid()}-{os.urandom(4).hex()}"
     building.mkdir()
     try:
-        for fold, path in members.items():
+        for fold, path in weights.items():
+            members.require_intact(path)
             shutil.copyfile(path, building / member_file(fold))
         lines = "".join(f"{digest}\n" for digest in sorted(training_digests))
         atomic.write_text(building / TRAINING_FILES, lines)
         if code:
             write_copy(building / plugins.BESIDE, code)
-        return add_version(building, name, {**card, "folds": sorted(members)})
+        return add_version(building, name, {**card, "folds": sorted(weights)})
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -122,7 +141,7 @@ def catalog(model: Model) -> plugins.Catalog:
 def models() -> list[Model]:
     """Return every registered model whose card is readable, oldest first; see `damaged`."""
     readable = []
-    for path in paths.models().glob(CARDS):
+    for path in _card_files():
         with contextlib.suppress(AscError):
             readable.append(read_card(path.parent))
     return sorted(readable, key=lambda m: (m.card["created"], m.card["name"], m.card["version"]))
@@ -131,7 +150,7 @@ def models() -> list[Model]:
 def damaged() -> list[str]:
     """Return an error message for each registered model whose card cannot be read."""
     faults = []
-    for path in sorted(paths.models().glob(CARDS)):
+    for path in _card_files():
         try:
             read_card(path.parent)
         except AscError as fault:
@@ -181,15 +200,21 @@ def use(reference: str) -> Model:
 
 def remove(reference: str) -> Model:
     """Delete one version, whose number is never reused; if it was the default, the newest model
-    becomes the default again."""
+    becomes the default again.
+
+    A full disk does not stop it: nothing is written before the files are gone.
+    """
     model = find(reference)
     if _chosen() == model.id:
         _default_file().unlink()
     parent = model.folder.parent
-    atomic.write_text(_newest_file(parent), str(_newest(parent)))
-    trash = model.folder.with_name(f".tmp-removed-{os.urandom(4).hex()}")
-    model.folder.rename(trash)  # readers see all of it or nothing
-    shutil.rmtree(trash)
+    removed = parent / f"{REMOVED}{model.card['version']}"  # its name keeps the number
+    model.folder.rename(removed)  # readers see all of it or nothing
+    for path in removed.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with contextlib.suppress(OSError):  # no room even now: the empty folder stays
+        atomic.write_text(_newest_file(parent), str(_newest(parent)))
+        removed.rmdir()
     return model
 
 
@@ -201,64 +226,45 @@ def add_version(building: Path, name: str, card: dict[str, Any]) -> Model:
     parent.mkdir(parents=True, exist_ok=True)
     while True:
         version = 1 + _newest(parent)
-        full_card = {**card, "format": FORMAT, "name": name, "version": version}
-        atomic.write_text(
-            building / "card.yaml", yaml.safe_dump(full_card, sort_keys=False, allow_unicode=True)
-        )
+        full_card: dict[str, Any] = {
+            **card,
+            "format": cards.FORMAT,
+            "name": name,
+            "version": version,
+        }
         atomic.write_text(building / "README.md", readme.text(full_card))
+        cards.write(building, full_card)
+        atomic.sync_tree(building)
         try:
             os.rename(building, parent / str(version))  # fails if another process took the number
         except OSError:
             if not (parent / str(version)).exists():
                 raise
             continue
-        return Model(full_card, parent / str(version))
+        atomic.sync_file(parent)
+        return read_card(parent / str(version))
 
 
 def read_card(folder: Path) -> Model:
-    path = folder / "card.yaml"
-    try:
-        card = yaml_text.read(path, "model card")
-    except AscError as fault:
-        raise AscError(f"{fault}; delete its folder to be rid of it") from fault
-    if missing := [key for key in REQUIRED if key not in card]:
-        raise AscError(f"model card {path}: lacks {', '.join(missing)}")
-    if faults := _wrong_types(card):
-        raise AscError(f"model card {path}: {'; '.join(faults)}; delete its folder to be rid of it")
-    if card["format"] != FORMAT:
-        raise AscError(
-            f"model card {path}: format {card['format']}, and this asc reads {FORMAT}; "
-            "use the version of asc that wrote it"
-        )
-    return Model(card, folder)
+    """Return the model in a folder. Raises AscError where its card is damaged."""
+    values, checked = cards.read(folder)
+    return Model(values, folder, checked)
 
 
-def _wrong_types(card: dict[str, Any]) -> list[str]:
-    """Return what in a card is of another type than this package writes."""
-    types = REQUIRED | {key: kind for key, kind in OPTIONAL.items() if key in card}
-    faults = [
-        f"{key} is no {kind.__name__}"
-        for key, kind in types.items()
-        if not isinstance(card[key], kind)
-    ]
-    labels, folds = card["labels"], card["folds"]
-    if isinstance(labels, list) and (
-        not labels or not all(isinstance(each, str) for each in labels)
-    ):
-        faults.append("labels are no names")
-    elif isinstance(labels, list) and len(set(labels)) < len(labels):
-        faults.append("two labels are the same")
-    if isinstance(folds, list) and (not folds or not all(type(each) is int for each in folds)):
-        faults.append("folds are no numbers")
-    return faults
+def _card_files() -> list[Path]:
+    """Return the cards of all registered models. Raises AscError if their folder is closed."""
+    names = [path for path in paths.children(paths.models()) if path.is_dir()]
+    versions = [path for name in names for path in paths.children(name) if path.name[0] != "."]
+    return [path / cards.FILE for path in versions if (path / cards.FILE).is_file()]
 
 
 def _newest(parent: Path) -> int:
     """Return the highest version that a name has or had; 0 for none."""
-    versions = [int(p.name) for p in parent.glob("[0-9]*") if p.name.isdigit()]
+    names = [path.name.removeprefix(REMOVED) for path in paths.children(parent)]
+    versions = [int(name) for name in names if name.isascii() and name.isdigit()]
     record = _newest_file(parent)
-    text = record.read_text(encoding="utf-8").strip() if record.exists() else "0"
-    if not text.isascii() or not text.isdigit():
+    text = record.read_text(errors="replace").strip() if record.exists() else "0"
+    if not re.fullmatch("[0-9]{1,18}", text):
         raise AscError(f"{record}: holds {text[:20]!r}, not the number of a version; delete it")
     return max([0, int(text), *versions])
 
@@ -278,8 +284,8 @@ def _chosen() -> str | None:
     if not path.exists():
         return None
     try:
-        return str(atomic.read_json(path)["model"])
-    except (ValueError, KeyError, TypeError) as fault:
+        return str(atomic.read_json(path, model=str)["model"])
+    except DamagedFile as fault:
         raise AscError(
             f"{path}: not the choice that asc models use writes ({fault}); delete it, or choose "
             "again with asc models use MODEL"

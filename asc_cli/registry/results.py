@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asc_cli.core import atomic, paths
+from asc_cli.core import paths
 from asc_cli.core.errors import AscError
-from asc_cli.registry.runs import SETTINGS
+from asc_cli.registry import run_files
+from asc_cli.registry.run_files import SETTINGS
 
 if TYPE_CHECKING:  # importing it takes 0.3 s
     from asc_cli.recipe.load import Recipe
@@ -43,14 +44,26 @@ def result(recipe: Recipe) -> Result | None:
     )  # 0: not known
     finished = []
     for path in paths.runs().glob(f"{recipe.name}-*/metrics.json"):
-        metrics = atomic.read_json(path)
-        complete = len(metrics["folds"]) == expected if expected else True
-        if complete and _settings_of(path.parent / SETTINGS) == _functional_settings(recipe):
+        metrics = _readable_metrics(path.parent)
+        complete = metrics and (not expected or len(metrics.get("folds", [])) == expected)
+        if (
+            metrics
+            and complete
+            and _settings_of(path.parent / SETTINGS) == _functional_settings(recipe)
+        ):
             finished.append((path.stat().st_mtime, metrics["error"], path.parent.name))
     if not finished:
         return None
     _, error, run = max(finished)
     return Result(error, run)
+
+
+def _readable_metrics(run: Path) -> dict[str, Any] | None:
+    """Return a run's metrics; None where they are damaged, which `asc runs list` says."""
+    try:
+        return run_files.metrics(run)
+    except AscError:
+        return None
 
 
 def _settings_of(path: Path) -> dict[str, Any] | None:

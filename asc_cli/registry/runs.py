@@ -11,46 +11,62 @@ from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.code import write_copy
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_run
-from asc_cli.registry import models
+from asc_cli.registry import models, run_files
 from asc_cli.registry.card import packages
+from asc_cli.registry.run_files import ENVIRONMENT, METRICS, PREDICTIONS, SETTINGS
 
 if TYPE_CHECKING:  # importing it takes 0.3 s
     from asc_cli.recipe.load import Recipe
 
-SETTINGS = "recipe.yaml"
+DECODERS = ("soundfile", "soxr")  # soundfile brings libsndfile
 
 
-def run_folder(recipe: Recipe, *data: str) -> Path:
+def run_folder(recipe: Recipe, *data: str, key_of_0_1: str = "") -> Path:
     """Return the folder of a recipe's run on some data.
 
     Args:
         recipe: A resolved recipe.
         data: Fingerprints of the dataset and of the feature.
+        key_of_0_1: The feature's key without the versions of the decoders.
 
     Returns:
-        The folder, whether it exists or not. A run of 0.1, which recorded no code, is resumed in
-        its own.
+        The folder, whether it exists or not. A run of 0.1, which recorded no code and no decoders,
+        is resumed in its own, if the same decoders are installed.
     """
-    run, old = (
-        paths.runs() / f"{recipe.name}-{recipe.signature(*data, code=code)}"
-        for code in (True, False)
-    )
-    return old if not run.exists() and _of_0_1(old) else run
+    run = _folder(recipe, *data)
+    if run.exists():
+        return run
+    if _of_0_1(old := _folder(recipe, *data, code=False)):
+        return old
+    if key_of_0_1 and key_of_0_1 != data[-1]:
+        old = _folder(recipe, *data[:-1], key_of_0_1, code=False)
+        if _of_0_1(old) and _same_decoders(old):
+            return old
+    return run
+
+
+def _folder(recipe: Recipe, *data: str, code: bool = True) -> Path:
+    return paths.runs() / f"{recipe.name}-{recipe.signature(*data, code=code)}"
 
 
 def _of_0_1(run: Path) -> bool:
-    path = run / "environment.json"
-    return path.exists() and "code" not in atomic.read_json(path)
+    path = run / ENVIRONMENT
+    return path.exists() and "code" not in atomic.read_json(path, packages=dict)
+
+
+def _same_decoders(run: Path) -> bool:
+    recorded = atomic.read_json(run / ENVIRONMENT, packages=dict)["packages"]
+    return all(recorded.get(name) == packages()[name] for name in DECODERS)
 
 
 def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: str) -> None:
     """Write recipe.yaml, environment.json and the code that is not shipped."""
-    atomic.write_text(run / SETTINGS, recipe.yaml())
+    atomic.write_checked(run / SETTINGS, recipe.yaml().encode())
     if recipe.catalog.code:
         write_copy(run / plugins.BESIDE, recipe.catalog.code)
     code = {} if _of_0_1(run) else {"code": recipe.code()}
     atomic.write_json(
-        run / "environment.json",
+        run / ENVIRONMENT,
         {
             **code,
             "packages": packages(),
@@ -66,9 +82,8 @@ def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: st
 
 def recorded_metrics(folder: Path) -> dict[str, Any]:
     """Return the metrics of a finished run; a run of scenes needs its predictions too."""
-    path = folder / "metrics.json"
-    recorded = atomic.read_json(path) if path.exists() else {}
-    has_all = kind_of_run(folder) == VIDEOS or (folder / "predictions.csv").exists()
+    recorded = run_files.metrics(folder)
+    has_all = kind_of_run(folder) == VIDEOS or (folder / PREDICTIONS).exists()
     if not recorded or not has_all:
         raise AscError(f"run {folder.name}: not finished; the same asc train command resumes it")
     return recorded
@@ -104,7 +119,8 @@ def find_run(run: str | Path) -> Path:
 
 def folders() -> list[Path]:
     """Return the folders of all runs, by name."""
-    return sorted(path.parent for path in paths.runs().glob(f"[!.]*/{SETTINGS}"))
+    folders = paths.children(paths.runs())
+    return [each for each in folders if each.name[0] != "." and (each / SETTINGS).is_file()]
 
 
 def recipe_of(folder: Path) -> str:
@@ -112,7 +128,7 @@ def recipe_of(folder: Path) -> str:
 
 
 def _finished_and_newest(folder: Path) -> tuple[bool, float]:
-    return (folder / "metrics.json").exists(), (folder / SETTINGS).stat().st_mtime
+    return (folder / METRICS).exists(), (folder / SETTINGS).stat().st_mtime
 
 
 def unknown_run(name: str, existing: list[Path]) -> AscError:
@@ -146,6 +162,6 @@ def fold_folder(run: Path, fold: int) -> Path:
 
 def audio_root(folder: Path) -> str | None:
     """Return the folder of the recordings that a run was trained on, if it recorded that."""
-    with contextlib.suppress(FileNotFoundError, KeyError):
-        return str(atomic.read_json(folder / "environment.json")["audio_root"])
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return str(atomic.read_json(folder / ENVIRONMENT, audio_root=str)["audio_root"])
     return None

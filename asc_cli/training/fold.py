@@ -106,7 +106,7 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     settings = descent.Settings(
         **task.recipe.training.model_dump(), fold=task.fold, device=task.device
     )
-    pack = load_pack(task.pack)
+    pack = load_pack(task.pack, task.feature.description())
     fitted, held_out = _hold_out(task)
     standardise = _standardisation(task, pack, fitted)
     train, test = (_fold_part(task, pack, part, standardise) for part in (fitted, task.test))

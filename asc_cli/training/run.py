@@ -12,12 +12,14 @@ from asc_cli.core.errors import AscError
 from asc_cli.datasets import Dataset
 from asc_cli.evaluation import predictions, scoring
 from asc_cli.evaluation.metrics import Metric, named
+from asc_cli.evaluation.predictions import Predictions
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.frontend.fill import Extraction
 from asc_cli.protocol import audit
 from asc_cli.recipe.load import Recipe
-from asc_cli.registry import card, models
+from asc_cli.registry import card, models, run_files
+from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.registry.runs import fold_folder
 
 # what `asc train --json` prints of metrics.json: of recordings, of videos, of both
@@ -100,24 +102,40 @@ def require_complete(extraction: Extraction) -> None:
 
 def finished_metrics(run: Path, chosen: list[int]) -> dict[str, Any] | None:
     """Return the metrics of a run with all chosen folds and a registered model; else None."""
-    path = run / "metrics.json"
-    if not path.exists():
-        return None
-    metrics = atomic.read_json(path)
-    if [fold["fold"] for fold in metrics["folds"]] != chosen:
+    metrics = run_files.metrics(run)
+    if metrics is None or [fold["fold"] for fold in metrics.get("folds", [])] != chosen:
         return None
     own_models = {model.id for model in models.models() if model.card.get("run") == run.name}
-    return metrics if metrics["model"] in own_models else None
+    if metrics["model"] not in own_models:
+        return None
+    try:
+        predictions.read(run / PREDICTIONS)
+    except AscError:  # missing or damaged: those of the folds are there
+        _join_predictions(run, chosen)
+    return metrics
+
+
+def _join_predictions(run: Path, chosen: list[int]) -> Predictions:
+    """Write the run's predictions.csv from those of its folds."""
+    parts = []
+    for fold in chosen:
+        path = fold_folder(run, fold) / PREDICTIONS
+        try:
+            parts.append(predictions.read(path))
+        except AscError as fault:
+            raise AscError(
+                f"{fault}; if {path} is removed, the same asc train command writes it again"
+            ) from fault
+    joined = predictions.join(parts)
+    predictions.write(run / PREDICTIONS, joined)
+    return joined
 
 
 def conclude(
     run: Path, recipe: Recipe, extraction: Extraction, chosen: list[int], fingerprint: str
 ) -> tuple[dict[str, Any], Evaluation]:
     """Score the folds together, register their models, and write metrics.json last."""
-    joined = predictions.join(
-        [predictions.read(fold_folder(run, fold) / "predictions.csv") for fold in chosen]
-    )
-    predictions.write(run / "predictions.csv", joined)
+    joined = _join_predictions(run, chosen)
     dataset = extraction.source.dataset
     metric = headline_metric(recipe, dataset)
     seen = audit.seen_devices(extraction.source.listing)
@@ -132,10 +150,10 @@ def conclude(
     )
     model_card["labels"] = list(extraction.source.listing.labels)
     model_card["feature"] = extraction.feature.description()
-    members = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
+    weights = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     digests = set(extraction.digests.values())
     metrics["model"] = models.register(
-        recipe.name, model_card, members, digests, recipe.catalog.code
+        recipe.name, model_card, weights, digests, recipe.catalog.code
     ).id
     metrics["published"] = published(recipe, dataset, metrics)
     atomic.write_json(run / "metrics.json", metrics)

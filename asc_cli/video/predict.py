@@ -249,6 +249,7 @@ def load(model: models.Model) -> tuple[Any, Layout, dict[str, Any]]:
             f"model {model.id} takes recordings, not shards of videos' features; name one that "
             "a recipe such as yt8m_ta_sa made"
         )
+    model.require_intact(models.member_file(1))
     catalog = models.catalog(model)
     network, _ = members.load(model.member(1), lambda arrays: build(recipe, catalog))
     return network, layout_of(recipe["stream"]), recipe

@@ -18,7 +18,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import card as _run
-from asc_cli.registry import members, models, runs
+from asc_cli.registry import members, models, run_files, runs
 from asc_cli.registry.runs import fold_folder
 from asc_cli.video import predict
 
@@ -177,8 +177,7 @@ def _settings(recipe: Recipe, device: str) -> Any:
 
 def _finished(run: Path) -> dict[str, Any] | None:
     """Return the metrics of a finished run whose model is registered; else None."""
-    path = run / "metrics.json"
-    metrics = atomic.read_json(path) if path.exists() else None
+    metrics = run_files.metrics(run)
     own_models = {model.id for model in models.models() if model.card.get("run") == run.name}
     return metrics if metrics and metrics["model"] in own_models else None
 

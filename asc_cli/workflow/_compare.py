@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from asc_cli.core import atomic, plugins
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
 from asc_cli.evaluation.comparison import ComparedRun, Comparison
 from asc_cli.evaluation.metrics import named
 from asc_cli.inference.evaluate import of_run
 from asc_cli.recipe import load as recipe
-from asc_cli.registry.runs import find_run
+from asc_cli.registry import run_files
+from asc_cli.registry.runs import find_run, recorded_metrics
 from asc_cli.training import history
 
 
@@ -42,7 +43,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     _same_recordings(folders)
     metric = named(headline, plugins.beside(folders[0] / "recipe.yaml"))
     first = predictions.read(folders[0] / "predictions.csv")
-    trained = atomic.read_json(folders[0] / "metrics.json")["trained_recordings"]
+    trained = recorded_metrics(folders[0]).get("trained_recordings", {})
     sizes = {int(fold): n for fold, n in trained.items()}
     others = [predictions.read(folder / "predictions.csv") for folder in folders[1:]]
     compared = [
@@ -54,13 +55,13 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
 
 def _same_recordings(folders: Sequence[Path]) -> None:
     """Raise AscError unless all runs have the same audio, labels and splits."""
-    first, *others = (atomic.read_json(folder / "environment.json") for folder in folders)
+    first, *others = (run_files.environment(folder) for folder in folders)
     for folder, other in zip(folders[1:], others, strict=True):
         if other["dataset_fingerprint"] != first["dataset_fingerprint"]:
             raise AscError(
-                f"compare: {folder.name} ({other['audio_root']}) was not trained and tested on the "
-                f"recordings and lists of {folders[0].name} ({first['audio_root']}); names may be "
-                "alike, but audio, labels or folds differ, so nothing can be paired"
+                f"compare: {folder.name} ({other.get('audio_root')}) was not trained and tested on "
+                f"the recordings and lists of {folders[0].name} ({first.get('audio_root')}); names "
+                "may be alike, but audio, labels or folds differ, so nothing can be paired"
             )
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from asc_cli.core import atomic, plugins, yaml_text
+from asc_cli.core import plugins
 from asc_cli.evaluation import predictions
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.inference.evaluate import of_run
-from asc_cli.registry.runs import find_run, fold_folder
+from asc_cli.registry import run_files
+from asc_cli.registry.runs import find_run, fold_folder, recorded_metrics
 from asc_cli.report.html import page, recording
 from asc_cli.report.html import settings as settings_words
 from asc_cli.training import history
@@ -54,10 +55,10 @@ def write_page(path: Path, folder: Path, evaluation: Evaluation) -> None:
 def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str, Any]:
     """Return all that the page of one run shows."""
     metrics = evaluation.to_dict()
-    settings = yaml_text.read(folder / "recipe.yaml")
-    environment = atomic.read_json(folder / "environment.json")
+    settings = run_files.settings(folder)
+    environment = run_files.environment(folder)
     dataset = plugins.beside(folder / "recipe.yaml").load("datasets", settings["dataset"]).DATASET
-    model = atomic.read_json(folder / "metrics.json")["model"]
+    model = recorded_metrics(folder)["model"]
     audio_root = environment.get("audio_root")
     folds = [fold["fold"] for fold in metrics["folds"]]
     histories = {fold: history.read(fold_folder(folder, fold)) for fold in folds}
@@ -71,7 +72,7 @@ def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str,
         "calibration": settings_words.calibration(settings),
         "wrong": _wrong(folder, Path(audio_root) if audio_root else None, page_folder),
         "picture_seconds": recording.PICTURE_SECONDS,
-        "recipe": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
+        "recipe": yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
         "packages": environment["packages"],
         "facts": settings_words.facts(folder.name, model, settings, environment, dataset),
     }
@@ -101,7 +102,7 @@ def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[s
 def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]]:
     runs = []
     for folder in folders:
-        settings = yaml_text.read(folder / "recipe.yaml")
+        settings = run_files.settings(folder)
         report_path = folder / "report.html"
         runs.append(
             {
@@ -109,7 +110,7 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
                 "signature": folder.name.rpartition("-")[2],
                 "dataset": settings["dataset"],
                 "metrics": of_run(folder).to_dict(),
-                "fingerprint": atomic.read_json(folder / "environment.json")["dataset_fingerprint"],
+                "fingerprint": run_files.environment(folder)["dataset_fingerprint"],
                 "flat": settings_words.flat(settings),
                 "report": recording.link(report_path.absolute(), folder, page_folder)
                 if report_path.exists()

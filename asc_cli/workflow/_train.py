@@ -84,7 +84,8 @@ def train(
     run_of_folds.require_complete(extraction)
     run_of_folds.require_no_shared_audio(extraction)
     fingerprint = audit.fingerprint(source.listing, extraction.digests)
-    run = runs.run_folder(recipe, fingerprint, extraction.feature.key)
+    feature = extraction.feature
+    run = runs.run_folder(recipe, fingerprint, feature.key, key_of_0_1=feature.key_of_0_1)
     finished = run_of_folds.finished_metrics(run, chosen)
     if finished is None:
         runs.describe(run, recipe, source.audio_root, fingerprint, resolve_device(device))

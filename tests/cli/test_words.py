@@ -7,9 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from asc_cli import workflow
-from asc_cli.core import atomic, paths
+from asc_cli.core import atomic, paths, tensors
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
@@ -57,7 +58,7 @@ def test_no_models_yet(asc: Asc):
 
 
 def test_removing_needs_one_version(asc: Asc, tmp_path: Path):
-    (tmp_path / "weights").touch()
+    tensors.save(tmp_path / "weights", {"model.w": torch.ones(1)})
     for _ in range(2):
         models.register("m", CARD, {1: tmp_path / "weights"})
     done = asc("models", "remove", "m")

@@ -104,7 +104,7 @@ def test_what_is_not_a_table_has_a_reason(tmp_path: Path, text: str, message: st
 def test_bytes_that_are_not_text(tmp_path: Path):
     path = tmp_path / "list.csv"
     path.write_bytes(b"filename,label\n\xff\xfe,bus\n")
-    with pytest.raises(AscError, match=r"not UTF-8 text \(byte 15\); was the list damaged"):
+    with pytest.raises(AscError, match=r"csv:2: not UTF-8 text \(byte 15\); was the list damaged"):
         table.read(path)
 
 

@@ -40,12 +40,13 @@ def models(rows: list[dict[str, Any]]) -> Table:
 
 
 def model(card: dict[str, Any]) -> list[Any]:
-    """Return the card as YAML, then the model's complexity."""
+    """Return the card as YAML, then the model's complexity and remarks."""
     import yaml
 
-    fields = {key: value for key, value in card.items() if key != "complexity"}
+    fields = {key: value for key, value in card.items() if key not in ("complexity", "remarks")}
     text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip()
-    return [Text(text), "", complexity(card["complexity"])]
+    remarks = [Text(f"{remark}.") for remark in card["remarks"]]
+    return [Text(text), "", complexity(card["complexity"]), *remarks]
 
 
 def exported(result: dict[str, Any]) -> list[Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
 def facts(
-    run: str, model: str, settings: dict[str, Any], environment: dict[str, Any], dataset: Any
+    run: str, model: str, settings: Mapping[str, Any], environment: Mapping[str, Any], dataset: Any
 ) -> dict[str, str]:
     """Return what the page lists about a run; dataset: its `Dataset`."""
     subset = f", subset {settings['subset']} %" if settings.get("subset") else ""
@@ -17,30 +18,30 @@ def facts(
         "official metric": dataset.metric,
         "dataset fingerprint": environment["dataset_fingerprint"],
         "audio": environment.get("audio_root", "not recorded"),
-        "feature": settings["features"]["name"],
-        "trained on": f"{environment['device']}, {environment['platform']}",
-        "python": environment["python"],
+        "feature": (settings.get("features") or {}).get("name", ""),
+        "trained on": f"{environment.get('device')}, {environment.get('platform')}",
+        "python": environment.get("python"),
         "licence of the data": dataset.licence,
         "citation": dataset.citation,
     }
     return {name: str(value) for name, value in rows.items() if value}
 
 
-def choice_of_epoch(settings: dict[str, Any]) -> str:
+def choice_of_epoch(settings: Mapping[str, Any]) -> str:
     """Return how the weights were chosen."""
-    if settings["training"].get("choose_epoch") == "validation":
+    if (settings.get("training") or {}).get("choose_epoch") == "validation":
         return "the epoch was chosen on validation recordings, held out of training"
     return "the last epoch's weights are used"
 
 
-def calibration(settings: dict[str, Any]) -> str:
+def calibration(settings: Mapping[str, Any]) -> str:
     """Return whether probabilities were calibrated."""
-    if settings["evaluation"].get("calibrate") == "temperature":
+    if (settings.get("evaluation") or {}).get("calibrate") == "temperature":
         return "Probabilities were scaled by a temperature fitted on validation recordings."
     return "Probabilities are not calibrated."
 
 
-def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten {"model": {"name": …}} to {"model.name": …}."""
     rows: dict[str, Any] = {}
     for key, value in settings.items():
