@@ -3,8 +3,8 @@
 A lock is a file that its holder touches every few seconds (filelock's SoftFileLease), so it works
 on folders that several hosts share. The lock of a process that has ended lapses at once on its own
 host. That of a process on another host lapses when it was not touched for SILENT_SECONDS; as the
-clocks of two hosts differ, whoever wants it waits that long and looks whether it is touched. Beside
-it, a second file says who holds it.
+clocks of two hosts differ, a process that wants it looks for that long whether it is touched.
+Beside it, a second file says who holds it.
 """
 
 from __future__ import annotations
