@@ -134,7 +134,6 @@ def import_(
     Example: **asc models import theirs.zip --trust-code**
     """
     from asc_cli.cli import _progress
-
     from asc_cli.registry import archive
 
     _print_model(_row(archive.import_file(file, trust_code, _progress.note)), as_json)
