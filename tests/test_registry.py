@@ -12,6 +12,7 @@ from asc_cli.core import paths, tensors
 from asc_cli.core.errors import AscError
 from asc_cli.registry import archive, models
 from asc_cli.registry.archive import export, import_file
+from asc_cli.registry.training_files import TrainingFile
 
 
 def card(created: str = "2026-01-01T00:00:00+00:00") -> dict:
@@ -172,14 +173,20 @@ def test_missing_models(weights, tmp_path: Path):
         import_file(tmp_path / "text.zip")
 
 
-def test_training_digests_are_read_under_both_file_names(weights):
-    model = models.register("a", card(), weights, ["b" * 64, "a" * 64])
-    assert (model.folder / "training_files.txt").read_text() == f"{'a' * 64}\n{'b' * 64}\n"
-    assert model.training_digests() == {"a" * 64, "b" * 64}
-    (model.folder / "training_files.txt").rename(model.folder / "heard.txt")  # as 0.1.0 wrote it
+def test_training_files_are_read_in_both_forms(weights):
+    one, two = TrainingFile("a" * 64, "c" * 64, (1, 3)), TrainingFile("b" * 64, "d" * 64, ())
+    model = models.register("a", card(), weights, [two, one])
+    path = model.folder / "training_files.txt"
+    assert path.read_text() == f"{'a' * 64} {'c' * 64} 1,3\n{'b' * 64} {'d' * 64} -\n"
+    assert model.training_files() == (one, two)
+    path.unlink()
     with pytest.raises(AscError, match="training_files.txt is damaged: it differs from its check"):
-        model.training_digests()
-    old = models.Model({**model.card, "files": {}}, model.folder)
-    assert old.training_digests() == {"a" * 64, "b" * 64}
-    (model.folder / "heard.txt").unlink()
-    assert old.training_digests() == frozenset()
+        model.training_files()
+    model = models.Model({**model.card, "files": {}}, model.folder)
+    assert model.training_files() == ()
+    old = model.folder / "heard.txt"  # as 0.1.0 wrote it
+    old.write_text(f"{'a' * 64}\n{'b' * 64}\n")
+    assert model.training_files() == (TrainingFile("a" * 64), TrainingFile("b" * 64))
+    old.write_text(f"{'a' * 64} x\n")
+    with pytest.raises(AscError, match="heard.txt:1: not a line of asc's"):
+        model.training_files()

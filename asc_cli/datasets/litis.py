@@ -83,9 +83,10 @@ def scene(file: str) -> str:
 
 
 def _relation(root: Path, line: str) -> tuple[str, int]:
-    name, _, number = line.rpartition("\t") if "\t" in line else line.rpartition(" ")
+    path, _, number = line.rpartition("\t") if "\t" in line else line.rpartition(" ")
+    name = path.strip().replace("\\", "/").rpartition("/")[2]
     try:
-        return "data_rouen/" + Path(lists.slashes(name.strip())).name, int(float(number))
+        return f"data_rouen/{name}", int(float(number))
     except (ValueError, OverflowError):
         raise AscError(
             f"{root / 'relation_wav_examples.txt'}: {line!r} is not '<file name> <id>'"

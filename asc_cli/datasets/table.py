@@ -76,7 +76,7 @@ def _csv(path: Path) -> Listing:
     for line, row in rows:
         if not row.get("filename") or not row.get("label"):
             raise AscError(f"{path}:{line}: filename or label is empty")
-        file = lists.slashes(row["filename"])
+        file = lists.file_name(row["filename"], path, line)
         recordings.append(
             Recording(file, row["label"], row.get("group", ""), row.get("device", ""))
         )

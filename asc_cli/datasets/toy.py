@@ -182,7 +182,7 @@ def _read_lists(lists: Path) -> list[Clip]:
 
 def _parse_clip(meta: Path, number: int, line: str) -> Clip:
     path, _, scene = (part.strip() for part in line.partition("\t"))
-    path = _lists.slashes(path)
+    path = _lists.file_name(path, meta, number)
     if scene not in SCENES:
         raise AscError(f"{meta}, line {number}: no scene {scene!r}; known: {', '.join(SCENES)}")
     if PurePosixPath(path).parts[:1] != ("audio",) or ".." in path or not path.endswith(".wav"):

@@ -62,9 +62,9 @@ def read(root: Path) -> Listing:
     """Read metadata/UrbanSound8K.csv. A slice's group is the recording (fsID) it was cut from."""
     path = root / "metadata" / "UrbanSound8K.csv"
     recordings, folds = [], []
-    for row in lists.records(path, ("slice_file_name", "fsID", "fold", "class"), ","):
+    for line, row in lists.records(path, ("slice_file_name", "fsID", "fold", "class"), ","):
         fold = _folds.number(path, row["slice_file_name"], row["fold"])
-        file = f"audio/fold{fold}/{row['slice_file_name']}"
+        file = lists.file_name(f"audio/fold{fold}/{row['slice_file_name']}", path, line)
         recordings.append(Recording(file, row["class"], group=row["fsID"]))
         folds.append((file, fold))
     return Listing(DATASET.labels, tuple(recordings), _folds.leave_one_fold_out(folds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import posixpath
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,4 +87,5 @@ def some_of(names: Sequence[str]) -> str:
 
 
 def normalised_path(text: str) -> str:
-    return text.replace("\\", "/").removeprefix("./")
+    """Return a file's name as `datasets` spells it."""
+    return posixpath.normpath(text.replace("\\", "/"))

@@ -6,8 +6,6 @@ train and test share neither a file nor a group (location, source recording).
 
 from __future__ import annotations
 
-import hashlib
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -116,18 +114,6 @@ def seen_devices(listing: Listing) -> dict[int, frozenset[str]]:
         split.fold: frozenset(device_of[file] for file in split.train) - {""}
         for split in listing.splits
     }
-
-
-def fingerprint(listing: Listing, digests: dict[str, str]) -> str:
-    """Return the hash of labels, splits and the audio's hashes: what a result depends on."""
-    contents = {
-        "labels": listing.labels,
-        "recordings": sorted(
-            (r.file, r.label, r.group, digests.get(r.file, "")) for r in listing.recordings
-        ),
-        "splits": [(s.fold, sorted(s.train), sorted(s.test)) for s in listing.splits],
-    }
-    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]
 
 
 def _counts(dataset: Dataset, listing: Listing) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from asc_cli import models
-from asc_cli.core import atomic, locks
+from asc_cli.core import atomic, locks, parallel
 from asc_cli.core.device import resolve_device
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import Recording
 from asc_cli.evaluation import aggregate, calibration, metrics, predictions
 from asc_cli.frontend import clips
@@ -42,6 +43,7 @@ class Task:
     pack: Path  # the features of all recordings
     labels: tuple[str, ...]
     train: Recordings
+    train_audio: tuple[str, ...]  # hash of the decoded samples of each
     test: Recordings
     fold: int
     folder: Path
@@ -69,11 +71,33 @@ def tasks(
             pack,
             listing.labels,
             train,
+            tuple(extraction.audio_digests[file] for file in split.train),
             test,
             split.fold,
             folder,
             resolved,
         )
+
+
+def fit_all(unfinished: Callable[[], Iterable[Task]], run: Path, jobs: int | None) -> None:
+    """Fit the folds that no other process fits, until none is left.
+
+    Args:
+        unfinished: Gives the folds that are not finished now.
+        run: The run's folder.
+        jobs: Folds fitted at once; None: one per processor.
+
+    Raises:
+        AscError: Other processes fit the folds that are left; the text names them.
+    """
+    while tasks := [(task,) for task in unfinished()]:
+        busy = [holder for holder in parallel.map_unordered(fit, tasks, jobs) if holder]
+        if len(busy) == len(tasks):
+            listed = "".join(f"\n  {line}" for line in sorted(busy))
+            raise AscError(
+                f"run {run.name}: the other folds are finished; when these are too, the same "
+                f"command scores the run:{listed}"
+            )
 
 
 def fit(task: Task) -> str | None:
@@ -179,7 +203,7 @@ def _hold_out(task: Task) -> tuple[Recordings, Recordings]:
         return task.train, ()
     seed = (task.recipe.training.seed, task.fold)
     fitted, held_out = holdout.split(
-        [r for r, _ in task.train], settings.fraction, settings.by, seed
+        [r for r, _ in task.train], settings.fraction, settings.by, seed, task.train_audio
     )
     atomic.write_json(
         task.folder / "validation.json", {"files": [task.train[i][0].file for i in held_out]}

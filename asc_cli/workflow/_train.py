@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import locks, parallel
+from asc_cli.core import locks
 from asc_cli.core.device import resolve_device
-from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.frontend import store
 from asc_cli.frontend.fill import fill
 from asc_cli.protocol import audit
+from asc_cli.protocol.duplicates import require_no_shared_audio
 from asc_cli.protocol.source import exclude, open_source
 from asc_cli.recipe.load import Recipe, resolved
 from asc_cli.registry import runs
@@ -73,26 +73,25 @@ def train(
 
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
-    source = exclude(
-        open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog),
-        recipe.exclude,
-    )
+    protocol = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
+    source = exclude(protocol, recipe.exclude)
     audit.require(source.dataset, source.listing)
     run_of_folds.headline_metric(recipe, source.dataset)  # before hours of training, not after
     chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
     run_of_folds.require_complete(extraction)
-    run_of_folds.require_no_shared_audio(extraction)
-    fingerprint = audit.fingerprint(source.listing, extraction.digests)
-    feature = extraction.feature
-    run = runs.run_folder(recipe, fingerprint, feature.key, key_of_0_1=feature.key_of_0_1)
+    require_no_shared_audio(
+        source.dataset.name, source.listing, source.audio_root, extraction.audio_digests
+    )
+    run = run_of_folds.run_of(recipe, extraction)
     finished = run_of_folds.finished_metrics(run, chosen)
     if finished is None:
-        runs.describe(run, recipe, source.audio_root, fingerprint, resolve_device(device))
+        prints = run_of_folds.fingerprints(extraction)
+        runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
         digests = list(dict.fromkeys(extraction.digests.values()))
         pack = store.pack(extraction.feature, digests, source.dataset.name, packing)
         with watching(run, chosen, fitting):
-            _fit_folds(
+            _fold.fit_all(
                 lambda: _fold.tasks(recipe, extraction, pack, run, chosen, device), run, jobs
             )
         with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
@@ -100,23 +99,7 @@ def train(
             finished = run_of_folds.finished_metrics(run, chosen)
             if finished is None:
                 finished, evaluation = run_of_folds.conclude(
-                    run, recipe, extraction, chosen, fingerprint
+                    run, recipe, extraction, protocol.listing, chosen
                 )
                 _report.write_page(run / "report.html", run, evaluation)
     return Training(run, finished["model"], finished, time.monotonic() - started)
-
-
-def _fit_folds(unfinished: Callable[[], Iterable[_fold.Task]], run: Path, jobs: int | None) -> None:
-    """Fit the folds that no other process fits, until none is left.
-
-    Raises:
-        AscError: Other processes fit the folds that are left; the text names them.
-    """
-    while tasks := [(task,) for task in unfinished()]:
-        busy = [holder for holder in parallel.map_unordered(_fold.fit, tasks, jobs) if holder]
-        if len(busy) == len(tasks):
-            listed = "".join(f"\n  {line}" for line in sorted(busy))
-            raise AscError(
-                f"run {run.name}: the other folds are finished; when these are too, the same "
-                f"command scores the run:{listed}"
-            )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import posixpath
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from asc_cli.core import csv_text
 from asc_cli.core.errors import AscError
+
+DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 def lines(path: Path) -> list[str]:
@@ -34,8 +37,8 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def rows(path: Path, columns: int) -> list[list[str]]:
-    """Return the fields of each line, split at runs of TABs; `columns` of them or more.
+def rows(path: Path, columns: int) -> list[tuple[int, list[str]]]:
+    """Return each line's number and fields, split at runs of TABs; `columns` of them or more.
 
     A trailing or duplicate TAB does not shift the columns. Raises AscError naming the
     line that has too few.
@@ -48,7 +51,7 @@ def rows(path: Path, columns: int) -> list[list[str]]:
                 f"{path}:{number}: {len(fields)} field(s) where {columns} are expected, "
                 f"with a TAB between: {line[:80]!r}"
             )
-        table.append(fields)
+        table.append((number, fields))
     return table
 
 
@@ -75,8 +78,10 @@ def by_column(header: Sequence[str], row: Sequence[str]) -> dict[str, str]:
     return dict(zip(header, [*row, *[""] * (len(header) - len(row))], strict=False))
 
 
-def records(path: Path, columns: tuple[str, ...], delimiter: str) -> list[dict[str, str]]:
-    """Return the rows of a list with a header, by column names.
+def records(
+    path: Path, columns: tuple[str, ...], delimiter: str
+) -> list[tuple[int, dict[str, str]]]:
+    """Return the line and the cells by column name of each row of a list with a header.
 
     Raises AscError when a column of `columns` is not in the header, or a row is too short.
     """
@@ -91,7 +96,7 @@ def records(path: Path, columns: tuple[str, ...], delimiter: str) -> list[dict[s
     for line, row in table[1:]:
         if len(row) < needed:
             raise AscError(f"{path}:{line}: fewer fields than the header has")
-    return [by_column(header, row) for _, row in table[1:]]
+    return [(line, by_column(header, row)) for line, row in table[1:]]
 
 
 def shortened(header: Sequence[str]) -> str:
@@ -100,6 +105,15 @@ def shortened(header: Sequence[str]) -> str:
     return text if len(text) <= 200 else f"{text[:200]} …"
 
 
-def slashes(path: str) -> str:
-    """Return a listed path with "/" between its parts."""
-    return path.replace("\\", "/").removeprefix("./")
+def file_name(name: str, path: Path, line: int) -> str:
+    """Return a listed file's name in its one spelling: "/" between parts, no "." and no "..".
+
+    Raises AscError, with the list and the line, for a name that is no file in the dataset's folder.
+    """
+    spelt = posixpath.normpath(name.replace("\\", "/"))
+    if spelt.startswith(("/", "../")) or spelt in (".", "..") or DRIVE.match(spelt):
+        raise AscError(
+            f"{path}:{line}: {name!r} is not in the folder that names are relative to; write names "
+            "as they are from there, such as audio/a.wav (a link in it may lead to other folders)"
+        )
+    return spelt
