@@ -141,7 +141,7 @@ def test_audio_on_both_sides_of_a_fold_is_refused(toy_root: Path, tmp_path: Path
     shutil.copytree(toy_root, data)
     split = open_source("toy", data).listing.splits[0]
     shutil.copyfile(data / split.train[0], data / split.test[0])
-    with pytest.raises(AscError, match=f"{split.test[0]} holds the same bytes as {split.train[0]}"):
+    with pytest.raises(AscError, match=f"{split.test[0]} holds the same audio as {split.train[0]}"):
         workflow.train(recipe.load("toy_lstm", SMALL), data=data, folds=[1], jobs=1)
 
 

@@ -13,6 +13,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.datasets import esc10 as esc10_dataset
 from asc_cli.datasets import table, tut2016
 from asc_cli.protocol import audit as protocol
+from asc_cli.protocol.fingerprint import fingerprint
 from tests.datasets.shaped import make_tut2016
 
 
@@ -164,10 +165,10 @@ def test_a_split_with_nothing_in_it_is_refused(tmp_path: Path, rows: str, messag
 def test_the_fingerprint_follows_contents_not_order(root: Path):
     listing = tut2016.read(root)
     digests = {recording.file: "0" for recording in listing.recordings}
-    first = protocol.fingerprint(listing, digests)
-    assert protocol.fingerprint(tut2016.read(root), dict(reversed(digests.items()))) == first
+    first = fingerprint(listing, digests)
+    assert fingerprint(tut2016.read(root), dict(reversed(digests.items()))) == first
     digests[listing.recordings[0].file] = "1"
-    assert protocol.fingerprint(listing, digests) != first
+    assert fingerprint(listing, digests) != first
 
 
 def test_esc10_matches_its_protocol(esc10: Path):

@@ -157,10 +157,10 @@ def test_devices_are_scored_apart():
 def test_labels_alone_have_no_log_loss():
     m = scoring.score(dataclasses.replace(made(LABELS, GUESSES, folds=FOLDS), hard=True))
     assert m.metrics["log_loss"] is None and m.metrics["ece"] is None and m.reliability == ()
-    assert m.remarks == (
-        "fold 1 does not test c: left out of its macro averages",
-        "only labels were submitted: no log loss, no calibration",
-    )
+    assert [(remark.code, remark.text) for remark in m.remarks] == [
+        ("absent-scenes", "fold 1 does not test c: left out of its macro averages"),
+        ("only-labels", "only labels were submitted: no log loss, no calibration"),
+    ]
 
 
 def test_folds_that_test_again_are_no_new_sample():

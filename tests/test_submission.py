@@ -125,12 +125,15 @@ def labels(last: str) -> list[str]:
             "line 2: label 'tram' is not the most probable scene, bus",
         ),
         ([HEADER], "p.csv: a header without a row; a row per recording was expected"),
-        ([HEADER, *ROWS, '"' + "x" * 200_000 + '",1,0,0'], "p.csv:8: cannot be read .field larger"),
+        (
+            [HEADER, *ROWS, '"' + "x" * 200_000 + '",1,0,0'],
+            "p.csv:8: a cell with a line break, or lon",
+        ),
         (
             [HEADER + ",error", *(f"{row}," for row in ROWS[1:]), "0.wav,,,,is empty"],
             "refused: line 7: an error in place of a prediction: is empty$",
         ),
-        (["file,fold,label", *(f"{i}.wav,one,bus" for i in range(6))], "column fold: invalid"),
+        (["file,fold,label", *(f"{i}.wav,one,bus" for i in range(6))], "column fold holds 'one'"),
     ],
 )
 def test_incomplete_predictions_are_refused(tmp_path: Path, lines: list[str], message: str):
@@ -163,5 +166,5 @@ def test_without_folds_everything_is_tested(tmp_path: Path):
 
 def test_unreadable_predictions_are_reported(tmp_path: Path):
     (tmp_path / "p.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(AscError, match="p.csv: cannot be read"):
+    with pytest.raises(AscError, match="p.csv: is UTF-16; save it as UTF-8"):
         submission.read(tmp_path / "p.csv", SCENES, submission.tested(LISTING))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from asc_cli.core import csv_text
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Archive, Baseline, Dataset, Listing, Recording
 from asc_cli.datasets._formats import folds as _folds
@@ -62,7 +63,7 @@ def read(root: Path) -> Listing:
         file = path.relative_to(root).as_posix()
         try:
             fold, source, _take = path.stem.split("-")
-            folds[file] = int(fold)
+            folds[file] = csv_text.whole_number(fold)
         except ValueError:
             raise AscError(f"{path}: the name is not <fold>-<source>-<take>") from None
         recordings.append(Recording(file, path.parent.name.split(" - ", 1)[1], group=source))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli.core.errors import AscError
 from asc_cli.datasets import Archive, Baseline, Dataset, Listing, Recording
 from asc_cli.datasets._formats import folds as _folds
 from asc_cli.datasets._formats import lists
@@ -59,10 +58,8 @@ def read(root: Path) -> Listing:
     """Read meta/esc50.csv. The group of a clip is the recording it was cut from."""
     path = root / "meta" / "esc50.csv"
     recordings, folds = [], []
-    for row in lists.records(path, ("filename", "fold", "category", "src_file"), ","):
-        file = "audio/" + lists.slashes(row["filename"])
-        if not row["fold"].isdigit():
-            raise AscError(f"{path}: {file} has fold {row['fold']!r}, not a number")
+    for line, row in lists.records(path, ("filename", "fold", "category", "src_file"), ","):
+        file = lists.file_name("audio/" + row["filename"], path, line)
         recordings.append(Recording(file, row["category"], group=row["src_file"]))
-        folds.append((file, int(row["fold"])))
+        folds.append((file, _folds.number(path, file, row["fold"])))
     return Listing(DATASET.labels, tuple(recordings), _folds.leave_one_fold_out(folds))

@@ -83,10 +83,11 @@ def scene(file: str) -> str:
 
 
 def _relation(root: Path, line: str) -> tuple[str, int]:
-    name, _, number = line.rpartition("\t") if "\t" in line else line.rpartition(" ")
+    path, _, number = line.rpartition("\t") if "\t" in line else line.rpartition(" ")
+    name = path.strip().replace("\\", "/").rpartition("/")[2]
     try:
-        return "data_rouen/" + Path(lists.slashes(name.strip())).name, int(float(number))
-    except ValueError:
+        return f"data_rouen/{name}", int(float(number))
+    except (ValueError, OverflowError):
         raise AscError(
             f"{root / 'relation_wav_examples.txt'}: {line!r} is not '<file name> <id>'"
         ) from None
@@ -119,5 +120,5 @@ def _matrices(root: Path) -> tuple[list[list[int]], list[list[int]]]:
 def _text(path: Path) -> list[list[int]]:
     try:
         return [[int(float(number)) for number in line.split()] for line in lists.lines(path)]
-    except ValueError as fault:
+    except (ValueError, OverflowError) as fault:
         raise AscError(f"{path}: ids were expected, separated by white space ({fault})") from None

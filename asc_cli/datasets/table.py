@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from asc_cli.audio import decode
+from asc_cli.core import csv_text
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Dataset, Listing, Recording, Split
 from asc_cli.datasets._formats import folds as _folds
@@ -73,77 +73,75 @@ def _folder(root: Path) -> Listing:
 def _csv(path: Path) -> Listing:
     rows = _rows(path)
     recordings, folds = [], []
-    for number, row in enumerate(rows, start=2):
+    for line, row in rows:
         if not row.get("filename") or not row.get("label"):
-            raise AscError(f"{path}:{number}: filename or label is empty")
-        file = lists.slashes(row["filename"])
+            raise AscError(f"{path}:{line}: filename or label is empty")
+        file = lists.file_name(row["filename"], path, line)
         recordings.append(
             Recording(file, row["label"], row.get("group", ""), row.get("device", ""))
         )
-        folds.append((file, row.get("fold", ""), row.get("split", "")))
+        folds.append((line, file, row.get("fold", ""), row.get("split", "")))
     labels = tuple(sorted({recording.label for recording in recordings}))
     # a file may be listed once per split: then it is one recording
-    unique = tuple(dict.fromkeys(recordings)) if "split" in rows[0] else tuple(recordings)
+    unique = tuple(dict.fromkeys(recordings)) if "split" in rows[0][1] else tuple(recordings)
     return Listing(labels, unique, _splits(path, folds))
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    """Return the CSV's rows with canonical column names."""
-    text = lists.lines(path)
-    if len(text) < 2:
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Return the CSV's lines and rows with canonical column names."""
+    cells = lists.cells(path, "\t,;")
+    if len(cells) < 2:
         raise AscError(f"{path}: a header and at least one row were expected")
-    delimiter = next((mark for mark in "\t,;" if mark in text[0]), ",")
-    reader = csv.DictReader(
-        lists.lines(path, delimiter), delimiter=delimiter, skipinitialspace=True
-    )
-    header = [(name or "").strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = [_column_name(name, header) for name in header]
-    _require_no_lookalikes(path, header, reader.fieldnames)
-    missing = [name for name in ("filename", "label") if name not in reader.fieldnames]
+    header = cells[0][1]
+    columns = _column_names(header)
+    _require_no_lookalikes(path, header, columns)
+    missing = [name for name in ("filename", "label") if name not in columns]
     if missing:
         lacking = " and no column ".join(missing)
-        raise AscError(f"{path}: no column {lacking} in its header ({', '.join(header)})")
-    return [{name: (value or "").strip() for name, value in row.items() if name} for row in reader]
+        raise AscError(f"{path}: no column {lacking} in its header ({lists.shortened(header)})")
+    for name in ALIASES:
+        if columns.count(name) > 1:
+            raise AscError(f"{path}: two columns {name!r} in its header")
+    return [(line, lists.by_column(columns, row)) for line, row in cells[1:]]
 
 
-def _require_no_lookalikes(path: Path, header: list[str], columns: Sequence[str]) -> None:
+def _require_no_lookalikes(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
     """Raise AscError for a column "Fold" or "folds" where there is no column "fold"."""
+    missing = {column: aliases for column, aliases in ALIASES.items() if column not in columns}
     for name in header:
         near = name.lower().removesuffix("s")
-        for column, aliases in ALIASES.items():
-            if column not in columns and near in aliases:
-                raise AscError(f"{path}: column {name!r} in its header; did you mean {near}?")
+        if any(near in aliases for aliases in missing.values()):
+            raise AscError(f"{path}: column {name!r} in its header; did you mean {near}?")
 
 
-def _column_name(name: str, header: list[str]) -> str:
-    """Return the canonical name of a column; an alias is used only without the canonical one."""
+def _column_names(header: Sequence[str]) -> list[str]:
+    """Return canonical names of columns; an alias is used only without the canonical one."""
+    present, canonical = set(header), {}
     for column, aliases in ALIASES.items():
-        present = [alias for alias in aliases if alias in header]
-        if present and name == present[0]:
-            return column
-    return name
+        if used := [alias for alias in aliases if alias in present]:
+            canonical[used[0]] = column
+    return [canonical.get(name, name) for name in header]
 
 
-def _splits(path: Path, folds: list[tuple[str, str, str]]) -> tuple[Split, ...]:
-    if any(fold for _, fold, _ in folds):
-        if any(split for _, _, split in folds):
+def _splits(path: Path, folds: list[tuple[int, str, str, str]]) -> tuple[Split, ...]:
+    if any(fold for _, _, fold, _ in folds):
+        if any(split for _, _, _, split in folds):
             raise AscError(f"{path}: has columns fold and split; one of them was expected")
         return _folds.leave_one_fold_out(
-            [(file, _number(path, n, fold)) for n, (file, fold, _) in enumerate(folds, start=2)]
+            [(file, _number(path, line, fold)) for line, file, fold, _ in folds]
         )
-    if not any(split for _, _, split in folds):
+    if not any(split for _, _, _, split in folds):
         return ()
     parts: dict[str, list[str]] = {"train": [], "test": []}
-    for file, _, split in folds:
+    for line, file, _, split in folds:
         if split not in parts:
-            raise AscError(f"{path}: {file} has split {split!r}; train or test was expected")
+            raise AscError(f"{path}:{line}: {file} has split {split!r}; train or test was expected")
         parts[split].append(file)
     return (Split(1, tuple(parts["train"]), tuple(parts["test"])),)
 
 
 def _number(path: Path, line: int, fold: str) -> int:
-    if not fold.isdecimal() or int(fold) < 1:
-        raise AscError(
-            f"{path}:{line}: column fold holds {fold!r}; a whole number (1, 2, …) was expected"
-        )
-    return int(fold)
+    try:
+        return csv_text.whole_number(fold)
+    except ValueError as fault:
+        raise AscError(f"{path}:{line}: column fold {fault}") from None

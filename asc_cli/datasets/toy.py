@@ -177,13 +177,12 @@ def _read_lists(lists: Path) -> list[Clip]:
     meta = lists / "meta.txt"
     if not meta.is_file():
         raise AscError(f"{meta} is missing; give the folder that holds TUT 2016's meta.txt")
-    lines = meta.read_text(encoding="utf-8-sig").splitlines()
-    return [_parse_clip(meta, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    return [_parse_clip(meta, number, line) for number, line in _lists.numbered(meta)]
 
 
 def _parse_clip(meta: Path, number: int, line: str) -> Clip:
     path, _, scene = (part.strip() for part in line.partition("\t"))
-    path = _lists.slashes(path)
+    path = _lists.file_name(path, meta, number)
     if scene not in SCENES:
         raise AscError(f"{meta}, line {number}: no scene {scene!r}; known: {', '.join(SCENES)}")
     if PurePosixPath(path).parts[:1] != ("audio",) or ".." in path or not path.endswith(".wav"):

@@ -77,9 +77,10 @@ def read(root: Path) -> Listing:
 
     TUT 2017 has the same lists; its third column repeats the location.
     """
+    meta = root / "meta.txt"
     recordings = tuple(
-        Recording(file := lists.slashes(row[0]), row[1], group=location(file))
-        for row in lists.rows(root / "meta.txt", columns=2)
+        Recording(file := lists.file_name(row[0], meta, line), row[1], group=location(file))
+        for line, row in lists.rows(meta, columns=2)
     )
     labels = {recording.file: recording.label for recording in recordings}
     conflicts: list[tuple[str, str]] = []
@@ -100,14 +101,19 @@ def _split(
     train = _files(setup / f"fold{fold}_train.txt", labels, conflicts)
     if evaluate.exists():
         return Split(fold, train, _files(evaluate, labels, conflicts))
-    test = lists.rows(setup / f"fold{fold}_test.txt", columns=1)
-    return Split(fold, train, tuple(lists.slashes(row[0]) for row in test))
+    unlabelled = setup / f"fold{fold}_test.txt"
+    test = lists.rows(unlabelled, columns=1)
+    return Split(
+        fold, train, tuple(lists.file_name(row[0], unlabelled, line) for line, row in test)
+    )
 
 
 def _files(path: Path, labels: dict[str, str], conflicts: list[tuple[str, str]]) -> tuple[str, ...]:
     """Return the files of one fold's list; labels that differ from meta.txt's go into
     `conflicts`."""
-    rows = [(lists.slashes(row[0]), row[1]) for row in lists.rows(path, columns=2)]
+    rows = [
+        (lists.file_name(row[0], path, line), row[1]) for line, row in lists.rows(path, columns=2)
+    ]
     for file, label in rows:
         if labels.get(file, label) != label:
             conflicts.append((file, f"{path.name} says {label}, meta.txt {labels[file]}"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli.core.errors import AscError
 from asc_cli.datasets import Archive, Baseline, Dataset, Listing, Recording
 from asc_cli.datasets._formats import folds as _folds
 from asc_cli.datasets._formats import lists
@@ -63,10 +62,9 @@ def read(root: Path) -> Listing:
     """Read metadata/UrbanSound8K.csv. A slice's group is the recording (fsID) it was cut from."""
     path = root / "metadata" / "UrbanSound8K.csv"
     recordings, folds = [], []
-    for row in lists.records(path, ("slice_file_name", "fsID", "fold", "class"), ","):
-        if not row["fold"].isdigit():
-            raise AscError(f"{path}: {row['slice_file_name']} has fold {row['fold']!r}, no number")
-        file = f"audio/fold{row['fold']}/{row['slice_file_name']}"
+    for line, row in lists.records(path, ("slice_file_name", "fsID", "fold", "class"), ","):
+        fold = _folds.number(path, row["slice_file_name"], row["fold"])
+        file = lists.file_name(f"audio/fold{fold}/{row['slice_file_name']}", path, line)
         recordings.append(Recording(file, row["class"], group=row["fsID"]))
-        folds.append((file, int(row["fold"])))
+        folds.append((file, fold))
     return Listing(DATASET.labels, tuple(recordings), _folds.leave_one_fold_out(folds))

@@ -26,6 +26,7 @@ import numpy as np
 
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import metrics
+from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.intervals import Intervals, draws, percentiles, value
 from asc_cli.evaluation.predictions import Predictions
 
@@ -113,6 +114,8 @@ class ComparedRun:
         value: That metric's value.
         error: 1 − value.
         paper_error: The published error, per cent; None where none is given.
+        not_comparable: In what the run differs from that of the published error.
+        conditions: What was trained and tested.
         intervals: 95 % intervals of the headline.
         curve: A point for each epoch, averaged over the folds.
         against_first: Its gain over the first run; None of the first itself.
@@ -126,6 +129,8 @@ class ComparedRun:
     value: float
     error: float
     paper_error: float | None
+    not_comparable: list[str]
+    conditions: Conditions
     intervals: Intervals
     curve: list[CurvePoint]
     against_first: Difference | None = None
@@ -139,7 +144,13 @@ class ComparedRun:
         gain = {"against_first": self.against_first.to_dict()} if self.against_first else {}
         others = {key: value for key, value in vars(self).items() if key != "against_first"}
         curve = [asdict(point) for point in self.curve]
-        return {**others, "intervals": self.intervals.to_dict(), "curve": curve, **gain}
+        return {
+            **others,
+            "conditions": self.conditions.to_dict(),
+            "intervals": self.intervals.to_dict(),
+            "curve": curve,
+            **gain,
+        }
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,12 @@ Recordings of one place are right or wrong together, so they are drawn together:
 single recordings would be too narrow. A recording without a group is its own. Where each group is
 tested in one fold, each fold draws as many groups as it has; where folds test the same recordings
 again (LITIS), one draw serves all folds, because they are no independent samples.
+
+Where every recording is right, or every one wrong, all draws are the same and both intervals have
+no width, which would say that the score is certain. Then the exact interval of Clopper and Pearson
+(Biometrika 26, 1934) is given too, of n groups of which all are right: (0.025^(1/n), 1). At these
+ends it is safe where others are too short (Brown, Cai, DasGupta: Interval estimation for a binomial
+proportion, Statistical Science 16, 2001), and groups count, not recordings, as in the bootstrap.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ from asc_cli.evaluation.metrics import Metric, as_metric
 from asc_cli.evaluation.predictions import Predictions
 
 BOOTSTRAPS = 2000
+ALPHA = 0.05
 Z_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 
 
@@ -40,6 +47,8 @@ class Intervals:
         bootstrap_over: What was drawn: "groups", or "recordings" where no groups are known.
         groups: How many there are to draw from.
         bootstraps: How many draws there were.
+        exact: Lower and upper end of the exact interval where all recordings are right, or all
+            wrong, so that the others have no width; else None.
     """
 
     metric: str
@@ -48,6 +57,7 @@ class Intervals:
     bootstrap_over: str
     groups: int
     bootstraps: int
+    exact: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes.
@@ -55,19 +65,33 @@ class Intervals:
         Returns:
             As in JSON.
         """
-        return {**asdict(self), "wald": [*self.wald], "bootstrap": [*self.bootstrap]}
+        exact = None if self.exact is None else [*self.exact]
+        return {
+            **asdict(self),
+            "wald": [*self.wald],
+            "bootstrap": [*self.bootstrap],
+            "exact": exact,
+        }
 
 
 def intervals(p: Predictions, value: float, headline: str | Metric) -> Intervals:
     """Compute both intervals of the headline metric, which has the given value."""
+    right, n_groups = p.guesses == p.labels, len(set(_names(p)))
     return Intervals(
         metric=as_metric(headline).name,
         wald=wald(value, len(set(p.files))),
         bootstrap=bootstrap(p, headline),
         bootstrap_over="groups" if any(p.groups) else "recordings",
-        groups=len(set(_names(p))),
+        groups=n_groups,
         bootstraps=BOOTSTRAPS,
+        exact=exact(bool(right[0]), n_groups) if right.all() or not right.any() else None,
     )
+
+
+def exact(all_right: bool, n: int) -> tuple[float, float]:
+    """Return the interval of Clopper and Pearson of n trials that all have one outcome."""
+    end = float((ALPHA / 2) ** (1 / n))
+    return (end, 1.0) if all_right else (0.0, 1 - end)
 
 
 def bootstrap(p: Predictions, headline: str | Metric) -> tuple[float, float]:

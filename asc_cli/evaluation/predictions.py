@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_cli.core import atomic
+from asc_cli.core import atomic, csv_text
 from asc_cli.core.errors import AscError
 
 COLUMNS = ("file", "fold", "label", "group", "device")
@@ -76,10 +76,13 @@ def write(path: Path, predictions: Predictions) -> None:
     """Write predictions with a checksum beside them; complete or not at all."""
     p, out = predictions, io.StringIO(newline="")
     table = csv.writer(out, lineterminator="\n")
-    table.writerow([*COLUMNS, *p.scenes])
+    table.writerow([*COLUMNS, *map(csv_text.guarded, p.scenes)])
     for i, file in enumerate(p.files):
-        about = [file, int(p.folds[i]), p.scenes[p.labels[i]], p.groups[i], p.devices[i]]
-        table.writerow([*about, *(repr(float(value)) for value in p.probabilities[i])])
+        texts = (file, p.scenes[p.labels[i]], p.groups[i], p.devices[i])
+        file, *about = map(csv_text.guarded, texts)
+        table.writerow(
+            [file, int(p.folds[i]), *about, *(repr(float(value)) for value in p.probabilities[i])]
+        )
     atomic.write_checked(path, out.getvalue().encode("utf-8", "surrogateescape"))
 
 
@@ -92,18 +95,18 @@ def read(path: Path) -> Predictions:
     """
     try:
         text = atomic.read_checked(path).decode("utf-8-sig", "surrogateescape")
-        return _parsed(path, list(csv.reader(io.StringIO(text, newline=""))))
-    except (OSError, csv.Error) as fault:
+    except OSError as fault:
         raise AscError(f"{path}: cannot be read ({fault})") from fault
+    return _parsed(path, list(csv_text.rows(io.StringIO(text, newline=""), str(path), ",")))
 
 
-def _parsed(path: Path, table: list[list[str]]) -> Predictions:
-    header = table[0] if table else []
-    scenes = tuple(header[len(COLUMNS) :])
+def _parsed(path: Path, table: list[tuple[int, list[str]]]) -> Predictions:
+    header = table[0][1] if table else []
+    scenes = tuple(map(csv_text.unguarded, header[len(COLUMNS) :]))
     if tuple(header[: len(COLUMNS)]) != COLUMNS or not scenes:
         raise AscError(f"{path}: its header is not {','.join(COLUMNS)} and one column per scene")
     index = {scene: i for i, scene in enumerate(scenes)}
-    rows = [_row(path, number, row, index) for number, row in enumerate(table[1:], start=2)]
+    rows = [_row(path, line, row, index) for line, row in table[1:]]
     if not rows:
         raise AscError(f"{path}: holds no predictions")
     columns = list(zip(*rows, strict=True))
@@ -118,15 +121,17 @@ def _parsed(path: Path, table: list[list[str]]) -> Predictions:
     )
 
 
-def _row(path: Path, number: int, row: list[str], index: dict[str, int]) -> tuple:
+def _row(path: Path, line: int, row: list[str], index: dict[str, int]) -> tuple:
     if len(row) != len(COLUMNS) + len(index):
         raise AscError(
-            f"{path}:{number}: {len(row)} fields where {len(COLUMNS) + len(index)} are expected"
+            f"{path}:{line}: {len(row)} fields where {len(COLUMNS) + len(index)} are expected"
         )
-    file, fold, label, group, device, *values = row
+    fold, values = row[1], row[len(COLUMNS) :]
+    file, label, group, device = map(csv_text.unguarded, (row[0], *row[2:5]))
     if label not in index:
-        raise AscError(f"{path}:{number}: label {label!r} is none of {', '.join(index)}")
+        raise AscError(f"{path}:{line}: label {label!r} is none of {', '.join(index)}")
     try:
-        return file, int(fold), index[label], group, device, [float(value) for value in values]
+        number = csv_text.whole_number(fold)
+        return file, number, index[label], group, device, [float(value) for value in values]
     except ValueError as fault:
-        raise AscError(f"{path}:{number}: {fault}") from None
+        raise AscError(f"{path}:{line}: {fault}") from None

@@ -1,36 +1,58 @@
-"""Published results beside those of a run."""
+"""Published results beside those of a run, and whether the two compare."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from asc_cli.datasets import Dataset
-from asc_cli.recipe.load import Recipe
+from asc_cli.evaluation.conditions import Conditions
+from asc_cli.evaluation.scores import Published
+from asc_cli.recipe import load as recipes
 from asc_cli.report.console.table import figure, percent, titles
 
 
-def published(recipe: Recipe, dataset: Dataset, metrics: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the published results of the recipe and the dataset, each beside the run's."""
+def published(
+    settings: Mapping[str, Any], dataset: Dataset, metrics: dict[str, Any], own: Conditions
+) -> list[Published]:
+    """Return the published results of the recipe and the dataset, each beside the run's.
+
+    settings: The recipe's. own: The conditions of the run's metrics.
+    """
     rows, title = [], titles(metrics)[metrics["headline"]]
-    if recipe.paper:
+    if paper := settings.get("paper"):
         rows.append(
-            {
-                "metric": recipe.paper.metric,
-                "theirs": f"error {recipe.paper.error:g} %",
-                "ours": f"error {percent(metrics['error'])}, of {title}",
-                "source": recipe.paper.source,
-            }
+            Published(
+                metric=paper["metric"],
+                figure=f"error {paper['error']:g} %",
+                ours=f"error {percent(metrics['error'])}, of {title}",
+                source=paper["source"],
+                why_not=tuple(unlike_paper(settings, own)),
+            )
         )
     for baseline in dataset.baselines:
-        if (baseline.subset or 100) != (recipe.subset or 100):
+        if (baseline.subset or 100) != (settings.get("subset") or 100):
             continue
         name = baseline.metric
         rows.append(
-            {
-                "metric": titles(metrics)[name],
-                "theirs": figure(name, baseline.value),
-                "ours": figure(name, metrics[name]),
-                "source": baseline.source,
-            }
+            Published(
+                metric=titles(metrics)[name],
+                figure=figure(name, baseline.value),
+                ours=figure(name, metrics[name]),
+                source=baseline.source,
+                why_not=tuple(own.unlike_protocol()),
+            )
         )
     return rows
+
+
+def unlike_paper(settings: Mapping[str, Any], own: Conditions) -> list[str]:
+    """Return in what a run differs from the system whose published figure the recipe quotes.
+
+    A recipe that extends a shipped one and quotes another figure than that describes another
+    system: then its settings are no difference.
+    """
+    quotes_shipped = (
+        own.recipe is not None and recipes.load(own.recipe).settings["paper"] == settings["paper"]
+    )
+    return [*own.unlike_protocol(), *(own.unlike_recipe() if quotes_shipped else [])]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.intervals import Intervals
 from asc_cli.evaluation.metrics import Bin
 
@@ -92,6 +93,27 @@ class DeviceScores:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """A remark on a score.
+
+    Attributes:
+        code: What it is about; never renamed.
+        text: The sentence.
+    """
+
+    code: str
+    text: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return code and text.
+
+        Returns:
+            As in JSON.
+        """
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Scores:
     """All metrics of a set of predictions.
 
@@ -110,6 +132,7 @@ class Scores:
         device_groups: Metrics of all "seen" and all "unseen" devices; empty where one is known
             at most, or training is not known.
         remarks: What a reader must know beside the figures.
+        conditions: What was trained and tested; None where nothing is known.
         title_from_outside: The headline's title, of a metric that is not in METRICS.
     """
 
@@ -125,7 +148,8 @@ class Scores:
     reliability: tuple[Bin, ...]
     devices: dict[str, DeviceScores]
     device_groups: dict[str, SubsetScores]
-    remarks: tuple[str, ...]
+    remarks: tuple[Remark, ...]
+    conditions: Conditions | None = None
     title_from_outside: str | None = None
 
     @property
@@ -156,7 +180,47 @@ class Scores:
             "reliability": [each.to_dict() for each in self.reliability],
             "devices": {name: device.to_dict() for name, device in self.devices.items()},
             "device_groups": {name: asdict(group) for name, group in self.device_groups.items()},
-            "remarks": list(self.remarks),
+            "remarks": [remark.to_dict() for remark in self.remarks],
+            **({"conditions": self.conditions.to_dict()} if self.conditions else {}),
+        }
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published figure beside ours.
+
+    Attributes:
+        metric: What the figure is.
+        figure: The figure.
+        ours: Ours of the same metric.
+        source: Where the figure was published.
+        why_not: In what the two were obtained differently, so that they do not compare.
+    """
+
+    metric: str
+    figure: str
+    ours: str
+    source: str
+    why_not: tuple[str, ...] = ()
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both were obtained under the same conditions, as far as asc knows them."""
+        return not self.why_not
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes, the figure under `theirs`, and `comparable`.
+
+        Returns:
+            As in JSON.
+        """
+        return {
+            "metric": self.metric,
+            "theirs": self.figure,
+            "ours": self.ours,
+            "source": self.source,
+            "comparable": self.comparable,
+            "why_not": [*self.why_not],
         }
 
 
@@ -172,8 +236,7 @@ class Evaluation:
         model: The model, NAME@VERSION; None for a run or a file.
         predictions: The file of predictions; None for a run or a model.
         dataset: The dataset's name; None for a run.
-        published: Published figures beside ours: metric, theirs, ours and source of each; None
-            for a model or a file.
+        published: Published figures beside ours; None for a model or a file.
     """
 
     scores: Scores
@@ -181,7 +244,7 @@ class Evaluation:
     model: str | None = None
     predictions: str | None = None
     dataset: str | None = None
-    published: list[dict[str, str]] | None = None
+    published: list[Published] | None = None
 
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key]
@@ -198,7 +261,8 @@ class Evaluation:
             "predictions": self.predictions,
             "dataset": self.dataset,
         }
-        published = {} if self.published is None else {"published": self.published}
+        rows = [row.to_dict() for row in self.published or ()]
+        published = {} if self.published is None else {"published": rows}
         return {
             **{key: value for key, value in about.items() if value is not None},
             "scene_names": list(self.scores.scenes),

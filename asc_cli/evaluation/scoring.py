@@ -18,13 +18,15 @@ Mesaros et al., DCASE 2016 use the class-wise accuracy of the fold × scene matr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from asc_cli.evaluation import metrics
+from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.intervals import intervals
 from asc_cli.evaluation.predictions import Predictions
+from asc_cli.evaluation.remarks import Facts, remarks
 from asc_cli.evaluation.scores import (
     DeviceScores,
     FoldScores,
@@ -38,6 +40,7 @@ def score(
     predictions: Predictions,
     headline: str | metrics.Metric = "accuracy",
     seen_devices: Mapping[int, frozenset[str]] | None = None,
+    conditions: Conditions | None = None,
 ) -> Scores:
     """Compute all metrics of a set of predictions.
 
@@ -45,6 +48,7 @@ def score(
         predictions: Of n tested recordings.
         headline: The metric whose complement is `error`, one of METRICS with a definition.
         seen_devices: Per fold, the recording devices that are trained on; the others are unseen.
+        conditions: What was trained and tested, where that is known.
 
     Returns:
         The metrics; log loss and calibration are None for predictions that are labels alone.
@@ -63,6 +67,7 @@ def score(
     heading = values.setdefault(metric.name, metric.of([*matrices.values()]))
     assert heading is not None  # a metric with a definition follows from labels alone
     devices, groups = device_scores(p, seen_devices)
+    spread = intervals(p, heading, metric)
     return Scores(
         recordings=len(p),
         metrics=values,
@@ -70,7 +75,7 @@ def score(
         title_from_outside=None if is_listed else metric.title,
         aggregation=metric.definition,
         error=1 - heading,
-        intervals=intervals(p, heading, metric),
+        intervals=spread,
         folds=folds,
         scenes=scene_scores(p, recalls, pooled),
         confusion=pooled.tolist(),
@@ -79,7 +84,8 @@ def score(
         else tuple(metrics.reliability(p.probabilities, p.guesses == p.labels)),
         devices=devices,
         device_groups=groups,
-        remarks=tuple(remarks(p, folds)),
+        remarks=remarks(Facts(p, folds, spread, conditions)),
+        conditions=conditions,
     )
 
 
@@ -142,18 +148,6 @@ def device_scores(
     parts = {"seen": (devices != "") & seen, "unseen": (devices != "") & ~seen}
     groups = {name: _subset(p, inside) for name, inside in parts.items() if inside.any()}
     return rows, groups if len(known_devices) > 1 else {}
-
-
-def remarks(p: Predictions, folds: Sequence[FoldScores]) -> list[str]:
-    """Return remarks on the figures."""
-    texts = [
-        f"fold {fold.fold} does not test {', '.join(fold.absent)}: left out of its macro averages"
-        for fold in folds
-        if fold.absent
-    ]
-    if p.hard:
-        texts.append("only labels were submitted: no log loss, no calibration")
-    return texts
 
 
 def log_loss(p: Predictions, inside: np.ndarray) -> float | None:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asc_cli.core import csv_text
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Listing, Recording
 from asc_cli.evaluation.predictions import COLUMNS, Predictions
@@ -35,6 +36,7 @@ from asc_cli.evaluation.submission_csv import (
     some_of,
 )
 
+EXACT_TOLERANCE = 1e-9  # beyond, probabilities are divided by their sum: log loss needs a sum of 1
 SUM_TOLERANCE = 0.01  # probabilities rounded to three digits sum to 1 within this
 
 
@@ -105,9 +107,10 @@ def _keys(path: Path, table: Table, expected: dict[Key, Recording]) -> list[Key]
     files = [normalised_path(row[name]) for _, row in table.rows]
     if "fold" in table.columns:
         try:
-            return [(int(row["fold"]), f) for (_, row), f in zip(table.rows, files, strict=True)]
+            folds = [csv_text.whole_number(row["fold"]) for _, row in table.rows]
         except ValueError as fault:
-            raise AscError(f"predictions {path}: column fold: {fault}") from None
+            raise AscError(f"predictions {path}: column fold {fault}") from None
+        return list(zip(folds, files, strict=True))
     fold_of: dict[str, int] = {}
     for fold, file in expected:
         if file in fold_of:
@@ -186,7 +189,11 @@ def _probabilities(table: Table, scenes: tuple[str, ...]) -> tuple[np.ndarray, l
             f"line {lines[i]}: the probabilities sum to {sums[i]:.4g}; 1 was expected "
             f"(± {SUM_TOLERANCE})"
         )
-    return scores, faults or _disagreements(table, scenes, scores)
+    if faults:
+        return scores, faults
+    rounded = np.abs(sums - 1) > EXACT_TOLERANCE
+    normalised = np.where(rounded[:, None], scores / sums[:, None], scores)
+    return normalised, _disagreements(table, scenes, scores)
 
 
 def _guess(table: Table) -> str | None:

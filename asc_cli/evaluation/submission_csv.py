@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
+import io
+import posixpath
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asc_cli.core import plugins
+from asc_cli.core import csv_text, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Recording
 
@@ -32,11 +33,16 @@ class Table:
 
 def read_table(path: Path, expected: dict[Key, Recording]) -> Table:
     """Read a CSV. Raises AscError for one that is empty or whose rows differ in length."""
+    where = f"predictions {path}"
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as fault:
-        raise AscError(f"predictions {path}: cannot be read ({fault})") from fault
-    rows = list(_rows(path, lines, max("\t;,", key="".join(lines[:1]).count)))
+        text = csv_text.read_text(path, where)
+    except FileNotFoundError:
+        raise AscError(f"{where}: there is no such file") from None
+    delimiter = max("\t;,", key=text.split("\n", 1)[0].count)
+    rows = [
+        (line, [csv_text.unguarded(cell.strip()) for cell in row])
+        for line, row in csv_text.rows(io.StringIO(text, newline=""), where, delimiter)
+    ]
     if not rows:
         raise AscError(f"predictions {path}: the file is empty")
     files = {file for _, file in expected}
@@ -55,17 +61,6 @@ def read_table(path: Path, expected: dict[Key, Recording]) -> Table:
     return Table(
         tuple(columns), tuple((line, dict(zip(columns, row, strict=True))) for line, row in body)
     )
-
-
-def _rows(path: Path, lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line, cells) of the rows that are not empty."""
-    reader = csv.reader(lines, delimiter=delimiter)
-    try:
-        for line, row in enumerate(reader, start=1):
-            if any(cell.strip() for cell in row):
-                yield line, [cell.strip() for cell in row]
-    except csv.Error as fault:
-        raise AscError(f"predictions {path}:{reader.line_num}: cannot be read ({fault})") from fault
 
 
 def column_faults(table: Table, scenes: tuple[str, ...]) -> list[str]:
@@ -92,4 +87,5 @@ def some_of(names: Sequence[str]) -> str:
 
 
 def normalised_path(text: str) -> str:
-    return text.replace("\\", "/").removeprefix("./")
+    """Return a file's name as `datasets` spells it."""
+    return posixpath.normpath(text.replace("\\", "/"))

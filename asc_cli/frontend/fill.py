@@ -123,7 +123,7 @@ def fill(
     new_entries: list[tuple[Path, Entry]] = []
     changed: set[str] = set()  # recordings computed now
     written = time.monotonic()
-    tasks = [(feature, batch, verify) for batch in _batches(todo)]
+    tasks = [(feature, batch, verify) for batch in batches(todo)]
     if jobs is None and len(tasks) <= FEW_BATCHES:
         jobs = 1
     for outcomes in parallel.map_unordered(_ensure, tasks, jobs):
@@ -168,7 +168,7 @@ def _in_store(feature: StoredFeature, paths: dict[str, Path], index: Index) -> d
     return entries
 
 
-def _batches(paths: dict[str, Path]) -> Iterator[dict[str, Path]]:
+def batches(paths: dict[str, Path]) -> Iterator[dict[str, Path]]:
     """Yield batches for workers: one large file, or many small ones."""
     batch: dict[str, Path] = {}
     n_bytes = 0

@@ -112,12 +112,9 @@ def ensure(
     return outcomes
 
 
-def digest(path: Path) -> str | None:
-    """Return the SHA-256 of a file's bytes, which names its features; None if unreadable."""
-    try:
-        return _digest(path)[0]
-    except OSError:
-        return None
+def entry(path: Path) -> Entry:
+    """Return the row of the index for a file. Raises FileFault for one that cannot be read."""
+    return _entry(path, *_digest(path))
 
 
 def compute(feature: StoredFeature, path: Path) -> np.ndarray:  # -> (T, F)
@@ -183,22 +180,26 @@ def _ensure(
 ) -> tuple[Entry, bool]:
     """Store one file's features: those of a short recording in `short`, others on the disk."""
     feature = stored.feature
-    try:
-        digest, before = _digest(path)
-    except OSError:
-        decode.inspect(path)  # raises the reason
-        raise
+    digest, before = _digest(path)
     if digest in short or (digest in stored and (not verify or stored.is_intact(digest))):
-        seconds = decode.inspect(path).seconds
-        return Entry(*stamp(before), digest, seconds, hashing.content(path)), False
+        return _entry(path, digest, before), False
     frames, seconds, audio_digest = _compute(feature, path)
-    entry = Entry(*stamp(before), digest, seconds, audio_digest)
-    if not entry.describes(path):
-        raise FileFault(path, "changed while it was being read; run the command again")
+    new = _unchanged(Entry(*stamp(before), digest, seconds, audio_digest), path)
     if frames.nbytes < SHORT_BYTES and stored.arrays.find(digest) is None:
         short[digest] = frames
-        return entry, True
-    return entry, stored.arrays.save(digest, frames)
+        return new, True
+    return new, stored.arrays.save(digest, frames)
+
+
+def _entry(path: Path, digest: str, before: os.stat_result) -> Entry:
+    seconds = decode.inspect(path).seconds
+    return _unchanged(Entry(*stamp(before), digest, seconds, hashing.content(path)), path)
+
+
+def _unchanged(entry: Entry, path: Path) -> Entry:
+    if not entry.describes(path):
+        raise FileFault(path, "changed while it was being read; run the command again")
+    return entry
 
 
 def _compute(feature: StoredFeature, path: Path) -> tuple[np.ndarray, float, str]:
@@ -215,10 +216,14 @@ def _compute(feature: StoredFeature, path: Path) -> tuple[np.ndarray, float, str
 
 
 def _digest(path: Path) -> tuple[str, os.stat_result]:
-    """Return the hash of a file's bytes, and its stat when reading began."""
+    """Return the hash of a file's bytes, and its stat when reading began. Raises FileFault."""
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        before = os.fstat(file.fileno())
-        while piece := file.read(1 << 20):
-            digest.update(piece)
+    try:
+        with path.open("rb", buffering=0) as file:
+            before = os.fstat(file.fileno())
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+    except OSError:
+        decode.inspect(path)  # raises the reason
+        raise
     return digest.hexdigest(), before

@@ -13,13 +13,20 @@ from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_run
 from asc_cli.evaluation import complexity, predictions, scoring, submission
 from asc_cli.evaluation.metrics import named
+from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation
-from asc_cli.inference import ensemble
+from asc_cli.inference import conditions, ensemble
 from asc_cli.inference.dataset import predict_dataset
-from asc_cli.inference.leakage import as_trained, lists_fingerprint, require_unseen_recordings
+from asc_cli.inference.leakage import (
+    as_trained,
+    has_own_lists,
+    require_unseen,
+    require_unseen_by_members,
+)
 from asc_cli.protocol import audit
 from asc_cli.protocol.source import Source
-from asc_cli.registry import models
+from asc_cli.registry import models, run_files
+from asc_cli.registry.run_files import SETTINGS
 from asc_cli.registry.runs import find_run, recorded_metrics
 
 
@@ -43,9 +50,13 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation:
                 f"--folds: run {folder.name} has no fold {unknown[0]}; it has {available}"
             )
         rows = rows.take(np.isin(rows.folds, folds))
-    metric = named(recorded["headline"], plugins.beside(folder / "recipe.yaml"))
-    scores = scoring.score(rows, metric, seen)
-    return Evaluation(scores, run=str(folder), published=recorded.get("published", []))
+    own = conditions.of_run(folder, recorded, rows).of_folds(folds)
+    metric = named(recorded["headline"], plugins.beside(folder / SETTINGS))
+    scores = scoring.score(rows, metric, seen, own)
+    settings = run_files.settings(folder)
+    dataset = conditions.dataset_of(folder, settings)
+    rows_published = published(settings, dataset, scores.to_dict(), own)
+    return Evaluation(scores, run=str(folder), published=rows_published)
 
 
 def of_file(path: Path, source: Source, folds: Sequence[int] | None) -> Evaluation:
@@ -53,7 +64,8 @@ def of_file(path: Path, source: Source, folds: Sequence[int] | None) -> Evaluati
     expected = submission.tested(source.listing, folds)
     submitted = submission.read(path, source.listing.labels, expected)
     seen = audit.seen_devices(source.listing)
-    scores = scoring.score(submitted, named(source.dataset.headline, source.catalog), seen)
+    own = conditions.of_file(source, folds)
+    scores = scoring.score(submitted, named(source.dataset.headline, source.catalog), seen, own)
     return Evaluation(scores, predictions=str(path), dataset=source.dataset.name)
 
 
@@ -78,14 +90,10 @@ def of_model(
             f"model {model.id} was not trained on the scene {unknown[0]!r} of "
             f"{source.dataset.name}; its scenes: {', '.join(labels)}"
         )
+    full = source
     if is_own := model.card["dataset"]["name"] == source.dataset.name:
         source = as_trained(model, source)
-    if is_own := is_own and model.card["dataset"]["lists"] == lists_fingerprint(source):
-        remarks = [
-            "fold k's recordings were predicted by fold k's member, which was not trained on them"
-        ]
-    else:
-        remarks = require_unseen_recordings(model, source, folds)
+    is_own = is_own and has_own_lists(model, source)
     trained = model.card["folds"]
     if is_own and folds is None:
         folds = trained
@@ -93,6 +101,11 @@ def of_model(
     member = {key: key[0] if is_own else None for key in expected}
     if is_own and (lacking := sorted({fold for fold, _ in expected} - set(trained))):
         raise AscError(f"model {model.id} has no fold {lacking[0]}; it has {trained}")
+    remark = (
+        require_unseen_by_members(model, source, folds or trained, jobs)
+        if is_own
+        else require_unseen(model, source, folds, jobs)
+    )
     requests = list(dict.fromkeys((member[key], key[1]) for key in expected))
     predicted = predict_dataset(model.id, requests, source, jobs, progress)
     probabilities = np.stack([predicted[member[key], key[1]] for key in expected])
@@ -105,8 +118,10 @@ def of_model(
         tuple(r.recording_device for r in expected.values()),
         probabilities,
     )
-    scores = scoring.score(rows, named(dataset.headline, source.catalog), seen if is_own else None)
-    scores = replace(scores, remarks=(*scores.remarks, *remarks))
+    own = conditions.of_model(model, source, folds, full if is_own else None)
+    metric = named(dataset.headline, source.catalog)
+    scores = scoring.score(rows, metric, seen if is_own else None, own)
+    scores = replace(scores, remarks=(*scores.remarks, remark))
     return Evaluation(scores, model=model.id, dataset=dataset.name)
 
 

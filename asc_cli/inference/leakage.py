@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import submission
-from asc_cli.frontend import store
-from asc_cli.protocol import audit
+from asc_cli.evaluation.scores import Remark
+from asc_cli.frontend.identify import identify
+from asc_cli.frontend.index import Entry
+from asc_cli.protocol.duplicates import require_no_shared_audio
+from asc_cli.protocol.fingerprint import fingerprint, fingerprint_0_1
 from asc_cli.protocol.source import Source, exclude, open_source
 from asc_cli.registry import models
-
-
-def lists_fingerprint(source: Source) -> str:
-    return audit.fingerprint(source.listing, {})
 
 
 def as_trained(model: models.Model, source: Source) -> Source:
@@ -25,10 +24,73 @@ def as_trained(model: models.Model, source: Source) -> Source:
     return exclude(source, tuple(file for file in settings["exclude"] if file in files))
 
 
-def require_unseen_recordings(
-    model: models.Model, source: Source, folds: Sequence[int] | None
-) -> list[str]:
-    """Return remarks for the evaluation of a model on another dataset than its own.
+def has_own_lists(model: models.Model, source: Source) -> bool:
+    """Return whether the model was trained on lists that name the same files in the same parts."""
+    return bool(model.card["dataset"]["lists"] == fingerprint_0_1(source.listing, {}))
+
+
+def require_unseen_by_members(
+    model: models.Model, source: Source, folds: Sequence[int], jobs: int | None
+) -> Remark:
+    """Return a remark for the evaluation of each member on its own fold's recordings.
+
+    The lists are those that the model was trained on. The audio is compared too: with what the
+    model was trained on, by the hash of decoded samples, and within the lists.
+
+    Raises AscError when a member was, or may have been, trained on what it is tested on.
+    """
+    files = dict.fromkeys(recording.file for recording in source.listing.recordings)
+    entries = identify({file: source.path(file) for file in files}, jobs)
+    audio = {file: entry.audio_digest or "" for file, entry in entries.items()}
+    require_no_shared_audio(
+        source.dataset.name, source.listing, source.audio_root, audio, set(folds)
+    )
+    digests = {file: entry.digest for file, entry in entries.items()}
+    prints = (fingerprint(source.listing, digests), fingerprint_0_1(source.listing, digests))
+    if model.card["dataset"]["fingerprint"] in prints:
+        return Remark(
+            "own-folds",
+            "fold k's recordings were predicted by fold k's member, which was not trained on them",
+        )
+    _require_untrained(model, source, folds, audio)
+    return Remark(
+        "own-folds-other-audio",
+        "the files are not those that the model was trained on; fold k's recordings were predicted "
+        "by fold k's member, and none has the same samples as a recording that it was trained on",
+    )
+
+
+def _require_untrained(
+    model: models.Model, source: Source, folds: Sequence[int], audio: dict[str, str]
+) -> None:
+    """Raise AscError if a member was trained on audio that its fold tests."""
+    trained: dict[int, set[str]] = {fold: set() for fold in folds}
+    recorded = model.training_files()
+    for recording in recorded:
+        for fold in recording.folds or ():
+            trained.setdefault(fold, set()).add(recording.audio_digest or "")
+    if not recorded or any(recording.folds is None for recording in recorded):
+        raise AscError(
+            f"model {model.id} was trained on other audio than that at {source.audio_root}, and "
+            "version 0.1, which made it, did not record which member was trained on which; "
+            "evaluate it on the copy that it was trained on, or train it again"
+        )
+    for split in source.listing.splits:
+        if split.fold not in trained:
+            continue
+        seen = [file for file in split.test if audio.get(file) in trained[split.fold]]
+        if seen:
+            raise AscError(
+                f"model {model.id}: its member of fold {split.fold} was trained on {len(seen)} of "
+                f"the {len(split.test)} recordings that the fold tests at {source.audio_root}, "
+                f"such as {seen[0]}; the audio there is not what the model was trained on"
+            )
+
+
+def require_unseen(
+    model: models.Model, source: Source, folds: Sequence[int] | None, jobs: int | None
+) -> Remark:
+    """Return a remark for the evaluation of a model on another dataset than its own.
 
     Raises AscError when its members were, or may have been, trained on the test recordings.
     """
@@ -44,20 +106,38 @@ def require_unseen_recordings(
             f"model {model.id} was trained on {trained}, which has recordings in common with "
             f"{tested}: it would be tested on its training data; train on {tested}"
         )
-    names = list(dict.fromkeys(file for _, file in submission.tested(source.listing, folds)))
-    digests = model.training_digests()
-    if seen := [name for name in names if store.digest(source.path(name)) in digests]:
+    names = dict.fromkeys(file for _, file in submission.tested(source.listing, folds))
+    entries = identify({name: source.path(name) for name in names}, jobs)
+    if seen := _seen(model, entries):
         raise AscError(
             f"model {model.id} was trained or tested on {len(seen)} of these {len(names)} "
             f"recordings, such as {seen[0]}; leave them out of the list"
         )
-    remark = (
-        "no file is in its training data; the same sound in another file would not be noticed"
-        if digests
-        else "its training files are not recorded, so some may be among these"
-    )
     on = tested if tested != trained else "another table"
-    return [
+    return Remark(
+        "all-members",
         f"all {len(model.card['folds'])} members were averaged; none is tested by its own fold: "
-        f"trained on {trained}, tested on {on}; {remark}"
+        f"trained on {trained}, tested on {on}; {_what_was_compared(model)}",
+    )
+
+
+def _seen(model: models.Model, entries: dict[str, Entry]) -> list[str]:
+    """Return the files that the model was trained or tested on, by their bytes or samples."""
+    recorded = model.training_files()
+    hashes = {r.digest for r in recorded} | {r.audio_digest for r in recorded if r.audio_digest}
+    return [
+        name
+        for name, entry in entries.items()
+        if entry.digest in hashes or entry.audio_digest in hashes
     ]
+
+
+def _what_was_compared(model: models.Model) -> str:
+    recorded = model.training_files()
+    if not recorded:
+        return "its training files are not recorded, so some may be among these"
+    if any(recording.audio_digest is None for recording in recorded):
+        return (
+            "no file is in its training data; the same sound in another file would not be noticed"
+        )
+    return "no file has the samples of one in its training data"

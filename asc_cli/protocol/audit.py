@@ -6,8 +6,7 @@ train and test share neither a file nor a group (location, source recording).
 
 from __future__ import annotations
 
-import hashlib
-import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -85,7 +84,14 @@ def _inconsistencies(listing: Listing) -> list[Finding]:
         for split in listing.splits
         if not split.test
     ]
-    return [*_duplicates(listing), *_labels(listing), *_unlisted(listing), *leaks, *untested]
+    return [
+        *_duplicates(listing),
+        *_labels(listing),
+        *_lookalikes(listing),
+        *_unlisted(listing),
+        *leaks,
+        *untested,
+    ]
 
 
 def _require_none(dataset: Dataset, broken: list[Finding]) -> None:
@@ -108,18 +114,6 @@ def seen_devices(listing: Listing) -> dict[int, frozenset[str]]:
         split.fold: frozenset(device_of[file] for file in split.train) - {""}
         for split in listing.splits
     }
-
-
-def fingerprint(listing: Listing, digests: dict[str, str]) -> str:
-    """Return the hash of labels, splits and the audio's hashes: what a result depends on."""
-    contents = {
-        "labels": listing.labels,
-        "recordings": sorted(
-            (r.file, r.label, r.group, digests.get(r.file, "")) for r in listing.recordings
-        ),
-        "splits": [(s.fold, sorted(s.train), sorted(s.test)) for s in listing.splits],
-    }
-    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]
 
 
 def _counts(dataset: Dataset, listing: Listing) -> Iterator[Finding]:
@@ -172,6 +166,27 @@ def _labels(listing: Listing) -> Iterator[Finding]:
             yield Finding("unknown label", recording.file, f"label {recording.label!r}")
     for file, what in listing.conflicts:
         yield Finding("labels differ", file, what)
+
+
+def _lookalikes(listing: Listing) -> Iterator[Finding]:
+    """Yield labels, groups and devices that differ by nothing that can be seen."""
+    kinds = {
+        "label": {recording.label for recording in listing.recordings},
+        "group": {recording.group for recording in listing.recordings},
+        "device": {recording.recording_device for recording in listing.recordings},
+    }
+    for kind, names in kinds.items():
+        looks: dict[str, str] = {}
+        for name in sorted(names):
+            if (other := looks.setdefault(_visible(name), name)) != name:
+                what = f"{other!a} and {name!a} look alike; write them the same way"
+                yield Finding("names look alike", f"{kind} {other}", what)
+
+
+def _visible(name: str) -> str:
+    """Return a name as it is seen: composed, without invisible characters, with plain blanks."""
+    shown = (c for c in name if not unicodedata.category(c).startswith("C"))
+    return " ".join(unicodedata.normalize("NFC", "".join(shown)).split())
 
 
 def _unlisted(listing: Listing) -> Iterator[Finding]:

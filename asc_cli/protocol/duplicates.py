@@ -1,20 +1,21 @@
 """Duplicate recordings: the same audio under two names, or nearly the same name.
 
 Audio is compared decoded, so a copy with other tags or in another lossless container is found.
-Files are first compared by length, rate and a second from their middle; only those that agree
-are read completely.
+Files are first compared by length and an excerpt from their middle; only those that agree are
+read completely.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from asc_cli.audio import hashing
-from asc_cli.core.errors import FileFault
+from asc_cli.core.errors import AscError, FileFault
 from asc_cli.datasets import Listing
 from asc_cli.protocol.audit import Finding
 
@@ -48,6 +49,35 @@ def same_audio(
         for group in _equal(candidates, audio_root, findings):
             findings += _findings_of(listing, group, "content", "hold the same audio")
     return findings
+
+
+def require_no_shared_audio(
+    source: str,
+    listing: Listing,
+    audio_root: Path,
+    audio_digests: Mapping[str, str],
+    folds: Collection[int] | None = None,
+) -> None:
+    """Raise AscError if a fold tests a recording that it trains on, under whatever name.
+
+    audio_digests: File → hash of its decoded samples; files that are not in it are not compared.
+    folds: Those that are checked; all when None.
+    """
+    for split in listing.splits:
+        if folds is not None and split.fold not in folds:
+            continue
+        trained = {audio_digests[file]: file for file in split.train if file in audio_digests}
+        shared = [(file, trained.get(audio_digests.get(file, ""))) for file in split.test]
+        pairs = [(tested, other) for tested, other in shared if other is not None]
+        if pairs:
+            tested, other = pairs[0]
+            same = os.path.samefile(audio_root / tested, audio_root / other)
+            how = "is the same file as" if same else "holds the same audio as"
+            raise AscError(
+                f"{source}: fold {split.fold} would train on {len(pairs)} of its test recordings: "
+                f"{tested} {how} {other}; correct the lists, or list one of each pair in the "
+                "recipe under exclude"
+            )
 
 
 def near_names(listing: Listing) -> list[Finding]:

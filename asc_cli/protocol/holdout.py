@@ -3,7 +3,7 @@
 Groups (places, sources) are drawn in a random order that depends on the seed and the fold; per
 scene, they are held out until the requested share of its recordings is reached. Groups are not
 split; each scene keeps at least one group to train on, so the last remaining group of a scene is
-skipped.
+skipped. Groups that have the same audio are held out together.
 """
 
 from __future__ import annotations
@@ -18,12 +18,17 @@ from asc_cli.datasets import Recording
 
 
 def split(
-    recordings: Sequence[Recording], fraction: float, by: str, seed: Sequence[int]
+    recordings: Sequence[Recording],
+    fraction: float,
+    by: str,
+    seed: Sequence[int],
+    audio_digests: Sequence[str] | None = None,
 ) -> tuple[list[int], list[int]]:
     """Return the indices of the recordings to fit on and to validate on.
 
-    by: "group", or "recording" where none are known. Raises AscError when no group is known, or
-    there are too few to hold any out.
+    by: "group", or "recording" where none are known. audio_digests: The hash of each recording's
+    decoded samples, where known. Raises AscError when no group is known, or there are too few to
+    hold any out.
     """
     groups = [r.group if by == "group" else r.file for r in recordings]
     if by == "group" and not all(groups):
@@ -32,6 +37,7 @@ def split(
             f"{recordings[groups.index('')].file}; give the table a column group, or say "
             "by: recording, which may put recordings of one place on both sides"
         )
+    groups = _joined(groups, audio_digests) if audio_digests else groups
     held_out = _draw_groups(recordings, groups, fraction, seed)
     validation = [i for i, group in enumerate(groups) if group in held_out]
     if not validation:
@@ -40,6 +46,21 @@ def split(
             "or one that another scene needs; use by: recording"
         )
     return [i for i, group in enumerate(groups) if group not in held_out], validation
+
+
+def _joined(groups: Sequence[str], audio_digests: Sequence[str]) -> list[str]:
+    """Return the groups, those that share audio under the name of one of them."""
+    name = {group: group for group in groups}
+
+    def first(group: str) -> str:
+        while name[group] != group:
+            group = name[group]
+        return group
+
+    group_of: dict[str, str] = {}
+    for group, digest in zip(groups, audio_digests, strict=True):
+        name[first(group)] = first(group_of.setdefault(digest, group))
+    return [first(group) for group in groups]
 
 
 def _draw_groups(

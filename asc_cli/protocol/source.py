@@ -65,7 +65,7 @@ def open_source(
             subset.
     """
     module = catalog.load("datasets", dataset)
-    published = module.DATASET if subset is None else _subset(module.DATASET, subset)
+    published = module.DATASET if subset is None else of_subset(module.DATASET, subset)
     root = paths.dataset_root(dataset, data)
     if not root.exists():
         published = module.DATASET
@@ -129,7 +129,7 @@ def complete(dataset: str, root: Path) -> bool:
     return not any(finding.check in ("counts", "missing file") for finding in findings)
 
 
-def _subset(dataset: Dataset, percent: int) -> Dataset:
+def of_subset(dataset: Dataset, percent: int) -> Dataset:
     """Return the dataset with a published subset: the same test part, fewer to train on."""
     sizes = dict(dataset.subsets)
     if percent not in sizes:

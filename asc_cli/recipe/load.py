@@ -46,6 +46,7 @@ class Recipe(BaseModel):
         stream: Settings of a stream of shards; None: recordings.
         settings: All keys as they stand in YAML, defaults filled in.
         catalog: Code from outside asc that it names, and what is shipped.
+        shipped: The shipped recipe that it is, or that it extends; None: neither.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,6 +66,7 @@ class Recipe(BaseModel):
     stream: Stream | None
     settings: dict[str, Any]
     catalog: InstanceOf[Catalog]
+    shipped: str | None = None
 
     def yaml(self) -> str:
         """Return the resolved recipe as YAML.
@@ -134,10 +136,10 @@ def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             file, line, what is wrong and the nearest known name.
     """
     path = find(recipe)
-    tree, faults, catalog = _load_with_base(path)
+    tree, faults, catalog, shipped = _load_with_base(path)
     for text in overrides:
         assign(tree, text, faults)
-    return _validated(_run_name(path), tree, faults, catalog)
+    return _validated(_run_name(path), tree, faults, catalog, shipped)
 
 
 def _run_name(path: Path) -> str:
@@ -198,8 +200,12 @@ def find(recipe: str | Path) -> Path:
 
 def _load_with_base(
     path: Path, children: tuple[Path, ...] = ()
-) -> tuple[Tree, list[Fault], Catalog]:
-    """Load a recipe file merged over the one it extends, and so on, and their plug-in folders."""
+) -> tuple[Tree, list[Fault], Catalog, str | None]:
+    """Load a recipe file merged over the one it extends, and so on.
+
+    Return their plug-in folders too, and the nearest shipped recipe: the file itself or a copy of
+    it, or the one that it extends.
+    """
     if path.resolve() in children:
         chain = " → ".join(p.name for p in [*children, path.resolve()])
         raise AscError(f"recipe {path}: extends itself: {chain}")
@@ -209,13 +215,15 @@ def _load_with_base(
         tree.values["data"] = str(path.parent / Path(data).expanduser())
     _rename_model(tree)
     parent = tree.values.pop("extends", None)
+    shipped = path.stem if path.stem in plugins.recipe_names() else None
     if parent is None:
-        return tree, faults, catalog
+        return tree, faults, catalog, shipped
     neighbour = path.parent / (parent if str(parent).endswith(".yaml") else f"{parent}.yaml")
-    base, base_faults, base_catalog = _load_with_base(
+    base, base_faults, base_catalog, base_shipped = _load_with_base(
         neighbour if neighbour.is_file() else find(str(parent)), (*children, path.resolve())
     )
-    return merge(base, tree), base_faults + faults, plugins.joined(catalog, base_catalog)
+    catalog = plugins.joined(catalog, base_catalog)
+    return merge(base, tree), base_faults + faults, catalog, shipped or base_shipped
 
 
 def _rename_model(tree: Tree) -> None:
@@ -225,7 +233,9 @@ def _rename_model(tree: Tree) -> None:
         model["name"] = plugins.renamed("models", model["name"])
 
 
-def _validated(name: str, tree: Tree, faults: list[Fault], catalog: Catalog) -> Recipe:
+def _validated(
+    name: str, tree: Tree, faults: list[Fault], catalog: Catalog, shipped: str | None = None
+) -> Recipe:
     _rename_model(tree)
     outside = named_code(tree, catalog)
     try:
@@ -256,6 +266,7 @@ def _validated(name: str, tree: Tree, faults: list[Fault], catalog: Catalog) -> 
             "data": data,
             "settings": settings,
             "catalog": outside,
+            "shipped": shipped,
         }
     )
 

@@ -57,6 +57,7 @@ def card(
         "recipe": recipe.settings,
         "run": run.name,
         "metrics": {k: v for k, v in metrics.items() if isinstance(v, (int, float, str))},
+        "conditions": metrics["conditions"],
         "dataset": {
             "name": dataset.name,
             "title": dataset.title,

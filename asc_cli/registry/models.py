@@ -3,7 +3,7 @@
     models/<name>/<version>/card.yaml            labels, feature, recipe, folds, metrics, data
                             README.md            the same for a person
                             fold01.safetensors   weights and standardisation of one member
-                            training_files.txt   SHA-256 of its recordings, train and test
+                            training_files.txt   hashes of its recordings, train and test
                             plugins/             code that it needs and that is not shipped
     models/<name>/newest                         the highest version so far, removed ones too
     models/<name>/.removed-<version>             of one that was removed while the disk was full
@@ -27,10 +27,9 @@ from asc_cli.core import atomic, checksums, paths, plugins
 from asc_cli.core.code import Code, write_copy
 from asc_cli.core.errors import AscError, DamagedFile
 from asc_cli.registry import card as cards
-from asc_cli.registry import members, readme
+from asc_cli.registry import members, readme, training_files
+from asc_cli.registry.training_files import TrainingFile
 
-TRAINING_FILES = "training_files.txt"
-TRAINING_FILES_0_1 = "heard.txt"  # its name in version 0.1.0
 REMOVED = ".removed-"  # and the number of a version whose files are gone
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -50,14 +49,15 @@ class Model:
     def member(self, fold: int) -> Path:
         return self.folder / member_file(fold)
 
-    def training_digests(self) -> frozenset[str]:
-        """SHA-256 of every recording used in training or testing; empty if not recorded."""
-        for name in (TRAINING_FILES, TRAINING_FILES_0_1):
-            if (self.folder / name).exists() or name in self.card.get("files", {}):
+    def training_files(self) -> tuple[TrainingFile, ...]:
+        """Return every recording used in training or testing; () if not recorded.
+
+        Raises AscError for a list that is damaged.
+        """
+        for name in (training_files.NAME, training_files.NAME_0_1):
+            if name in self.card.get("files", {}):
                 self.require_intact(name)
-                text = (self.folder / name).read_text(errors="replace")
-                return frozenset(text.split())
-        return frozenset()
+        return training_files.read(self.folder)
 
     def require_intact(self, *names: str) -> None:
         """Raise AscError for a file that differs from its checksum in the card.
@@ -95,12 +95,12 @@ def register(
     name: str,
     card: dict[str, Any],
     weights: dict[int, Path],
-    training_digests: Iterable[str] = (),
+    recordings: Iterable[TrainingFile] = (),
     code: Sequence[Code] = (),
 ) -> Model:
     """Copy weights (fold → safetensors) and card into the next free version of `name`.
 
-    training_digests: SHA-256 of all recordings that some member was trained or tested on.
+    recordings: All that some member was trained or tested on.
     code: Plug-ins that are not shipped, and that the model needs.
     """
     parent = paths.models() / name
@@ -111,8 +111,7 @@ def register(
         for fold, path in weights.items():
             members.require_intact(path)
             shutil.copyfile(path, building / member_file(fold))
-        lines = "".join(f"{digest}\n" for digest in sorted(training_digests))
-        atomic.write_text(building / TRAINING_FILES, lines)
+        training_files.write(building, recordings)
         if code:
             write_copy(building / plugins.BESIDE, code)
         return add_version(building, name, {**card, "folds": sorted(weights)})

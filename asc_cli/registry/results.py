@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
+from asc_cli.recipe.changes import NON_FUNCTIONAL_KEYS
 from asc_cli.registry import run_files
 from asc_cli.registry.run_files import SETTINGS
 
 if TYPE_CHECKING:  # importing it takes 0.3 s
     from asc_cli.recipe.load import Recipe
-
-NON_FUNCTIONAL_KEYS = ("description", "paper", "source", "licence")  # they change no result
 
 
 @dataclass(frozen=True)

@@ -21,28 +21,38 @@ if TYPE_CHECKING:  # importing it takes 0.3 s
 DECODERS = ("soundfile", "soxr")  # soundfile brings libsndfile
 
 
-def run_folder(recipe: Recipe, *data: str, key_of_0_1: str = "") -> Path:
+def run_folder(recipe: Recipe, *data: str) -> Path:
     """Return the folder of a recipe's run on some data.
 
     Args:
         recipe: A resolved recipe.
         data: Fingerprints of the dataset and of the feature.
-        key_of_0_1: The feature's key without the versions of the decoders.
 
     Returns:
-        The folder, whether it exists or not. A run of 0.1, which recorded no code and no decoders,
-        is resumed in its own, if the same decoders are installed.
+        The folder, whether it exists or not.
     """
-    run = _folder(recipe, *data)
-    if run.exists():
-        return run
+    return _folder(recipe, *data)
+
+
+def run_folder_0_1(recipe: Recipe, *data: str, key_of_0_1: str = "") -> Path | None:
+    """Return the folder of the same run where version 0.1, which recorded no code, wrote one.
+
+    Args:
+        recipe: A resolved recipe.
+        data: Fingerprints of the dataset, as of 0.1, and of the feature.
+        key_of_0_1: The feature's key without the versions of the decoders; a run of it goes on if
+            the same decoders are installed.
+
+    Returns:
+        The folder; None if there is none.
+    """
     if _of_0_1(old := _folder(recipe, *data, code=False)):
         return old
     if key_of_0_1 and key_of_0_1 != data[-1]:
         old = _folder(recipe, *data[:-1], key_of_0_1, code=False)
         if _of_0_1(old) and _same_decoders(old):
             return old
-    return run
+    return None
 
 
 def _folder(recipe: Recipe, *data: str, code: bool = True) -> Path:
@@ -59,7 +69,9 @@ def _same_decoders(run: Path) -> bool:
     return all(recorded.get(name) == packages()[name] for name in DECODERS)
 
 
-def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: str) -> None:
+def describe(
+    run: Path, recipe: Recipe, root: Path, fingerprints: dict[str, str], device: str
+) -> None:
     """Write recipe.yaml, environment.json and the code that is not shipped."""
     atomic.write_checked(run / SETTINGS, recipe.yaml().encode())
     if recipe.catalog.code:
@@ -74,7 +86,7 @@ def describe(run: Path, recipe: Recipe, root: Path, fingerprint: str, device: st
             "platform": platform.platform(),
             "processor": platform.machine(),
             "device": device,
-            "dataset_fingerprint": fingerprint,
+            **fingerprints,
             "audio_root": str(root.absolute()),
         },
     )

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
-from asc_cli.datasets import Dataset
+from asc_cli.datasets import Dataset, Listing
 from asc_cli.evaluation import predictions, scoring
+from asc_cli.evaluation.conditions import Conditions, of_lists, with_exclusions
 from asc_cli.evaluation.metrics import Metric, named
 from asc_cli.evaluation.predictions import Predictions
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.frontend.fill import Extraction
 from asc_cli.protocol import audit
+from asc_cli.protocol.fingerprint import fingerprint, fingerprint_0_1
+from asc_cli.recipe import load as recipes
+from asc_cli.recipe.changes import changes
 from asc_cli.recipe.load import Recipe
-from asc_cli.registry import card, models, run_files
+from asc_cli.registry import card, models, run_files, runs
 from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.registry.runs import fold_folder
+from asc_cli.registry.training_files import TrainingFile
 
 # what `asc train --json` prints of metrics.json: of recordings, of videos, of both
 FIGURES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss")
 VIDEO_FIGURES = ("epochs", "epoch", "gap", "hit_at_1", "perr", "videos", "positives", "examples")
-ALL_FIGURES = ("headline", "aggregation", "error", "intervals", "failed", "published", "remarks")
+ALL_FIGURES = (
+    *("headline", "aggregation", "error", "intervals", "failed"),
+    *("conditions", "published", "remarks"),
+)
 
 
 @dataclass(frozen=True)
@@ -75,21 +84,6 @@ def headline_metric(recipe: Recipe, dataset: Dataset) -> Metric:
     return named(dataset.headline if name == "dataset" else name, recipe.catalog)
 
 
-def require_no_shared_audio(extraction: Extraction) -> None:
-    """Raise AscError if a fold tests a recording that it trains on, under whatever name."""
-    for split in extraction.source.listing.splits:
-        trained = {extraction.digests[file]: file for file in split.train}
-        shared = [(file, trained.get(extraction.digests[file])) for file in split.test]
-        pairs = [(tested, other) for tested, other in shared if other is not None]
-        if pairs:
-            (tested, other), name = pairs[0], extraction.source.dataset.name
-            raise AscError(
-                f"{name}: fold {split.fold} would train on {len(pairs)} of its test recordings: "
-                f"{tested} holds the same bytes as {other}; correct the lists, or list one of each "
-                "pair in the recipe under exclude"
-            )
-
-
 def require_complete(extraction: Extraction) -> None:
     """Raise AscError if a file has no features: results on the rest would not be comparable."""
     if extraction.failed:
@@ -132,29 +126,109 @@ def _join_predictions(run: Path, chosen: list[int]) -> Predictions:
 
 
 def conclude(
-    run: Path, recipe: Recipe, extraction: Extraction, chosen: list[int], fingerprint: str
+    run: Path, recipe: Recipe, extraction: Extraction, protocol: Listing, chosen: list[int]
 ) -> tuple[dict[str, Any], Evaluation]:
-    """Score the folds together, register their models, and write metrics.json last."""
+    """Score the folds together, register their models, and write metrics.json last.
+
+    protocol: The lists with what the recipe excludes.
+    """
     joined = _join_predictions(run, chosen)
     dataset = extraction.source.dataset
     metric = headline_metric(recipe, dataset)
     seen = audit.seen_devices(extraction.source.listing)
-    scores = scoring.score(joined, metric, seen)
+    conditions = _conditions(run, recipe, extraction, protocol, chosen)
+    scores = scoring.score(joined, metric, seen, conditions)
     metrics = scores.to_dict()
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
-    lists = audit.fingerprint(extraction.source.listing, {})
-    model_card = card.card(
-        run, recipe, dataset, {"fingerprint": fingerprint, "lists": lists}, metrics
-    )
+    data = {
+        "fingerprint": fingerprint(extraction.source.listing, extraction.digests),
+        "lists": fingerprint_0_1(extraction.source.listing, {}),
+    }
+    model_card = card.card(run, recipe, dataset, data, metrics)
     model_card["labels"] = list(extraction.source.listing.labels)
     model_card["feature"] = extraction.feature.description()
     weights = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
-    digests = set(extraction.digests.values())
     metrics["model"] = models.register(
-        recipe.name, model_card, weights, digests, recipe.catalog.code
+        recipe.name, model_card, weights, _training_files(extraction, chosen), recipe.catalog.code
     ).id
-    metrics["published"] = published(recipe, dataset, metrics)
+    rows = published(recipe.settings, dataset, metrics, conditions)
+    metrics["published"] = [row.to_dict() for row in rows]
     atomic.write_json(run / "metrics.json", metrics)
-    return metrics, Evaluation(scores, run=str(run), published=metrics["published"])
+    return metrics, Evaluation(scores, run=str(run), published=rows)
+
+
+def _conditions(
+    run: Path, recipe: Recipe, extraction: Extraction, protocol: Listing, chosen: list[int]
+) -> Conditions:
+    """Return under which conditions the folds were trained and tested."""
+    source, prints = extraction.source, fingerprints(extraction)
+    scored = with_exclusions(
+        of_lists(source.dataset, source.listing, chosen), protocol, recipe.exclude
+    )
+    shipped = recipes.load(recipe.shipped).settings if recipe.shipped else recipe.settings
+    return replace(
+        scored,
+        folds=tuple(replace(f, validated=_validated(run, recipe, f.fold)) for f in scored.folds),
+        recipe=recipe.shipped,
+        changed=changes(recipe.settings, shipped),
+        seed=recipe.training.seed,
+        fingerprint=prints["dataset_fingerprint"],
+        fingerprint_0_1=prints["dataset_fingerprint_0_1"],
+        lists=prints["lists_fingerprint"],
+        audio_compared=True,
+    )
+
+
+def _validated(run: Path, recipe: Recipe, fold: int) -> int | None:
+    """Return how many recordings a fold's epoch or temperature was chosen on; None for neither."""
+    chosen = recipe.training.choose_epoch == "validation"
+    path = fold_folder(run, fold) / "validation.json"
+    if not path.exists() or not (chosen or recipe.evaluation.calibrate != "none"):
+        return None
+    return len(atomic.read_json(path)["files"])
+
+
+def _training_files(extraction: Extraction, chosen: Sequence[int]) -> Iterator[TrainingFile]:
+    """Yield every recording of the run, with the folds that are trained on it."""
+    folds: dict[str, list[int]] = defaultdict(list)
+    for split in extraction.source.listing.splits:
+        for file in split.train if split.fold in chosen else ():
+            folds[file].append(split.fold)
+    for file, digest in extraction.digests.items():
+        yield TrainingFile(digest, extraction.audio_digests[file], tuple(folds[file]))
+
+
+def run_of(recipe: Recipe, extraction: Extraction) -> Path:
+    """Return the folder of a recipe's run on this data; it may not exist yet.
+
+    A run of version 0.1, whose fingerprint did not count recording devices, goes on in its own
+    folder if the devices are the same.
+    """
+    listing, feature = extraction.source.listing, extraction.feature
+    run = runs.run_folder(recipe, fingerprint(listing, extraction.digests), feature.key)
+    data = (fingerprint_0_1(listing, extraction.digests), feature.key)
+    old = runs.run_folder_0_1(recipe, *data, key_of_0_1=feature.key_of_0_1)
+    return old if old and not run.exists() and _has_devices(old, listing) else run
+
+
+def fingerprints(extraction: Extraction) -> dict[str, str]:
+    """Return what environment.json says of the data, to compare runs by."""
+    listing, digests = extraction.source.listing, extraction.digests
+    return {
+        "dataset_fingerprint": fingerprint(listing, digests),
+        "dataset_fingerprint_0_1": fingerprint_0_1(listing, digests),
+        "lists_fingerprint": fingerprint(listing, {}),
+    }
+
+
+def _has_devices(run: Path, listing: Listing) -> bool:
+    """Return whether the predictions of a run name the devices that the lists name."""
+    device_of = {recording.file: recording.recording_device for recording in listing.recordings}
+    written = [predictions.read(path) for path in run.glob("fold*/predictions.csv")]
+    return all(
+        device_of.get(file) == device
+        for part in written
+        for file, device in zip(part.files, part.devices, strict=True)
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from asc_cli.core.errors import AscError
-from asc_cli.report.console.table import right, table
+from asc_cli.report.console.table import conditions, remarks, right, table
 
 NAMES = {
     "gap": "GAP@20 (20 best labels of every video, pooled)",
@@ -50,7 +50,7 @@ def training(result: dict[str, Any]) -> list[Any]:
             f"{row['seconds']:.0f}",
             ", ".join(marks),
         )
-    lines = [output, "", headline(result), *(f"· {remark}" for remark in result["remarks"])]
+    lines = [output, "", headline(result), *remarks(result)]
     lines += _failed(result)
     if "model" in result:
         lines += [f"run    {result['run']}", f"model  {result['model']}"]
@@ -73,12 +73,15 @@ def headline(result: dict[str, Any]) -> str:
         f"epoch {result['epoch']}, {result['videos']:,} validation videos: "
         f"GAP@20 {result['gap']:.4f}, Hit@1 {result['hit_at_1']:.4f}, PERR {result['perr']:.4f}"
     )
+    lines = [text, *conditions(result)]
     for row in result["published"]:
-        text += (
-            f"\npublished: GAP {row['gap']:.4f}, Hit@1 {row['hit_at_1']:.4f}, best epoch "
+        lines.append(
+            f"published: GAP {row['gap']:.4f}, Hit@1 {row['hit_at_1']:.4f}, best epoch "
             f"{row['epoch']} ({row['metric']}; {row['source']})"
         )
-    return text
+        if not row.get("comparable", True):
+            lines[-1] += f"; not comparable: {'; '.join(row['why_not'])}"
+    return "\n".join(lines)
 
 
 def epoch(row: dict[str, Any]) -> str:

@@ -12,10 +12,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asc_cli.core import atomic, parallel, paths
+from asc_cli.core import atomic, locks, parallel, paths
 from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches
+from asc_cli.evaluation.conditions import Conditions
+from asc_cli.evaluation.published import unlike_paper
+from asc_cli.evaluation.scores import Remark
+from asc_cli.recipe import load as recipes
+from asc_cli.recipe.changes import changes
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import card as _run
 from asc_cli.registry import members, models, run_files, runs
@@ -24,6 +29,7 @@ from asc_cli.video import predict
 
 ONE_THREAD_VIDEOS = 32  # fits into one thread's cache: more threads are not faster
 CHOSEN = "the epoch of the highest GAP, chosen on the same videos that its figures are of"
+LAST = "the last epoch, not chosen by its figures"
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,28 @@ def train(
     shards = find_shards(recipe, data)
     fingerprint = shards.module.fingerprint([*shards.train, *shards.validation])
     run = runs.run_folder(recipe, fingerprint)
+    if not run.exists():
+        run = runs.run_folder_0_1(recipe, fingerprint) or run
     finished = _finished(run)
     if finished is not None:
         return run, finished
     device = resolve_device(device)
-    runs.describe(run, recipe, shards.root, fingerprint, device)
-    with parallel.prefetch_pool(jobs) as pool:
-        epochs, failed = _fit(recipe, shards, run, device, pool, fitting, epoch_done)
-    # another process may have finished the same run by now
-    return run, _finished(run) or _conclude(run, recipe, shards, fingerprint, epochs, failed)
+    runs.describe(run, recipe, shards.root, {"dataset_fingerprint": fingerprint}, device)
+    work = f"run {run.name} is being trained"
+    with locks.locked(fold_folder(run, 1), work) as lock:
+        finished = _finished(run)  # another process may have finished it by now
+        if finished is None:
+
+            def report(progress: dict[int, dict[str, Any]]) -> None:
+                locks.require_held(lock, f"run {run.name}")
+                if fitting:
+                    fitting(progress)
+
+            with parallel.prefetch_pool(jobs) as pool:
+                epochs, failed = _fit(recipe, shards, run, device, pool, report, epoch_done)
+            locks.require_held(lock, f"run {run.name}")
+            finished = _conclude(run, recipe, shards, fingerprint, epochs, failed)
+        return run, finished
 
 
 def find_shards(recipe: Recipe, data: Path | None) -> Shards:
@@ -104,7 +123,7 @@ def _fit(
     run: Path,
     device: str,
     pool: Any,
-    fitting: Callable[[dict[int, dict[str, Any]]], None] | None,
+    report: Callable[[dict[int, dict[str, Any]]], None],
     epoch_done: Callable[[dict[str, Any]], None] | None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Fit and write fold01/model.safetensors; return the epochs and damaged records."""
@@ -136,7 +155,7 @@ def _fit(
         shards.layout.n_labels,
         folder,
         faults=faults.rows,
-        report=lambda progress: fitting({1: progress}) if fitting else None,
+        report=lambda progress: report({1: progress}),
         epoch_done=epoch_done or (lambda row: None),
     )
     members.save(folder / "model.safetensors", model)
@@ -192,19 +211,39 @@ def _conclude(
         "error": 1 - row[dataset.headline],
         "epochs": epochs,
         "best_epoch": descent.best(epochs)["epoch"],
-        "remarks": [CHOSEN if chosen else "the last epoch, not chosen by its figures"],
+        "remarks": [Remark("choice-of-epoch", CHOSEN if chosen else LAST).to_dict()],
     }
+    own = _conditions(recipe, shards, fingerprint)
+    metrics["conditions"] = own.to_dict()
     card = _run.card(run, recipe, dataset, {"fingerprint": fingerprint}, metrics)
     card["labels"] = [str(label) for label in range(shards.layout.n_labels)]
     card["feature"] = predict.described(shards.layout)
     metrics["failed"] = failed
-    metrics["published"] = _published(recipe)
+    metrics["published"] = _published(recipe, own)
     weights = {1: fold_folder(run, 1) / "model.safetensors"}
     metrics["model"] = models.register(recipe.name, card, weights, code=recipe.catalog.code).id
     atomic.write_json(run / "metrics.json", metrics)
     return metrics
 
 
-def _published(recipe: Recipe) -> list[dict[str, Any]]:
+def _conditions(recipe: Recipe, shards: Shards, fingerprint: str) -> Conditions:
+    """Return under which conditions the model was trained; a stream of shards has no folds."""
+    shipped = recipes.load(recipe.shipped).settings if recipe.shipped else recipe.settings
+    return Conditions(
+        shards.module.DATASET.name,
+        (),
+        None,
+        recipe=recipe.shipped,
+        changed=changes(recipe.settings, shipped),
+        seed=recipe.training.seed,
+        fingerprint=fingerprint,
+    )
+
+
+def _published(recipe: Recipe, own: Conditions) -> list[dict[str, Any]]:
     paper = recipe.paper
-    return [] if paper is None else [paper.model_dump(exclude={"error"})]
+    if paper is None:
+        return []
+    why_not = unlike_paper(recipe.settings, own)
+    figures = paper.model_dump(exclude={"error"})
+    return [{**figures, "comparable": not why_not, "why_not": why_not}]

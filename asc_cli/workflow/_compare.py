@@ -11,9 +11,9 @@ from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
 from asc_cli.evaluation.comparison import ComparedRun, Comparison
 from asc_cli.evaluation.metrics import named
+from asc_cli.evaluation.published import unlike_paper
 from asc_cli.inference.evaluate import of_run
 from asc_cli.recipe import load as recipe
-from asc_cli.registry import run_files
 from asc_cli.registry.runs import find_run, recorded_metrics
 from asc_cli.training import history
 
@@ -40,7 +40,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     if any(row.headline != headline for row in rows):
         kinds = ", ".join(f"{row.name}: {row.headline}" for row in rows)
         raise AscError(f"compare: the runs have different headline metrics ({kinds})")
-    _same_recordings(folders)
+    _require_same_recordings(rows)
     metric = named(headline, plugins.beside(folders[0] / "recipe.yaml"))
     first = predictions.read(folders[0] / "predictions.csv")
     trained = recorded_metrics(folders[0]).get("trained_recordings", {})
@@ -53,21 +53,23 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     return Comparison(headline, (rows[0], *compared))
 
 
-def _same_recordings(folders: Sequence[Path]) -> None:
-    """Raise AscError unless all runs have the same audio, labels and splits."""
-    first, *others = (run_files.environment(folder) for folder in folders)
-    for folder, other in zip(folders[1:], others, strict=True):
-        if other["dataset_fingerprint"] != first["dataset_fingerprint"]:
+def _require_same_recordings(rows: Sequence[ComparedRun]) -> None:
+    """Raise AscError unless all runs have the same audio, labels and folds."""
+    first = rows[0]
+    for row in rows[1:]:
+        if unlike := row.conditions.unlike(first.conditions):
+            names = [Path(each.run).name for each in (row, first)]
             raise AscError(
-                f"compare: {folder.name} ({other.get('audio_root')}) was not trained and tested on "
-                f"the recordings and lists of {folders[0].name} ({first.get('audio_root')}); names "
-                "may be alike, but audio, labels or folds differ, so nothing can be paired"
+                f"compare: {names[0]} was not trained and tested on the recordings, lists and "
+                f"folds of {names[1]}: {'; '.join(unlike)}; so nothing can be paired. "
+                f"asc report {' '.join(names)} shows them side by side"
             )
 
 
 def _row(folder: Path) -> ComparedRun:
     scores = of_run(folder).scores
     settings = recipe.load(folder / "recipe.yaml").settings
+    assert scores.conditions is not None  # of a run, they are known
     return ComparedRun(
         run=str(folder),
         name=folder.name.rpartition("-")[0],
@@ -77,6 +79,8 @@ def _row(folder: Path) -> ComparedRun:
         value=scores.value,
         error=scores.error,
         paper_error=settings["paper"]["error"] if settings["paper"] else None,
+        not_comparable=unlike_paper(settings, scores.conditions),
+        conditions=scores.conditions,
         intervals=scores.intervals,
         curve=history.curve(folder),
     )

@@ -14,6 +14,7 @@ from asc_cli.core import plugins
 from asc_cli.evaluation import predictions
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.inference.evaluate import of_run
+from asc_cli.recipe.changes import flat
 from asc_cli.registry import run_files
 from asc_cli.registry.runs import find_run, fold_folder, recorded_metrics
 from asc_cli.report.html import page, recording
@@ -100,8 +101,12 @@ def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[s
 
 
 def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]]:
-    runs = []
-    for folder in folders:
+    runs: list[dict[str, Any]] = []
+    evaluations = [of_run(folder) for folder in folders]
+    first = evaluations[0].scores.conditions
+    for folder, evaluation in zip(folders, evaluations, strict=True):
+        own = evaluation.scores.conditions
+        assert own and first  # of a run, they are known
         settings = run_files.settings(folder)
         report_path = folder / "report.html"
         runs.append(
@@ -109,9 +114,9 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
                 "name": folder.name.rpartition("-")[0] or folder.name,
                 "signature": folder.name.rpartition("-")[2],
                 "dataset": settings["dataset"],
-                "metrics": of_run(folder).to_dict(),
-                "fingerprint": run_files.environment(folder)["dataset_fingerprint"],
-                "flat": settings_words.flat(settings),
+                "metrics": evaluation.to_dict(),
+                "unlike": own.unlike(first),
+                "flat": flat(settings),
                 "report": recording.link(report_path.absolute(), folder, page_folder)
                 if report_path.exists()
                 else "",

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import parallel
+from asc_cli.core import locks
 from asc_cli.core.device import resolve_device
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.frontend import store
 from asc_cli.frontend.fill import fill
 from asc_cli.protocol import audit
+from asc_cli.protocol.duplicates import require_no_shared_audio
 from asc_cli.protocol.source import exclude, open_source
 from asc_cli.recipe.load import Recipe, resolved
 from asc_cli.registry import runs
@@ -21,6 +22,8 @@ from asc_cli.training import run as run_of_folds
 from asc_cli.training.run import Training
 from asc_cli.training.watch import watching
 from asc_cli.workflow import _report
+
+SCORING_SECONDS = 600.0  # how long to wait for another process that scores the same run
 
 
 def train(
@@ -70,31 +73,33 @@ def train(
 
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
-    source = exclude(
-        open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog),
-        recipe.exclude,
-    )
+    protocol = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
+    source = exclude(protocol, recipe.exclude)
     audit.require(source.dataset, source.listing)
     run_of_folds.headline_metric(recipe, source.dataset)  # before hours of training, not after
     chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
     extraction = fill(source, recipe, jobs, False, extracting)
     run_of_folds.require_complete(extraction)
-    run_of_folds.require_no_shared_audio(extraction)
-    fingerprint = audit.fingerprint(source.listing, extraction.digests)
-    feature = extraction.feature
-    run = runs.run_folder(recipe, fingerprint, feature.key, key_of_0_1=feature.key_of_0_1)
+    require_no_shared_audio(
+        source.dataset.name, source.listing, source.audio_root, extraction.audio_digests
+    )
+    run = run_of_folds.run_of(recipe, extraction)
     finished = run_of_folds.finished_metrics(run, chosen)
     if finished is None:
-        runs.describe(run, recipe, source.audio_root, fingerprint, resolve_device(device))
+        prints = run_of_folds.fingerprints(extraction)
+        runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
         digests = list(dict.fromkeys(extraction.digests.values()))
         pack = store.pack(extraction.feature, digests, source.dataset.name, packing)
-        tasks = [(t,) for t in _fold.tasks(recipe, extraction, pack, run, chosen, device)]
         with watching(run, chosen, fitting):
-            for _ in parallel.map_unordered(_fold.fit, tasks, jobs):
-                pass
-        # another process may have finished the same run by now
-        finished = run_of_folds.finished_metrics(run, chosen)
-    if finished is None:
-        finished, evaluation = run_of_folds.conclude(run, recipe, extraction, chosen, fingerprint)
-        _report.write_page(run / "report.html", run, evaluation)
+            _fold.fit_all(
+                lambda: _fold.tasks(recipe, extraction, pack, run, chosen, device), run, jobs
+            )
+        with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
+            # another process may have finished the same run by now
+            finished = run_of_folds.finished_metrics(run, chosen)
+            if finished is None:
+                finished, evaluation = run_of_folds.conclude(
+                    run, recipe, extraction, protocol.listing, chosen
+                )
+                _report.write_page(run / "report.html", run, evaluation)
     return Training(run, finished["model"], finished, time.monotonic() - started)

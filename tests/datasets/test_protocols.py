@@ -171,7 +171,7 @@ def test_esc50_passes(tmp_path: Path):
         esc50.read(tmp_path)
     text = lines[0] + "\na.wav,one,0,dog,False,1,A"
     (tmp_path / "meta/esc50.csv").write_text(text)
-    with pytest.raises(AscError, match="fold 'one', not a number"):
+    with pytest.raises(AscError, match="column fold of audio/.* holds 'one'; a whole number"):
         esc50.read(tmp_path)
 
 
@@ -187,7 +187,7 @@ def test_urbansound8k_passes(tmp_path: Path):
     (tmp_path / "metadata/UrbanSound8K.csv").write_text("\n".join(lines))
     assert without_audio(urbansound8k, tmp_path) == []
     (tmp_path / "metadata/UrbanSound8K.csv").write_text(lines[0] + "\na.wav,1,0,4,1,x,0,siren")
-    with pytest.raises(AscError, match="a.wav has fold 'x', no number"):
+    with pytest.raises(AscError, match="column fold of a.wav holds 'x'; a whole number"):
         urbansound8k.read(tmp_path)
     (tmp_path / "metadata/UrbanSound8K.csv").write_text(lines[0] + "\na.wav,1")
     with pytest.raises(AscError, match="UrbanSound8K.csv:2: fewer fields than the header has"):

@@ -57,7 +57,7 @@ def test_tabs_around_lines_with_commas_are_blanks(tmp_path: Path):
 
 def test_a_published_list_with_tabs_keeps_its_columns(tmp_path: Path):
     rows = lists.records(csv(tmp_path, "x\tfilename\n\ta.wav\n1\tb.wav\n"), ("filename",), "\t")
-    assert [row["filename"] for row in rows] == ["a.wav", "b.wav"]
+    assert [row["filename"] for _, row in rows] == ["a.wav", "b.wav"]
 
 
 def test_a_quoted_comma_stays_in_its_name(tmp_path: Path):
@@ -104,7 +104,7 @@ def test_what_is_not_a_table_has_a_reason(tmp_path: Path, text: str, message: st
 def test_bytes_that_are_not_text(tmp_path: Path):
     path = tmp_path / "list.csv"
     path.write_bytes(b"filename,label\n\xff\xfe,bus\n")
-    with pytest.raises(AscError, match=r"not UTF-8 text \(byte 15\); was the list damaged"):
+    with pytest.raises(AscError, match=r"csv:2: not UTF-8 text \(byte 15\); was the list damaged"):
         table.read(path)
 
 

@@ -174,7 +174,7 @@ def test_invalid_arguments_are_reported(
     ("meta", "message"),
     [
         ("audio/a_0_30.wav\tbeach\naudio/b_0_30.wav\tbeech\n", "line 2: no scene 'beech'; known"),
-        ("../a_0_30.wav\tbeach\n", "line 1: '../a_0_30.wav' is not like audio/b010_0_30.wav"),
+        ("../a_0_30.wav\tbeach\n", "meta.txt:1: '../a_0_30.wav' is not in the folder"),
         ("audio/a_0_30.wav\tbeach\n", "evaluation_setup has no fold"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import fuzz_audio
+from tests.faults import fuzz_audio, fuzzing
 
 MEMORY_KB = 400_000  # how much the process may grow
 
@@ -16,13 +16,12 @@ MEMORY_KB = 400_000  # how much the process may grow
 def fuzz(seed: int, count: int, path: Path) -> Counter[str]:
     """Attack `count` files; return how often each end was."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ends: Counter[str] = Counter()
-    for number, data in enumerate(fuzz_audio.files(seed, count)):
+
+    def attack(data: bytes) -> str:
         path.write_bytes(data)
-        try:
-            ends[fuzz_audio.attack(path)] += 1
-        except Exception as fault:
-            raise AssertionError(f"fuzz_audio.files({seed}, …), file {number}") from fault
+        return fuzz_audio.attack(path)
+
+    ends = fuzzing.run(fuzz_audio.files(seed, count), attack)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + MEMORY_KB
     return ends
 

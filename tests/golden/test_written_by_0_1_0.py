@@ -120,7 +120,7 @@ def test_registered_models_are_listed_and_shown(home: Path) -> None:
     assert card["labels"] == ["factory", "park", "street"]
     assert card["folds"] == [1, 2] and card["run"] == run_of(home, "ta").name
     assert "Golden: temporal attention" in asc("models", "show", "ta")
-    assert len(models.find("ta").training_digests()) == 24
+    assert len(models.find("ta").training_files()) == 24
 
 
 def test_a_registered_model_predicts_what_it_did(old: Path) -> None:
@@ -142,7 +142,7 @@ def test_an_exported_model_is_imported(old: Path, home: Path) -> None:
     shutil.rmtree(home)
     asc("models", "import", old / "model.zip")
     predicts_as_recorded(old, "ta@1")
-    assert len(models.find("ta@1").training_digests()) == 24
+    assert len(models.find("ta@1").training_files()) == 24
     again = home / "again.zip"
     asc("models", "export", "ta", again)
     with zipfile.ZipFile(again) as now, zipfile.ZipFile(old / "model.zip") as before:

@@ -76,12 +76,12 @@ def _recordings(root: Path, labelled: list[tuple[str, str]]) -> list[Recording]:
         ]
     return [
         Recording(
-            file := lists.slashes(row["filename"]),
+            file := lists.file_name(row["filename"], meta, line),
             row["scene_label"],
             row["identifier"] or location(file),
             row["source_label"] or recording_device(file),
         )
-        for row in lists.records(
+        for line, row in lists.records(
             meta, ("filename", "scene_label", "identifier", "source_label"), "\t"
         )
     ]
@@ -89,8 +89,11 @@ def _recordings(root: Path, labelled: list[tuple[str, str]]) -> list[Recording]:
 
 def _labelled(path: Path) -> list[tuple[str, str]]:
     rows = lists.records(path, ("filename", "scene_label"), "\t")
-    return [(lists.slashes(row["filename"]), row["scene_label"]) for row in rows]
+    return [
+        (lists.file_name(row["filename"], path, line), row["scene_label"]) for line, row in rows
+    ]
 
 
 def _file_names(path: Path) -> list[str]:
-    return [lists.slashes(row["filename"]) for row in lists.records(path, ("filename",), "\t")]
+    rows = lists.records(path, ("filename",), "\t")
+    return [lists.file_name(row["filename"], path, line) for line, row in rows]

@@ -14,6 +14,7 @@ from asc_cli.report.console.table import (
     headline,
     metric_titles,
     percent,
+    remarks,
     right,
     span,
     table,
@@ -58,6 +59,7 @@ def training(result: dict[str, Any]) -> list[Any]:
         folds,
         "",
         headline(result),
+        *remarks(result),
         f"run    {result['run']}",
         f"model  {result['model']}   ({result['wall_seconds']:.0f} s)",
     ]
@@ -96,7 +98,7 @@ def evaluation(result: dict[str, Any]) -> list[Any]:
         "",
         *devices(result),
         confusion(result),
-        *(f"· {remark}" for remark in result["remarks"]),
+        *remarks(result),
     ]
 
 
@@ -113,12 +115,12 @@ def devices(result: dict[str, Any]) -> list[Any]:
         right("log loss"),
         "",
     )
-    remarks = {True: "trained on", False: "unseen in training", None: ""}
-    rows = [(name, row, remarks[row["seen"]]) for name, row in result["devices"].items()]
+    training = {True: "trained on", False: "unseen in training", None: ""}
+    rows = [(name, row, training[row["seen"]]) for name, row in result["devices"].items()]
     rows += [(f"all {name}", row, "") for name, row in result["device_groups"].items()]
-    for name, row, remark in rows:
+    for name, row, note in rows:
         figures = _figures(row, "accuracy", "macro_accuracy", "log_loss")
-        output.add_row(name, *figures, remark)
+        output.add_row(name, *figures, note)
     return [output, ""]
 
 
@@ -171,16 +173,35 @@ def comparison(result: dict[str, Any]) -> list[Any]:
     same_name = len({row["name"] for row in result["runs"]}) < len(result["runs"])
     for row in result["runs"]:
         paper = "" if row["paper_error"] is None else f"{row['paper_error']:.2f} %"
+        if paper and row["not_comparable"]:
+            paper = "not comparable"
         output.add_row(
             Path(row["run"]).name if same_name else row["name"],
             str(row["seed"]),
             percent(row["value"]),
-            span(row["intervals"]["bootstrap"]),
+            span(row["intervals"]["exact"] or row["intervals"]["bootstrap"]),
             percent(row["error"]),
             paper,
             *_gain(row.get("against_first")),
         )
-    return [output, "", "gain: over the first run, in points; intervals by bootstrap over groups"]
+    names = [Path(row["run"]).name if same_name else row["name"] for row in result["runs"]]
+    notes = [
+        line
+        for name, row in zip(names, result["runs"], strict=True)
+        for line in _conditions(name, row)
+    ]
+    gain = "gain: over the first run, in points; intervals by bootstrap over groups"
+    return [output, "", gain, *notes]
+
+
+def _conditions(name: str, row: dict[str, Any]) -> list[str]:
+    lines = [f"{name}: {'; '.join(row['conditions']['summary'])}"]
+    if row["paper_error"] is not None and row["not_comparable"]:
+        lines.append(
+            f"{name}: the published error of {row['paper_error']:.2f} % is not comparable: "
+            f"{'; '.join(row['not_comparable'])}"
+        )
+    return lines
 
 
 def _gain(against: dict[str, Any] | None) -> list[str]:

@@ -74,17 +74,46 @@ def titles(result: dict[str, Any]) -> dict[str, str]:
 
 def headline(result: dict[str, Any]) -> str:
     """Return the headline metric with its intervals as text."""
-    name, intervals = result["headline"], result["intervals"]
-    low, high = intervals["bootstrap"]
-    wald_low, wald_high = intervals["wald"]
-    return (
-        f"{titles(result)[name]}: {percent(result[name])}, error {percent(result['error'])}\n"
-        f"95 % interval {100 * low:.1f}–{100 * high:.1f} % "
-        f"(bootstrap over {intervals['groups']} {intervals['bootstrap_over']}), "
-        f"{100 * wald_low:.1f}–{100 * wald_high:.1f} % (Wald)\n"
-        f"definition: {result['aggregation']}"
-        + "".join(
-            f"\npublished: {row['theirs']} ({row['metric']}; {row['source']}); ours: {row['ours']}"
-            for row in result.get("published", [])
-        )
+    name = result["headline"]
+    return "\n".join(
+        [
+            f"{titles(result)[name]}: {percent(result[name])}, error {percent(result['error'])}",
+            f"95 % interval {interval(result['intervals'])}",
+            f"definition: {result['aggregation']}",
+            *conditions(result),
+            *published(result),
+        ]
     )
+
+
+def interval(intervals: dict[str, Any]) -> str:
+    """Return the headline's intervals; the exact one alone where the others have no width."""
+    of = f"{intervals['groups']} {intervals['bootstrap_over']}"
+    if exact := intervals.get("exact"):
+        return f"{span(exact)} % (exact, of {of}: a bootstrap of equal outcomes has no width)"
+    bootstrap, wald = span(intervals["bootstrap"]), span(intervals["wald"])
+    return f"{bootstrap} % (bootstrap over {of}), {wald} % (Wald)"
+
+
+def conditions(result: dict[str, Any]) -> list[str]:
+    """Return a line on the conditions of a score; none of a result that an old version wrote."""
+    recorded = result.get("conditions")
+    return [f"conditions: {'; '.join(recorded['summary'])}"] if recorded else []
+
+
+def published(result: dict[str, Any]) -> list[str]:
+    """Return a line per published figure: beside ours, or why the two do not compare."""
+    lines = []
+    for row in result.get("published", []):
+        text = f"published: {row['theirs']} ({row['metric']}; {row['source']})"
+        if row.get("comparable", True):
+            lines.append(f"{text}; ours: {row['ours']}")
+        else:
+            lines.append(f"{text}; not comparable: {'; '.join(row['why_not'])}")
+    return lines
+
+
+def remarks(result: dict[str, Any]) -> list[str]:
+    """Return a line per remark; versions up to 0.1 wrote texts without codes."""
+    rows = result.get("remarks", [])
+    return [f"· {row if isinstance(row, str) else row['text']}" for row in rows]

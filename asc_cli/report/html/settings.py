@@ -39,16 +39,3 @@ def calibration(settings: Mapping[str, Any]) -> str:
     if (settings.get("evaluation") or {}).get("calibrate") == "temperature":
         return "Probabilities were scaled by a temperature fitted on validation recordings."
     return "Probabilities are not calibrated."
-
-
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten {"model": {"name": …}} to {"model.name": …}."""
-    rows: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            rows |= flat(value, f"{prefix}{key}.")
-        elif isinstance(value, list):
-            rows[prefix + key] = ", ".join(map(str, value)) or "none"
-        else:
-            rows[prefix + key] = value
-    return rows

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from asc_cli.core.csv_text import guarded
+
 COLUMNS = ("file", "start", "end", "scene", "probability")  # then the scenes, model, …
 LAST_COLUMNS = ("model", "settings", "error")
 
@@ -13,18 +15,18 @@ def cells(row: dict[str, Any], scenes: list[str], settings: str) -> Iterator[lis
     """Yield a prediction's rows of the CSV."""
     if "error" in row:
         blank = [""] * (len(COLUMNS) - 1 + len(scenes) + 1)
-        yield [row["file"], *blank, settings, row["error"]]
+        yield [guarded(row["file"]), *blank, guarded(settings), guarded(row["error"])]
         return
     recording = {"start_s": 0.0, "end_s": row["duration_s"], **row}
     for segment in row.get("timeline", [recording]):
         yield [
-            row["file"],
+            guarded(row["file"]),
             f"{segment['start_s']:.3f}",
             f"{segment['end_s']:.3f}",
-            segment["scene"],
+            guarded(segment["scene"]),
             repr(segment["probability"]),
             *(repr(segment["scenes"][scene]) for scene in scenes),
             row["model"],
-            settings,
+            guarded(settings),
             "",
         ]

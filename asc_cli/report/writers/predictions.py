@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from asc_cli.core import atomic
+from asc_cli.core.csv_text import guarded
 from asc_cli.core.errors import AscError
 from asc_cli.report.console.output import console, printable, write
 from asc_cli.report.writers import embeddings
@@ -132,7 +133,7 @@ class Predictions:
         """Open the CSV; an existing file is replaced only now, when there is a first row."""
         assert self.csv_file is not None
         self._csv, self._scenes = _open(self.csv_file), scenes
-        header = [*COLUMNS, *scenes, *LAST_COLUMNS]
+        header = [*COLUMNS, *map(guarded, scenes), *LAST_COLUMNS]
         csv.writer(self._csv, lineterminator="\n").writerow(header)
 
     def _write_pending(self) -> None:
