@@ -6,6 +6,7 @@ imported before a command runs, so `asc --help` is quick.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import importlib
@@ -18,6 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from asc_cli import __version__
+from asc_cli.cli import _signals
 from asc_cli.core import declarations, installation, outside, plugins, streams
 from asc_cli.core.errors import AscError, escaped
 from asc_cli.core.importing import fault_in_plugin
@@ -35,11 +37,11 @@ ORDER = (
     "runs",
     "recipes",
 )
-INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
 def main() -> None:
     """Entry point of the console script `asc`."""
+    _signals.end_cleanly()
     streams.separate()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names may hold any bytes
@@ -51,8 +53,11 @@ def main() -> None:
         except AscError as fault:  # of a plug-in that is a command
             sys.exit(f"asc: {escaped(str(fault))}")
         app()
+    except KeyboardInterrupt as stop:
+        sys.exit(_signals.exit_code(stop))
     finally:
         gc.freeze()  # or Python collects torch's garbage at exit, which takes 0.3 s
+        _signals.end_at_once()
 
 
 def application(only: str | None = None) -> typer.Typer:
@@ -145,9 +150,10 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
                 file=sys.stderr,
             )
             raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            print("\nasc: stopped; the same command resumes from here", file=sys.stderr)
-            raise typer.Exit(INTERRUPTED) from None
+        except KeyboardInterrupt as stop:
+            with contextlib.suppress(OSError):  # its terminal may be gone
+                print("\nasc: stopped; the same command resumes from here", file=sys.stderr)
+            raise typer.Exit(_signals.exit_code(stop)) from None
         except BrokenPipeError:  # `asc … | head`: the reader has stopped
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as fault:  # disk full, no permission, no such folder

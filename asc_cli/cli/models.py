@@ -10,7 +10,6 @@ import typer
 from asc_cli.cli import _completion
 from asc_cli.cli._options import Json
 from asc_cli.core.errors import AscError
-from asc_cli.registry import archive
 
 NONE_YET = "no models yet; asc train RECIPE, asc models import FILE or asc demo makes one"
 Reference = Annotated[
@@ -115,6 +114,8 @@ def export(
     Example: **asc models export toy_lstm toy.zip**
     """
 
+    from asc_cli.registry import archive
+
     row = _row(archive.export(model, file))
     _print_model({**row, "file": str(file)}, as_json, suffix=f" is in {file}")
 
@@ -141,6 +142,7 @@ def import_(
     Example: **asc models import theirs.zip --trust-code**
     """
     from asc_cli.cli import _progress
+    from asc_cli.registry import archive
 
     _print_model(_row(archive.import_file(file, trust_code, _progress.note)), as_json)
 

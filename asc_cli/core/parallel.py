@@ -3,12 +3,16 @@
 Every task runs on one thread. BLAS adds up in another order with another number of threads, so
 the bits would depend on how many workers there are; and tasks side by side use the processors
 better than threads within each.
+
+A worker ends within a second of the process that started it, however that one ended.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
@@ -18,6 +22,7 @@ from asc_cli.core import streams
 from asc_cli.core.errors import AscError
 from asc_cli.core.importing import fault_in_plugin
 
+PARENT_SECONDS = 0.5  # between a worker's looks at its parent
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _thread_limit: contextlib.AbstractContextManager | None = (
     None  # limits a worker process to one thread
@@ -54,7 +59,14 @@ def map_unordered(
     import joblib
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    pool = joblib.Parallel(n_jobs=n, return_as="generator_unordered", batch_size="auto")
+    pool = joblib.Parallel(
+        n_jobs=n,
+        backend="loky",
+        return_as="generator_unordered",
+        batch_size="auto",
+        initializer=end_with_parent,
+        initargs=(os.getpid(),),
+    )
     results = pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
     try:
         for result in results:  # noqa: UP028  `yield from` would close it before what follows
@@ -79,11 +91,28 @@ def prefetch_pool(jobs: int | None) -> Iterator[Executor | None]:
         return
     from joblib.externals.loky import get_reusable_executor
 
-    pool = get_reusable_executor(max_workers=workers(jobs))
+    pool = get_reusable_executor(
+        max_workers=workers(jobs), initializer=end_with_parent, initargs=(os.getpid(),)
+    )
     try:
         yield pool
     finally:
         pool.shutdown(wait=True, kill_workers=True)
+
+
+def end_with_parent(parent: int) -> None:
+    """End this process soon after its parent: one that was killed cannot end its workers.
+
+    Args:
+        parent: The parent's process number. The system gives an orphan another parent.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end_with_parent", daemon=True).start()
 
 
 @contextlib.contextmanager

@@ -133,7 +133,7 @@ class Conditions:
         """Return the conditions in words.
 
         Returns:
-            A phrase for each: folds, recordings, exclusions, settings, seed.
+            Phrases on folds, recordings, exclusions, settings and seed.
         """
         return [phrase for phrase in _summary(self) if phrase]
 

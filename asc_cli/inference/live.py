@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from asc_cli.audio import decode
+from asc_cli.core import parallel
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.core.limits import require_sample_rate
 from asc_cli.evaluation import aggregate
@@ -30,6 +31,9 @@ def listen(
 ) -> Iterator[LivePrediction]:
     """Classify live sound again and again: the scene of the last seconds.
 
+    Until the sound ends, the numerical libraries of the process use one thread: on a busy machine,
+    clips this small wait for other threads for longer than they are computed.
+
     Args:
         blocks: Parts of the sound, one after another: (n,) or (n, channels) floats, full scale
             from −1 to 1. Channels are averaged.
@@ -48,6 +52,19 @@ def listen(
         AscError: There is no such model, or the window is shorter than its clips.
     """
     require_sample_rate("sample_rate", sample_rate)
+    with parallel.one_thread():
+        yield from _predictions(blocks, sample_rate, model, fold, window_s, every_s, threshold)
+
+
+def _predictions(
+    blocks: Iterable[np.ndarray],  # each (n,) or (n, channels)
+    sample_rate: int,
+    model: str | None,
+    fold: int | None,
+    window_s: float,
+    every_s: float,
+    threshold: float,
+) -> Iterator[LivePrediction]:
     loaded = ensemble.load(models.find(model), fold)
     rate = loaded.feature.sample_rate
     hop = loaded.feature.framing.hop_samples

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from asc_cli import models
-from asc_cli.core import atomic
+from asc_cli.core import atomic, locks, parallel
 from asc_cli.core.device import resolve_device
+from asc_cli.core.errors import AscError
 from asc_cli.datasets import Recording
 from asc_cli.evaluation import aggregate, calibration, metrics, predictions
 from asc_cli.frontend import clips
@@ -25,6 +26,7 @@ from asc_cli.protocol import holdout
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import members
 from asc_cli.registry.runs import fold_folder
+from asc_cli.training.progress import Progress
 
 INFERENCE_CLIPS = 256  # clips in a batch for inference
 
@@ -77,8 +79,45 @@ def tasks(
         )
 
 
-def fit(task: Task) -> int:
-    """Fit, predict the fold's test recordings, write both; returns the fold's number.
+def fit_all(unfinished: Callable[[], Iterable[Task]], run: Path, jobs: int | None) -> None:
+    """Fit the folds that no other process fits, until none is left.
+
+    Args:
+        unfinished: Gives the folds that are not finished now.
+        run: The run's folder.
+        jobs: Folds fitted at once; None: one per processor.
+
+    Raises:
+        AscError: Other processes fit the folds that are left; the text names them.
+    """
+    while tasks := [(task,) for task in unfinished()]:
+        busy = [holder for holder in parallel.map_unordered(fit, tasks, jobs) if holder]
+        if len(busy) == len(tasks):
+            listed = "".join(f"\n  {line}" for line in sorted(busy))
+            raise AscError(
+                f"run {run.name}: the other folds are finished; when these are too, the same "
+                f"command scores the run:{listed}"
+            )
+
+
+def fit(task: Task) -> str | None:
+    """Fit a fold unless another process does, or has done so.
+
+    Returns:
+        Which process fits it; None when it is finished.
+    """
+    work = f"fold {task.fold} is being fitted"
+    try:
+        with locks.locked(task.folder, work) as lock:
+            if not (task.folder / "predictions.csv").exists():
+                _fit(task, lambda: locks.require_held(lock, f"fold {task.fold}"))
+    except locks.Locked as fault:
+        return str(fault)
+    return None
+
+
+def _fit(task: Task, require_held: Callable[[], None]) -> None:
+    """Fit, predict the fold's test recordings, write both.
 
     One torch thread, however many folds run at once: sums are then taken in one order, and the
     bits do not depend on --jobs.
@@ -88,7 +127,6 @@ def fit(task: Task) -> int:
     from asc_cli.training import descent
 
     torch.set_num_threads(1)
-    task.folder.mkdir(parents=True, exist_ok=True)
     settings = descent.Settings(
         **task.recipe.training.model_dump(), fold=task.fold, device=task.device
     )
@@ -97,6 +135,11 @@ def fit(task: Task) -> int:
     standardise = _standardisation(task, pack, fitted)
     train, test = (_fold_part(task, pack, part, standardise) for part in (fitted, task.test))
     validation = _fold_part(task, pack, held_out, standardise) if held_out else None
+
+    def report(progress: Progress) -> None:
+        require_held()
+        atomic.write_json(task.folder / "progress.json", vars(progress), sync=False)
+
     torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
     model = models.build(
         task.recipe.model, train.clips.frames.shape[1], len(task.labels), task.recipe.catalog
@@ -108,16 +151,16 @@ def fit(task: Task) -> int:
         settings,
         task.folder,
         curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
-        report=lambda p: atomic.write_json(task.folder / "progress.json", vars(p), sync=False),
+        report=report,
         validate=(lambda _: validation.loss(model, task)) if validation else None,
     )
     temperature = validation.temperature(model, task) if validation else 1.0
     arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)
-    members.save(task.folder / "model.safetensors", model, arrays)
     scores = test.scores(model, task, temperature)
+    require_held()
+    members.save(task.folder / "model.safetensors", model, arrays)
     predictions.write(task.folder / "predictions.csv", as_predictions(task, test.labels, scores))
     (task.folder / "progress.json").unlink(missing_ok=True)
-    return task.fold
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asc_cli.core import atomic, parallel, paths
+from asc_cli.core import atomic, locks, parallel, paths
 from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches
@@ -67,10 +67,21 @@ def train(
         return run, finished
     device = resolve_device(device)
     runs.describe(run, recipe, shards.root, {"dataset_fingerprint": fingerprint}, device)
-    with parallel.prefetch_pool(jobs) as pool:
-        epochs, failed = _fit(recipe, shards, run, device, pool, fitting, epoch_done)
-    # another process may have finished the same run by now
-    return run, _finished(run) or _conclude(run, recipe, shards, fingerprint, epochs, failed)
+    work = f"run {run.name} is being trained"
+    with locks.locked(fold_folder(run, 1), work) as lock:
+        finished = _finished(run)  # another process may have finished it by now
+        if finished is None:
+
+            def report(progress: dict[int, dict[str, Any]]) -> None:
+                locks.require_held(lock, f"run {run.name}")
+                if fitting:
+                    fitting(progress)
+
+            with parallel.prefetch_pool(jobs) as pool:
+                epochs, failed = _fit(recipe, shards, run, device, pool, report, epoch_done)
+            locks.require_held(lock, f"run {run.name}")
+            finished = _conclude(run, recipe, shards, fingerprint, epochs, failed)
+        return run, finished
 
 
 def find_shards(recipe: Recipe, data: Path | None) -> Shards:
@@ -112,7 +123,7 @@ def _fit(
     run: Path,
     device: str,
     pool: Any,
-    fitting: Callable[[dict[int, dict[str, Any]]], None] | None,
+    report: Callable[[dict[int, dict[str, Any]]], None],
     epoch_done: Callable[[dict[str, Any]], None] | None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Fit and write fold01/model.safetensors; return the epochs and damaged records."""
@@ -144,7 +155,7 @@ def _fit(
         shards.layout.n_labels,
         folder,
         faults=faults.rows,
-        report=lambda progress: fitting({1: progress}) if fitting else None,
+        report=lambda progress: report({1: progress}),
         epoch_done=epoch_done or (lambda row: None),
     )
     members.save(folder / "model.safetensors", model)

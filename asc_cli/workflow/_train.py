@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import parallel
+from asc_cli.core import locks
 from asc_cli.core.device import resolve_device
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.frontend import store
@@ -22,6 +22,8 @@ from asc_cli.training import run as run_of_folds
 from asc_cli.training.run import Training
 from asc_cli.training.watch import watching
 from asc_cli.workflow import _report
+
+SCORING_SECONDS = 600.0  # how long to wait for another process that scores the same run
 
 
 def train(
@@ -88,15 +90,16 @@ def train(
         runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
         digests = list(dict.fromkeys(extraction.digests.values()))
         pack = store.pack(extraction.feature, digests, source.dataset.name, packing)
-        tasks = [(t,) for t in _fold.tasks(recipe, extraction, pack, run, chosen, device)]
         with watching(run, chosen, fitting):
-            for _ in parallel.map_unordered(_fold.fit, tasks, jobs):
-                pass
-        # another process may have finished the same run by now
-        finished = run_of_folds.finished_metrics(run, chosen)
-    if finished is None:
-        finished, evaluation = run_of_folds.conclude(
-            run, recipe, extraction, protocol.listing, chosen
-        )
-        _report.write_page(run / "report.html", run, evaluation)
+            _fold.fit_all(
+                lambda: _fold.tasks(recipe, extraction, pack, run, chosen, device), run, jobs
+            )
+        with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
+            # another process may have finished the same run by now
+            finished = run_of_folds.finished_metrics(run, chosen)
+            if finished is None:
+                finished, evaluation = run_of_folds.conclude(
+                    run, recipe, extraction, protocol.listing, chosen
+                )
+                _report.write_page(run / "report.html", run, evaluation)
     return Training(run, finished["model"], finished, time.monotonic() - started)
