@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import hashlib
 import io
+import os
 import random
 import stat
 import tarfile
@@ -146,6 +149,13 @@ def link(name: str, kind: bytes) -> tarfile.TarInfo:
     return info
 
 
+def long_header() -> bytes:
+    """A tar whose extended header claims 8 GiB, which zeros in a gzip would fill."""
+    info = tarfile.TarInfo("long")
+    info.type, info.size = tarfile.XHDTYPE, 8**11 - 1
+    return gzip.compress(info.tobuf() + bytes(4096))
+
+
 HOSTILE = {
     "parent": (zipped({"a/../../evil": b"x"}), "would land outside"),
     "absolute": (zipped({"/tmp/evil": b"x"}), "would land outside"),
@@ -158,6 +168,10 @@ HOSTILE = {
     "tar symlink": (tarred((link("l", tarfile.SYMTYPE), b"")), "a link or a device"),
     "tar hard link": (tarred((link("l", tarfile.LNKTYPE), b"")), "a link or a device"),
     "tar device": (tarred((link("l", tarfile.CHRTYPE), b"")), "a link or a device"),
+    "beside its folder": (zipped({"a": b"x", "a/b": b"y"}), "in a folder that is also a file"),
+    "composed": (zipped({"\u00e9": b"x", "e\u0301": b"y"}), "have the same name"),
+    "long name": (zipped({"x" * 300: b"x"}), "a name of more than 255 bytes"),
+    "tar header": (long_header(), "has a header of 8589934591 bytes; refused"),
     "cut": (GOOD[: len(GOOD) // 2], "is damaged, or no zip or tar"),
     "text": (b"<html>not found</html>", "is damaged, or no zip or tar"),
 }
@@ -200,3 +214,92 @@ def test_a_tar_is_unpacked(tmp_path: Path):
     path.write_bytes(tarred((tarfile.TarInfo("set/audio/a.wav"), b"x")))
     assert unpack(path, tmp_path / "root", strip=1) == 1
     assert (tmp_path / "root/audio/a.wav").read_bytes() == b"x"
+
+
+def packed(method: int, encrypted: bool = False, unknown: bool = False) -> bytes:
+    """A zip of two files, the first of which can be read."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("a.wav", b"good" * 1_000)
+        archive.writestr("b.wav", SOUND)
+    data = bytearray(out.getvalue())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.rindex(mark)
+        data[at + flags] |= encrypted
+        if unknown:
+            data[at + flags + 2 : at + flags + 4] = (97).to_bytes(2, "little")
+    return bytes(data)
+
+
+def damaged(data: bytes) -> bytes:
+    """Other bytes two thirds into the file."""
+    at = 2 * len(data) // 3
+    return data[:at] + bytes(b ^ 0xFF for b in data[at : at + 64]) + data[at + 64 :]
+
+
+def tarred_as(kind: str) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=f"w:{kind}") as archive:
+        for name, contents in (("a.wav", b"good"), ("b.wav", SOUND)):
+            info = tarfile.TarInfo(name)
+            info.size = len(contents)
+            archive.addfile(info, io.BytesIO(contents))
+    return out.getvalue()
+
+
+UNREADABLE = {
+    "stored": (damaged(packed(zipfile.ZIP_STORED)), "is damaged"),
+    "deflate": (damaged(packed(zipfile.ZIP_DEFLATED)), "is damaged"),
+    "bzip2": (damaged(packed(zipfile.ZIP_BZIP2)), "is damaged"),
+    "lzma": (damaged(packed(zipfile.ZIP_LZMA)), "is damaged"),
+    "encrypted": (packed(zipfile.ZIP_STORED, encrypted=True), "is encrypted; unpack it yourself"),
+    "unknown": (packed(zipfile.ZIP_STORED, unknown=True), "is packed in a way that is not read"),
+    "tar.gz": (damaged(tarred_as("gz")), "is damaged"),
+    "tar.bz2": (damaged(tarred_as("bz2")), "is damaged"),
+    "tar.xz": (damaged(tarred_as("xz")), "is damaged"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_damage_that_reading_finds_leaves_nothing_of_the_archive(name: str, tmp_path: Path):
+    contents, message = UNREADABLE[name]
+    path, root = tmp_path / "archive.zip", tmp_path / "root"
+    path.write_bytes(contents)
+    root.mkdir()
+    (root / "other.wav").touch()
+    with pytest.raises(AscError, match=message):
+        unpack(path, root)
+    assert [p.name for p in root.iterdir()] == ["other.wav"]
+
+
+def test_a_full_disk_is_no_damaged_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped({"a": b"x"}))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "root/a")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        unpack(path, tmp_path / "root")
+    assert not list((tmp_path / "root").iterdir())
+
+
+@pytest.mark.parametrize("in_the_way", ["a/b", "a"])
+def test_a_folder_or_a_file_in_the_way_is_named(tmp_path: Path, in_the_way: str):
+    path, root = tmp_path / "x.zip", tmp_path / "root"
+    path.write_bytes(zipped({"a/b": b"x"}))
+    if in_the_way == "a":
+        root.mkdir()
+        (root / "a").touch()
+    else:
+        (root / "a/b").mkdir(parents=True)
+    with pytest.raises(AscError, match=rf"root/{in_the_way} is a .* was expected. Move it away"):
+        unpack(path, root)
+
+
+def test_what_a_killed_process_left_goes(tmp_path: Path):
+    path, root = tmp_path / "x.zip", tmp_path / "root"
+    path.write_bytes(zipped({"a": b"x"}))
+    (root / ".tmp-unpack-x.zip/old").mkdir(parents=True)
+    assert unpack(path, root) == 1 and [p.name for p in root.iterdir()] == ["a"]

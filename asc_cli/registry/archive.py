@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from asc_cli.core.errors import AscError
 from asc_cli.registry.models import Model, add_version, catalog, find, member_file, read_card
 
 MAX_UNPACKED_BYTES = 4 << 30
+MAX_EXPANSION = 20  # how much larger than the zip a model may be: weights do not shrink
+PIECE_BYTES = 1 << 20
 MEMBER = re.compile(
     r"card\.yaml|README\.md|(training_files|heard)\.txt|fold\d+\.safetensors"
     r"|plugins/(code\.json|([A-Za-z0-9_]+/)*[A-Za-z0-9_]+\.py)"
@@ -39,8 +42,17 @@ def export(reference: str | None, path: Path) -> Model:
     with atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for file in sorted(model.folder.rglob("*")):
             if file.is_file():
-                archive.write(file, file.relative_to(model.folder).as_posix())
+                _pack(archive, file, file.relative_to(model.folder).as_posix())
     return model
+
+
+def _pack(archive: zipfile.ZipFile, file: Path, name: str) -> None:
+    """Add a file without its date, which a zip holds for 1980 to 2107 alone."""
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+    entry.file_size = file.stat().st_size
+    with file.open("rb") as source, archive.open(entry, "w") as out:
+        shutil.copyfileobj(source, out, PIECE_BYTES)
 
 
 def import_file(
@@ -109,8 +121,12 @@ def _unpack(path: Path, building: Path) -> None:
             if not MEMBER.fullmatch(member.name):
                 raise AscError(f"{path}: holds {member.name!r}, which no model holds; refused")
 
-    if not path.exists():
-        raise AscError(f"{path}: there is no such file")
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise AscError(f"{path}: there is no such file") from None
+    except OSError as fault:
+        raise AscError(f"{path}: cannot be read ({fault.strerror})") from fault
     if not zipfile.is_zipfile(path):
         raise AscError(f"{path}: not a model that asc models export wrote (no zip file)")
-    archives.unpack(path, building, check=check)
+    archives.unpack(path, building, check=check, max_expansion=MAX_EXPANSION)

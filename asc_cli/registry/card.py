@@ -126,7 +126,8 @@ def _wrong_types(card: dict[str, Any]) -> list[str]:
         for key, kind in types.items()
         if not isinstance(card[key], kind)
     ]
-    if not all(str(name) == Path(str(name)).name for name in card.get("files") or ()):
+    files = card.get("files")
+    if isinstance(files, dict) and not all(str(n) == Path(str(n)).name for n in files):
         faults.append("files are no names")
     labels, folds = card["labels"], card["folds"]
     if isinstance(labels, list) and (
