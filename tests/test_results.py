@@ -13,7 +13,8 @@ from asc_cli.registry import results
 def finished(home: Path, name: str, text: str, n_folds: int, error: float) -> None:
     folder = home / "runs" / f"esc10_lstm-{name}"
     atomic.write_text(folder / "recipe.yaml", text)
-    atomic.write_json(folder / "metrics.json", {"folds": [{}] * n_folds, "error": error})
+    metrics = {"folds": [{"fold": 1}] * n_folds, "headline": "accuracy", "model": "m@1"}
+    atomic.write_json(folder / "metrics.json", {**metrics, "error": error})
 
 
 def test_no_runs_are_no_result():
@@ -31,6 +32,15 @@ def test_some_folds_and_changed_settings_do_not(home: Path):
     finished(home, "aa", full.yaml(), 1, 0.2)
     finished(home, "bb", recipe.load("esc10_lstm", ["training.epochs=3"]).yaml(), 5, 0.2)
     finished(home, "cc", "dataset: esc10\nno_such_key: 1\n", 5, 0.2)
+    assert workflow.result(full) is None
+
+
+def test_a_run_on_part_of_the_recordings_does_not(home: Path):
+    full = recipe.load("esc10_lstm")
+    finished(home, "aa", full.yaml(), 5, 0.25)
+    path = home / "runs" / "esc10_lstm-aa" / "metrics.json"
+    metrics = atomic.read_json(path)
+    atomic.write_json(path, {**metrics, "published": [{"comparable": False}]})
     assert workflow.result(full) is None
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from asc_cli import workflow
 from asc_cli.audio import hashing
-from asc_cli.core import atomic
+from asc_cli.core import atomic, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Recording
 from asc_cli.evaluation import conditions, intervals, scoring
@@ -378,7 +378,7 @@ def test_some_folds_of_a_run_have_conditions_of_their_own(table: Path) -> None:
 def test_runs_of_other_conditions_are_marked_side_by_side(table: Path, tmp_path: Path) -> None:
     whole, part = train(table), train(table, "training.seed=1", folds=[1])
     page = workflow.report([whole.run, part.run], tmp_path / "both.html").read_text()
-    assert "Not comparable with" in page
+    assert "is not comparable with" in page
     assert "other folds (1, not 1–2); 6 recordings tested, not 12" in page
     with pytest.raises(AscError, match=r"other folds \(1, not 1–2\); .* asc report"):
         workflow.compare([whole.run, part.run])
@@ -472,3 +472,54 @@ def test_an_unfinished_run_does_not_hide_a_finished_one(table: Path) -> None:
     shutil.copyfile(done.run / "recipe.yaml", other / "recipe.yaml")
     os.utime(other / "recipe.yaml", (4e9, 4e9))
     assert workflow.evaluate("toy_lstm")["run"] == str(done.run)
+
+
+def test_the_same_sound_twice_in_a_test_part_is_remarked(table: Path) -> None:
+    as_flac(table.parent / "r1x.wav", table.parent / "r3x.wav")
+    done = train(table)
+    assert done.metrics["conditions"]["repeated"] == 1
+    again = workflow.evaluate(done.model, data=table, jobs=1)
+    for remarks in (done.metrics["remarks"], again["remarks"]):
+        assert "repeated-recordings" in [remark["code"] for remark in remarks]
+
+
+# -- what newcomers met ---------------------------------------------------------------------------
+
+
+def test_a_model_whose_code_is_gone_is_shown(two_folds: Path, home: Path, asc: Asc) -> None:
+    shutil.copytree(two_folds, home, dirs_exist_ok=True)
+    model = models.find("toy_lstm")
+    row = {"kind": "models", "name": "gone", "hash": "0" * 12, "origin": "/elsewhere"}
+    card = {k: v for k, v in model.card.items() if k != "checksum"}
+    (model.folder / "card.yaml").write_text(yaml.safe_dump({**card, "code": [row]}))
+    done = asc("models", "show", "toy_lstm")
+    assert done.returncode == 0
+    assert "labels:" in done.stdout and "complexity: not known" in done.stdout
+    assert "needs models/gone.py, which is not in" in done.stderr
+    assert json.loads(asc("models", "show", "toy_lstm", "--json").stdout)["complexity"] is None
+    assert asc("models", "show", "toy_lstm", "--limit", "dcase2024").returncode == 1
+
+
+def test_an_export_names_its_file(two_folds: Path, home: Path, asc: Asc, tmp_path: Path) -> None:
+    shutil.copytree(two_folds, home, dirs_exist_ok=True)
+    path = tmp_path / "toy.zip"
+    assert asc("models", "export", "toy_lstm", path).stdout == f"toy_lstm@1 is in {path}\n"
+
+
+def test_folders_of_plug_ins_that_are_none_are_named(
+    asc: Asc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASC_PLUGINS", os.pathsep.join([str(tmp_path), str(tmp_path / "none")]))
+    text = f"asc: ASC_PLUGINS lists {tmp_path / 'none'}, which is no folder; nothing is found there"
+    assert asc("recipes", "list").stderr == f"{text}\n"
+
+
+def test_a_plug_in_dataset_is_called_as_its_file(
+    asc: Asc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "datasets").mkdir()
+    text = (plugins.PACKAGE / "datasets" / "esc10.py").read_text()
+    (tmp_path / "datasets" / "rooms.py").write_text(text)
+    monkeypatch.setenv("ASC_PLUGINS", str(tmp_path))
+    done = asc("datasets", "show", "rooms")
+    assert "its dataset is called 'esc10'; the file's name was expected: 'rooms'" in done.stderr

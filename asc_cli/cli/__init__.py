@@ -20,7 +20,7 @@ import typer
 
 from asc_cli import __version__
 from asc_cli.cli import _signals
-from asc_cli.core import declarations, installation, plugins, streams
+from asc_cli.core import declarations, installation, outside, plugins, streams
 from asc_cli.core.errors import AscError, escaped
 from asc_cli.core.importing import fault_in_plugin
 
@@ -125,6 +125,8 @@ def _root(
     """
     if (remark := installation.leftover_hint()) is not None:
         print(f"asc: {remark}", file=sys.stderr)
+    for remark in outside.missing(plugins.FOLDERS):
+        print(f"asc: {escaped(remark)}", file=sys.stderr)
     if version:
         print(__version__)
         raise typer.Exit()

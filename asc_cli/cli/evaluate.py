@@ -14,8 +14,8 @@ def command(
     what: Annotated[
         str,
         typer.Argument(
-            help="A run's folder or name, or a recipe's name: its newest run. With --dataset or "
-            "--data: a model NAME or NAME@VERSION, or a CSV of predictions.",
+            help="A run's folder or name, or a recipe's name: its newest finished run. With "
+            "--dataset or --data: a model NAME or NAME@VERSION, or a CSV of predictions.",
             metavar="RUN|MODEL|FILE.csv",
             autocompletion=_completion.runs_and_models,
         ),

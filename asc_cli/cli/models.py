@@ -52,10 +52,17 @@ def show(
     """
     from asc_cli import report, workflow
     from asc_cli.audio import decoders
+    from asc_cli.cli import _progress
     from asc_cli.registry import models
 
     registered = models.find(model)
-    costs = workflow.costs(registered, limit)
+    try:
+        costs = workflow.costs(registered, limit)
+    except AscError as fault:  # its code is gone, or its weights are damaged
+        if limit is not None:
+            raise
+        costs = None
+        _progress.note(f"asc: {fault}")
     card = {
         "id": registered.id,
         "folder": str(registered.folder),
@@ -67,10 +74,10 @@ def show(
                 for remark in decoders.remarks(registered.card["feature"])
             ),
         ],
-        "complexity": costs.to_dict(),
+        "complexity": costs.to_dict() if costs else None,
     }
     report.show(card, report.model, as_json)
-    if costs.limit is not None and not costs.limit.passes:
+    if costs and costs.limit is not None and not costs.limit.passes:
         raise typer.Exit(1)
 
 
@@ -109,7 +116,8 @@ def export(
 
     from asc_cli.registry import archive
 
-    _print_model({**_row(archive.export(model, file)), "file": str(file)}, as_json)
+    row = _row(archive.export(model, file))
+    _print_model({**row, "file": str(file)}, as_json, suffix=f" is in {file}")
 
 
 def import_(
@@ -155,10 +163,10 @@ def _row(model: Any) -> dict[str, Any]:
     }
 
 
-def _print_model(row: dict[str, Any], as_json: bool, prefix: str = "") -> None:
+def _print_model(row: dict[str, Any], as_json: bool, prefix: str = "", suffix: str = "") -> None:
     from asc_cli import report
 
-    report.show(row, lambda shown: prefix + shown["model"], as_json)
+    report.show(row, lambda shown: prefix + shown["model"] + suffix, as_json)
 
 
 COMMANDS = {

@@ -15,7 +15,7 @@ def command(
     runs: Annotated[
         list[str],
         typer.Argument(
-            help="Runs: folders or names, or a recipe's name for its newest.",
+            help="Runs: folders or names, or a recipe's name for its newest finished one.",
             metavar="RUN…",
             autocompletion=_completion.runs,
         ),

@@ -23,6 +23,14 @@ def listed(folders: str) -> tuple[Path, ...]:
     return tuple(Path(each).expanduser() for each in folders.split(os.pathsep) if each)
 
 
+def missing(variable: str) -> list[str]:
+    """Return a sentence for each entry of an environment variable like PATH that is no folder."""
+    folders = [each for each in listed(os.environ.get(variable, "")) if not each.is_dir()]
+    return [
+        f"{variable} lists {each}, which is no folder; nothing is found there" for each in folders
+    ]
+
+
 def names(folders: Iterable[Path], kind: str) -> set[str]:
     """Return the names of a kind in these folders and among the entry points."""
     return {path.stem for path in _files(folders, kind)} | {p.name for p in _entry_points(kind)}

@@ -83,7 +83,13 @@ class Catalog:
         if code is None:
             return importlib.import_module(f"asc_cli.{kind}.{name}")
         self._entry(kind, name)  # raises in words where it is none
-        return code.module()
+        module = code.module()
+        if kind == "datasets" and module.DATASET.name != name:
+            raise AscError(
+                f"{code.file} ({code.origin}): its dataset is called {module.DATASET.name!r}; "
+                f"the file's name was expected: {name!r}"
+            )
+        return module
 
     def feature(self, name: str, parameters: dict[str, Any]) -> Any:
         """Return a feature with its parameters. Raises AscError for an unknown name."""

@@ -53,6 +53,7 @@ class Conditions:
         fingerprint_0_1: The same as version 0.1 computed it.
         lists: Of the lists alone; None where not known.
         audio_compared: Whether the audio of training and test was compared by its samples.
+        repeated: Tested recordings that have the samples of another of the same fold.
     """
 
     dataset: str
@@ -67,6 +68,7 @@ class Conditions:
     fingerprint_0_1: str | None = None
     lists: str | None = None
     audio_compared: bool = False
+    repeated: int = 0
 
     def of_folds(self, folds: Collection[int] | None) -> Conditions:
         """Return the conditions of some of the folds.
@@ -131,7 +133,7 @@ class Conditions:
         """Return the conditions in words.
 
         Returns:
-            A phrase for each: folds, recordings, exclusions, settings, seed.
+            Phrases on folds, recordings, exclusions, settings and seed.
         """
         return [phrase for phrase in _summary(self) if phrase]
 

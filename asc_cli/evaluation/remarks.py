@@ -40,8 +40,8 @@ def fewer_folds(facts: Facts) -> Iterator[str]:
     c = facts.conditions
     if c and c.published_folds and len(c.folds) < c.published_folds:
         yield (
-            f"{len(c.folds)} of the protocol's {c.published_folds} folds were tested: folds differ "
-            "in difficulty, so the average of all may be another"
+            f"not all folds were trained and tested ({len(c.folds)} of {c.published_folds}): folds "
+            "differ in difficulty, so the average of all may be another"
         )
 
 
@@ -142,6 +142,15 @@ def audio_not_compared(facts: Facts) -> Iterator[str]:
         )
 
 
+def repeated_recordings(facts: Facts) -> Iterator[str]:
+    c = facts.conditions
+    if c and c.repeated:
+        yield (
+            f"{c.repeated} tested recording(s) have the same samples as another that their fold "
+            "tests: the same sound counts more than once"
+        )
+
+
 RULES: tuple[tuple[str, Callable[[Facts], Iterator[str]]], ...] = (
     ("fewer-folds", fewer_folds),
     ("test-excluded", excluded),
@@ -152,6 +161,7 @@ RULES: tuple[tuple[str, Callable[[Facts], Iterator[str]]], ...] = (
     ("equal-probabilities", equal_probabilities),
     ("only-labels", only_labels),
     ("no-spread", no_spread),
+    ("repeated-recordings", repeated_recordings),
     ("audio-not-compared", audio_not_compared),
 )
 

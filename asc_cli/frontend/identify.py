@@ -19,6 +19,11 @@ def indexed(paths: Mapping[str, Path]) -> dict[str, Entry]:
     return {name: entry for name, entry in entries.items() if entry and entry.audio_digest}
 
 
+def audio_digests(entries: Mapping[str, Entry]) -> dict[str, str]:
+    """Return the hash of the decoded samples of each file."""
+    return {name: e.audio_digest for name, e in entries.items() if e.audio_digest is not None}
+
+
 def identify(paths: Mapping[str, Path], jobs: int | None = None) -> dict[str, Entry]:
     """Return the entries of files, of which those that the index lacks are decoded.
 

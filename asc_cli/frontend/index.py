@@ -24,11 +24,22 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from asc_cli.core import atomic, json_text, paths
 
 RACY_NS = 2_000_000_000  # a file changed less than this before it was hashed may change unnoticed
+ROW_TYPES: tuple[Any, ...] = (
+    str,
+    int,
+    int,
+    int,
+    (int, NoneType),
+    str,
+    (int, float),
+    (str, NoneType),
+)
 OUTDATED_ROWS = 1000  # so many outdated rows, and a file is rewritten
 
 
@@ -116,7 +127,7 @@ def read(folder: Path) -> dict[str, Entry]:
     except FileNotFoundError:
         return _read_json(folder)
     rows = _valid_rows(contents)
-    entries = {row[0]: Entry(*row[1:]) for row in rows if len(row) == 8}
+    entries = {row[0]: Entry(*row[1:]) for row in rows if _is_entry(row)}
     if len(rows) > 2 * len(entries) + OUTDATED_ROWS:
         text = "\n".join([_row(["folder", os.fspath(folder)]), *_rows(entries), ""])
         atomic.write_text(index_file(folder), text)
@@ -133,10 +144,22 @@ def folders() -> dict[Path, dict[str, Entry]]:
         else:
             with path.open("rb") as file:
                 first = _valid_rows(file.readline())
-            folder = first[0][1] if first else None
-        if folder is not None:
+            folder = first[0][1] if first and _is_folder(first[0]) else None
+        if isinstance(folder, str):
             indexed[Path(folder)] = read(Path(folder))
     return indexed
+
+
+def _is_entry(row: Any) -> bool:
+    return (
+        isinstance(row, list)
+        and len(row) == len(ROW_TYPES)
+        and all(isinstance(value, kind) for value, kind in zip(row, ROW_TYPES, strict=True))
+    )
+
+
+def _is_folder(row: Any) -> bool:
+    return isinstance(row, list) and len(row) == 2 and all(isinstance(each, str) for each in row)
 
 
 def index_file(folder: Path) -> Path:
@@ -163,7 +186,10 @@ def _valid_rows(contents: bytes) -> list[Any]:
         for line in contents.split(b"\n")
         if len(line) > 9 and b"%08x" % zlib.crc32(line[:-9]) == line[-8:]
     ]
-    return json.loads(b"[" + b",".join(valid) + b"]")
+    try:
+        return json.loads(b"[" + b",".join(valid) + b"]")
+    except ValueError:  # no version writes that: the files are hashed again
+        return []
 
 
 # -- the format of version 0.1: one JSON file per folder, without inodes -------------------------
@@ -176,10 +202,11 @@ def _json_file(folder: Path) -> Path:
 def _read_json(folder: Path) -> dict[str, Entry]:
     rows = _json(_json_file(folder)).get("files", {})
     try:
-        return {
-            name: Entry(size, mtime_ns, ctime_ns, None, digest, seconds)
+        old = {
+            name: [name, size, mtime_ns, ctime_ns, None, digest, seconds, None]
             for name, (size, mtime_ns, ctime_ns, digest, seconds) in rows.items()
         }
+        return {name: Entry(*row[1:]) for name, row in old.items() if _is_entry(row)}
     except (ValueError, TypeError, AttributeError):  # damaged: the files are hashed again
         return {}
 

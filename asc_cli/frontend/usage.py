@@ -114,7 +114,8 @@ def _needed_recordings(without: str | None) -> dict[str, str]:
 
 def _audio_roots() -> list[tuple[Path, str]]:
     """Return the folders and names of datasets with features, the longest path first."""
-    rows = map(_read, paths.features().glob("*/datasets/*.json"))
+    files = paths.features().glob("*/datasets/*.json")
+    rows = [_read(file, dataset=str, audio_root=str) for file in files]
     roots = {(Path(row["audio_root"]), row["dataset"]) for row in rows if row}
     return sorted(roots, key=lambda pair: (-len(pair[0].parts), pair))
 
@@ -125,7 +126,7 @@ def _within(folder: Path, root: Path) -> bool:
 
 def _outdated(folder: Path) -> str:
     """Return why the current code does not use a feature's folder; "" if it does, or unknown."""
-    if not (about := _read(folder / "feature.json")):
+    if not (about := _read(folder / "feature.json", name=str, version=int, audio=dict)):
         return ""
     if "code" in about:  # not shipped: another installation may have its code
         return ""
@@ -133,7 +134,7 @@ def _outdated(folder: Path) -> str:
         return f"there is no feature {about['name']} any more"
     if about["version"] != (version := plugins.version(about["name"])):
         return f"version {about['version']} of {about['name']}; asc computes {version}"
-    if about["audio"]["decoding"] != decode.DECODING:
+    if about["audio"].get("decoding") != decode.DECODING:
         return "audio was decoded in another way"
     return "; ".join(decoders.differences(about["audio"]))
 
@@ -165,10 +166,10 @@ def _pack_contents(folder: Path, dataset_of: dict[str, str]) -> tuple[str | None
     return (counts.most_common(1)[0][0] if counts else None), None not in datasets
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, **types: type) -> dict[str, Any]:
     """Read a JSON file that asc wrote; {} if it is damaged."""
     try:
-        return atomic.read_json(path)
+        return atomic.read_json(path, **types)
     except (OSError, ValueError):
         return {}
 

@@ -14,8 +14,9 @@ from asc_cli.datasets import Dataset
 from asc_cli.evaluation import conditions
 from asc_cli.evaluation.conditions import Conditions, FoldConditions
 from asc_cli.evaluation.predictions import Predictions
-from asc_cli.frontend.identify import indexed
-from asc_cli.protocol.duplicates import require_no_shared_audio
+from asc_cli.frontend.identify import audio_digests, indexed
+from asc_cli.frontend.index import Entry
+from asc_cli.protocol.duplicates import repeated, require_no_shared_audio
 from asc_cli.protocol.source import Source, of_subset
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.changes import changes
@@ -74,19 +75,25 @@ def of_file(source: Source, folds: Sequence[int] | None) -> Conditions:
     splits = [s for s in source.listing.splits if folds is None or s.fold in folds]
     files = dict.fromkeys(file for split in splits for file in (*split.train, *split.test))
     entries = indexed({file: source.path(file) for file in files})
-    audio = {file: entry.audio_digest or "" for file, entry in entries.items()}
+    audio = audio_digests(entries)
     numbers = {split.fold for split in splits}
     require_no_shared_audio(source.dataset.name, source.listing, source.audio_root, audio, numbers)
     scored = conditions.of_lists(source.dataset, source.listing, folds, trained=False)
-    return replace(scored, audio_compared=len(audio) == len(files))
+    n_repeated = repeated(source.listing, audio, numbers)
+    return replace(scored, audio_compared=len(audio) == len(files), repeated=n_repeated)
 
 
 def of_model(
-    model: models.Model, source: Source, folds: Sequence[int] | None, full: Source | None
+    model: models.Model,
+    source: Source,
+    folds: Sequence[int] | None,
+    full: Source | None,
+    entries: Mapping[str, Entry],
 ) -> Conditions:
     """Return the conditions of a model's score on a dataset.
 
-    full: Of the model's own dataset, the lists with what its recipe excludes; else None.
+    full: Of the model's own dataset, the lists with what its recipe excludes; else None. entries:
+    Of the tested files.
     """
     is_own = full is not None
     scored = conditions.of_lists(source.dataset, source.listing, folds, trained=is_own)
@@ -97,7 +104,8 @@ def of_model(
         scored = replace(scored, recipe=trained.recipe, changed=trained.changed, seed=trained.seed)
     else:
         scored = _with_settings(scored, model.card["name"], model.card["recipe"])
-    return replace(scored, audio_compared=True)
+    n_repeated = repeated(source.listing, audio_digests(entries), {f.fold for f in scored.folds})
+    return replace(scored, audio_compared=True, repeated=n_repeated)
 
 
 def _with_settings(scored: Conditions, name: str, settings: Mapping[str, Any]) -> Conditions:

@@ -15,6 +15,7 @@ from asc_cli.evaluation import complexity, predictions, scoring, submission
 from asc_cli.evaluation.metrics import named
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation
+from asc_cli.frontend.identify import identify
 from asc_cli.inference import conditions, ensemble
 from asc_cli.inference.dataset import predict_dataset
 from asc_cli.inference.leakage import (
@@ -101,10 +102,12 @@ def of_model(
     member = {key: key[0] if is_own else None for key in expected}
     if is_own and (lacking := sorted({fold for fold, _ in expected} - set(trained))):
         raise AscError(f"model {model.id} has no fold {lacking[0]}; it has {trained}")
+    files = [r.file for r in source.listing.recordings] if is_own else [f for _, f in expected]
+    entries = identify({file: source.path(file) for file in dict.fromkeys(files)}, jobs)
     remark = (
-        require_unseen_by_members(model, source, folds or trained, jobs)
+        require_unseen_by_members(model, source, folds or trained, entries)
         if is_own
-        else require_unseen(model, source, folds, jobs)
+        else require_unseen(model, source, entries)
     )
     requests = list(dict.fromkeys((member[key], key[1]) for key in expected))
     predicted = predict_dataset(model.id, requests, source, jobs, progress)
@@ -118,7 +121,7 @@ def of_model(
         tuple(r.recording_device for r in expected.values()),
         probabilities,
     )
-    own = conditions.of_model(model, source, folds, full if is_own else None)
+    own = conditions.of_model(model, source, folds, full if is_own else None, entries)
     metric = named(dataset.headline, source.catalog)
     scores = scoring.score(rows, metric, seen if is_own else None, own)
     scores = replace(scores, remarks=(*scores.remarks, remark))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from asc_cli.core.errors import AscError
-from asc_cli.evaluation import submission
 from asc_cli.evaluation.scores import Remark
-from asc_cli.frontend.identify import identify
+from asc_cli.frontend.identify import audio_digests
 from asc_cli.frontend.index import Entry
 from asc_cli.protocol.duplicates import require_no_shared_audio
 from asc_cli.protocol.fingerprint import fingerprint, fingerprint_0_1
@@ -30,18 +29,18 @@ def has_own_lists(model: models.Model, source: Source) -> bool:
 
 
 def require_unseen_by_members(
-    model: models.Model, source: Source, folds: Sequence[int], jobs: int | None
+    model: models.Model, source: Source, folds: Sequence[int], entries: Mapping[str, Entry]
 ) -> Remark:
     """Return a remark for the evaluation of each member on its own fold's recordings.
 
     The lists are those that the model was trained on. The audio is compared too: with what the
     model was trained on, by the hash of decoded samples, and within the lists.
 
+    entries: Of the files of the lists that can be read.
+
     Raises AscError when a member was, or may have been, trained on what it is tested on.
     """
-    files = dict.fromkeys(recording.file for recording in source.listing.recordings)
-    entries = identify({file: source.path(file) for file in files}, jobs)
-    audio = {file: entry.audio_digest or "" for file, entry in entries.items()}
+    audio = audio_digests(entries)
     require_no_shared_audio(
         source.dataset.name, source.listing, source.audio_root, audio, set(folds)
     )
@@ -87,10 +86,10 @@ def _require_untrained(
             )
 
 
-def require_unseen(
-    model: models.Model, source: Source, folds: Sequence[int] | None, jobs: int | None
-) -> Remark:
+def require_unseen(model: models.Model, source: Source, entries: Mapping[str, Entry]) -> Remark:
     """Return a remark for the evaluation of a model on another dataset than its own.
+
+    entries: Of the tested files that can be read.
 
     Raises AscError when its members were, or may have been, trained on the test recordings.
     """
@@ -106,11 +105,9 @@ def require_unseen(
             f"model {model.id} was trained on {trained}, which has recordings in common with "
             f"{tested}: it would be tested on its training data; train on {tested}"
         )
-    names = dict.fromkeys(file for _, file in submission.tested(source.listing, folds))
-    entries = identify({name: source.path(name) for name in names}, jobs)
     if seen := _seen(model, entries):
         raise AscError(
-            f"model {model.id} was trained or tested on {len(seen)} of these {len(names)} "
+            f"model {model.id} was trained or tested on {len(seen)} of these {len(entries)} "
             f"recordings, such as {seen[0]}; leave them out of the list"
         )
     on = tested if tested != trained else "another table"
@@ -121,7 +118,7 @@ def require_unseen(
     )
 
 
-def _seen(model: models.Model, entries: dict[str, Entry]) -> list[str]:
+def _seen(model: models.Model, entries: Mapping[str, Entry]) -> list[str]:
     """Return the files that the model was trained or tested on, by their bytes or samples."""
     recorded = model.training_files()
     hashes = {r.digest for r in recorded} | {r.audio_digest for r in recorded if r.audio_digest}
@@ -140,4 +137,7 @@ def _what_was_compared(model: models.Model) -> str:
         return (
             "no file is in its training data; the same sound in another file would not be noticed"
         )
-    return "no file has the samples of one in its training data"
+    return (
+        "no file has the samples of one in its training data; a copy that was cut, made louder or "
+        "coded with loss would not be noticed"
+    )

@@ -80,6 +80,13 @@ def require_no_shared_audio(
             )
 
 
+def repeated(listing: Listing, audio_digests: Mapping[str, str], folds: Collection[int]) -> int:
+    """Return how many recordings have the samples of another that the same fold tests."""
+    parts = [split.test for split in listing.splits if split.fold in folds]
+    digests = [[audio_digests[file] for file in part if file in audio_digests] for part in parts]
+    return sum(len(part) - len(set(part)) for part in digests)
+
+
 def near_names(listing: Listing) -> list[Finding]:
     """Return names that differ only in case, accents, extension, folder or a copy's suffix.
 

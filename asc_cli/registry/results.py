@@ -30,7 +30,7 @@ class Result:
 
 
 def result(recipe: Recipe) -> Result | None:
-    """Return the newest finished run of exactly this recipe on all folds.
+    """Return the newest finished run of exactly this recipe on all of the protocol.
 
     Args:
         recipe: A resolved recipe; its description and sources do not count.
@@ -44,10 +44,10 @@ def result(recipe: Recipe) -> Result | None:
     finished = []
     for path in paths.runs().glob(f"{recipe.name}-*/metrics.json"):
         metrics = _readable_metrics(path.parent)
-        complete = metrics and (not expected or len(metrics.get("folds", [])) == expected)
         if (
             metrics
-            and complete
+            and (not expected or len(metrics.get("folds", [])) == expected)
+            and all(row.get("comparable", True) for row in metrics.get("published", []))
             and _settings_of(path.parent / SETTINGS) == _functional_settings(recipe)
         ):
             finished.append((path.stat().st_mtime, metrics["error"], path.parent.name))

@@ -40,9 +40,15 @@ def environment(folder: Path) -> Mapping[str, Any]:
     """
     path = folder / ENVIRONMENT
     try:
-        return atomic.read_json(path, packages=dict, dataset_fingerprint=str)
+        values = atomic.read_json(path, packages=dict, dataset_fingerprint=str)
     except FileNotFoundError:
         raise AscError(f"{path}: is missing; the same asc train command writes it") from None
+    if not isinstance(values.get("audio_root", ""), str):
+        raise DamagedFile(
+            f"{path}: is damaged (its audio_root); the same asc train command "
+            "writes it again once it is removed"
+        )
+    return values
 
 
 def metrics(folder: Path) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from asc_cli.evaluation.scores import Evaluation
 from asc_cli.frontend.fill import Extraction
 from asc_cli.inference.validation import require_usable
 from asc_cli.protocol import audit
+from asc_cli.protocol.duplicates import repeated
 from asc_cli.protocol.fingerprint import fingerprint, fingerprint_0_1
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.changes import changes
@@ -184,6 +185,7 @@ def _conditions(
         fingerprint_0_1=prints["dataset_fingerprint_0_1"],
         lists=prints["lists_fingerprint"],
         audio_compared=True,
+        repeated=repeated(source.listing, extraction.audio_digests, chosen),
     )
 
 

@@ -17,8 +17,9 @@ hands δh and δc on as they are.
 import numpy as np
 from numba import njit
 
+from asc_cli.models._recurrence.cache import cached_njit
 from asc_cli.models._recurrence.forward import INLINE, KERNEL, dot, product
-from asc_cli.models._recurrence.simd import NR, cached_njit, exp, sigmoid, tanh
+from asc_cli.models._recurrence.simd import NR, exp, sigmoid, tanh
 
 CHUNK = 4  # frames whose weight gradient is one product
 

@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from asc_cli.models._recurrence.simd import MR, NR, cached_njit, exp, sigmoid, tanh, tile
+from asc_cli.models._recurrence.cache import cached_njit
+from asc_cli.models._recurrence.simd import MR, NR, exp, sigmoid, tanh, tile
 
 INLINE: dict[str, Any] = {
     # into its caller, always: a copy of its own would be compiled otherwise there, and whether that

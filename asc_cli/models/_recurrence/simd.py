@@ -14,14 +14,10 @@ exp, tanh and σ have polynomial forms in float32 that LLVM turns into vector co
 error about 1e-7); in float64 they are the library's own, exact to the last bit or so.
 """
 
-import hashlib
 import math
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils, config
@@ -34,36 +30,6 @@ MR = 8  # rows of a tile: clips in a block are padded to a multiple of this
 _INT = ir.IntType(64)
 # x / 0 is inf; a b + c may fuse; no copy of its own, see forward.INLINE
 _OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True}
-
-
-def _cache_folder() -> str:
-    """Return the cache folder of compiled kernels, named by a hash of all files in this package.
-
-    numba alone checks only the file of a kernel, and would use outdated primitives after an
-    upgrade.
-    """
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    return str(Path(platformdirs.user_cache_dir("asc", appauthor=False)) / f"kernels-{digest}")
-
-
-def cached_njit(**options: Any) -> Callable[[Callable], Any]:
-    """Return numba's njit with a cache in `_cache_folder()`.
-
-    numba reads the folder while it decorates, from one setting for all packages. The setting is
-    restored at once: else librosa's functions would be compiled again after every change here.
-    """
-
-    def decorate(function: Callable) -> Any:
-        settings: Any = config
-        before = settings.CACHE_DIR  # NUMBA_CACHE_DIR, or empty
-        settings.CACHE_DIR = before or _cache_folder()
-        try:
-            return njit(cache=True, **options)(function)
-        finally:
-            settings.CACHE_DIR = before
-
-    return decorate
 
 
 def _vector_bytes() -> int:

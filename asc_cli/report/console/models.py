@@ -46,7 +46,8 @@ def model(card: dict[str, Any]) -> list[Any]:
     fields = {key: value for key, value in card.items() if key not in ("complexity", "remarks")}
     text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip()
     remarks = [Text(f"{remark}.") for remark in card["remarks"]]
-    return [Text(text), "", complexity(card["complexity"]), *remarks]
+    costs = card["complexity"]
+    return [Text(text), "", complexity(costs) if costs else "complexity: not known", *remarks]
 
 
 def exported(result: dict[str, Any]) -> list[Any]:
