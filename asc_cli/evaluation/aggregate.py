@@ -13,7 +13,7 @@ from asc_cli.core.errors import AscError
 METHODS = ("mean", "vote", "log_sum")
 
 
-def known(method: str) -> str:
+def require_method(method: str) -> str:
     """Return a method. Raises AscError where there is no such one."""
     if method not in METHODS:
         raise AscError("evaluation.aggregate: " + plugins.unknown("method", method, METHODS))

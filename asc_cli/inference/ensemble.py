@@ -54,7 +54,7 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
     return Loaded(
         model.id,
         labels,
-        aggregate.known(settings["evaluation"]["aggregate"]),
+        aggregate.require_method(settings["evaluation"]["aggregate"]),
         feature,
         feature.clip_grid(settings["clips"]),
         tuple(_member(settings["model"], model.member(k), len(labels), catalog) for k in folds),
