@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import checksums
+from asc_cli.core import checksums, json_text
 from asc_cli.core.errors import DamagedFile
 
 UNWRITABLE = "backslashreplace"  # bytes of a file's name that are no UTF-8; JSON reads them again
@@ -109,8 +109,8 @@ def write_json(path: Path, value: Any, checksum: bool = True, sync: bool = True)
         sync: As in `replacing`.
     """
     if checksum and isinstance(value, dict):
-        value = checksums.added(json.loads(json.dumps(value)))  # as it will be read
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n", sync)
+        value = checksums.added(json.loads(json_text.dumps(value)))  # as it will be read
+    write_text(path, json_text.dumps(value, indent=2, ascii=False) + "\n", sync)
 
 
 def read_json(path: Path, **types: type | tuple[type, ...]) -> Any:

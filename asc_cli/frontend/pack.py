@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from asc_cli.core import atomic
+from asc_cli.core import atomic, json_text
 from asc_cli.core.errors import AscError
 
 ROW = np.dtype([("digest", "S64"), ("first", "<i8"), ("n_frames", "<i8"), ("crc32", "<u4")])
@@ -101,7 +101,7 @@ def load_table(folder: Path, feature: dict[str, Any] | None = None) -> np.ndarra
         raise _unusable(folder, f"table.npy is {table.dtype}, {table.shape}")
     if hashlib.sha256(table.tobytes()).hexdigest() != about["table_sha256"]:
         raise _unusable(folder, "table.npy differs from its SHA-256")
-    if feature and about.get("feature", feature) != json.loads(json.dumps(feature)):
+    if feature and about.get("feature", feature) != json.loads(json_text.dumps(feature)):
         raise _unusable(folder, "it is of another feature")
     return table
 
