@@ -44,6 +44,12 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     yield happened
 
 
+@pytest.fixture
+def registered(two_folds: Path, home: Path) -> Path:
+    shutil.copytree(two_folds / "models", home / "models")
+    return home / "models" / "toy_lstm"
+
+
 on_linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="names of descriptors")
 
 
@@ -68,7 +74,7 @@ def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_the_end(
 
 @on_linux
 def test_what_is_kept_is_forced_onto_the_disk_and_what_can_be_computed_again_is_not(
-    tmp_path: Path, home: Path, events: list[str]
+    tmp_path: Path, registered: Path, events: list[str]
 ) -> None:
     row = predictions.Predictions(
         ("a",), ("f",), np.ones(1, int), np.zeros(1, int), ("",), ("",), np.ones((1, 1))
@@ -94,9 +100,7 @@ def test_what_is_kept_is_forced_onto_the_disk_and_what_can_be_computed_again_is_
     assert not [event for event in events if event.startswith("sync")]
     tensors.save(tmp_path / "w.safetensors", {"model.w": torch.ones(1)})
     events.clear()
-    card = {"created": "2026", "labels": ["a"], "feature": {"name": "x", "audio": {}}}
-    card["feature"]["audio"] = {"sample_rate": 1}
-    models.register("m", {**card, "recipe": {}}, {1: tmp_path / "w.safetensors"})
+    models.register("m", models.find().card, {1: tmp_path / "w.safetensors"})
     assert {"sync fold0", "sync card.", "sync train"} <= set(events)
     assert events[-1] == "sync m"
 
@@ -120,12 +124,6 @@ class Full:
             return real(path, mode, *args, **kwargs)
 
         return opened
-
-
-@pytest.fixture
-def registered(two_folds: Path, home: Path) -> Path:
-    shutil.copytree(two_folds / "models", home / "models")
-    return home / "models" / "toy_lstm"
 
 
 @pytest.mark.parametrize("after", range(7))
