@@ -153,15 +153,17 @@ class Conditions:
 
 def read(recorded: Mapping[str, Any]) -> Conditions:
     """Return conditions from what `to_dict` wrote. Raises AscError for anything else."""
+    import pydantic
+
     try:
         values = {key: value for key, value in recorded.items() if key != "summary"}
-        folds = tuple(FoldConditions(**fold) for fold in values.pop("folds"))
-        changed = tuple(Change(**change) for change in values.pop("changed"))
-        return Conditions(**values, folds=folds, changed=changed)
-    except (TypeError, KeyError, AttributeError) as fault:
+        return pydantic.TypeAdapter(Conditions).validate_python(values)
+    except pydantic.ValidationError as fault:
+        first = fault.errors()[0]
+        key = ".".join(map(str, first["loc"]))
         raise AscError(
-            f"conditions of a score: not of the form that this asc writes ({fault}); use the "
-            "version of asc that wrote them, or train again"
+            f"conditions of a score: not of the form that this asc writes ({key}: {first['msg']}); "
+            "use the version of asc that wrote them, or train again"
         ) from fault
 
 
