@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -151,16 +151,16 @@ class Conditions:
         }
 
 
-def read(recorded: Mapping[str, Any]) -> Conditions:
+def read(recorded: object) -> Conditions:
     """Return conditions from what `to_dict` wrote. Raises AscError for anything else."""
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        values = {key: value for key, value in recorded.items() if key != "summary"}
-        folds = tuple(FoldConditions(**fold) for fold in values.pop("folds"))
-        changed = tuple(Change(**change) for change in values.pop("changed"))
-        return Conditions(**values, folds=folds, changed=changed)
-    except (TypeError, KeyError, AttributeError) as fault:
+        return TypeAdapter(Conditions).validate_python(recorded)
+    except ValidationError as fault:
+        reason = fault.errors()[0]["msg"]
         raise AscError(
-            f"conditions of a score: not of the form that this asc writes ({fault}); use the "
+            f"conditions of a score: not of the form that this asc writes ({reason}); use the "
             "version of asc that wrote them, or train again"
         ) from fault
 
