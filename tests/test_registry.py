@@ -20,8 +20,18 @@ def card(created: str = "2026-01-01T00:00:00+00:00") -> dict:
     return {
         "created": created,
         "labels": ["bus", "park"],
-        "feature": {"name": "log_mel", "audio": {"sample_rate": 22_050}},
-        "recipe": {"dataset": "toy"},
+        "feature": {
+            "name": "log_mel",
+            "version": 1,
+            "parameters": {},
+            "audio": {"sample_rate": 22_050, "decoding": "x"},
+        },
+        "recipe": {
+            "dataset": "toy",
+            "model": {"name": "lstm"},
+            "clips": {"length_s": 1.0, "overlap": 0.5},
+            "evaluation": {"aggregate": "mean"},
+        },
         "metrics": {"accuracy": 0.75, "headline": "accuracy"},
         "dataset": {"title": "made up", "licence": "none"},
     }
@@ -142,8 +152,11 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path):
 
 
 CARD = (
-    "format: {format}\nname: {name}\nversion: 1\ncreated: x\nlabels: [a]\nfeature: {{name: f}}\n"
-    "recipe: {{}}\nfolds: [1]\n"
+    "format: {format}\nname: {name}\nversion: 1\ncreated: x\nlabels: [a]\nfolds: [1]\n"
+    "feature: {{name: f, version: 1, parameters: {{}}, "
+    "audio: {{sample_rate: 8000, decoding: x}}}}\n"
+    "recipe: {{dataset: toy, model: {{name: lstm}}, clips: {{length_s: 1, overlap: 0}}, "
+    "evaluation: {{aggregate: mean}}}}\n"
 )
 
 

@@ -241,6 +241,7 @@ def _require_file(path: Path) -> None:
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
+            os.scandir(path).close()  # one that may not be entered raises the reason
             raise FileFault(
                 path, f"is a folder; a file was expected, or a folder that holds {READS}"
             )

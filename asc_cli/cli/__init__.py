@@ -21,7 +21,7 @@ import typer
 from asc_cli import __version__
 from asc_cli.cli import _signals
 from asc_cli.core import declarations, installation, outside, plugins, streams
-from asc_cli.core.errors import AscError, escaped
+from asc_cli.core.errors import AscError, escaped, refusal
 from asc_cli.core.importing import fault_in_plugin
 
 ORDER = (
@@ -157,12 +157,7 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:  # `asc … | head`: the reader has stopped
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as fault:  # disk full, no permission, no such folder
-            where = escaped(str(fault.filename or "standard output"))
-            reason = fault.strerror or str(fault)
-            print(
-                f"asc: {where}: {reason}; is the disk full, or writing not permitted?",
-                file=sys.stderr,
-            )
+            print(f"asc: {escaped(refusal(fault, 'standard output'))}", file=sys.stderr)
             if not fault.filename:  # the rest of its buffer cannot be written either
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None

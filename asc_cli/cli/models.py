@@ -143,8 +143,10 @@ def import_(
     """
     from asc_cli.cli import _progress
     from asc_cli.registry import archive
+    from asc_cli.video.validation import require_usable
 
-    _print_model(_row(archive.import_file(file, trust_code, _progress.note)), as_json)
+    imported = archive.import_file(file, trust_code, _progress.note, require_usable)
+    _print_model(_row(imported), as_json)
 
 
 def _row(model: Any) -> dict[str, Any]:

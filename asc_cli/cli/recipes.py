@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from asc_cli.cli import _completion
 from asc_cli.cli._options import Json, Set
+from asc_cli.core import json_text
 
 NONE = "no recipe that ships with asc is for this dataset; write one that extends another"
 
@@ -93,7 +93,7 @@ def schema() -> None:
     """
     from asc_cli.recipe import load as recipes
 
-    print(json.dumps(recipes.schema(), indent=2, ensure_ascii=False))
+    print(json_text.dumps(recipes.schema(), indent=2, ascii=False))
 
 
 COMMANDS = {"list": list_, "show": show, "schema": schema}

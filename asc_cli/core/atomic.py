@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import checksums
+from asc_cli.core import checksums, json_text
 from asc_cli.core.errors import DamagedFile
 
 UNWRITABLE = "backslashreplace"  # bytes of a file's name that are no UTF-8; JSON reads them again
@@ -38,12 +38,22 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".tmp-{uuid.uuid4().hex}{path.suffix}"
     try:
-        yield temporary
-        if sync:
-            sync_file(temporary)
-        os.replace(temporary, path)
-        if sync:
-            sync_file(path.parent)
+        with naming(path):
+            yield temporary
+            if sync:
+                sync_file(temporary)
+            os.replace(temporary, path)
+            if sync:
+                sync_file(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError in the block that names no file, such as a full disk's, name this one."""
+    try:
+        yield
     except OSError as fault:
         if fault.filename is not None:
             raise
@@ -52,8 +62,6 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
         if os.strerror(errno.ENOSPC) not in str(fault):
             raise
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from fault
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def syncs() -> bool:
@@ -101,8 +109,8 @@ def write_json(path: Path, value: Any, checksum: bool = True, sync: bool = True)
         sync: As in `replacing`.
     """
     if checksum and isinstance(value, dict):
-        value = checksums.added(json.loads(json.dumps(value)))  # as it will be read
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n", sync)
+        value = checksums.added(json.loads(json_text.dumps(value)))  # as it will be read
+    write_text(path, json_text.dumps(value, indent=2, ascii=False) + "\n", sync)
 
 
 def read_json(path: Path, **types: type | tuple[type, ...]) -> Any:

@@ -11,10 +11,11 @@ A file without one was written by version 0.1, or by hand. It is read; it is unc
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from asc_cli.core import json_text
 
 KEY = "checksum"
 CHARACTERS = 64  # hexadecimal
@@ -36,7 +37,7 @@ def of_mapping(values: Mapping[str, Any]) -> str:
         TypeError: A key is no text, or a value is nothing that JSON has.
     """
     others = {key: value for key, value in values.items() if key != KEY}
-    return of_bytes(json.dumps(others, sort_keys=True).encode())
+    return of_bytes(json_text.dumps(others, sort_keys=True).encode())
 
 
 def added(values: Mapping[str, Any]) -> Mapping[str, Any]:

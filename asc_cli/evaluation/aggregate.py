@@ -7,6 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from asc_cli.core import plugins
+from asc_cli.core.errors import AscError
+
+METHODS = ("mean", "vote", "log_sum")
+
+
+def require_method(method: str) -> str:
+    """Return a method. Raises AscError where there is no such one."""
+    if method not in METHODS:
+        raise AscError("evaluation.aggregate: " + plugins.unknown("method", method, METHODS))
+    return method
+
 
 def summands(logs: np.ndarray, aggregate: str) -> np.ndarray:  # (B, C) -> (B, C)
     """Return what each clip adds to its recording's sum, from its log probabilities.
@@ -15,7 +27,8 @@ def summands(logs: np.ndarray, aggregate: str) -> np.ndarray:  # (B, C) -> (B, C
     generative model's can be thousands of nats apart, which probabilities cannot represent.
     """
     if aggregate == "vote":
-        return np.eye(logs.shape[1])[logs.argmax(axis=1)]
+        votes = np.eye(logs.shape[1])[logs.argmax(axis=1)]
+        return np.where(np.isnan(logs).any(axis=1, keepdims=True), np.nan, votes)
     return logs if aggregate == "log_sum" else np.exp(logs)
 
 

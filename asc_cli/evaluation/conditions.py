@@ -153,15 +153,16 @@ class Conditions:
 
 def read(recorded: object) -> Conditions:
     """Return conditions from what `to_dict` wrote. Raises AscError for anything else."""
-    from pydantic import TypeAdapter, ValidationError
+    import pydantic
 
     try:
-        return TypeAdapter(Conditions).validate_python(recorded)
-    except ValidationError as fault:
-        reason = fault.errors()[0]["msg"]
+        return pydantic.TypeAdapter(Conditions).validate_python(recorded)
+    except pydantic.ValidationError as fault:
+        first = fault.errors()[0]
+        key = ".".join(map(str, first["loc"]))
         raise AscError(
-            f"conditions of a score: not of the form that this asc writes ({reason}); use the "
-            "version of asc that wrote them, or train again"
+            f"conditions of a score: not of the form that this asc writes ({key}: {first['msg']}); "
+            "use the version of asc that wrote them, or train again"
         ) from fault
 
 

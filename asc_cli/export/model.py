@@ -11,13 +11,13 @@ Members are averaged as logarithms: a mixture's can be thousands of nats apart.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from asc_cli.core import json_text
 from asc_cli.export import network
 
 IR_VERSION = 10  # what onnxruntime has read since 2024
@@ -190,7 +190,7 @@ def _assembled(
         model_proto,
         {
             "model": model.id,
-            "labels": json.dumps(list(model.labels)),
+            "labels": json_text.dumps(list(model.labels)),
             "sample_rate": str(model.feature.sample_rate),
         },
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 
 from asc_cli import features
 from asc_cli.audio import decode, decoders
-from asc_cli.core import paths, plugins
+from asc_cli.core import json_text, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.frontend.clips import ClipGrid, clip_grid_from_frames, clip_grid_from_seconds
 
@@ -80,8 +79,22 @@ class StoredFeature:
 
     @functools.cached_property
     def framing(self) -> features.Framing:
-        """Frame and hop length in samples."""
-        return self.compute.framing(self.sample_rate)
+        """Frame and hop length in samples. Raises AscError for parameters without a meaning."""
+        try:
+            framing = self.compute.framing(self.sample_rate)
+            if min(framing.frame_samples, framing.hop_samples) >= 1:
+                return framing
+            reason = f"frames of {framing.frame_samples} samples every {framing.hop_samples}"
+        except (ValueError, TypeError, ArithmeticError) as fault:
+            raise self.impossible(fault) from fault
+        raise self.impossible(reason)
+
+    def impossible(self, reason: object) -> AscError:
+        """Return the error of parameters that this feature cannot be computed with."""
+        return AscError(
+            f"features: {self.name} cannot be computed with {self.parameters} at "
+            f"{self.sample_rate} Hz ({reason})"
+        )
 
     @functools.cached_property
     def n_bands(self) -> int:
@@ -95,6 +108,12 @@ class StoredFeature:
 
     def clip_grid(self, settings: Mapping[str, Any]) -> ClipGrid:
         """Return the grid of clips on its frames, from a recipe's `clips`. Raises AscError."""
+        try:
+            return self._clip_grid(settings)
+        except (ValueError, TypeError, ArithmeticError, KeyError) as fault:
+            raise AscError(f"clips: {dict(settings)} give no clips ({fault})") from fault
+
+    def _clip_grid(self, settings: Mapping[str, Any]) -> ClipGrid:
         if settings.get("length_frames") is not None:
             return clip_grid_from_frames(settings["length_frames"], settings["overlap"])
         return clip_grid_from_seconds(
@@ -151,7 +170,7 @@ def _added(catalog: plugins.Catalog, name: str) -> Mapping[str, Any]:
 
 
 def _key(description: dict[str, Any]) -> str:
-    text = json.dumps(description, sort_keys=True)
+    text = json_text.dumps(description, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -161,10 +180,7 @@ def probe(feature: StoredFeature) -> None:
         silence = np.zeros(feature.framing.frame_samples, np.float32)
         frames = feature.compute(silence, feature.sample_rate)
     except (ValueError, TypeError, ArithmeticError) as fault:
-        raise AscError(
-            f"features: {feature.name} cannot be computed with {feature.parameters} at "
-            f"{feature.sample_rate} Hz ({fault})"
-        ) from fault
+        raise feature.impossible(fault) from fault
     if frames.ndim != 2 or 0 in frames.shape or not np.isfinite(frames).all():
         raise AscError(
             f"features: {feature.name} gives no bands with {feature.parameters} at "

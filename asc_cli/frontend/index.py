@@ -27,7 +27,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from asc_cli.core import atomic, paths
+from asc_cli.core import atomic, json_text, paths
 
 RACY_NS = 2_000_000_000  # a file changed less than this before it was hashed may change unnoticed
 ROW_TYPES: tuple[Any, ...] = (
@@ -175,7 +175,7 @@ def _rows(entries: dict[str, Entry]) -> list[str]:
 
 
 def _row(values: list[Any]) -> str:
-    text = json.dumps(values)  # ASCII: bytes of a name that are no UTF-8 are escaped
+    text = json_text.dumps(values)  # ASCII: bytes of a name that are no UTF-8 are escaped
     return f"{text} {zlib.crc32(text.encode('ascii')):08x}"
 
 

@@ -25,6 +25,10 @@ from asc_cli.inference.types import Scored
 from asc_cli.registry import models
 
 BATCH_CLIPS = 64
+NOT_FINITE = (
+    "its scores are not finite: its sound, or the model's weights, are far from all that the model "
+    "was trained on"
+)
 
 
 @dataclass(frozen=True)
@@ -134,21 +138,23 @@ class SegmentAccumulator:
         seconds = middles * feature.framing.hop_samples / feature.sample_rate
         return np.floor(seconds / self.request.timeline_s).astype(np.int64)
 
-    def result(self) -> Scored:
+    def result(self) -> Scored | FileFault:
+        """Return the recording's scores, or a fault where they are no probabilities."""
         method = self.model.aggregate
         sums, counts = np.array(self.sums), np.array(self.counts)
         seconds = self.samples / self.model.feature.sample_rate
         ends = np.arange(1, len(sums) + 1) * (self.request.timeline_s or seconds)
         ends[-1] = seconds  # the last segment ends with the recording
         non_empty = counts > 0  # a segment without a clip's middle is joined to the next one
-        return Scored(
-            self.path,
-            seconds,
-            aggregate.normalise(sums.sum(axis=0)[None], counts.sum()[None], method)[0],
-            ends[non_empty],
-            aggregate.normalise(sums[non_empty], counts[non_empty], method),
-            np.float32(self.embedding / self.clips) if self.request.embeddings else None,
-        )
+        with np.errstate(all="ignore"):
+            scores = aggregate.normalise(sums.sum(axis=0)[None], counts.sum()[None], method)[0]
+            segments = aggregate.normalise(sums[non_empty], counts[non_empty], method)
+            embedding = np.float32(self.embedding / self.clips) if self.request.embeddings else None
+        if not np.isfinite(scores).all() or not np.isfinite(segments).all():
+            return FileFault(self.path, NOT_FINITE)
+        if embedding is not None and not np.isfinite(embedding).all():
+            return FileFault(self.path, NOT_FINITE)
+        return Scored(self.path, seconds, scores, ends[non_empty], segments, embedding)
 
 
 def _clips(

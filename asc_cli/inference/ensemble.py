@@ -13,7 +13,7 @@ from asc_cli import models as model_files
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.core.plugins import Catalog
-from asc_cli.evaluation import calibration
+from asc_cli.evaluation import aggregate, calibration
 from asc_cli.frontend.clips import ClipGrid
 from asc_cli.frontend.feature import StoredFeature, of_card
 from asc_cli.frontend.standardise import Standardisation
@@ -54,7 +54,7 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
     return Loaded(
         model.id,
         labels,
-        settings["evaluation"]["aggregate"],
+        aggregate.require_method(settings["evaluation"]["aggregate"]),
         feature,
         feature.clip_grid(settings["clips"]),
         tuple(_member(settings["model"], model.member(k), len(labels), catalog) for k in folds),
@@ -140,8 +140,10 @@ def log_probabilities(
             if hook is not None:
                 hook.remove()
                 embeddings.append(into[-1].numpy())
-            logs.append(calibration.apply_temperature(scores, member.temperature))
-    average = np.logaddexp.reduce(logs) - math.log(len(logs))
+            with np.errstate(all="ignore"):  # what is not finite is refused where it is used
+                logs.append(calibration.apply_temperature(scores, member.temperature))
+    with np.errstate(all="ignore"):
+        average = np.logaddexp.reduce(logs) - math.log(len(logs))
     return average, np.concatenate(embeddings, axis=1) if embed else None
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import atomic, checksums, paths
+from asc_cli.core import atomic, checksums, json_text, paths
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.frontend import index
 from asc_cli.inference import engine
@@ -46,7 +46,7 @@ class Journal:
     """One command's journal. Several processes may append to it at once."""
 
     def __init__(self, *key: Any):
-        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+        digest = hashlib.sha256(json_text.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
         self.file = paths.home() / "predictions" / f"{digest}.jsonl"
 
     def read(self) -> dict[Path, tuple[list[int], dict[str, Any]]]:
@@ -67,7 +67,9 @@ class Journal:
     def add(self, rows: Iterable[tuple[Path, list[int] | None, dict[str, Any]]]) -> None:
         """Append (path, stamp, record) lines, in one write."""
         lines = "".join(
-            json.dumps(checksums.added({"path": str(path), "stamp": stamped, "record": record}))
+            json_text.dumps(
+                checksums.added({"path": str(path), "stamp": stamped, "record": record})
+            )
             + "\n"
             for path, stamped, record in rows
             if stamped is not None

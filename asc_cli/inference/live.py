@@ -14,7 +14,7 @@ from asc_cli.core.limits import require_sample_rate
 from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
 from asc_cli.frontend import clips
-from asc_cli.inference import ensemble
+from asc_cli.inference import engine, ensemble
 from asc_cli.inference.types import LivePrediction, likeliest_scene
 from asc_cli.registry import models
 
@@ -95,6 +95,8 @@ def _predictions(
         scores = aggregate.normalise(
             np.sum(window, axis=0)[None], np.array([len(window)]), loaded.aggregate
         )[0]
+        if not np.isfinite(scores).all():
+            raise FileFault("the sound", engine.NOT_FINITE)
         scenes = dict(zip(loaded.labels, scores.tolist(), strict=True))
         yield LivePrediction(
             time_s=round(time_s, 2),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any
 
+from asc_cli.core import json_text
 from asc_cli.datasets import Listing
 
 
@@ -45,4 +45,4 @@ def _splits(listing: Listing) -> list[Any]:
 
 
 def _hash(contents: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]
+    return hashlib.sha256(json_text.dumps(contents).encode()).hexdigest()[:16]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, InstanceOf, ValidationError
 
-from asc_cli.core import plugins
+from asc_cli.core import json_text, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import checks
@@ -117,7 +116,7 @@ class Recipe(BaseModel):
             if row["kind"] in ("models", "metrics")
         ]
         settings = {**self.settings, "model": original}
-        text = json.dumps([settings, *data, *counted], sort_keys=True)
+        text = json_text.dumps([settings, *data, *counted], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asc_cli.core import archives, atomic, paths, plugins
 from asc_cli.core.errors import AscError
-from asc_cli.registry.models import Model, add_version, catalog, find, member_file, read_card
+from asc_cli.registry.models import Check, Model, add_version, catalog, find, member_file, read_card
 
 MAX_UNPACKED_BYTES = 4 << 30
 MAX_EXPANSION = 20  # how much larger than the zip a model may be: weights do not shrink
@@ -56,7 +56,10 @@ def _pack(archive: zipfile.ZipFile, file: Path, name: str) -> None:
 
 
 def import_file(
-    path: Path, trust_code: bool = False, show: Callable[[str], None] | None = None
+    path: Path,
+    trust_code: bool = False,
+    show: Callable[[str], None] | None = None,
+    check: Check | None = None,
 ) -> Model:
     """Register a model from a zip that `export` wrote.
 
@@ -65,6 +68,7 @@ def import_file(
         trust_code: Whether code that it brings may run from now on, as you. Without it, a model
             that brings code is refused.
         show: Called with the text of that code before the model is registered.
+        check: Called with the model before it is registered; may raise AscError.
 
     Returns:
         The registered model.
@@ -82,7 +86,12 @@ def import_file(
         if missing:
             raise AscError(f"{path}: the weights of fold(s) {missing} are not in it")
         _require_trust(path, building, trust_code, show)
-        return add_version(building, card["name"], card)
+        try:
+            if check is not None:
+                check(read_card(building))
+            return add_version(building, card["name"], card)
+        except AscError as fault:
+            raise AscError(f"{path}: not a model that can be used: {fault}") from fault
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

@@ -19,29 +19,14 @@ from asc_cli.core import atomic, checksums, yaml_text
 from asc_cli.core.errors import AscError
 from asc_cli.core.installation import DISTRIBUTION
 from asc_cli.datasets import Dataset
+from asc_cli.registry import card_schema
 
 if TYPE_CHECKING:
     from asc_cli.recipe.load import Recipe
 
 FILE = "card.yaml"
 FORMAT = 1
-REQUIRED: dict[str, type] = {
-    "format": int,
-    "name": str,
-    "version": int,
-    "created": str,
-    "labels": list,
-    "feature": dict,
-    "recipe": dict,
-    "folds": list,
-}
-OPTIONAL: dict[str, type] = {
-    "metrics": dict,
-    "dataset": dict,
-    "packages": dict,
-    "code": list,
-    "files": dict,
-}
+SHOWN = 3  # faults in a message
 WITHOUT_CHECKSUM = (FILE, "README.md")  # README.md: asc does not read it
 PACKAGES = ("torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "soxr")
 
@@ -106,36 +91,11 @@ def read(folder: Path) -> tuple[dict[str, Any], bool]:
             f"or {rid}. If you edited it, delete the line `{checksums.KEY}`"
         )
     checked = card.pop(checksums.KEY, None) is not None
-    if missing := [key for key in REQUIRED if key not in card]:
-        raise AscError(f"model card {path}: lacks {', '.join(missing)}; {rid}")
-    if faults := _wrong_types(card):
-        raise AscError(f"model card {path}: {'; '.join(faults)}; {rid}")
-    if card["format"] != FORMAT:
+    if card.get("format", FORMAT) != FORMAT:
         raise AscError(
             f"model card {path}: format {card['format']}, and this asc reads {FORMAT}; "
             "use the version of asc that wrote it"
         )
+    if faults := card_schema.faults(card):
+        raise AscError(f"model card {path}: {'; '.join(faults[:SHOWN])}; {rid}")
     return card, checked
-
-
-def _wrong_types(card: dict[str, Any]) -> list[str]:
-    """Return what in a card is of another type than this package writes."""
-    types = REQUIRED | {key: kind for key, kind in OPTIONAL.items() if key in card}
-    faults = [
-        f"{key} is no {kind.__name__}"
-        for key, kind in types.items()
-        if not isinstance(card[key], kind)
-    ]
-    files = card.get("files")
-    if isinstance(files, dict) and not all(str(n) == Path(str(n)).name for n in files):
-        faults.append("files are no names")
-    labels, folds = card["labels"], card["folds"]
-    if isinstance(labels, list) and (
-        not labels or not all(isinstance(each, str) for each in labels)
-    ):
-        faults.append("labels are no names")
-    elif isinstance(labels, list) and len(set(labels)) < len(labels):
-        faults.append("two labels are the same")
-    if isinstance(folds, list) and (not folds or not all(type(each) is int for each in folds)):
-        faults.append("folds are no numbers")
-    return faults

@@ -73,13 +73,56 @@ def load(path: Path, build: Callable[[Arrays], Any]) -> tuple[Any, Arrays]:
         arrays = Arrays(
             mean,
             deviation,
-            1.0 if temperature is None else float(temperature[0]),
+            1.0 if temperature is None else float(temperature.reshape(-1)[0]),
             file.checked,
         )
-        network = build(arrays)
-        network.load_state_dict({k.removeprefix("model."): a for k, a in weights.items()})
+        state = {k.removeprefix("model."): a for k, a in weights.items()}
+        _require_numbers(state, arrays)
+        network = build_for(state, lambda: build(arrays))
+        network.load_state_dict(state)
     except DamagedFile as fault:
         raise AscError(f"model weights {path}: are damaged ({fault}); {REMEDY}") from fault
-    except (OSError, KeyError, IndexError, RuntimeError) as fault:
+    except (OSError, LookupError, RuntimeError, TypeError, ValueError, ArithmeticError) as fault:
         raise AscError(f"model weights {path}: cannot be used ({fault})") from fault
     return network.eval(), arrays
+
+
+def build_for(state: dict[str, Any], build: Callable[[], Any]) -> Any:
+    """Return the network that `build` makes, if it is one for these weights.
+
+    It is first built without memory for its weights: a recipe that asks for gigabytes is refused.
+    Raises ValueError for weights of another network, shape or type.
+    """
+    import torch
+
+    with torch.device("meta"):
+        own = build().state_dict()
+    if missing := sorted(own.keys() ^ state.keys()):
+        raise ValueError(f"{missing[0]} is in its network alone, or in the file alone")
+    for name, array in own.items():
+        expected, actual = _kind(array), _kind(state[name])
+        if expected != actual:
+            raise ValueError(f"{name} is {actual} where its network has {expected}")
+    return build()
+
+
+def _kind(array: Any) -> str:
+    return f"{str(array.dtype).removeprefix('torch.')} of shape {tuple(array.shape)}"
+
+
+def _require_numbers(state: dict[str, Any], arrays: Arrays) -> None:
+    """Raise ValueError for NaN among weights, or another standardisation than `save` writes."""
+    for name, array in state.items():
+        if array.is_floating_point() and bool(array.isnan().any()):
+            raise ValueError(f"{name} holds NaN")
+    if arrays.temperature is not None and not 0 < arrays.temperature < float("inf"):
+        raise ValueError(f"a temperature of {arrays.temperature}")
+    mean, deviation = arrays.mean, arrays.deviation
+    if mean is None or deviation is None:
+        return
+    if mean.ndim != 1 or mean.shape != deviation.shape or mean.dtype != deviation.dtype:
+        raise ValueError(f"a standardisation of shapes {mean.shape} and {deviation.shape}")
+    if mean.dtype != np.float32:
+        raise ValueError(f"a standardisation of {mean.dtype}; float32 was expected")
+    if not np.isfinite(mean).all() or not np.isfinite(deviation).all() or (deviation <= 0).any():
+        raise ValueError("a standardisation that is not finite, or whose deviation is not above 0")

@@ -18,7 +18,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from asc_cli.registry import members, readme, training_files
 from asc_cli.registry.training_files import TrainingFile
 
 REMOVED = ".removed-"  # and the number of a version whose files are gone
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,9 @@ class Model:
         ]
 
 
+Check = Callable[[Model], None]
+
+
 def member_file(fold: int) -> str:
     return f"fold{fold:02d}.safetensors"
 
@@ -97,11 +100,13 @@ def register(
     weights: dict[int, Path],
     recordings: Iterable[TrainingFile] = (),
     code: Sequence[Code] = (),
+    check: Check | None = None,
 ) -> Model:
     """Copy weights (fold → safetensors) and card into the next free version of `name`.
 
     recordings: All that some member was trained or tested on.
     code: Plug-ins that are not shipped, and that the model needs.
+    check: May raise AscError for a model that is not to be registered.
     """
     parent = paths.models() / name
     parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +119,10 @@ def register(
         training_files.write(building, recordings)
         if code:
             write_copy(building / plugins.BESIDE, code)
-        return add_version(building, name, {**card, "folds": sorted(weights)})
+        full_card = {**card, "folds": sorted(weights)}
+        if check is not None:
+            check(Model({**full_card, "name": name, "version": 1 + _newest(parent)}, building))
+        return add_version(building, name, full_card)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -143,7 +151,14 @@ def models() -> list[Model]:
     for path in _card_files():
         with contextlib.suppress(AscError):
             readable.append(read_card(path.parent))
-    return sorted(readable, key=lambda m: (m.card["created"], m.card["name"], m.card["version"]))
+    return sorted(readable, key=_order)
+
+
+def _order(model: Model) -> tuple[int, str, str, int]:
+    """Return what models are sorted by: when they were registered here, whatever clock or card
+    says. Those of version 0.1 have no such number, and were before."""
+    card = model.card
+    return card.get("registered", 0), card["created"], card["name"], card["version"]
 
 
 def damaged() -> list[str]:
@@ -220,7 +235,10 @@ def remove(reference: str) -> Model:
 def add_version(building: Path, name: str, card: dict[str, Any]) -> Model:
     """Give a finished folder the next version and move it into place atomically."""
     if not NAME.fullmatch(name):
-        raise AscError(f"model name {name!r}: letters, digits, '.', '_', '+' and '-' were expected")
+        raise AscError(
+            f"model name {name[:300]!r}: letters, digits, '.', '_', '+' and '-' were expected, at "
+            "most 200"
+        )
     parent = paths.models() / name
     parent.mkdir(parents=True, exist_ok=True)
     while True:
@@ -230,6 +248,7 @@ def add_version(building: Path, name: str, card: dict[str, Any]) -> Model:
             "format": cards.FORMAT,
             "name": name,
             "version": version,
+            "registered": 1 + max((_order(model)[0] for model in models()), default=0),
         }
         atomic.write_text(building / "README.md", readme.text(full_card))
         cards.write(building, full_card)

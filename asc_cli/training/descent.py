@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from asc_cli.core import json_text
 from asc_cli.core.errors import AscError
 from asc_cli.models import Clips, Estimator, OwnedClips
 from asc_cli.training import history, loop, optim
@@ -189,7 +190,7 @@ def checkpoint(
     folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, past: list[Epoch]
 ) -> None:
     """Save weights, optimiser state and history in one file, so that they always match."""
-    rows = json.dumps([vars(epoch) for epoch in past])
+    rows = json_text.dumps([vars(epoch) for epoch in past])
     optim.save_state(folder, model, optimiser, {"history": rows})
     write_history(folder, past)
 

@@ -18,6 +18,7 @@ from asc_cli.evaluation.predictions import Predictions
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.frontend.fill import Extraction
+from asc_cli.inference.validation import require_usable
 from asc_cli.protocol import audit
 from asc_cli.protocol.duplicates import repeated
 from asc_cli.protocol.fingerprint import fingerprint, fingerprint_0_1
@@ -152,7 +153,12 @@ def conclude(
     model_card["feature"] = extraction.feature.description()
     weights = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     metrics["model"] = models.register(
-        recipe.name, model_card, weights, _training_files(extraction, chosen), recipe.catalog.code
+        recipe.name,
+        model_card,
+        weights,
+        _training_files(extraction, chosen),
+        recipe.catalog.code,
+        require_usable,
     ).id
     rows = published(recipe.settings, dataset, metrics, conditions)
     metrics["published"] = [row.to_dict() for row in rows]
@@ -189,7 +195,7 @@ def _validated(run: Path, recipe: Recipe, fold: int) -> int | None:
     path = fold_folder(run, fold) / "validation.json"
     if not path.exists() or not (chosen or recipe.evaluation.calibrate != "none"):
         return None
-    return len(atomic.read_json(path)["files"])
+    return len(atomic.read_json(path, files=list)["files"])
 
 
 def _training_files(extraction: Extraction, chosen: Sequence[int]) -> Iterator[TrainingFile]:

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from asc_cli.core import json_text
 from asc_cli.core.errors import AscError
 from asc_cli.models._mixture_of_experts import multi_label_loss
 from asc_cli.training import history, loop, optim
@@ -231,7 +232,7 @@ def _step(
 def checkpoint(
     folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, state: State
 ) -> None:
-    optim.save_state(folder, model, optimiser, {"state": json.dumps(asdict(state))})
+    optim.save_state(folder, model, optimiser, {"state": json_text.dumps(asdict(state))})
     rows = [[str(row[name]) for name in COLUMNS] for row in state.history]
     history.write(folder, COLUMNS, rows)
 

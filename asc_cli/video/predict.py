@@ -20,6 +20,7 @@ from asc_cli.registry import members, models
 from asc_cli.video import metrics
 
 TOO_MANY = 1000  # damaged records
+NOT_FINITE = "the confidences are not finite; its frames, or the model's weights, are damaged"
 BATCH_VIDEOS = 64  # per batch in inference; the recipe's batch size where that is smaller
 
 
@@ -83,9 +84,14 @@ def label(
             yield from faults
 
 
-def _rows(path: Path, batch: Batch, p: np.ndarray, top: int, model: str) -> Iterator[LabelledVideo]:
+def _rows(
+    path: Path, batch: Batch, p: np.ndarray, top: int, model: str
+) -> Iterator[LabelledVideo | Fault]:
     labels, confidences = metrics.best(p, top)
     for video, video_labels, video_confidences in zip(batch.ids, labels, confidences, strict=True):
+        if not np.isfinite(video_confidences).all():
+            yield Fault(str(path), None, f"video {video}: {NOT_FINITE}")
+            continue
         pairs = [
             list(pair)
             for pair in zip(video_labels.tolist(), video_confidences.tolist(), strict=True)
@@ -169,6 +175,8 @@ def score(
     stream = Stream(shards, layout, Order(), pool=pool, damaged=damaged)
     done = 0
     for batch, p in predict_batches(network, stream, layout, recipe, device):
+        if not np.isfinite(p).all():
+            raise AscError(f"{shards[0].parent}: of a video, {NOT_FINITE}")
         scores.add(p, batch.truth)
         done += len(batch.ids)
         if progress:

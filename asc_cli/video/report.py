@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from asc_cli.core import json_text
 from asc_cli.core.errors import AscError
 from asc_cli.report.console.table import conditions, remarks, right, table
 
@@ -121,7 +121,7 @@ def predictions(file: Path | None, as_json: bool) -> Iterator[Any]:
                 pairs = " ".join(f"{label} {confidence:g}" for label, confidence in row["labels"])
                 rows.writerow((row["video"], pairs))
             if as_json:
-                print(json.dumps(row, ensure_ascii=False), flush=True)
+                print(json_text.dumps(row, ascii=False), flush=True)
 
         yield add
 

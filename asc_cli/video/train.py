@@ -26,6 +26,7 @@ from asc_cli.registry import card as _run
 from asc_cli.registry import members, models, run_files, runs
 from asc_cli.registry.runs import fold_folder
 from asc_cli.video import predict
+from asc_cli.video.validation import require_usable
 
 ONE_THREAD_VIDEOS = 32  # fits into one thread's cache: more threads are not faster
 CHOSEN = "the epoch of the highest GAP, chosen on the same videos that its figures are of"
@@ -221,7 +222,9 @@ def _conclude(
     metrics["failed"] = failed
     metrics["published"] = _published(recipe, own)
     weights = {1: fold_folder(run, 1) / "model.safetensors"}
-    metrics["model"] = models.register(recipe.name, card, weights, code=recipe.catalog.code).id
+    metrics["model"] = models.register(
+        recipe.name, card, weights, code=recipe.catalog.code, check=require_usable
+    ).id
     atomic.write_json(run / "metrics.json", metrics)
     return metrics
 

@@ -108,7 +108,7 @@ def test_a_full_disk_ends_in_a_line(asc: Asc, tmp_path: Path):
         )
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "asc: standard output: No space left on device; is the disk full, or writing not permitted?"
+        "asc: standard output: No space left on device; make room, and run the same command again"
     ]
 
 

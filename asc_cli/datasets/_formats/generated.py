@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic
+from asc_cli.core import atomic, json_text
 from asc_cli.core.errors import AscError
 
 
@@ -18,7 +17,7 @@ def claim_folder(mark: Path, arguments: dict[str, Any], kind: str, others: Itera
     of which none may exist in a folder without a mark. Raises AscError for a folder that holds
     other data, or data that other arguments generated.
     """
-    root, text = mark.parent, json.dumps(arguments)
+    root, text = mark.parent, json_text.dumps(arguments)
     if mark.is_file():
         if (existing := mark.read_text(encoding="utf-8").strip()) != text:
             raise AscError(

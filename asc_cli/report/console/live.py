@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from types import TracebackType
 from typing import Any
+
+from asc_cli.core import json_text
 
 
 class Live:
@@ -20,7 +21,7 @@ class Live:
 
     def add(self, row: dict[str, Any]) -> None:
         if self.as_json:
-            print(json.dumps(row, ensure_ascii=False), flush=True)
+            print(json_text.dumps(row, ascii=False), flush=True)
             return
         bar = "█" * round(20 * row["probability"])
         line = (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from asc_cli.core import json_text
 
 PIPED_WIDTH = 120  # columns of a table that does not go to a terminal
 
@@ -13,7 +14,7 @@ PIPED_WIDTH = 120  # columns of a table that does not go to a terminal
 def show(result: Any, render: Callable[[Any], Any], as_json: bool = False) -> None:
     """Print a result as JSON, or as `render` returns it."""
     if as_json:
-        print(json.dumps(result, ensure_ascii=False), flush=True)
+        print(json_text.dumps(result, ascii=False), flush=True)
     else:
         out = console()
         rendered = render(result)

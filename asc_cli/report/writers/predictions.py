@@ -5,14 +5,13 @@ from __future__ import annotations
 import collections
 import contextlib
 import csv
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from asc_cli.core import atomic
+from asc_cli.core import atomic, json_text
 from asc_cli.core.csv_text import guarded
 from asc_cli.core.errors import AscError
 from asc_cli.report.console.output import console, printable, write
@@ -65,7 +64,7 @@ class Predictions:
         if self.audacity_file and "error" not in row:
             atomic.write_text(self.audacity_file, "".join(labels(row)))
         if self.as_json:
-            print(json.dumps(row, ensure_ascii=False), flush=True)
+            print(json_text.dumps(row, ascii=False), flush=True)
         elif "error" not in row:
             self.rows.append(row)
 

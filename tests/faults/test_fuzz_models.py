@@ -1,0 +1,51 @@
+"""Models with a wrong key or wrong arrays: refused on import, in a sentence; else they answer."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from safetensors.torch import load
+
+from asc_cli.registry import archive, models
+from tests.conftest import tone, write
+from tests.faults import fuzz_models, fuzzing
+
+
+@pytest.fixture
+def original(two_folds: Path, home: Path, tmp_path: Path) -> Path:
+    """A good model's file; the home holds another one of its kind."""
+    shutil.copytree(two_folds / "models", home / "models")
+    archive.export("toy_lstm", tmp_path / "long.zip")
+    short = ("card", ("recipe", "clips", "length_s"), 0.1)  # clips of 6 frames: quick
+    fuzz_models.write(tmp_path / "long.zip", short, tmp_path / "good.zip")
+    return tmp_path / "good.zip"
+
+
+def fuzz(seed: int, count: int, original: Path) -> Counter[str]:
+    with zipfile.ZipFile(original) as good:
+        card = yaml.safe_load(good.read("card.yaml"))
+        arrays = sorted(load(good.read("fold01.safetensors")))
+    clip = write(original.parent / "clip.wav", tone(440, 1.2, 22_050))
+    path = original.parent / "bad.zip"
+
+    def attack(change: fuzz_models.Change) -> str:
+        fuzz_models.write(original, change, path)
+        return f"{change[0]} {fuzz_models.attack(path, clip)}"
+
+    ends = fuzzing.run(fuzz_models.changes(seed, count, card, arrays), attack)
+    assert [model.id for model in models.models()] == ["toy_lstm@1"] == [models.find().id]
+    return ends
+
+
+def test_models_with_faults_are_refused_or_answer(original: Path) -> None:
+    assert {"card refused", "card imported", "array refused"} <= set(fuzz(2, 12, original))
+
+
+@pytest.mark.campaign
+def test_many_models_with_faults(original: Path, seed: int, whole: bool) -> None:
+    assert len(fuzz(seed, 4_000 if whole else 600, original)) > 4
