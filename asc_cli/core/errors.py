@@ -31,22 +31,3 @@ class FileFault(AscError):
 
     def __reduce__(self) -> tuple:  # worker processes pickle these
         return FileFault, (self.path, self.reason)
-
-
-MAX_LINE = 2_000  # characters of a line that is printed
-
-
-def escaped(text: str) -> str:
-    """Return text from outside as a terminal may show it: control characters are written out.
-
-    Line breaks stay, as messages of several lines have them; long lines lose their middle.
-    """
-    shown = "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text)
-    if len(shown) <= MAX_LINE:
-        return shown
-    return "\n".join(_shortened(line) for line in shown.split("\n"))
-
-
-def _shortened(line: str) -> str:
-    half = MAX_LINE // 2
-    return line if len(line) <= MAX_LINE else f"{line[:half]} … {line[-half:]}"
