@@ -184,7 +184,7 @@ def model_reads() -> list[Read]:
         models.models,
         models.damaged,
         lambda: models.find("toy_lstm").remarks(),
-        lambda: models.find().training_digests(),
+        lambda: models.find().training_files(),
         lambda: models.find().require_intact(),
         lambda: ensemble.load(models.find()),
         lambda: models.catalog(models.find()),

@@ -105,9 +105,10 @@ def _blocks(
         position, size = 0, block_frames(sound)
         following = read_frames(sound, size, path, 0)
         while len(block := following):
-            following = read_frames(sound, size, path, position + len(block))
             _require_finite(block, path, position / sound.samplerate)
             position += len(block)
+            at_end = position >= sound.frames  # libsndfile reads no further
+            following = block[:0] if at_end else read_frames(sound, size, path, position)
             samples = mono(block)
             if decoded:
                 decoded(samples)
@@ -241,6 +242,7 @@ def _require_file(path: Path) -> None:
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
+            os.scandir(path).close()  # one that may not be entered raises the reason
             raise FileFault(
                 path, f"is a folder; a file was expected, or a folder that holds {READS}"
             )

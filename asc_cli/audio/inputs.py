@@ -76,7 +76,7 @@ def spooled(stdin: IO[bytes]) -> Iterator[Path]:
 
 def _of(name: str) -> Iterable[Path]:
     path = Path(name).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):
         return sorted(_recordings_under(path)) or [path]
     if not os.path.lexists(path) and glob.has_magic(name):
         matched = sorted(glob.glob(str(path), recursive=True))
@@ -87,7 +87,7 @@ def _of(name: str) -> Iterable[Path]:
 
 
 def _matched(path: Path) -> Iterable[Path]:
-    return sorted(_recordings_under(path)) if path.is_dir() else [path]
+    return sorted(_recordings_under(path)) if os.path.isdir(path) else [path]
 
 
 def _recordings_under(folder: Path) -> Iterator[Path]:

@@ -21,7 +21,7 @@ import typer
 from asc_cli import __version__
 from asc_cli.cli import _signals
 from asc_cli.core import declarations, installation, outside, plugins, streams
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, refusal
 from asc_cli.core.importing import fault_in_plugin
 from asc_cli.core.terminal import message, note, one_line
 
@@ -159,9 +159,7 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:  # `asc … | head`: the reader has stopped
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as fault:  # disk full, no permission, no such folder
-            where = one_line(str(fault.filename or "standard output"))
-            reason = fault.strerror or str(fault)
-            note(f"asc: {where}: {reason}; is the disk full, or writing not permitted?")
+            note(f"asc: {one_line(refusal(fault, 'standard output'))}")
             if not fault.filename:  # the rest of its buffer cannot be written either
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
+from asc_cli.core import atomic
 from asc_cli.core.errors import AscError
 
 MAX_EXPANSION = 200  # how much larger than the archive its contents may be; audio is under 20
@@ -255,7 +256,7 @@ def _write(path: Path, target: Path, member: Member) -> None:
         source = member.open()
     with source:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as out:
+        with atomic.naming(target), target.open("wb") as out:
             remaining = member.size
             while remaining and (piece := _read(path, source, min(remaining, PIECE_BYTES))):
                 remaining -= out.write(piece)

@@ -38,12 +38,22 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".tmp-{uuid.uuid4().hex}{path.suffix}"
     try:
-        yield temporary
-        if sync:
-            sync_file(temporary)
-        os.replace(temporary, path)
-        if sync:
-            sync_file(path.parent)
+        with naming(path):
+            yield temporary
+            if sync:
+                sync_file(temporary)
+            os.replace(temporary, path)
+            if sync:
+                sync_file(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError in the block that names no file, such as a full disk's, name this one."""
+    try:
+        yield
     except OSError as fault:
         if fault.filename is not None:
             raise
@@ -52,8 +62,6 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
         if os.strerror(errno.ENOSPC) not in str(fault):
             raise
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from fault
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def syncs() -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 
@@ -31,3 +33,28 @@ class FileFault(AscError):
 
     def __reduce__(self) -> tuple:  # worker processes pickle these
         return FileFault, (self.path, self.reason)
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def refusal(fault: OSError, where: object = None) -> str:
+    """Return what the system refuses in a sentence: its own reason, and what to do about it.
+
+    Args:
+        fault: What Python raised.
+        where: The place, if the error names none.
+    """
+    place = fault.filename if fault.filename is not None else where
+    reason = fault.strerror or str(fault)
+    remedy = ""
+    if fault.errno == errno.ENOTDIR and place is not None:
+        path = Path(os.fsdecode(str(place)))
+        place = next((p for p in (*reversed(path.parents), path) if p.is_file()), path)
+        remedy = "; a folder was expected"
+    elif fault.errno in NO_ROOM:
+        remedy = "; make room, and run the same command again"
+    elif fault.errno in NOT_PERMITTED:
+        remedy = "; may asc read and write there?"
+    return f"{os.fsdecode(place) if isinstance(place, bytes) else place}: {reason}{remedy}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, refusal
 
 
 def home() -> Path:
@@ -50,11 +50,7 @@ def children(folder: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as fault:
-        at = next((p for p in (*reversed(folder.parents), folder) if p.is_file()), folder)
-        raise AscError(
-            f"{at}: {os.strerror(fault.errno or 0)}; a folder that asc may read was expected "
-            f"($ASC_HOME is {home()})"
-        ) from fault
+        raise AscError(refusal(fault, folder)) from fault
 
 
 def dataset_root(name: str, path: Path | None = None) -> Path:

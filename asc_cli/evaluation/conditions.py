@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -151,17 +151,18 @@ class Conditions:
         }
 
 
-def read(recorded: Mapping[str, Any]) -> Conditions:
+def read(recorded: object) -> Conditions:
     """Return conditions from what `to_dict` wrote. Raises AscError for anything else."""
+    import pydantic
+
     try:
-        values = {key: value for key, value in recorded.items() if key != "summary"}
-        folds = tuple(FoldConditions(**fold) for fold in values.pop("folds"))
-        changed = tuple(Change(**change) for change in values.pop("changed"))
-        return Conditions(**values, folds=folds, changed=changed)
-    except (TypeError, KeyError, AttributeError) as fault:
+        return pydantic.TypeAdapter(Conditions).validate_python(recorded)
+    except pydantic.ValidationError as fault:
+        first = fault.errors()[0]
+        key = ".".join(map(str, first["loc"]))
         raise AscError(
-            f"conditions of a score: not of the form that this asc writes ({fault}); use the "
-            "version of asc that wrote them, or train again"
+            f"conditions of a score: not of the form that this asc writes ({key}: {first['msg']}); "
+            "use the version of asc that wrote them, or train again"
         ) from fault
 
 

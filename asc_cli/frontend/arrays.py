@@ -69,7 +69,7 @@ class Arrays:
         name = f"{digest[2:]}.{checksum(self.feature, digest, frames)}.npy"
         before = self.find(digest)
         with atomic.replacing(folder / name, sync=False) as temporary:
-            np.save(temporary, frames)
+            packs.write_array(temporary, frames)
         self._names.pop(digest[:2], None)
         if before is None or before.name == name:
             return True

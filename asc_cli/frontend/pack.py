@@ -14,8 +14,6 @@ length. A recording's frames are checked against their CRC-32 before they are us
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import functools
 import hashlib
 import json
@@ -116,6 +114,16 @@ def read_array(path: Path, mapped: bool = False) -> np.ndarray:
         raise ValueError(f"{path.name} is no array: {fault}") from fault
 
 
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write an .npy file. Raises OSError with the system's reason, where np.save raises its own."""
+    contents = np.ascontiguousarray(array)
+    with path.open("wb") as out:
+        np.lib.format.write_array_header_1_0(
+            out, np.lib.format.header_data_from_array_1_0(contents)
+        )
+        out.write(contents.tobytes() if contents.dtype.fields else contents.data)
+
+
 def write(
     target: Path, recordings: Iterable[tuple[str, np.ndarray]], about: dict[str, Any]
 ) -> None:
@@ -126,15 +134,13 @@ def write(
     temporary = target.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
     temporary.mkdir(parents=True)
     try:
-        _write(temporary, recordings, about)
-        with contextlib.suppress(OSError):  # another process was quicker: its pack is the same
+        with atomic.naming(target):
+            _write(temporary, recordings, about)
+        try:
             temporary.rename(target)
-    except OSError as fault:  # a full disk's names no file
-        if fault.filename is not None:
-            raise
-        raise OSError(
-            fault.errno or errno.EIO, fault.strerror or str(fault), str(target)
-        ) from fault
+        except OSError:
+            if not target.is_dir():  # else another process was quicker: its pack is the same
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -178,7 +184,7 @@ def _write(
             out.seek(0)
             _header(out, position, n_bands)
     table = np.array(rows, ROW)
-    np.save(folder / "table.npy", table)
+    write_array(folder / "table.npy", table)
     checksum = hashlib.sha256(table.tobytes()).hexdigest()
     counts = {"recordings": len(rows), "frames": position}
     atomic.write_json(

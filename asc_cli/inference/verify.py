@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ def own_recordings(model: models.Model) -> list[Path]:
     except (OSError, KeyError, AscError):  # trained on another machine, or the run was removed
         return []
     candidates = [root / name for name in names[:: max(1, len(names) // CHECKED)][:CHECKED]]
-    return [path for path in candidates if path.is_file()]
+    return [path for path in candidates if os.path.isfile(path)]
 
 
 def reference_predictions(

@@ -6,6 +6,7 @@ train and test share neither a file nor a group (location, source recording).
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -142,7 +143,7 @@ def _counts(dataset: Dataset, listing: Listing) -> Iterator[Finding]:
 
 def _missing(listing: Listing, audio_root: Path) -> Iterator[Finding]:
     for recording in listing.recordings:
-        if not (audio_root / recording.file).is_file():
+        if not os.path.isfile(audio_root / recording.file):
             yield Finding("missing file", recording.file, "listed, but missing")
 
 

@@ -39,7 +39,7 @@ def same_audio(
     findings = []
     for done, file in enumerate(names, start=1):
         try:
-            if (audio_root / file).is_file():
+            if os.path.isfile(audio_root / file):
                 alike[hashing.excerpt(audio_root / file)].append(file)
         except FileFault as fault:
             findings.append(Finding("unreadable file", file, fault.reason))

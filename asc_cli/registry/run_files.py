@@ -24,6 +24,7 @@ def settings(folder: Path) -> Mapping[str, Any]:
     values = yaml_text.read(folder / SETTINGS, "recipe")
     wrong = [name for name in SECTIONS if not isinstance(values.get(name), dict | None)]
     wrong += [] if isinstance(values.get("dataset"), str) else ["dataset"]
+    wrong += [] if isinstance(values.get("exclude", []), list) else ["exclude"]
     if wrong:
         raise AscError(
             f"{folder / SETTINGS}: is damaged (no recipe's {', '.join(wrong)}); train the recipe "
@@ -94,10 +95,15 @@ def _by_fold(kind: type) -> Callable[[Any], bool]:
     return check
 
 
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 FORMS: dict[str, Callable[[Any], bool]] = {
     "folds": _rows_with(fold=int),
     "published": _rows_with(),
     "epochs": _rows_with(epoch=int),
+    "conditions": _is_mapping,
     "seen_devices": _by_fold(list),
     "trained_recordings": _by_fold(int),
 }

@@ -195,7 +195,7 @@ def _validated(run: Path, recipe: Recipe, fold: int) -> int | None:
     path = fold_folder(run, fold) / "validation.json"
     if not path.exists() or not (chosen or recipe.evaluation.calibrate != "none"):
         return None
-    return len(atomic.read_json(path)["files"])
+    return len(atomic.read_json(path, files=list)["files"])
 
 
 def _training_files(extraction: Extraction, chosen: Sequence[int]) -> Iterator[TrainingFile]:

@@ -214,7 +214,7 @@ def test_a_place_that_cannot_be_written_is_one_line(
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "file"))
     done = asc("features", "--data", tmp_path / "d", "--jobs", 1)
     assert done.returncode == 1
-    assert "Not a directory; is the disk full, or writing not permitted?" in done.stderr
+    assert "file: Not a directory; a folder was expected\n" in done.stderr
     assert "Traceback" not in done.stderr
 
 
