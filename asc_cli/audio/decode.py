@@ -105,9 +105,10 @@ def _blocks(
         position, size = 0, block_frames(sound)
         following = read_frames(sound, size, path, 0)
         while len(block := following):
-            following = read_frames(sound, size, path, position + len(block))
             _require_finite(block, path, position / sound.samplerate)
             position += len(block)
+            at_end = position >= sound.frames  # libsndfile reads no further
+            following = block[:0] if at_end else read_frames(sound, size, path, position)
             samples = mono(block)
             if decoded:
                 decoded(samples)

@@ -27,7 +27,7 @@ class SampleHash:
     def update(self, samples: np.ndarray) -> None:
         """Add a block of mono samples (n,)."""
         with np.errstate(all="ignore"):  # NaN is hashed too
-            self._hash.update((samples + np.float32(0)).tobytes())  # -0.0 becomes 0.0
+            self._hash.update(samples + np.float32(0))  # -0.0 becomes 0.0
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()

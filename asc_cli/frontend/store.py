@@ -27,6 +27,7 @@ import numpy as np
 from asc_cli.audio import decode, hashing
 from asc_cli.core import atomic, paths
 from asc_cli.core.errors import AscError, FileFault
+from asc_cli.core.streams import libraries_silenced
 from asc_cli.features import stream
 from asc_cli.frontend import pack as packs
 from asc_cli.frontend.arrays import Arrays, checksum_in
@@ -101,11 +102,12 @@ def ensure(
     outcomes: list[tuple[Entry, bool] | FileFault] = []
     short: dict[str, np.ndarray] = {}
     stored.refresh()
-    for path in paths:
-        try:
-            outcomes.append(_ensure(stored, path, verify, short))
-        except FileFault as fault:
-            outcomes.append(fault)
+    with libraries_silenced():  # once: turning it on and off for each file takes time
+        for path in paths:
+            try:
+                outcomes.append(_ensure(stored, path, verify, short))
+            except FileFault as fault:
+                outcomes.append(fault)
     if short:
         target = stored.feature.folder / "short" / packs.name_of([*short])
         packs.write(target, short.items(), {"feature": stored.feature.description()})

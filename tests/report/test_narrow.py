@@ -13,7 +13,7 @@ from asc_cli.report.console import evaluation, models, output
 
 def compared() -> dict[str, Any]:
     def row(name: str, **more: Any) -> dict[str, Any]:
-        interval = {"bootstrap": [0.6429, 1.0]}
+        interval = {"bootstrap": [0.6429, 1.0], "exact": None}
         return {
             "run": f"/runs/{name}-0123456789ab",
             "name": name,
@@ -22,6 +22,8 @@ def compared() -> dict[str, Any]:
             "error": 0.2083,
             "paper_error": 22.1,
             "intervals": interval,
+            "conditions": {"summary": ["4 of 4 folds", "seed 0"]},
+            "not_comparable": [],
             **more,
         }
 

@@ -26,22 +26,6 @@ INITIALS = 4  # letters of a scene's name over a column of the confusion matrix,
 MOST_INITIALS = 8  # scenes; more are numbered, to fit an ordinary terminal
 
 
-def extraction(result: dict[str, Any]) -> list[Any]:
-    lines: list[Any] = [
-        f"{result['dataset']}: {result['recordings']} recordings, "
-        f"{result['computed']} computed, {result['reused']} reused, "
-        f"{len(result['failed'])} failed",
-        f"{result['feature']}: {result['audio_seconds']:.0f} s of audio in "
-        f"{result['wall_seconds']:.1f} s",
-    ]
-    if result["failed"]:
-        failed = table("", "file", "error")
-        for row in result["failed"]:
-            failed.add_row(row["file"], row["error"])
-        lines.append(failed)
-    return lines
-
-
 def training(result: dict[str, Any]) -> list[Any]:
     folds = table(
         "",

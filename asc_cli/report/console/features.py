@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from asc_cli.report.console.evaluation import extraction
-from asc_cli.report.console.table import right, table
-
 
 def extractions(result: dict[str, Any]) -> list[Any]:
     """Return one feature as a few lines; several as a table, with the bad files below it."""
@@ -14,6 +11,8 @@ def extractions(result: dict[str, Any]) -> list[Any]:
     if len(rows) == 1:
         users = ", ".join(rows[0]["recipes"])
         return [*extraction(result), *([f"needed by {users}"] if users else [])]
+    from asc_cli.report.console.table import right, table
+
     recipes = sum(len(row["recipes"]) for row in rows)
     output = table(
         "",
@@ -38,3 +37,22 @@ def extractions(result: dict[str, Any]) -> list[Any]:
         f"of audio; {len(rows)} features, which its {recipes} shipped recipes need"
     )
     return [head, output, *extraction(result)[2:]]
+
+
+def extraction(result: dict[str, Any]) -> list[Any]:
+    """Return a feature as two lines, with the bad files in a table below them."""
+    lines: list[Any] = [
+        f"{result['dataset']}: {result['recordings']} recordings, "
+        f"{result['computed']} computed, {result['reused']} reused, "
+        f"{len(result['failed'])} failed",
+        f"{result['feature']}: {result['audio_seconds']:.0f} s of audio in "
+        f"{result['wall_seconds']:.1f} s",
+    ]
+    if result["failed"]:
+        from asc_cli.report.console.table import table  # importing rich takes 0.05 s
+
+        failed = table("", "file", "error")
+        for row in result["failed"]:
+            failed.add_row(row["file"], row["error"])
+        lines.append(failed)
+    return lines

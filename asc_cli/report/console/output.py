@@ -15,18 +15,20 @@ def show(result: Any, render: Callable[[Any], Any], as_json: bool = False) -> No
     """Print a result as JSON, or as `render` returns it."""
     if as_json:
         print(json_text.dumps(result, ascii=False), flush=True)
+        return
+    rendered = render(result)
+    parts = rendered if isinstance(rendered, list) else [rendered]
+    if all(isinstance(part, str) for part in parts):  # rich takes 0.05 s to import
+        print(*parts, sep="\n", flush=True)
     else:
-        out = console()
-        rendered = render(result)
-        parts = rendered if isinstance(rendered, list) else [rendered]
-        write(out, parts, soft_wrap=isinstance(rendered, str))
+        write(console(), parts)
 
 
-def write(out: Any, parts: Iterable[Any], soft_wrap: bool = False) -> None:
+def write(out: Any, parts: Iterable[Any]) -> None:
     """Print parts one below the other, tables fitted to the console's width."""
     from asc_cli.report.console.narrow import fit_width
 
-    out.print(*(fit_width(part, out.width) for part in parts), sep="\n", soft_wrap=soft_wrap)
+    out.print(*(fit_width(part, out.width) for part in parts), sep="\n")
 
 
 def printable(name: str) -> str:
