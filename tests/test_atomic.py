@@ -21,7 +21,7 @@ from asc_cli.frontend.feature import resolve
 from asc_cli.inference.journal import Journal, stamp
 from asc_cli.registry import archive, models
 from asc_cli.training import history
-from tests.conftest import Asc, tone, write
+from tests.conftest import Asc, minimal_card, tone, write
 
 
 @pytest.fixture
@@ -42,12 +42,6 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
     yield happened
-
-
-@pytest.fixture
-def registered(two_folds: Path, home: Path) -> Path:
-    shutil.copytree(two_folds / "models", home / "models")
-    return home / "models" / "toy_lstm"
 
 
 on_linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="names of descriptors")
@@ -74,7 +68,7 @@ def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_the_end(
 
 @on_linux
 def test_what_is_kept_is_forced_onto_the_disk_and_what_can_be_computed_again_is_not(
-    tmp_path: Path, registered: Path, events: list[str]
+    tmp_path: Path, home: Path, events: list[str]
 ) -> None:
     row = predictions.Predictions(
         ("a",), ("f",), np.ones(1, int), np.zeros(1, int), ("",), ("",), np.ones((1, 1))
@@ -100,7 +94,7 @@ def test_what_is_kept_is_forced_onto_the_disk_and_what_can_be_computed_again_is_
     assert not [event for event in events if event.startswith("sync")]
     tensors.save(tmp_path / "w.safetensors", {"model.w": torch.ones(1)})
     events.clear()
-    models.register("m", models.find().card, {1: tmp_path / "w.safetensors"})
+    models.register("m", minimal_card(), {1: tmp_path / "w.safetensors"})
     assert {"sync fold0", "sync card.", "sync train"} <= set(events)
     assert events[-1] == "sync m"
 
@@ -124,6 +118,12 @@ class Full:
             return real(path, mode, *args, **kwargs)
 
         return opened
+
+
+@pytest.fixture
+def registered(two_folds: Path, home: Path) -> Path:
+    shutil.copytree(two_folds / "models", home / "models")
+    return home / "models" / "toy_lstm"
 
 
 @pytest.mark.parametrize("after", range(7))
