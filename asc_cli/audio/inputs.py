@@ -75,7 +75,10 @@ def spooled(stdin: IO[bytes]) -> Iterator[Path]:
 
 
 def _of(name: str) -> Iterable[Path]:
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:  # of no user: a file whose name begins like that
+        path = Path(name)
     if os.path.isdir(path):
         return sorted(_recordings_under(path)) or [path]
     if not os.path.lexists(path) and glob.has_magic(name):

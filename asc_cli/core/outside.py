@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from asc_cli.core import paths
 from asc_cli.core.code import Code, read
 from asc_cli.core.errors import AscError
 
@@ -20,7 +21,7 @@ from asc_cli.core.errors import AscError
 @functools.cache
 def listed(folders: str) -> tuple[Path, ...]:
     """Return the folders of a list like PATH."""
-    return tuple(Path(each).expanduser() for each in folders.split(os.pathsep) if each)
+    return tuple(paths.expanded(each) for each in folders.split(os.pathsep) if each)
 
 
 def missing(variable: str) -> list[str]:

@@ -11,7 +11,7 @@ from asc_cli.core.errors import AscError, refusal
 def home() -> Path:
     """Return $ASC_HOME, or the platform's folder for user data."""
     if configured := os.environ.get("ASC_HOME"):
-        return Path(configured).expanduser().absolute()
+        return expanded(configured).absolute()
     import platformdirs
 
     return Path(platformdirs.user_data_dir("asc", appauthor=False))
@@ -36,7 +36,18 @@ def models() -> Path:
 def data() -> Path:
     """Return the folder that holds a folder per dataset: $ASC_DATA, or datasets/ in the home."""
     configured = os.environ.get("ASC_DATA")
-    return Path(configured).expanduser().absolute() if configured else home() / "datasets"
+    return expanded(configured).absolute() if configured else home() / "datasets"
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with the home folder in place of ~ or ~user. Raises AscError without one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as fault:
+        raise AscError(
+            f"{path}: {str(path).partition(os.sep)[0]} stands for no user's home folder here; "
+            "give the whole path"
+        ) from fault
 
 
 def children(folder: Path) -> list[Path]:
@@ -55,4 +66,4 @@ def children(folder: Path) -> list[Path]:
 
 def dataset_root(name: str, path: Path | None = None) -> Path:
     """Return the root of a dataset: `path` if there is one, else $ASC_DATA/<name>."""
-    return path.expanduser().absolute() if path else data() / name
+    return expanded(path).absolute() if path else data() / name

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, InstanceOf, ValidationError
 
-from asc_cli.core import json_text, plugins
+from asc_cli.core import json_text, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import checks
@@ -211,7 +211,7 @@ def _load_with_base(
     tree, faults = parse(path)
     catalog = plugins.beside(path)
     if isinstance(data := tree.values.get("data"), str):
-        tree.values["data"] = str(path.parent / Path(data).expanduser())
+        tree.values["data"] = str(path.parent / paths.expanded(data))
     _rename_model(tree)
     parent = tree.values.pop("extends", None)
     shipped = path.stem if path.stem in plugins.recipe_names() else None
