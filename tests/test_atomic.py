@@ -231,15 +231,3 @@ def test_children_of_a_folder_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(AscError, match="file: Not a directory; a folder was expected"):
         paths.children(tmp_path / "file" / "models")
-
-
-def test_a_tilde_of_no_user(tmp_path: Path, asc: Asc, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = asc("predict", "~nobody-here.wav", cwd=tmp_path)
-    assert "Traceback" not in done.stderr and done.returncode == 1
-    commands = {"ASC_HOME": ["models", "list"], "ASC_DATA": ["datasets", "check", "toy"]}
-    for name, words in commands.items():
-        with monkeypatch.context() as patch:
-            patch.setenv(name, "~nobody-here/asc")
-            done = asc(*words)
-        assert done.returncode == 1
-        assert "~nobody-here stands for no user's home folder here; give the whole" in done.stderr

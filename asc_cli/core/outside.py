@@ -13,15 +13,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import paths
 from asc_cli.core.code import Code, read
 from asc_cli.core.errors import AscError
+from asc_cli.core.paths import expanded
 
 
 @functools.cache
 def listed(folders: str) -> tuple[Path, ...]:
     """Return the folders of a list like PATH."""
-    return tuple(paths.expanded(each) for each in folders.split(os.pathsep) if each)
+    return tuple(expanded(each, "ASC_PLUGINS") for each in folders.split(os.pathsep) if each)
 
 
 def missing(variable: str) -> list[str]:
