@@ -29,7 +29,7 @@ from asc_cli.recipe import load as recipe
 from asc_cli.recipe.changes import changes
 from asc_cli.registry import models
 from asc_cli.training import run as run_of_folds
-from tests.conftest import SMALL, Asc
+from tests.conftest import SMALL, Asc, Once
 
 RATE = 8_000
 SETTINGS = ("dataset=table", "features.sample_rate=8000", "clips.length_s=0.2")
@@ -43,10 +43,8 @@ def noise(seed: int, n: int = 4_000) -> np.ndarray:
     return (0.1 * np.random.default_rng(seed).standard_normal(n)).astype("f4")
 
 
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
+def write_table(folder: Path) -> Path:
     """12 recordings of 2 scenes, 2 folds, 3 devices; fold 1 has 0 to 5."""
-    folder = tmp_path / "own"
     folder.mkdir()
     rows = ["filename,label,fold,device"]
     for n in range(12):
@@ -55,6 +53,30 @@ def table(tmp_path: Path) -> Path:
     path = folder / "t.csv"
     path.write_text("\n".join(rows) + "\n")
     return path
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return write_table(tmp_path / "own")
+
+
+@pytest.fixture(scope="session")
+def trained_home(once: Once) -> Path:
+    """A home with toy_lstm@1 of both folds of the table, and the table."""
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ASC_HOME", str(folder / "home"))
+            train(write_table(folder / "own"))
+
+    return once("own-table", make)
+
+
+@pytest.fixture
+def trained(trained_home: Path, tmp_path: Path, home: Path) -> Path:
+    """A copy of both; the table."""
+    shutil.copytree(trained_home / "home", home, dirs_exist_ok=True)
+    return shutil.copytree(trained_home / "own", tmp_path / "own") / "t.csv"
 
 
 def train(table: Path, *more: str, folds: list[int] | None = None) -> workflow.Training:
@@ -171,61 +193,57 @@ def test_equal_sounds_are_held_out_together() -> None:
 # -- asc evaluate MODEL ---------------------------------------------------------------------------
 
 
-def test_a_model_is_not_scored_on_audio_that_its_member_was_trained_on(table: Path) -> None:
+def test_a_model_is_not_scored_on_audio_that_its_member_was_trained_on(trained: Path) -> None:
     """The same lists, but each fold's files hold what the other fold's held."""
-    done = train(table)
-    assert done.model == "toy_lstm@1"
-    again = workflow.evaluate(done.model, data=table, jobs=1)
+    again = workflow.evaluate("toy_lstm", data=trained, jobs=1)
     assert again["remarks"][-1]["code"] == "own-folds"
-    folder = table.parent
+    folder = trained.parent
     for n in range(6):
         one, two = folder / f"r{n}x.wav", folder / f"r{n + 6}x.wav"
         one.rename(folder / "t")
         as_flac(two, one)
         shutil.move(folder / "t", two)
     with pytest.raises(AscError, match="member of fold 1 was trained on 6 of the 6 recordings"):
-        workflow.evaluate(done.model, data=table, jobs=1)
+        workflow.evaluate("toy_lstm", data=trained, jobs=1)
 
 
-def test_other_files_with_the_same_sound_are_no_leak_but_said(table: Path) -> None:
-    done = train(table)
-    for path in table.parent.glob("*.wav"):
+def test_other_files_with_the_same_sound_are_no_leak(trained: Path) -> None:
+    before = workflow.evaluate("toy_lstm")
+    for path in trained.parent.glob("*.wav"):
         as_flac(path, path.with_suffix(".tmp"))
         path.with_suffix(".tmp").replace(path)
-    again = workflow.evaluate(done.model, data=table, jobs=1)
+    again = workflow.evaluate("toy_lstm", data=trained, jobs=1)
     assert again["remarks"][-1]["code"] == "own-folds-other-audio"
-    assert again["accuracy"] == pytest.approx(done.metrics["accuracy"])
+    assert again["accuracy"] == pytest.approx(before["accuracy"])
 
 
-def test_a_model_of_0_1_is_scored_on_its_own_audio_alone(table: Path) -> None:
-    done = train(table)
-    model = models.find(done.model)
+def test_a_model_of_0_1_is_scored_on_its_own_audio_alone(trained: Path) -> None:
+    model = models.find("toy_lstm")
     digests = [recording.digest for recording in model.training_files()]
     (model.folder / "training_files.txt").unlink()
     (model.folder / "heard.txt").write_text("".join(f"{digest}\n" for digest in digests))
     card = {k: v for k, v in model.card.items() if k not in ("files", "conditions", "checksum")}
-    source = open_source("table", table)
-    files = workflow.extract(small(), data=table, jobs=1).digests
+    source = open_source("table", trained)
+    files = workflow.extract(small(), data=trained, jobs=1).digests
     new, old = (make(source.listing, files) for make in (fingerprint, fingerprint_0_1))
     assert new != old and card["dataset"]["fingerprint"] == new
     card["dataset"] = {**card["dataset"], "fingerprint": old}
     (model.folder / "card.yaml").write_text(yaml.safe_dump(card))
-    assert workflow.evaluate(done.model, data=table, jobs=1)["remarks"][-1]["code"] == "own-folds"
-    with_a_byte(table.parent / "r0x.wav", table.parent / "t")
-    (table.parent / "t").replace(table.parent / "r0x.wav")
+    assert workflow.evaluate("toy_lstm", data=trained, jobs=1)["remarks"][-1]["code"] == "own-folds"
+    with_a_byte(trained.parent / "r0x.wav", trained.parent / "t")
+    (trained.parent / "t").replace(trained.parent / "r0x.wav")
     with pytest.raises(AscError, match="version 0.1, which made it, did not record which member"):
-        workflow.evaluate(done.model, data=table, jobs=1)
+        workflow.evaluate("toy_lstm", data=trained, jobs=1)
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_training_audio_in_another_file_is_no_test(
-    table: Path, tmp_path: Path, disguise: Callable[[Path, Path], object]
+    trained: Path, tmp_path: Path, disguise: Callable[[Path, Path], object]
 ) -> None:
-    done = train(table, folds=[1])
-    disguise(table.parent / "r7x.wav", tmp_path / "new.wav")
+    disguise(trained.parent / "r7x.wav", tmp_path / "new.wav")
     (tmp_path / "new.csv").write_text("filename,label\nnew.wav,bus\n")
     with pytest.raises(AscError, match="was trained or tested on 1 of these 1 recordings"):
-        workflow.evaluate(done.model, data=tmp_path / "new.csv", jobs=1)
+        workflow.evaluate("toy_lstm", data=tmp_path / "new.csv", jobs=1)
 
 
 def test_a_submission_is_refused_where_the_index_knows_of_a_leak(
@@ -248,18 +266,18 @@ def test_a_submission_is_refused_where_the_index_knows_of_a_leak(
 # -- the fingerprint ------------------------------------------------------------------------------
 
 
-def test_another_device_is_another_run(table: Path) -> None:
-    first = train(table)
-    assert train(table).run == first.run
-    table.write_text(table.read_text().replace(",a\n", ",other\n"))
-    second = train(table)
+def test_another_device_is_another_run(trained: Path) -> None:
+    first = train(trained)
+    assert first.model == "toy_lstm@1"  # trained before
+    trained.write_text(trained.read_text().replace(",a\n", ",other\n"))
+    second = train(trained)
     assert second.run != first.run and "other" in second.metrics["devices"]
 
 
-def test_a_run_of_0_1_goes_on_unless_its_devices_differ(table: Path) -> None:
+def test_a_run_of_0_1_goes_on_unless_its_devices_differ(trained: Path) -> None:
     """0.1 did not count devices: its run is found by the old fingerprint."""
-    done = train(table)
-    chosen, extraction = small(), workflow.extract(small(), data=table, jobs=1)
+    done = train(trained)
+    chosen, extraction = small(), workflow.extract(small(), data=trained, jobs=1)
     old = fingerprint_0_1(extraction.source.listing, extraction.digests)
     name = f"toy_lstm-{chosen.signature(old, extraction.feature.key, code=False)}"
     run = done.run.rename(done.run.with_name(name))
@@ -268,8 +286,8 @@ def test_a_run_of_0_1_goes_on_unless_its_devices_differ(table: Path) -> None:
         del environment[key]
     atomic.write_json(run / "environment.json", {**environment, "dataset_fingerprint": old})
     assert run_of_folds.run_of(chosen, extraction) == run
-    table.write_text(table.read_text().replace(",a\n", ",other\n"))
-    again = workflow.extract(small(), data=table, jobs=1)
+    trained.write_text(trained.read_text().replace(",a\n", ",other\n"))
+    again = workflow.extract(small(), data=trained, jobs=1)
     assert run_of_folds.run_of(chosen, again) != run
 
 
@@ -465,8 +483,8 @@ def test_all_right_is_not_certain() -> None:
     assert scores.intervals.exact == pytest.approx((reference.low, reference.high))
 
 
-def test_an_unfinished_run_does_not_hide_a_finished_one(table: Path) -> None:
-    done = train(table)
+def test_an_unfinished_run_does_not_hide_a_finished_one(trained: Path) -> None:
+    done = train(trained)
     other = done.run.with_name("toy_lstm-unfinished")
     other.mkdir()
     shutil.copyfile(done.run / "recipe.yaml", other / "recipe.yaml")
@@ -486,8 +504,7 @@ def test_the_same_sound_twice_in_a_test_part_is_remarked(table: Path) -> None:
 # -- what newcomers met ---------------------------------------------------------------------------
 
 
-def test_a_model_whose_code_is_gone_is_shown(two_folds: Path, home: Path, asc: Asc) -> None:
-    shutil.copytree(two_folds, home, dirs_exist_ok=True)
+def test_a_model_whose_code_is_gone_is_shown(trained: Path, asc: Asc) -> None:
     model = models.find("toy_lstm")
     row = {"kind": "models", "name": "gone", "hash": "0" * 12, "origin": "/elsewhere"}
     card = {k: v for k, v in model.card.items() if k != "checksum"}
@@ -500,8 +517,7 @@ def test_a_model_whose_code_is_gone_is_shown(two_folds: Path, home: Path, asc: A
     assert asc("models", "show", "toy_lstm", "--limit", "dcase2024").returncode == 1
 
 
-def test_an_export_names_its_file(two_folds: Path, home: Path, asc: Asc, tmp_path: Path) -> None:
-    shutil.copytree(two_folds, home, dirs_exist_ok=True)
+def test_an_export_names_its_file(trained: Path, asc: Asc, tmp_path: Path) -> None:
     path = tmp_path / "toy.zip"
     assert asc("models", "export", "toy_lstm", path).stdout == f"toy_lstm@1 is in {path}\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -151,13 +151,12 @@ class Conditions:
         }
 
 
-def read(recorded: Mapping[str, Any]) -> Conditions:
+def read(recorded: object) -> Conditions:
     """Return conditions from what `to_dict` wrote. Raises AscError for anything else."""
     import pydantic
 
     try:
-        values = {key: value for key, value in recorded.items() if key != "summary"}
-        return pydantic.TypeAdapter(Conditions).validate_python(values)
+        return pydantic.TypeAdapter(Conditions).validate_python(recorded)
     except pydantic.ValidationError as fault:
         first = fault.errors()[0]
         key = ".".join(map(str, first["loc"]))

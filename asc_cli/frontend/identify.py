@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from asc_cli.core import parallel
@@ -24,21 +24,25 @@ def audio_digests(entries: Mapping[str, Entry]) -> dict[str, str]:
     return {name: e.audio_digest for name, e in entries.items() if e.audio_digest is not None}
 
 
-def identify(paths: Mapping[str, Path], jobs: int | None = None) -> dict[str, Entry]:
+def identify(
+    paths: Mapping[str, Path],
+    jobs: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Entry]:
     """Return the entries of files, of which those that the index lacks are decoded.
 
-    A file that cannot be read is left out.
+    A file that cannot be read is left out. progress: Called with (done, all) as files are decoded.
     """
     entries = indexed(paths)
     others = {k: path for k, path in paths.items() if k not in entries and "\0" not in k}
     tasks = [(batch,) for batch in batches(others)]
     if jobs is None and len(tasks) <= FEW_BATCHES:
         jobs = 1
-    new = {
-        name: entry
-        for outcome in parallel.map_unordered(_identify, tasks, jobs)
-        for name, entry in outcome.items()
-    }
+    new: dict[str, Entry] = {}
+    for outcome in parallel.map_unordered(_identify, tasks, jobs):
+        new |= outcome
+        if progress:
+            progress(len(new), len(others))
     Index().put((paths[name], entry) for name, entry in new.items())
     return {**entries, **new}
 

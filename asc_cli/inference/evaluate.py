@@ -103,7 +103,7 @@ def of_model(
     if is_own and (lacking := sorted({fold for fold, _ in expected} - set(trained))):
         raise AscError(f"model {model.id} has no fold {lacking[0]}; it has {trained}")
     files = [r.file for r in source.listing.recordings] if is_own else [f for _, f in expected]
-    entries = identify({file: source.path(file) for file in dict.fromkeys(files)}, jobs)
+    entries = identify({file: source.path(file) for file in dict.fromkeys(files)}, jobs, progress)
     remark = (
         require_unseen_by_members(model, source, folds or trained, entries)
         if is_own
