@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when the libraries below are loaded
 os.environ.setdefault("ASC_FSYNC", "0")  # no test ends in a power cut
@@ -233,3 +234,23 @@ QUICK = {
 
 def settings(*more: str) -> list[str]:
     return [word for text in (*SMALL, *more) for word in ("--set", text)]
+
+
+def minimal_card(created: str = "2026-01-01T00:00:00+00:00") -> dict[str, Any]:
+    """The least that a model's card must have, before it is registered."""
+    return {
+        "created": created,
+        "labels": ["bus", "park"],
+        "feature": {
+            "name": "log_mel",
+            "version": 1,
+            "parameters": {},
+            "audio": {"sample_rate": 22_050, "decoding": "x"},
+        },
+        "recipe": {
+            "dataset": "toy",
+            "model": {"name": "lstm"},
+            "clips": {"length_s": 1.0, "overlap": 0.5},
+            "evaluation": {"aggregate": "mean"},
+        },
+    }

@@ -21,7 +21,7 @@ from asc_cli.frontend.feature import resolve
 from asc_cli.inference.journal import Journal, stamp
 from asc_cli.registry import archive, models
 from asc_cli.training import history
-from tests.conftest import Asc, tone, write
+from tests.conftest import Asc, minimal_card, tone, write
 
 
 @pytest.fixture
@@ -94,9 +94,7 @@ def test_what_is_kept_is_forced_onto_the_disk_and_what_can_be_computed_again_is_
     assert not [event for event in events if event.startswith("sync")]
     tensors.save(tmp_path / "w.safetensors", {"model.w": torch.ones(1)})
     events.clear()
-    card = {"created": "2026", "labels": ["a"], "feature": {"name": "x", "audio": {}}}
-    card["feature"]["audio"] = {"sample_rate": 1}
-    models.register("m", {**card, "recipe": {}}, {1: tmp_path / "w.safetensors"})
+    models.register("m", minimal_card(), {1: tmp_path / "w.safetensors"})
     assert {"sync fold0", "sync card.", "sync train"} <= set(events)
     assert events[-1] == "sync m"
 

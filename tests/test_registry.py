@@ -14,24 +14,12 @@ from asc_cli.core.errors import AscError
 from asc_cli.registry import models
 from asc_cli.registry.archive import export, import_file
 from asc_cli.registry.training_files import TrainingFile
+from tests.conftest import minimal_card
 
 
 def card(created: str = "2026-01-01T00:00:00+00:00") -> dict:
     return {
-        "created": created,
-        "labels": ["bus", "park"],
-        "feature": {
-            "name": "log_mel",
-            "version": 1,
-            "parameters": {},
-            "audio": {"sample_rate": 22_050, "decoding": "x"},
-        },
-        "recipe": {
-            "dataset": "toy",
-            "model": {"name": "lstm"},
-            "clips": {"length_s": 1.0, "overlap": 0.5},
-            "evaluation": {"aggregate": "mean"},
-        },
+        **minimal_card(created),
         "metrics": {"accuracy": 0.75, "headline": "accuracy"},
         "dataset": {"title": "made up", "licence": "none"},
     }

@@ -539,3 +539,20 @@ def test_a_plug_in_dataset_is_called_as_its_file(
     monkeypatch.setenv("ASC_PLUGINS", str(tmp_path))
     done = asc("datasets", "show", "rooms")
     assert "its dataset is called 'esc10'; the file's name was expected: 'rooms'" in done.stderr
+
+
+def test_a_model_s_readme_and_a_run_s_facts_have_the_conditions(trained: Path, asc: Asc) -> None:
+    readme = (models.find("toy_lstm").folder / "README.md").read_text()
+    line = "Conditions: all 2 folds; settings of toy_lstm but dataset table (not toy)"
+    assert line in readme and readme.index(line) < readme.index("| accuracy |")
+    assert "settings of toy_lstm but" in asc("runs", "show", "toy_lstm").stdout
+
+
+def test_a_card_without_a_dataset_is_one_of_another(trained: Path) -> None:
+    """As an imported card may be: then no member is taken for one that was not trained on it."""
+    model = models.find("toy_lstm")
+    card = {k: v for k, v in model.card.items() if k not in ("checksum", "dataset", "conditions")}
+    card["recipe"] = {k: v for k, v in card["recipe"].items() if k not in ("exclude", "subset")}
+    (model.folder / "card.yaml").write_text(yaml.safe_dump(card))
+    with pytest.raises(AscError, match="was trained or tested on 12 of these 12 recordings"):
+        workflow.evaluate("toy_lstm", data=trained, jobs=1)

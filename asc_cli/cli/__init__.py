@@ -21,8 +21,9 @@ import typer
 from asc_cli import __version__
 from asc_cli.cli import _signals
 from asc_cli.core import declarations, installation, outside, plugins, streams
-from asc_cli.core.errors import AscError, escaped, refusal
+from asc_cli.core.errors import AscError, refusal
 from asc_cli.core.importing import fault_in_plugin
+from asc_cli.core.terminal import message, note, one_line
 
 ORDER = (
     "demo",
@@ -38,6 +39,11 @@ ORDER = (
     "recipes",
 )
 
+NO_MEMORY = (
+    "there is not enough memory; try fewer workers (--jobs 1), close other programs, or raise the "
+    "limit (ulimit -v)"
+)
+
 
 def main() -> None:
     """Entry point of the console script `asc`."""
@@ -51,7 +57,7 @@ def main() -> None:
         try:
             app = application(_requested_command(sys.argv))
         except AscError as fault:  # of a plug-in that is a command
-            sys.exit(f"asc: {escaped(str(fault))}")
+            sys.exit(message(f"asc: {fault}"))
         app()
     except KeyboardInterrupt as stop:
         sys.exit(_signals.exit_code(stop))
@@ -78,7 +84,7 @@ def application(only: str | None = None) -> typer.Typer:
             try:
                 _add_unloaded(app, name)
             except AscError as fault:  # the others are there
-                print(f"asc: {fault}", file=sys.stderr)
+                note(f"asc: {fault}")
             continue
         if hasattr(module, "COMMANDS"):
             group = _group(module.__doc__ or "")
@@ -124,9 +130,9 @@ def _root(
     --data FOLDER**. A published protocol: **asc datasets show litis**.
     """
     if (remark := installation.leftover_hint()) is not None:
-        print(f"asc: {remark}", file=sys.stderr)
+        note(f"asc: {remark}")
     for remark in outside.missing(plugins.FOLDERS):
-        print(f"asc: {escaped(remark)}", file=sys.stderr)
+        note(f"asc: {remark}")
     if version:
         print(__version__)
         raise typer.Exit()
@@ -141,14 +147,10 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             command(*args, **kwargs)
             sys.stdout.flush()
         except AscError as fault:
-            print(f"asc: {escaped(str(fault))}", file=sys.stderr)
+            note(f"asc: {fault}")
             raise typer.Exit(1) from None
         except MemoryError:
-            print(
-                "asc: there is not enough memory; try fewer workers (--jobs 1), or close other "
-                "programs",
-                file=sys.stderr,
-            )
+            note(f"asc: {NO_MEMORY}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt as stop:
             with contextlib.suppress(OSError):  # its terminal may be gone
@@ -157,14 +159,14 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:  # `asc … | head`: the reader has stopped
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as fault:  # disk full, no permission, no such folder
-            print(f"asc: {escaped(refusal(fault, 'standard output'))}", file=sys.stderr)
+            note(f"asc: {one_line(refusal(fault, 'standard output'))}")
             if not fault.filename:  # the rest of its buffer cannot be written either
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
         except Exception as fault:
             if (text := fault_in_plugin(fault)) is None:
                 raise
-            print(f"asc: {escaped(text)}", file=sys.stderr)
+            note(f"asc: {text}")
             raise typer.Exit(1) from None
 
     return run

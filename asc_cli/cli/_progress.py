@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from asc_cli.core.terminal import note
+
 Counting = Callable[[int, int], None]
 Fitting = Callable[[dict[int, dict[str, Any]]], None]
 QUIET_SECONDS = 30.0  # between lines where there is no terminal
@@ -108,11 +110,6 @@ def _lines() -> Callable[[str], None]:
     return line
 
 
-def note(text: str) -> None:
-    """Print a line on stderr."""
-    print(text, file=sys.stderr, flush=True)
-
-
 class _NoBars(contextlib.nullcontext["_NoBars"]):
     """Bars that are not drawn, where stderr is no terminal: importing rich for them takes time."""
 
@@ -131,7 +128,6 @@ class _NoBars(contextlib.nullcontext["_NoBars"]):
 def _bars(detail: str) -> Any:
     if not sys.stderr.isatty():
         return _NoBars()
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         Progress,
@@ -139,6 +135,8 @@ def _bars(detail: str) -> Any:
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+
+    from asc_cli.report.console.output import console
 
     return Progress(
         TextColumn("{task.description}"),
@@ -148,6 +146,6 @@ def _bars(detail: str) -> Any:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console(stderr=True),
         transient=True,
     )

@@ -10,6 +10,7 @@ import typer
 from asc_cli.cli import _completion
 from asc_cli.cli._options import Data, Json, Subset
 from asc_cli.core.errors import AscError
+from asc_cli.core.terminal import one_line
 
 Name = Annotated[
     str,
@@ -187,7 +188,7 @@ def make(
                 "frames": None if seconds is None else round(seconds),
             }
             yt8m_toy.make(root, **_without_none(arguments), seed=seed, progress=progress)
-    print(root)
+    print(one_line(str(root)))
 
 
 def _without_none(options: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from asc_cli.core.terminal import one_line
+
 RECIPE = "toy_lstm"
 RECORDINGS = 180
 SECONDS = 5.0
@@ -63,12 +65,12 @@ def command(
     with report.Predictions(top=3) as out:
         for prediction in workflow.predict([unseen], model=trained.model, fold=1):
             out.add(prediction.to_dict())
-    print(f"The true scene: {extracted.source.listing.by_file()[split.test[0]].label}")
+    print(f"The true scene: {one_line(extracted.source.listing.by_file()[split.test[0]].label)}")
     print(_next(unseen))
 
 
 def _step(number: int, title: str, command: str = "") -> None:
-    print(f"\n{number}. {title}" + (f"   $ {command}" if command else ""), flush=True)
+    print(f"\n{number}. {title}" + (f"   $ {one_line(command)}" if command else ""), flush=True)
 
 
 def _next(recording: Path) -> str:

@@ -44,7 +44,8 @@ def show(
 ) -> None:
     """Show a model's card and its complexity: parameters, bytes, multiply-accumulates.
 
-    With --limit, exit 1 if one member at float32 exceeds it.
+    With --limit, exit 1 if one member exceeds it at the recipe's `deployment_precision`, float32
+    unless set.
 
     Example: **asc models show toy_lstm**
 

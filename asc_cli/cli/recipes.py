@@ -93,7 +93,7 @@ def schema() -> None:
     """
     from asc_cli.recipe import load as recipes
 
-    print(json_text.dumps(recipes.schema(), indent=2, ascii=False))
+    print(json_text.shown(recipes.schema(), indent=2))
 
 
 COMMANDS = {"list": list_, "show": show, "schema": schema}

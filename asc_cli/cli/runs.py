@@ -51,7 +51,8 @@ def show(
 
     folder = workflow.find_run(run)
     row = {**inventory.read(folder).to_dict(), "folder": str(folder.absolute())}
-    report.show({**row, "audio_root": runs.audio_root(folder)}, report.run, as_json)
+    row |= {"audio_root": runs.audio_root(folder), "conditions": inventory.conditions(folder)}
+    report.show(row, report.run, as_json)
 
 
 def remove(

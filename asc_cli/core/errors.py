@@ -35,9 +35,6 @@ class FileFault(AscError):
         return FileFault, (self.path, self.reason)
 
 
-MAX_LINE = 2_000  # characters of a line that is printed
-
-
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -61,19 +58,3 @@ def refusal(fault: OSError, where: object = None) -> str:
     elif fault.errno in NOT_PERMITTED:
         remedy = "; may asc read and write there?"
     return f"{os.fsdecode(place) if isinstance(place, bytes) else place}: {reason}{remedy}"
-
-
-def escaped(text: str) -> str:
-    """Return text from outside as a terminal may show it: control characters are written out.
-
-    Line breaks stay, as messages of several lines have them; long lines lose their middle.
-    """
-    shown = "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text)
-    if len(shown) <= MAX_LINE:
-        return shown
-    return "\n".join(_shortened(line) for line in shown.split("\n"))
-
-
-def _shortened(line: str) -> str:
-    half = MAX_LINE // 2
-    return line if len(line) <= MAX_LINE else f"{line[:half]} … {line[-half:]}"

@@ -32,6 +32,18 @@ def dumps(
         ) from fault
 
 
+def shown(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON for stdout: readable, and safe on a terminal.
+
+    Characters that cannot be seen, such as control characters and direction marks, are escaped.
+    Raises AscError as `dumps`.
+    """
+    text = dumps(value, indent=indent, ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
 def _not_finite(value: Any, path: str = "") -> str:
     """Return the path and the value of a number that is not finite; "" where there is none."""
     if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):

@@ -1,7 +1,9 @@
 """Complexity of a model: parameters, bytes, multiply-accumulates per second of audio.
 
-    parameters   every number in the model's state: weights, and the buffers of mixtures,
-                 trees and factorisations
+    parameters   trainable ones, as the challenge counts: of a network its weights and biases; of a
+                 model that fits itself the arrays of its mixtures, trees and factorisations too.
+                 Running statistics and counters of normalisation layers do not count, and nothing
+                 is folded into another layer
     bytes        fractions × 4 (float32), 2 (float16), 1 (int8); whole numbers, as trees hold, as
                  they are
     MACs         half the floating-point operations that torch.utils.flop_counter sees in one clip,
@@ -14,11 +16,13 @@ element-wise products and activations are not counted, as in the challenge's own
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
+from asc_cli.recipe.schema import DEPLOYED_AT
 
 BYTES = {"float32": 4, "float16": 2, "int8": 1}
 
@@ -63,13 +67,15 @@ class Check:
     Attributes:
         name: The limit's name.
         limit: The limit.
-        passes: Whether one member at float32 is within it.
+        passes: Whether one member at the deployed precision is within it.
+        precision: The precision that the recipe deploys it at (`deployment_precision`).
         precisions: float32, float16 and int8 → whether the model is within it.
     """
 
     name: str
     limit: Limit
     passes: bool
+    precision: str
     precisions: dict[str, Within]
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,6 +90,7 @@ class Check:
             "bytes": self.limit.bytes,
             "macs_per_second": self.limit.macs,
             "passes": self.passes,
+            "precision": self.precision,
             "precisions": {name: asdict(within) for name, within in self.precisions.items()},
         }
 
@@ -93,7 +100,7 @@ class Costs:
     """The complexity of one member of a model.
 
     Attributes:
-        parameters: Numbers that it learnt or keeps.
+        parameters: Numbers that it learnt.
         bytes: float32, float16 and int8 → bytes of all parameters at that precision.
         macs_per_clip: Multiply-accumulates of one clip; None where none are counted.
         macs_per_second: The same, per second of audio.
@@ -125,7 +132,7 @@ def measure(
 
     members: how many networks like it the model has.
     """
-    tensors = list(network.state_dict().values())
+    tensors = list(_learnt(network))
     fractions = sum(values.numel() for values in tensors if values.is_floating_point())
     integers = [values for values in tensors if not values.is_floating_point()]
     integer_bytes = sum(values.numel() * values.element_size() for values in integers)
@@ -139,10 +146,29 @@ def measure(
     )
 
 
-def check_limit(costs: Costs, limit: str) -> Check:
+def _learnt(network: Any) -> Iterator[Any]:
+    """Yield parameters and, of a model that fits itself, the buffers that it learnt."""
+    from torch.nn.modules.batchnorm import _NormBase
+
+    yield from network.parameters()
+    if not hasattr(network, "estimate"):  # an Estimator of models/
+        return
+    statistics = {
+        id(buffer)
+        for layer in network.modules()
+        if isinstance(layer, _NormBase)
+        for buffer in layer.buffers(recurse=False)
+    }
+    state = {id(values) for values in network.state_dict(keep_vars=True).values()}
+    for buffer in network.buffers():
+        if id(buffer) in state and id(buffer) not in statistics:
+            yield buffer
+
+
+def check_limit(costs: Costs, limit: str, precision: str = DEPLOYED_AT) -> Check:
     """Return whether one member, and all members, are within a limit, at each precision.
 
-    Raises AscError for an unknown limit.
+    precision: the one that decides. Raises AscError for an unknown limit.
     """
     if limit not in LIMITS:
         raise AscError("--limit: " + plugins.unknown("limit", limit, LIMITS))
@@ -156,7 +182,8 @@ def check_limit(costs: Costs, limit: str) -> Check:
     return Check(
         name=limit,
         limit=allowed,
-        passes=within(1, "float32"),
+        passes=within(1, precision),
+        precision=precision,
         precisions={
             name: Within(member=within(1, name), all_members=within(costs.members, name))
             for name in BYTES

@@ -25,6 +25,7 @@ KEYS = (
     "recipe",
     "folds",
     "metrics",
+    "conditions",
     "dataset",
     "packages",
 )

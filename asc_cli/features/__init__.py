@@ -33,11 +33,14 @@ class Framing:
         frame_samples: Samples that one frame covers.
         hop_samples: Samples from the start of one frame to the start of the next.
         context_frames: Neighbours on each side that a frame depends on; 0 for most features.
+        padded_from_samples: A recording shorter than a frame, but not than this, is padded with
+            zeros to one frame; 0: it is refused.
     """
 
     frame_samples: int
     hop_samples: int
     context_frames: int = 0
+    padded_from_samples: int = 0
 
     def count(self, n_samples: int) -> int:
         """Return how many frames fit in a recording.
@@ -98,7 +101,7 @@ def stream(
     """Yield the frames of a recording that comes in blocks; joined, they equal those of the whole.
 
     Only samples that later frames need are kept in memory. Raises AscError when all blocks
-    together are shorter than one frame.
+    together are shorter than one frame, and cannot be padded to one.
     """
     framing = feature.framing(sample_rate)
     hop, context = framing.hop_samples, framing.context_frames
@@ -116,10 +119,14 @@ def stream(
         yield _finite(frames, buffer)[lead:ready]
         start = max(0, ready - context)
         buffer, lead = buffer[start * hop :], ready - start
-    if framing.count(n_samples) == 0:
+    if 0 < framing.padded_from_samples <= n_samples < framing.frame_samples:
+        buffer = np.pad(buffer, (0, framing.frame_samples - n_samples))
+    elif framing.count(n_samples) == 0:
+        what = "the shortest that is padded" if framing.padded_from_samples else "one frame"
+        shortest = framing.padded_from_samples or framing.frame_samples
         raise AscError(
-            f"is {n_samples / sample_rate:.3f} s long, shorter than one frame "
-            f"({framing.frame_samples} samples = {framing.frame_samples / sample_rate:.3f} s)"
+            f"is {n_samples / sample_rate:.3f} s long, shorter than {what} "
+            f"({shortest} samples = {shortest / sample_rate:.3f} s)"
         )
     if framing.count(len(buffer)) > lead:
         with np.errstate(all="ignore"):

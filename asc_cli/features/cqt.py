@@ -5,8 +5,9 @@
 
 There are as many bins as whole steps fit between f_min and the highest centre whose filter stays
 below half the sample rate. A frame of this feature is a slice: slices do not overlap, and hold a
-whole number of hops. The transform is librosa's (_cqt.py); tuning is fixed, since librosa's
-estimate would depend on the whole file.
+whole number of hops; a recording from 10 ms on that is shorter than a slice is padded with zeros to
+one. The transform is librosa's (_cqt.py); tuning is fixed, since librosa's estimate would depend on
+the whole file.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from asc_cli.features import Framing, _cqt
 
 VERSION = 2  # 2: digital silence gives zeros, also beside loud samples
+SHORTEST_S = 0.01  # of a recording; one shorter than a slice is padded with zeros to a slice
 HANN_BANDWIDTH = 1.50018310546875  # bins of a Hann window, librosa.filters.window_bandwidth
 
 
@@ -46,7 +48,9 @@ class Cqt:
         hops = max(1, round(self.slice_s * sample_rate / self.hop_samples))
         slice_samples = hops * self.hop_samples
         reach = longest_samples(sample_rate, self.f_min_hz, self.bins_per_octave) / 2
-        return Framing(slice_samples, slice_samples, 1 + math.ceil(reach / slice_samples))
+        context = 1 + math.ceil(reach / slice_samples)
+        padded_from = math.floor(SHORTEST_S * sample_rate)
+        return Framing(slice_samples, slice_samples, context, padded_from)
 
     def octaves(self, sample_rate: int) -> tuple[_cqt.Octave, ...]:
         bins = n_bins(sample_rate, self.f_min_hz, self.bins_per_octave)

@@ -98,7 +98,9 @@ def of_model(
     is_own = full is not None
     scored = conditions.of_lists(source.dataset, source.listing, folds, trained=is_own)
     if full is not None:
-        scored = conditions.with_exclusions(scored, full.listing, model.card["recipe"]["exclude"])
+        scored = conditions.with_exclusions(
+            scored, full.listing, model.card["recipe"].get("exclude", ())
+        )
     if recorded := model.card.get("conditions"):
         trained = conditions.read(recorded)
         scored = replace(scored, recipe=trained.recipe, changed=trained.changed, seed=trained.seed)
@@ -110,7 +112,7 @@ def of_model(
 
 def _with_settings(scored: Conditions, name: str, settings: Mapping[str, Any]) -> Conditions:
     """Add the settings' differences from the shipped recipe of this name, and the seed."""
-    seed = settings["training"]["seed"]
+    seed = (settings.get("training") or {}).get("seed")
     if name not in plugins.recipe_names():
         return replace(scored, seed=seed)
     try:

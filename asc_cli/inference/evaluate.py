@@ -23,6 +23,7 @@ from asc_cli.inference.leakage import (
     has_own_lists,
     require_unseen,
     require_unseen_by_members,
+    trained_on,
 )
 from asc_cli.protocol import audit
 from asc_cli.protocol.source import Source
@@ -92,7 +93,7 @@ def of_model(
             f"{source.dataset.name}; its scenes: {', '.join(labels)}"
         )
     full = source
-    if is_own := model.card["dataset"]["name"] == source.dataset.name:
+    if is_own := trained_on(model) == source.dataset.name:
         source = as_trained(model, source)
     is_own = is_own and has_own_lists(model, source)
     trained = model.card["folds"]

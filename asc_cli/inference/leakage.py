@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation.scores import Remark
@@ -17,15 +18,24 @@ from asc_cli.registry import models
 def as_trained(model: models.Model, source: Source) -> Source:
     """Return the model's own dataset as in its recipe: the subset, less the excluded files."""
     settings = model.card["recipe"]
-    if settings["subset"] is not None:
-        source = open_source(source.dataset.name, source.root, settings["subset"], source.catalog)
+    if (subset := settings.get("subset")) is not None:
+        source = open_source(source.dataset.name, source.root, subset, source.catalog)
     files = source.listing.by_file()
-    return exclude(source, tuple(file for file in settings["exclude"] if file in files))
+    return exclude(source, tuple(file for file in settings.get("exclude", ()) if file in files))
 
 
 def has_own_lists(model: models.Model, source: Source) -> bool:
     """Return whether the model was trained on lists that name the same files in the same parts."""
-    return bool(model.card["dataset"]["lists"] == fingerprint_0_1(source.listing, {}))
+    return bool(_data(model).get("lists") == fingerprint_0_1(source.listing, {}))
+
+
+def trained_on(model: models.Model) -> str:
+    """Return the name of the dataset that a model was trained on; "" if its card has none."""
+    return str(_data(model).get("name", ""))
+
+
+def _data(model: models.Model) -> dict[str, Any]:
+    return model.card.get("dataset") or {}
 
 
 def require_unseen_by_members(
@@ -46,7 +56,7 @@ def require_unseen_by_members(
     )
     digests = {file: entry.digest for file, entry in entries.items()}
     prints = (fingerprint(source.listing, digests), fingerprint_0_1(source.listing, digests))
-    if model.card["dataset"]["fingerprint"] in prints:
+    if _data(model).get("fingerprint") in prints:
         return Remark(
             "own-folds",
             "fold k's recordings were predicted by fold k's member, which was not trained on them",
@@ -93,7 +103,7 @@ def require_unseen(model: models.Model, source: Source, entries: Mapping[str, En
 
     Raises AscError when its members were, or may have been, trained on the test recordings.
     """
-    trained, tested = model.card["dataset"]["name"], source.dataset.name
+    trained, tested = trained_on(model), source.dataset.name
     if trained == tested != "table":
         raise AscError(
             f"model {model.id} was trained on other lists of {tested} than those at "

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-NON_FUNCTIONAL_KEYS = ("description", "paper", "source", "licence")  # they change no result
+NON_FUNCTIONAL_KEYS = (
+    "description",
+    "paper",
+    "source",
+    "licence",
+    "deployment_precision",
+)  # they change no result
 NAMED = ("features", "model")  # their other keys depend on the name
 
 

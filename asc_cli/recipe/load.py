@@ -252,8 +252,9 @@ def _validated(
         raise AscError(f"recipe {name}: {count}\n{lines}")
     settings = validated.model_dump(mode="json")
     data = settings.pop("data")
-    if settings["licence"] is None:  # so that recipes without one keep the signatures of 0.1
-        del settings["licence"]
+    for key in ("licence", "deployment_precision"):
+        if settings[key] is None:  # so that recipes without one keep the signatures of 0.1
+            del settings[key]
     if settings["source"] and not settings["source"]["own"]:
         del settings["source"]["own"]
     return Recipe.model_validate(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from asc_cli.core import plugins
 
+DEPLOYED_AT = "float32"  # without `deployment_precision`
 HEADLINES = ("dataset", *(m.name for m in plugins.metrics() if m.definition))
 if TYPE_CHECKING:
     Headline = str
@@ -172,6 +173,11 @@ class Base(Section):
     paper: Paper | None = Field(None, description="The published figure for this row.")
     stream: Stream | None = Field(None, description="For a dataset of shards: how they are read.")
     source: Source | None = Field(None, description="Where the settings come from.")
+    deployment_precision: Literal["float32", "float16", "int8"] | None = Field(
+        None,
+        description="Precision that trained models are deployed at, at which `asc models show "
+        "--limit` decides; none: float32. Training and prediction do not depend on it.",
+    )
     licence: str | None = Field(
         None, description="Licence of the trained models, for their cards, such as MIT."
     )

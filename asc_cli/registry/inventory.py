@@ -74,6 +74,12 @@ def read(folder: Path) -> Run:
     )
 
 
+def conditions(folder: Path) -> list[str]:
+    """Return under which conditions a run was scored, in phrases; [] where none are recorded."""
+    recorded = (run_files.metrics(folder) or {}).get("conditions") or {}
+    return list(recorded.get("summary", ()))
+
+
 def remove(name: str) -> Run:
     """Delete a run's folder, features and registered models not. Raises AscError without one."""
     folder = find(name)

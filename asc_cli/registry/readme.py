@@ -38,8 +38,15 @@ def text(card: dict[str, Any]) -> str:
         f"{labels_section}\n\n"
         f"## {'Validated' if videos else 'Cross-validated'} on "
         f"{data.get('title', '?')}\n\n"
+        f"{_conditions(card)}"
         f"| metric | value |\n|---|---|\n{figures}\n\n"
         f"Licence of the model: {licence}.\n\n"
         f"Licence of the training data: {data.get('licence', 'not stated')}.\n\n"
         f"Cite: {data.get('citation') or 'not stated'}\n"
     )
+
+
+def _conditions(card: dict[str, Any]) -> str:
+    """Return the conditions of the figures, a paragraph; "" in a card of version 0.1."""
+    summary = (card.get("conditions") or {}).get("summary", [])
+    return f"Conditions: {'; '.join(map(str, summary))}.\n\n" if summary else ""

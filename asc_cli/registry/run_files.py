@@ -95,15 +95,24 @@ def _by_fold(kind: type) -> Callable[[Any], bool]:
     return check
 
 
-def _is_mapping(value: Any) -> bool:
-    return isinstance(value, dict)
+def _are_conditions(value: Any) -> bool:
+    summary = value.get("summary") if isinstance(value, dict) else None
+    return isinstance(summary, list) and all(isinstance(phrase, str) for phrase in summary)
+
+
+def _are_remarks(value: Any) -> bool:
+    """Return whether a value is a list of remarks; version 0.1 wrote their texts alone."""
+    return isinstance(value, list) and all(
+        isinstance(row.get("text") if isinstance(row, dict) else row, str) for row in value
+    )
 
 
 FORMS: dict[str, Callable[[Any], bool]] = {
     "folds": _rows_with(fold=int),
     "published": _rows_with(),
     "epochs": _rows_with(epoch=int),
-    "conditions": _is_mapping,
+    "conditions": _are_conditions,
+    "remarks": _are_remarks,
     "seen_devices": _by_fold(list),
     "trained_recordings": _by_fold(int),
 }

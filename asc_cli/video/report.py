@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from asc_cli.core import json_text
+from asc_cli.core import json_text, terminal
 from asc_cli.core.errors import AscError
+from asc_cli.core.terminal import one_line
 from asc_cli.report.console.table import conditions, remarks, right, table
 
 NAMES = {
@@ -116,12 +117,12 @@ def predictions(file: Path | None, as_json: bool) -> Iterator[Any]:
 
         def add(row: dict[str, Any]) -> None:
             if "error" in row:
-                print(f"asc: {fault(row)}", file=sys.stderr, flush=True)
+                terminal.note(f"asc: {one_line(fault(row))}")
             elif not as_json or file:
                 pairs = " ".join(f"{label} {confidence:g}" for label, confidence in row["labels"])
                 rows.writerow((row["video"], pairs))
             if as_json:
-                print(json_text.dumps(row, ascii=False), flush=True)
+                print(json_text.shown(row), flush=True)
 
         yield add
 

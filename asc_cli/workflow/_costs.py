@@ -7,6 +7,7 @@ from dataclasses import replace
 from asc_cli.evaluation import complexity
 from asc_cli.evaluation.complexity import Costs
 from asc_cli.inference import ensemble, evaluate
+from asc_cli.recipe.schema import DEPLOYED_AT
 from asc_cli.registry import models
 from asc_cli.video import predict
 
@@ -26,4 +27,7 @@ def costs(model: models.Model, limit: str | None = None) -> Costs:
         AscError: There is no such limit, or the model's files are damaged.
     """
     costs = (predict if ensemble.is_video_model(model) else evaluate).costs(model)
-    return costs if limit is None else replace(costs, limit=complexity.check_limit(costs, limit))
+    if limit is None:
+        return costs
+    precision = model.card["recipe"].get("deployment_precision") or DEPLOYED_AT
+    return replace(costs, limit=complexity.check_limit(costs, limit, precision))

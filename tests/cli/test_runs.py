@@ -85,7 +85,7 @@ def test_show_takes_what_evaluate_takes(home: Path) -> None:
         code, output, _ = asc("runs", "show", given)
         assert code == 0 and "/recordings" in output and folder.name in output
     shown = json.loads(asc("runs", "show", ONE, "--json")[1])
-    assert set(shown) == KEYS | {"folder", "audio_root"}
+    assert set(shown) == KEYS | {"folder", "audio_root", "conditions"}
     (folder / "environment.json").unlink()
     assert "not known" in asc("runs", "show", ONE)[1]
     assert "did you mean esc10_lstm?" in asc("runs", "show", "esc10_lsm")[2]

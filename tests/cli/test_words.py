@@ -17,14 +17,7 @@ from asc_cli.registry import models
 from asc_cli.report.console.evaluation import evaluation
 from asc_cli.report.html.figures import reliability
 from asc_cli.report.writers.predictions import Predictions
-from tests.conftest import SMALL, Asc, tone, write
-
-CARD = {
-    "created": "2026-01-01T00:00:00+00:00",
-    "labels": ["bus"],
-    "recipe": {"dataset": "toy"},
-    "feature": {"name": "log_mel", "audio": {"sample_rate": 22_050}},
-}
+from tests.conftest import SMALL, Asc, minimal_card, tone, write
 
 
 def test_an_unknown_dataset_is_no_fault_of_a_recipe(asc: Asc):
@@ -60,7 +53,7 @@ def test_no_models_yet(asc: Asc):
 def test_removing_needs_one_version(asc: Asc, tmp_path: Path):
     tensors.save(tmp_path / "weights", {"model.w": torch.ones(1)})
     for _ in range(2):
-        models.register("m", CARD, {1: tmp_path / "weights"})
+        models.register("m", minimal_card(), {1: tmp_path / "weights"})
     done = asc("models", "remove", "m")
     assert done.returncode == 1 and "remove m: which of m@1, m@2? Name one" in done.stderr
     assert asc("models", "remove", "m@1").stdout == "removed m@1\n"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_cli.core.errors import AscError, escaped
+from asc_cli.core.errors import AscError
+from asc_cli.core.terminal import escaped
 from asc_cli.datasets import Listing, Recording, Split, esc50, litis, table, tau2019, tut2016
 from asc_cli.evaluation import metrics, submission
 from asc_cli.protocol import audit

@@ -4,7 +4,8 @@ import librosa
 import numpy as np
 import pytest
 
-from asc_cli.features import _cqt, cqt
+from asc_cli.core.errors import AscError
+from asc_cli.features import _cqt, cqt, stream
 from tests.conftest import tone
 
 
@@ -84,3 +85,31 @@ def test_the_halving_filter_is_measured_completely():
     filters, reach = _cqt.halving()
     assert 150 < reach < _cqt.IMPULSE_RADIUS // 2
     np.testing.assert_allclose(filters.sum(axis=1), np.sqrt(2), rtol=1e-5)  # energy is kept
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.05, 0.3, 0.499])
+@pytest.mark.parametrize("rate", [22_050, 44_100])
+def test_a_recording_shorter_than_a_slice_is_padded(rate: int, seconds: float):
+    samples = tone(1_000, seconds, rate)
+    feature = cqt.Cqt()
+    length = feature.framing(rate).frame_samples
+    [frames] = stream(feature, [samples[:100], samples[100:]], rate)
+    assert frames.shape == (1, cqt.n_bins(rate, 27.5, 24)) and np.isfinite(frames).all()
+    np.testing.assert_array_equal(
+        frames, feature(np.pad(samples, (0, length - len(samples))), rate)
+    )
+    assert frames[0].max() > 0
+
+
+def test_less_than_ten_milliseconds_is_refused():
+    with pytest.raises(
+        AscError, match=r"is 0.009 s long, shorter than the shortest that is padded"
+    ):
+        list(stream(cqt.Cqt(), [tone(1_000, 0.009, 22_050)], 22_050))
+
+
+@pytest.mark.parametrize("seconds", [0.55, 3.2])
+def test_longer_recordings_are_not_padded(seconds: float):
+    samples = tone(1_000, seconds, 22_050)
+    frames = np.concatenate(list(stream(cqt.Cqt(), [samples], 22_050)))
+    np.testing.assert_array_equal(frames, cqt.Cqt()(samples, 22_050))

@@ -62,7 +62,10 @@ def test_every_sample_of_a_frame_of_odd_length_counts(name: str):
 
 
 def test_less_than_a_frame_is_an_error(feature: StoredFeature):
-    with pytest.raises(AscError, match=r"is 0\.000 s long, shorter than one frame \(\d+ samples"):
+    with pytest.raises(
+        AscError,
+        match=r"is 0\.000 s long, shorter than (one frame|the shortest .*) \(\d+ samples",
+    ):
         list(stream(feature.compute, [np.zeros(8, np.float32)], RATE))
 
 

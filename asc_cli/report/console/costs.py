@@ -36,7 +36,9 @@ def complexity(costs: dict[str, Any]) -> Table:
     )
     if limit:
         verdict = ("pass", "green") if limit["passes"] else ("fail", "red")
-        output.add_row("verdict, one member at float32", *[""] * len(counts), Text(*verdict))
+        output.add_row(
+            f"verdict, one member at {limit['precision']}", *[""] * len(counts), Text(*verdict)
+        )
     return output
 
 

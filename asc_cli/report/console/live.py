@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from asc_cli.core import json_text
+from asc_cli.core.terminal import one_line
 
 
 class Live:
@@ -21,12 +22,11 @@ class Live:
 
     def add(self, row: dict[str, Any]) -> None:
         if self.as_json:
-            print(json_text.dumps(row, ascii=False), flush=True)
+            print(json_text.shown(row), flush=True)
             return
         bar = "█" * round(20 * row["probability"])
-        line = (
-            f"{row['time_s']:8.1f} s  {row['scene']:<20} {100 * row['probability']:5.1f} %  {bar}"
-        )
+        scene, per_cent = one_line(row["scene"]), 100 * row["probability"]
+        line = f"{row['time_s']:8.1f} s  {scene:<20} {per_cent:5.1f} %  {bar}"
         print(
             f"\r\x1b[K{line}" if self.rewrites else line,
             end="" if self.rewrites else "\n",

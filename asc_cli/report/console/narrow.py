@@ -14,6 +14,8 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
+from asc_cli.core.terminal import one_line
+
 MAX_UNFOLDED = 16  # cells; longer words may be folded
 GAPS = (2, 1)
 
@@ -24,6 +26,20 @@ class OptionalColumnsTable(Table):
     def __init__(self, optional: set[int], **settings: Any):
         super().__init__(**settings)
         self.optional = optional
+
+    def add_row(self, *cells: Any, **settings: Any) -> None:
+        """Add a row; names from outside stay on one line."""
+        super().add_row(*map(_on_one_line, cells), **settings)
+
+    def add_column(self, header: Any = "", *words: Any, **settings: Any) -> None:
+        """Add a column; its header stays on one line."""
+        super().add_column(_on_one_line(header), *words, **settings)
+
+
+def _on_one_line(cell: Any) -> Any:
+    if isinstance(cell, Text):
+        return cell if cell.plain.isprintable() else Text(one_line(cell.plain), cell.style)
+    return one_line(cell) if isinstance(cell, str) else cell
 
 
 def fit_width(part: Any, width: int) -> Any:

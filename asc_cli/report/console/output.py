@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from asc_cli.core import json_text
+from asc_cli.core.terminal import escaped, message
 
 PIPED_WIDTH = 120  # columns of a table that does not go to a terminal
 
@@ -14,12 +15,13 @@ PIPED_WIDTH = 120  # columns of a table that does not go to a terminal
 def show(result: Any, render: Callable[[Any], Any], as_json: bool = False) -> None:
     """Print a result as JSON, or as `render` returns it."""
     if as_json:
-        print(json_text.dumps(result, ascii=False), flush=True)
+        print(json_text.shown(result), flush=True)
         return
     rendered = render(result)
-    parts = rendered if isinstance(rendered, list) else [rendered]
+    parts = [message(rendered)] if isinstance(rendered, str) else rendered
+    parts = parts if isinstance(parts, list) else [parts]
     if all(isinstance(part, str) for part in parts):  # rich takes 0.05 s to import
-        print(*parts, sep="\n", flush=True)
+        print(*map(escaped, parts), sep="\n", flush=True)
     else:
         write(console(), parts)
 
@@ -31,15 +33,22 @@ def write(out: Any, parts: Iterable[Any]) -> None:
     out.print(*(fit_width(part, out.width) for part in parts), sep="\n")
 
 
-def printable(name: str) -> str:
-    """Return a file name on one line, unprintable characters escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+def console(stderr: bool = False) -> Any:
+    """Return a rich console on stdout, or stderr, that draws no control character from outside."""
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
+    class SafeConsole(Console):
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterator[Segment]:
+            for segment in super().render(renderable, options):
+                if segment.control or segment.text.isprintable():
+                    yield segment
+                else:
+                    yield segment._replace(text=escaped(segment.text))
 
-def console() -> Any:
-    """Return a rich console on stdout."""
-    from rich.console import Console
-
-    return Console(
-        width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False, markup=False
-    )
+    if stderr:
+        return SafeConsole(stderr=True)
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    return SafeConsole(width=width, highlight=False, markup=False)

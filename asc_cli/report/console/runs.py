@@ -48,6 +48,7 @@ def run(row: dict[str, Any]) -> list[Any]:
         ("recordings", row["audio_root"] or "not known"),
         ("folds", folds(row)),
         ("result", f"{value} {metric}, error {percent(row['error'])}" if metric else value),
+        ("conditions", "; ".join(row["conditions"]) or "not recorded"),
         ("created", row["created"]),
         ("size", size(row["bytes"])),
         ("model", row["model"] or "none yet"),

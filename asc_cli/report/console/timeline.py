@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from asc_cli.report.console.output import printable
+from asc_cli.core.terminal import one_line
 from asc_cli.report.console.table import BAR_CELLS, percent, right, table
 
 STRIP_CELLS = 60  # of a line: 10 minutes at 10 s each
@@ -30,7 +30,7 @@ def render(rows: Sequence[dict[str, Any]], top: int) -> Iterator[Any]:
     for row in rows:
         if "timeline" in row:
             yield ""
-            yield Text(printable(row["file"]), style="bold")
+            yield Text(one_line(row["file"]), style="bold")
             yield from strip(row["timeline"])
             yield segments(row["segments"])
 
@@ -51,7 +51,7 @@ def predictions(rows: Sequence[dict[str, Any]], top: int) -> Any:
             name = f"{UNSURE} ({scene}?)" if unsure else scene
             bar = Text("█" * round(probability * BAR_CELLS), style="green" if first else "dim")
             output.add_row(
-                printable(row["file"]) if first else "",
+                one_line(row["file"]) if first else "",
                 f"{row['duration_s']:.1f}" if first else "",
                 Text(name, style="bold" if first else "dim"),
                 percent(probability),

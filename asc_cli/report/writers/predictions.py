@@ -5,16 +5,16 @@ from __future__ import annotations
 import collections
 import contextlib
 import csv
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from asc_cli.core import atomic, json_text
+from asc_cli.core import atomic, json_text, terminal
 from asc_cli.core.csv_text import guarded
 from asc_cli.core.errors import AscError
-from asc_cli.report.console.output import console, printable, write
+from asc_cli.core.terminal import one_line
+from asc_cli.report.console.output import console, write
 from asc_cli.report.writers import embeddings
 from asc_cli.report.writers.audacity import labels
 from asc_cli.report.writers.csv import COLUMNS, LAST_COLUMNS, cells
@@ -55,7 +55,7 @@ class Predictions:
     def add(self, row: dict[str, Any], embedding: Any = None) -> None:
         if "error" in row:
             self.failed += 1
-            print(f"asc: {printable(row['file'])}: {row['error']}", file=sys.stderr, flush=True)
+            terminal.note(f"asc: {one_line(row['file'])}: {one_line(row['error'])}")
         if self.csv_file:
             with _writing("--csv", self.csv_file):
                 self._write(row)
@@ -64,7 +64,7 @@ class Predictions:
         if self.audacity_file and "error" not in row:
             atomic.write_text(self.audacity_file, "".join(labels(row)))
         if self.as_json:
-            print(json_text.dumps(row, ascii=False), flush=True)
+            print(json_text.shown(row), flush=True)
         elif "error" not in row:
             self.rows.append(row)
 
@@ -94,10 +94,7 @@ class Predictions:
             with _writing("--embeddings", self.embeddings_file):
                 embeddings.write(self.embeddings_file, self.embeddings)
         elif self.embeddings_file and ended_well:
-            print(
-                f"asc: --embeddings {self.embeddings_file}: not written; no predictions",
-                file=sys.stderr,
-            )
+            terminal.note(f"asc: --embeddings {self.embeddings_file}: not written; no predictions")
 
     def _summary(self) -> list[Any]:
         """Return the number of recordings per scene, for a CSV of several recordings; else []."""
@@ -111,7 +108,7 @@ class Predictions:
             output.add_row(scene, str(n))
         failed = f", {self.failed} bad" if self.failed else ""
         return [
-            f"{self.csv_file}: {len(self.rows)} recordings{failed}",
+            f"{one_line(str(self.csv_file))}: {len(self.rows)} recordings{failed}",
             output,
             timeline.model_line(self.rows),
         ]
