@@ -232,7 +232,7 @@ def test_a_model_of_0_1_is_scored_on_its_own_audio_alone(trained: Path) -> None:
     assert workflow.evaluate("toy_lstm", data=trained, jobs=1)["remarks"][-1]["code"] == "own-folds"
     with_a_byte(trained.parent / "r0x.wav", trained.parent / "t")
     (trained.parent / "t").replace(trained.parent / "r0x.wav")
-    with pytest.raises(AscError, match="version 0.1, which made it, did not record which member"):
+    with pytest.raises(AscError, match="which member was trained on which of it is not recorded"):
         workflow.evaluate("toy_lstm", data=trained, jobs=1)
 
 

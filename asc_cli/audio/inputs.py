@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from asc_cli.audio import decode
+from asc_cli.core import paths
 from asc_cli.core.errors import AscError
 
 STDIN = "-"
@@ -75,7 +76,7 @@ def spooled(stdin: IO[bytes]) -> Iterator[Path]:
 
 
 def _of(name: str) -> Iterable[Path]:
-    path = Path(name).expanduser()
+    path = Path(name) if os.path.lexists(name) else paths.expanded(name, "predict")
     if os.path.isdir(path):
         return sorted(_recordings_under(path)) or [path]
     if not os.path.lexists(path) and glob.has_magic(name):

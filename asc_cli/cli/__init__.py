@@ -20,8 +20,8 @@ import typer
 
 from asc_cli import __version__
 from asc_cli.cli import _signals
-from asc_cli.core import declarations, installation, outside, plugins, streams
-from asc_cli.core.errors import AscError, refusal
+from asc_cli.core import declarations, installation, memory, outside, plugins, streams
+from asc_cli.core.errors import AscError, refusal, resource_fault
 from asc_cli.core.importing import fault_in_plugin
 from asc_cli.core.terminal import message, note, one_line
 
@@ -39,16 +39,12 @@ ORDER = (
     "recipes",
 )
 
-NO_MEMORY = (
-    "there is not enough memory; try fewer workers (--jobs 1), close other programs, or raise the "
-    "limit (ulimit -v)"
-)
-
 
 def main() -> None:
     """Entry point of the console script `asc`."""
     _signals.end_cleanly()
     streams.separate()
+    memory.watch()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names may hold any bytes
             stream.reconfigure(errors="backslashreplace")
@@ -73,7 +69,7 @@ def application(only: str | None = None) -> typer.Typer:
         only: One subcommand, without the others: building all of them takes 0.1 s.
     """
     app = _group("Acoustic scene classification: recordings in, scene labels out.")
-    app.callback(invoke_without_command=True)(_root)
+    app.callback(invoke_without_command=True)(_guarded(_root))
     names = [only] if only else plugins.names("cli")
     for name in sorted(names, key=lambda name: (*ORDER, name).index(name)):
         if name in plugins.shipped("cli"):
@@ -149,9 +145,6 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except AscError as fault:
             note(f"asc: {fault}")
             raise typer.Exit(1) from None
-        except MemoryError:
-            note(f"asc: {NO_MEMORY}")
-            raise typer.Exit(1) from None
         except KeyboardInterrupt as stop:
             with contextlib.suppress(OSError):  # its terminal may be gone
                 print("\nasc: stopped; the same command resumes from here", file=sys.stderr)
@@ -159,12 +152,16 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:  # `asc … | head`: the reader has stopped
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as fault:  # disk full, no permission, no such folder
-            note(f"asc: {one_line(refusal(fault, 'standard output'))}")
-            if not fault.filename:  # the rest of its buffer cannot be written either
+            text = resource_fault(fault)
+            note(f"asc: {text or one_line(refusal(fault, 'standard output'))}")
+            if (
+                not fault.filename and text is None
+            ):  # the rest of its buffer cannot be written either
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
         except Exception as fault:
-            if (text := fault_in_plugin(fault)) is None:
+            text = fault_in_plugin(fault) or resource_fault(fault)
+            if text is None:
                 raise
             note(f"asc: {text}")
             raise typer.Exit(1) from None

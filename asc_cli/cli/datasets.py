@@ -118,7 +118,7 @@ def download(
     dataset = plugins.load("datasets", name).DATASET
     if not dataset.archives:
         raise AscError(f"{name} must be downloaded by hand. {dataset.obtain}")
-    root = (output or paths.data() / name).expanduser()
+    root = paths.expanded(output or paths.data() / name, "output")
     downloaded = []
     was_complete = workflow.complete(name, root)
     with _progress.fetching() as progress:
@@ -176,7 +176,7 @@ def make(
         raise AscError(f"datasets make: only toy and yt8m-toy can be made, not {name!r}")
     if which == "yt8m_toy" and lists:
         raise AscError("--lists: only for toy, from TUT 2016; yt8m-toy has no lists")
-    root = (output or paths.data() / which).expanduser()
+    root = paths.expanded(output or paths.data() / which, "output")
     options = {"recordings": recordings, "seconds": seconds}
     with _progress.counting("recordings") as progress:
         if which == "toy":

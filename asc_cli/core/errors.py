@@ -58,3 +58,44 @@ def refusal(fault: OSError, where: object = None) -> str:
     elif fault.errno in NOT_PERMITTED:
         remedy = "; may asc read and write there?"
     return f"{os.fsdecode(place) if isinstance(place, bytes) else place}: {reason}{remedy}"
+
+
+NO_MEMORY = (
+    "there is not enough memory; try fewer workers (--jobs 1), close other programs, or raise the "
+    "limit (ulimit -v)"
+)
+OUT_OF_MEMORY = (  # what libraries say of it, in errors of other kinds
+    "failed to map segment",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "not enough memory",
+    "unable to allocate",
+    "std::bad_alloc",
+)
+UNLOADED = ("shared object", "dlopen", "dll load failed")
+
+
+def resource_fault(fault: BaseException) -> str | None:
+    """Return what lacks in words, where an error means too little memory, or a library that could
+    not be loaded; None for any other error."""
+    chain: list[BaseException] = []
+    current: BaseException | None = fault
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = current.__cause__ or current.__context__
+    texts = [str(each).lower() for each in chain]
+    if any(isinstance(each, MemoryError) or _errno(each) == errno.ENOMEM for each in chain):
+        return NO_MEMORY
+    if any(sign in text for text in texts for sign in OUT_OF_MEMORY):
+        return NO_MEMORY
+    is_library = isinstance(fault, (ImportError, OSError)) and _errno(fault) is None
+    if is_library and any(sign in text for text in texts for sign in UNLOADED):
+        return (
+            f"a library cannot be loaded ({str(fault).splitlines()[0][:300]}). Is there enough "
+            "memory (ulimit -v)? If there is, install asc again"
+        )
+    return None
+
+
+def _errno(fault: BaseException) -> int | None:
+    return fault.errno if isinstance(fault, OSError) else None

@@ -15,12 +15,13 @@ from typing import Any
 
 from asc_cli.core.code import Code, read
 from asc_cli.core.errors import AscError
+from asc_cli.core.paths import expanded
 
 
 @functools.cache
 def listed(folders: str) -> tuple[Path, ...]:
     """Return the folders of a list like PATH."""
-    return tuple(Path(each).expanduser() for each in folders.split(os.pathsep) if each)
+    return tuple(expanded(each, "ASC_PLUGINS") for each in folders.split(os.pathsep) if each)
 
 
 def missing(variable: str) -> list[str]:

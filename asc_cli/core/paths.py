@@ -8,10 +8,28 @@ from pathlib import Path
 from asc_cli.core.errors import AscError, refusal
 
 
+def expanded(path: str | Path, what: str) -> Path:
+    """Return a path with ~ and ~user written out.
+
+    Args:
+        path: As a user wrote it.
+        what: Which setting it is, for the message.
+
+    Raises:
+        AscError: There is no such user, or none has a home.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as fault:
+        raise AscError(
+            f"{what} {path}: no home folder of that user is known; write the path in full"
+        ) from fault
+
+
 def home() -> Path:
     """Return $ASC_HOME, or the platform's folder for user data."""
     if configured := os.environ.get("ASC_HOME"):
-        return Path(configured).expanduser().absolute()
+        return expanded(configured, "ASC_HOME").absolute()
     import platformdirs
 
     return Path(platformdirs.user_data_dir("asc", appauthor=False))
@@ -36,7 +54,7 @@ def models() -> Path:
 def data() -> Path:
     """Return the folder that holds a folder per dataset: $ASC_DATA, or datasets/ in the home."""
     configured = os.environ.get("ASC_DATA")
-    return Path(configured).expanduser().absolute() if configured else home() / "datasets"
+    return expanded(configured, "ASC_DATA").absolute() if configured else home() / "datasets"
 
 
 def children(folder: Path) -> list[Path]:
@@ -55,4 +73,4 @@ def children(folder: Path) -> list[Path]:
 
 def dataset_root(name: str, path: Path | None = None) -> Path:
     """Return the root of a dataset: `path` if there is one, else $ASC_DATA/<name>."""
-    return path.expanduser().absolute() if path else data() / name
+    return expanded(path, "--data").absolute() if path else data() / name

@@ -227,9 +227,9 @@ def lazy(package: str, modules: dict[str, str]) -> Callable[[str], Any]:
 def path_hint(name: str) -> str | None:
     """Return a hint for a file or folder that is given where a dataset's name is expected."""
     path = Path(name)
-    if path.is_file() or path.suffix.lower() in (".csv", ".tsv"):
+    if os.path.isfile(path) or path.suffix.lower() in (".csv", ".tsv"):
         what = "a file"
-    elif path.is_dir() and nearest(name, names("datasets")) is None:
+    elif os.path.isdir(path) and nearest(name, names("datasets")) is None:
         what = "a folder"
     else:
         return None

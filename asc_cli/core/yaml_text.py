@@ -38,6 +38,7 @@ def _integer(loader: Any, node: yaml.ScalarNode) -> int:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor(TIMESTAMP, _Loader.construct_yaml_str)
 
 
 def read(path: Path, what: str = "") -> dict[str, Any]:
@@ -92,7 +93,9 @@ def compose(text: str, where: str) -> yaml.Node | None:
         raise AscError(f"{where}:{line}: not YAML: {fault.problem}") from fault
     except yaml.reader.ReaderError as fault:
         line = text.count("\n", 0, fault.position) + 1
-        what = f"a character that YAML does not allow (U+{ord(text[fault.position]):04X})"
+        character = text[fault.position : fault.position + 1] or fault.character
+        code = ord(character) if isinstance(character, str) else character
+        what = f"a character that YAML does not allow (U+{code:04X})"
         raise AscError(f"{where}:{line}: {what}") from fault
     return node
 
@@ -110,7 +113,7 @@ def construct(node: yaml.Node, where: str) -> Any:
         mark = fault.problem_mark or fault.context_mark
         line = mark.line + 1 if mark else node.start_mark.line + 1
         raise AscError(f"{where}:{line}: {fault.problem}") from fault
-    except (ValueError, TypeError, LookupError, ArithmeticError) as fault:
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as fault:
         line = node.start_mark.line + 1
         raise AscError(f"{where}:{line}: a value does not fit its type ({fault})") from fault
     finally:

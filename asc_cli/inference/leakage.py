@@ -81,11 +81,11 @@ def _require_untrained(
     if not recorded or any(recording.folds is None for recording in recorded):
         raise AscError(
             f"model {model.id} was trained on other audio than that at {source.audio_root}, and "
-            "version 0.1, which made it, did not record which member was trained on which; "
+            "which member was trained on which of it is not recorded, as in models of version 0.1; "
             "evaluate it on the copy that it was trained on, or train it again"
         )
     for split in source.listing.splits:
-        if split.fold not in trained:
+        if split.fold not in folds:
             continue
         seen = [file for file in split.test if audio.get(file) in trained[split.fold]]
         if seen:

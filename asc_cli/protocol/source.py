@@ -86,7 +86,7 @@ def audit(
 ) -> tuple[Source, list[protocol.Finding]]:
     """Check a copy of a dataset against its protocol.
 
-    Reads a second of every recording, and all of those that are alike.
+    Reads a part of every recording, and all of those that are alike.
 
     Args:
         dataset: The dataset's name; `table` for recordings of your own.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, InstanceOf, ValidationError
 
-from asc_cli.core import json_text, plugins
+from asc_cli.core import json_text, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import checks
@@ -182,13 +183,13 @@ def from_settings(
 def find(recipe: str | Path) -> Path:
     """Return the file of a recipe. Raises AscError with the nearest name there is."""
     path = Path(recipe)
-    if path.is_file():
+    if os.path.isfile(path):
         return path
     for suffix in (".yaml", ".yml"):
-        if (with_suffix := Path(f"{path}{suffix}")).is_file():
+        if os.path.isfile(with_suffix := Path(f"{path}{suffix}")):
             raise AscError(f"unknown recipe {str(recipe)!r}; did you mean {with_suffix}?")
     shipped = plugins.recipes_folder() / f"{path.stem}.yaml"
-    if shipped.is_file() and str(recipe) in (path.stem, f"recipes/{path.stem}.yaml"):
+    if os.path.isfile(shipped) and str(recipe) in (path.stem, f"recipes/{path.stem}.yaml"):
         return shipped
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         hint = plugins.nearest(path.stem, plugins.recipe_names())
@@ -211,7 +212,7 @@ def _load_with_base(
     tree, faults = parse(path)
     catalog = plugins.beside(path)
     if isinstance(data := tree.values.get("data"), str):
-        tree.values["data"] = str(path.parent / Path(data).expanduser())
+        tree.values["data"] = str(path.parent / paths.expanded(data, "data:"))
     _rename_model(tree)
     parent = tree.values.pop("extends", None)
     shipped = path.stem if path.stem in plugins.recipe_names() else None
@@ -219,7 +220,7 @@ def _load_with_base(
         return tree, faults, catalog, shipped
     neighbour = path.parent / (parent if str(parent).endswith(".yaml") else f"{parent}.yaml")
     base, base_faults, base_catalog, base_shipped = _load_with_base(
-        neighbour if neighbour.is_file() else find(str(parent)), (*children, path.resolve())
+        neighbour if os.path.isfile(neighbour) else find(str(parent)), (*children, path.resolve())
     )
     catalog = plugins.joined(catalog, base_catalog)
     return merge(base, tree), base_faults + faults, catalog, shipped or base_shipped

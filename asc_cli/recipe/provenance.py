@@ -33,12 +33,18 @@ def mark_as_own(source: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
         return key not in names and not key.startswith(sections)
 
     lists = {
-        list_name: [k for k in source.get(list_name) or () if unchanged(k)]
+        list_name: [k for k in _keys(source, list_name) if unchanged(k)]
         for list_name in ("stated", "ours")
     }
-    own = [key for key in source.get("own") or () if unchanged(key)] + names
+    own = [key for key in _keys(source, "own") if unchanged(key)] + names
     return {
         **source,
         **{list_name: lists[list_name] for list_name in lists if list_name in source},
         "own": own,
     }
+
+
+def _keys(source: dict[str, Any], list_name: str) -> list[str]:
+    """Return the keys in a list of the section; [] where it is no list, which is a fault."""
+    keys = source.get(list_name)
+    return [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
