@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gzip
 import hashlib
@@ -70,6 +71,12 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
+    with serving() as created:
+        yield created
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Server]:
     created = Server(("127.0.0.1", 0), Handler)
     created.breaks, created.ranges = [], []
     thread = threading.Thread(target=created.serve_forever, daemon=True)

@@ -25,9 +25,9 @@ from typing import Any
 
 from asc_cli.core import atomic, checksums, paths, plugins
 from asc_cli.core.code import Code, write_copy
-from asc_cli.core.errors import AscError, DamagedFile
+from asc_cli.core.errors import AscError
 from asc_cli.registry import card as cards
-from asc_cli.registry import members, readme, training_files
+from asc_cli.registry import default, members, readme, training_files
 from asc_cli.registry.training_files import TrainingFile
 
 REMOVED = ".removed-"  # and the number of a version whose files are gone
@@ -186,7 +186,8 @@ def find(reference: str | None = None) -> Model:
             "import one (asc models import FILE), or try asc demo"
         )
     if reference is None:
-        return _default(registered)
+        chosen = default.chosen()
+        return next((model for model in registered if model.id == chosen), registered[-1])
     name, _, version = reference.partition("@")
     matching = [model for model in registered if model.card["name"] == name]
     if version and (paths.models() / name / version / "card.yaml").is_file():
@@ -208,7 +209,7 @@ def find(reference: str | None = None) -> Model:
 def use(reference: str) -> Model:
     """Make a model the default."""
     model = find(reference)
-    atomic.write_json(_default_file(), {"model": model.id})
+    default.choose(model.id)
     return model
 
 
@@ -219,8 +220,8 @@ def remove(reference: str) -> Model:
     A full disk does not stop it: nothing is written before the files are gone.
     """
     model = find(reference)
-    if _chosen() == model.id:
-        _default_file().unlink()
+    if default.chosen() == model.id:
+        default.clear()
     parent = model.folder.parent
     removed = parent / f"{REMOVED}{model.card['version']}"  # its name keeps the number
     model.folder.rename(removed)  # readers see all of it or nothing
@@ -289,26 +290,3 @@ def _newest(parent: Path) -> int:
 
 def _newest_file(parent: Path) -> Path:
     return parent / "newest"
-
-
-def _default(registered: Sequence[Model]) -> Model:
-    chosen = _chosen()
-    return next((model for model in registered if model.id == chosen), registered[-1])
-
-
-def _chosen() -> str | None:
-    """Return the model that `use` chose. Raises AscError for a file that it did not write."""
-    path = _default_file()
-    if not path.exists():
-        return None
-    try:
-        return str(atomic.read_json(path, model=str)["model"])
-    except DamagedFile as fault:
-        raise AscError(
-            f"{path}: not the choice that asc models use writes ({fault}); delete it, or choose "
-            "again with asc models use MODEL"
-        ) from fault
-
-
-def _default_file() -> Path:
-    return paths.models() / "default.json"

@@ -16,6 +16,7 @@ from asc_cli.core.terminal import escaped
 from asc_cli.datasets import Listing, Recording, Split, esc50, litis, table, tau2019, tut2016
 from asc_cli.evaluation import metrics, submission
 from asc_cli.protocol import audit
+from asc_cli.protocol.fingerprint import fingerprint
 
 SCENES = ("bus", "cafe/bar", "park")
 FILES = tuple(f"audio/{scene[:3]}-{i}.wav" for scene in SCENES for i in range(6))
@@ -137,7 +138,7 @@ def attack(kind: str, path: Path, root: Path) -> str:
 def _table(path: Path, root: Path) -> None:
     listing = table.read(path)
     audit.remarks(listing)
-    audit.fingerprint(listing, {})
+    fingerprint(listing, {})
     audit.require(table.DATASET, listing)
 
 

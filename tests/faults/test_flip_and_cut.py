@@ -17,7 +17,7 @@ from tests.faults.test_kills import run_files
 from tests.test_workflow import arrays
 
 FLIPS, CUTS = 3, 2  # of a kind of file in the campaign
-ALL_FLIPS, ALL_CUTS = 60, 12
+ALL_FLIPS, ALL_CUTS = 24, 6
 NOT_AN_ANSWER = ("wall_seconds", "seconds", "created")
 
 Words = list[object]

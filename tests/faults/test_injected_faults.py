@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from asc_cli.datasets import Archive, esc10
 from tests.conftest import settings
 from tests.faults import injection
 from tests.faults.test_kills import Job, answers, contents, run_files, same_answers, weights
+from tests.test_download import MD5, SOUND, Server, serving, url
 from tests.test_workflow import arrays
 
 SAMPLE = 12  # moments of a command in the campaign; a whole one has all, of one kind each
@@ -47,13 +51,34 @@ def jobs(toy_root: Path, two_folds: Path, tmp_path_factory: pytest.TempPathFacto
         ),
         "import": Job(lambda f: ["models", "import", archive], weights),
         "use": Job(lambda f: ["models", "use", "toy_lstm@1"], weights),
+        "download": Job(
+            lambda f: ["datasets", "download", "esc10", "--output", f / "data"],
+            lambda f: (
+                (f / "data/audio/a.wav").read_bytes() == SOUND
+                and (f / "data/meta.txt").read_bytes() == b"a.wav\tbus\n"
+            ),
+        ),
         "remove": Job(lambda f: ["models", "remove", "toy_lstm@1"], weights, codes=(0, 1)),
     }
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Serves what `asc datasets download esc10` fetches."""
+    with serving() as created, pytest.MonkeyPatch.context() as patch:
+        archives = (Archive(url(created), MD5),)
+        patch.setattr(esc10, "DATASET", dataclasses.replace(esc10.DATASET, archives=archives))
+        yield created
+
+
 @pytest.mark.campaign
+@pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(
-    "name", ["features", "train", "predict", "evaluate", "export", "import", "use", "remove"]
+    "name",
+    [
+        *("features", "train", "predict", "evaluate"),
+        *("export", "import", "use", "remove", "download"),
+    ],
 )
 def test_each_call_that_fails_is_a_sentence_and_the_same_command_goes_on(
     name: str,

@@ -60,6 +60,9 @@ class Store(RuleBasedStateMachine):
         for folder in FOLDERS:
             for number, name in enumerate(NAMES):
                 self.put((folder, name), number)
+        self.table = self.root / "recordings.csv"
+        rows = [f"{folder}/{name},{name[0]}" for folder in FOLDERS for name in NAMES]
+        self.table.write_text("\n".join(["filename,label", *rows, ""]))
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
@@ -166,18 +169,12 @@ class Store(RuleBasedStateMachine):
 
     def words(self, n_mels: int) -> list[object]:
         set_ = ("--set", f"features.n_mels={n_mels}", "--set", f"features.sample_rate={RATE}")
-        return ["features", "--data", self.table(), "--jobs", "1", *set_]
-
-    def table(self) -> Path:
-        table = self.root / "recordings.csv"
-        rows = [f"{folder}/{name},{name[0]}" for folder in FOLDERS for name in NAMES]
-        table.write_text("\n".join(["filename,label", *rows, ""]))
-        return table
+        return ["features", "--data", self.table, "--jobs", "1", *set_]
 
     def fill(self, n_mels: int, verify: bool = False):
         settings = [f"features.n_mels={n_mels}", f"features.sample_rate={RATE}"]
         recipe = load("toy_lstm", ["dataset=table", *settings])
-        source = open_source("table", self.table(), None, recipe.catalog)
+        source = open_source("table", self.table, None, recipe.catalog)
         return fill(source, recipe, 1, verify, None)
 
     @invariant()
