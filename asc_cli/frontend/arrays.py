@@ -30,10 +30,12 @@ class Arrays:
     def __init__(self, feature: StoredFeature) -> None:
         self.feature = feature
         self._names: dict[str, dict[str, str]] = {}  # first two digits → rest of digest → file
+        self._folders: set[str] | None = None  # that there are
 
     def refresh(self) -> None:
         """Update to what other processes have written or removed."""
         self._names.clear()
+        self._folders = None
 
     def find(self, digest: str) -> Path | None:
         """Return the file of a recording; the one with a checksum if there are two."""
@@ -71,6 +73,8 @@ class Arrays:
         with atomic.replacing(folder / name, sync=False) as temporary:
             packs.write_array(temporary, frames)
         self._names.pop(digest[:2], None)
+        if self._folders is not None:
+            self._folders.add(digest[:2])
         if before is None or before.name == name:
             return True
         different = not _equal(before, frames)
@@ -78,6 +82,11 @@ class Arrays:
         return different
 
     def _folder(self, prefix: str) -> dict[str, str]:
+        if self._folders is None:
+            folder = self.feature.folder
+            self._folders = set(os.listdir(folder)) if folder.is_dir() else set()
+        if prefix not in self._folders:
+            return {}
         if prefix not in self._names:
             self._names[prefix] = dict(_names(self.feature.folder / prefix))
         return self._names[prefix]
