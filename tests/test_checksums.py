@@ -290,6 +290,7 @@ def test_damaged_weights_of_a_run_are_not_registered(run: Path, toy_root: Path) 
     assert [model.id for model in models.models()] == ["toy_lstm@1"]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("damage", ["flip", "no history"])
 def test_a_damaged_checkpoint_is_not_resumed(run: Path, toy_root: Path, damage: str) -> None:
     fold = fold_folder(run, 1)

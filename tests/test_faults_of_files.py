@@ -48,6 +48,7 @@ def test_a_damaged_run_stops_with_its_name(
         assert done.stderr.startswith("asc: ") and f"{name}: is damaged" in done.stderr
 
 
+@pytest.mark.campaign
 def test_training_names_a_damaged_checkpoint(
     toy_root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +147,7 @@ def test_audio_on_both_sides_of_a_fold_is_refused(toy_root: Path, tmp_path: Path
         workflow.train(recipe.load("toy_lstm", SMALL), data=data, folds=[1], jobs=1)
 
 
+@pytest.mark.campaign
 def test_a_worker_that_was_killed_is_a_sentence() -> None:
     with pytest.raises(AscError, match="a worker process was ended from outside.*--jobs 1"):
         list(parallel.map_unordered(_end, [(), (), ()], 2))

@@ -50,6 +50,7 @@ def test_the_lock_of_a_killed_process_lapses_at_once(tmp_path: Path, other: subp
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.campaign
 def test_the_lock_of_another_host_lapses_when_it_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -14,6 +14,8 @@ from tests.conftest import Program, write
 
 PRINTING = """
 import os, sys
+import pytest
+
 from asc_cli.core import streams
 streams.separate()
 os.write(1, b"library on stdout\\n")
@@ -51,6 +53,7 @@ def test_a_closed_stream_changes_nothing() -> None:
     assert done.stdout == "" and done.stderr.startswith("asc on stderr\n")
 
 
+@pytest.mark.campaign
 def test_a_damaged_mp3_adds_no_lines(two_folds: Path, home: Path, program: Program) -> None:
     shutil.copytree(two_folds, home)
     path = write(home / "a.mp3", np.random.default_rng(0).normal(0, 0.1, 44_100))

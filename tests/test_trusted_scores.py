@@ -193,6 +193,7 @@ def test_equal_sounds_are_held_out_together() -> None:
 # -- asc evaluate MODEL ---------------------------------------------------------------------------
 
 
+@pytest.mark.campaign
 def test_a_model_is_not_scored_on_audio_that_its_member_was_trained_on(trained: Path) -> None:
     """The same lists, but each fold's files hold what the other fold's held."""
     again = workflow.evaluate("toy_lstm", data=trained, jobs=1)
@@ -352,6 +353,7 @@ def test_the_shipped_recipe_at_the_root_is_known(tmp_path: Path) -> None:
     assert shipped == ["toy_ta", "toy_ta", None]
 
 
+@pytest.mark.campaign
 def test_a_paper_s_figure_does_not_compare_with_part_of_the_test(table: Path, asc: Asc) -> None:
     paper = "paper={error: 5, source: S, metric: M}"
     done = train(table, "exclude=[r1x.wav, r8x.wav]", paper, folds=[1])
@@ -370,6 +372,7 @@ def test_a_paper_s_figure_does_not_compare_with_part_of_the_test(table: Path, as
     assert "Not comparable" in page and "fold 1 of 2" in page
 
 
+@pytest.mark.campaign
 def test_settings_make_a_shipped_recipe_s_figure_incomparable(table: Path) -> None:
     figure = recipe.load("litis_lstm").settings["paper"]
     done = workflow.train(
@@ -393,6 +396,7 @@ def test_some_folds_of_a_run_have_conditions_of_their_own(table: Path) -> None:
     assert one["published"][0]["ours"] != row["ours"] or one["error"] == done.metrics["error"]
 
 
+@pytest.mark.campaign
 def test_runs_of_other_conditions_are_marked_side_by_side(table: Path, tmp_path: Path) -> None:
     whole, part = train(table), train(table, "training.seed=1", folds=[1])
     page = workflow.report([whole.run, part.run], tmp_path / "both.html").read_text()

@@ -123,6 +123,7 @@ def run_reads(run: Path) -> list[Read]:
     ]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", ["metrics.json", "environment.json", "recipe.yaml"])
 def test_a_run(run: Path, name: str, whole: bool) -> None:
     dump = yaml.safe_dump if name.endswith("yaml") else json.dumps
@@ -136,6 +137,7 @@ def test_a_run_in_every_form(run: Path, name: str) -> None:
     test_a_run(run, name, whole=True)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", ["predictions.csv", "fold01/history.csv"])
 def test_a_run_s_tables(run: Path, name: str) -> None:
     path = run / name

@@ -108,6 +108,7 @@ def commands(folder: Path) -> Iterator[list[object]]:
     yield ["store"]
 
 
+@pytest.mark.campaign
 def test_no_command_prints_what_cannot_be_seen(home_of_hostile_names: Path, asc: Asc) -> None:
     for words in commands(home_of_hostile_names):
         done = asc(*words)

@@ -42,6 +42,7 @@ def fuzz(seed: int, count: int, original: Path) -> Counter[str]:
     return ends
 
 
+@pytest.mark.campaign
 def test_models_with_faults_are_refused_or_answer(original: Path) -> None:
     assert {"card refused", "card imported", "array refused"} <= set(fuzz(2, 12, original))
 

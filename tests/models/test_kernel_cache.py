@@ -66,6 +66,7 @@ def replace(path: Path) -> None:
     path.write_bytes(pickle.dumps("anything"))
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
 @pytest.mark.parametrize("damage", [empty, cut, flip, replace, os.unlink])
 def test_a_damaged_file_is_compiled_again(
