@@ -9,13 +9,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.conftest import Program, write
 
 PRINTING = """
 import os, sys
-import pytest
-
 from asc_cli.core import streams
 streams.separate()
 os.write(1, b"library on stdout\\n")
