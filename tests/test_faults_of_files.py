@@ -12,8 +12,9 @@ import yaml
 
 from asc_cli import workflow
 from asc_cli.core import atomic, parallel
-from asc_cli.core.errors import AscError, DamagedFile
+from asc_cli.core.errors import AscError
 from asc_cli.core.terminal import escaped
+from asc_cli.frontend.feature import DamagedFile, probe, resolve
 from asc_cli.protocol.source import open_source
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
@@ -158,3 +159,9 @@ def _end() -> None:
     import signal
 
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("feature", ["log_mel", "mel", "mfcc"])
+def test_bands_without_width_are_refused(feature: str):
+    with pytest.raises(AscError, match="f_max_hz = 0: more than f_min_hz = 0 was expected"):
+        probe(resolve(feature, 44_100, {"f_max_hz": 0.0}))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from asc_cli.core.errors import AscError
 from asc_cli.features import Framing
 from asc_cli.features._spectrum import FLOOR, bands, bin_centres_hz, hann
 
@@ -73,7 +74,10 @@ def _points_hz(
     sample_rate: int, n_mels: int, f_min_hz: float, f_max_hz: float | None
 ) -> np.ndarray:  # -> (n_mels + 2,)
     """Corners of the triangles, evenly spread in mel: each band's edges are its neighbours'."""
-    top = mel_of_hz(sample_rate / 2 if f_max_hz is None else f_max_hz)
+    highest_hz = sample_rate / 2 if f_max_hz is None else f_max_hz
+    if not f_min_hz < highest_hz:
+        raise AscError(f"f_max_hz = {highest_hz:g}: more than f_min_hz = {f_min_hz:g} was expected")
+    top = mel_of_hz(highest_hz)
     return hz_of_mel(np.linspace(mel_of_hz(f_min_hz), top, n_mels + 2))
 
 

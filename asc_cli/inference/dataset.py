@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -26,7 +27,8 @@ def predict_dataset(
 
     Raises AscError naming every file that cannot be predicted.
     """
-    tasks = [(model, requests[i : i + CHUNK], source) for i in range(0, len(requests), CHUNK)]
+    chunks = [requests[i : i + CHUNK] for i in range(0, len(requests), CHUNK)]
+    tasks = [(model, [(fold, file, source.path(file)) for fold, file in chunk]) for chunk in chunks]
     predictions: dict[tuple[int | None, str], np.ndarray] = {}
     failed: list[FileFault] = []
     done = 0
@@ -49,16 +51,15 @@ def predict_dataset(
 
 
 def _predict_chunk(
-    model: str, requests: list[tuple[int | None, str]], source: Source
+    model: str, requests: list[tuple[int | None, str, Path]]
 ) -> list[tuple[tuple[int | None, str], np.ndarray | FileFault]]:
     """Predict a chunk of recordings in a worker process."""
     predictions: list[tuple[tuple[int | None, str], np.ndarray | FileFault]] = []
     registered = models.find(model)
-    for fold in dict.fromkeys(fold for fold, _ in requests):
-        files = [file for k, file in requests if k == fold]
+    for fold in dict.fromkeys(fold for fold, _, _ in requests):
+        files, paths = zip(*((file, path) for k, file, path in requests if k == fold), strict=True)
         request = engine.Request(registered, fold)
         loaded = engine.loaded(request)
-        paths = [source.path(file) for file in files]
         outcomes = engine.score(loaded, request, engine.decoded(loaded, paths))
         for file, outcome in zip(files, outcomes, strict=True):
             if isinstance(outcome, FileFault):

@@ -16,7 +16,7 @@ from tests.faults import injection
 from tests.faults.test_kills import run_files
 from tests.test_workflow import arrays
 
-FLIPS, CUTS = 3, 2  # of a kind of file in the campaign
+FLIPS, CUTS = 2, 1  # of a kind of file in the campaign
 ALL_FLIPS, ALL_CUTS = 24, 6
 NOT_AN_ANSWER = ("wall_seconds", "seconds", "created")
 

@@ -17,7 +17,7 @@ from tests.faults.test_kills import Job, answers, contents, run_files, same_answ
 from tests.test_download import MD5, SOUND, Server, serving, url
 from tests.test_workflow import arrays
 
-SAMPLE = 12  # moments of a command in the campaign; a whole one has all, of one kind each
+SAMPLE = 6  # moments of a command in the campaign; a whole one has all, of one kind each
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ import pytest
 from tests.conftest import ROOT, command, settings
 from tests.test_workflow import arrays
 
-ROUNDS, ALL_ROUNDS = 14, 105  # in the campaign, and of a whole one
+ROUNDS, ALL_ROUNDS = 7, 105  # in the campaign, and of a whole one
 ORPHAN_SECONDS = 5.0
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 
