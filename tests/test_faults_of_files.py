@@ -12,9 +12,9 @@ import yaml
 
 from asc_cli import workflow
 from asc_cli.core import atomic, parallel
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, DamagedFile
 from asc_cli.core.terminal import escaped
-from asc_cli.frontend.feature import DamagedFile, probe, resolve
+from asc_cli.frontend.feature import probe, resolve
 from asc_cli.protocol.source import open_source
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
