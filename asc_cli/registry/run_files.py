@@ -25,6 +25,7 @@ def settings(folder: Path) -> Mapping[str, Any]:
     wrong = [name for name in SECTIONS if not isinstance(values.get(name), dict | None)]
     wrong += [] if isinstance(values.get("dataset"), str) else ["dataset"]
     wrong += [] if isinstance(values.get("exclude", []), list) else ["exclude"]
+    wrong += [] if isinstance(values.get("subset"), int | None) else ["subset"]
     if wrong:
         raise AscError(
             f"{folder / SETTINGS}: is damaged (no recipe's {', '.join(wrong)}); train the recipe "

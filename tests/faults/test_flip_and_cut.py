@@ -129,6 +129,8 @@ def test_a_damaged_file_is_refused_or_changes_no_answer(
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         shutil.copytree(two_folds, folder / "home")
+        if kind == "index":  # recordings that were just made had not been taken into it
+            injection.run(["features", "--recipe", "toy_lstm", *case.words[2:4]], folder)
         if kind == "default.json":
             injection.run(["models", "use", "toy_lstm@1"], folder)
         if case.kill_at:
