@@ -154,9 +154,7 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except OSError as fault:  # disk full, no permission, no such folder
             text = resource_fault(fault)
             note(f"asc: {text or one_line(refusal(fault, 'standard output'))}")
-            if (
-                not fault.filename and text is None
-            ):  # the rest of its buffer cannot be written either
+            if not fault.filename and text is None:  # nor can the rest of its buffer be written
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
         except Exception as fault:

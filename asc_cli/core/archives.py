@@ -89,7 +89,7 @@ def _reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except AscError:
+    except (AscError, MemoryError):
         raise
     except OSError as fault:
         if fault.errno in READ_FAULTS:

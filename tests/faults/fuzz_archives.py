@@ -12,6 +12,7 @@ from pathlib import Path
 
 from asc_cli.core.archives import unpack
 from asc_cli.core.errors import AscError
+from tests.faults.fuzzing import cut, flip, mutated
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 NAMES = ("set/audio/a.wav", "set/audio/b.wav", "set/meta.txt", "set/evaluation_setup/fold1.txt")
@@ -24,13 +25,13 @@ def originals() -> list[bytes]:
     """A good archive of every kind."""
     noise = random.Random(0)
     contents = {name: noise.randbytes(600) + b"text " * 300 for name in NAMES}
-    made = []
+    archives = []
     for method in METHODS:
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", method) as archive:
             for name, data in contents.items():
                 archive.writestr(name, data)
-        made.append(out.getvalue())
+        archives.append(out.getvalue())
     for kind in ("", "gz", "bz2", "xz"):
         for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
             out = io.BytesIO()
@@ -39,23 +40,13 @@ def originals() -> list[bytes]:
                     info = tarfile.TarInfo(name)
                     info.size = len(data)
                     tar.addfile(info, io.BytesIO(data))
-            made.append(out.getvalue())
-    return made
+            archives.append(out.getvalue())
+    return archives
 
 
 def files(seed: int, count: int) -> Iterator[bytes]:
     """Mutated archives, the same for the same seed."""
-    draw, good = random.Random(seed), originals()
-    for _ in range(count):
-        data = bytearray(draw.choice(good))
-        for _ in range(draw.choice((1, 1, 2, 4))):
-            draw.choice(MUTATIONS)(data, draw)
-        yield bytes(data)
-
-
-def _flip(data: bytearray, draw: random.Random) -> None:
-    if data:
-        data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    return mutated(seed, count, originals(), MUTATIONS)
 
 
 def _field(data: bytearray, draw: random.Random) -> None:
@@ -84,10 +75,6 @@ def _rename(data: bytearray, draw: random.Random) -> None:
     data[:] = data.replace(name, (other + name)[: len(name)], draw.choice((1, 2)))
 
 
-def _cut(data: bytearray, draw: random.Random) -> None:
-    del data[draw.randrange(len(data) + 1) :]
-
-
 def _splice(data: bytearray, draw: random.Random) -> None:
     at = draw.randrange(len(data) + 1)
     if draw.random() < 0.5:
@@ -96,7 +83,7 @@ def _splice(data: bytearray, draw: random.Random) -> None:
         del data[at : at + draw.randrange(1, 60)]
 
 
-MUTATIONS = (_flip, _flip, _field, _field, _octal, _rename, _cut, _splice)
+MUTATIONS = (flip, flip, _field, _field, _octal, _rename, cut, _splice)
 
 
 def attack(path: Path, root: Path) -> str:

@@ -19,6 +19,7 @@ from asc_cli import features
 from asc_cli.audio import decode, hashing
 from asc_cli.core.errors import AscError
 from asc_cli.features.log_mel import LogMel
+from tests.faults.fuzzing import cut, flip, mutated
 
 RATE = 22_050
 MAX_SECONDS = 600  # of sound that half a second, mutated, may become
@@ -70,30 +71,20 @@ def originals() -> list[bytes]:
     """A good file of every kind: noise under a tone, half a second."""
     noise = np.random.default_rng(0).normal(0, 0.05, (RATE // 2, 2))
     sound = noise + 0.2 * np.sin(np.arange(RATE // 2) / 9)[:, None]
-    made = []
+    sounds = []
     for kind, subtype, channels in KINDS:
         if not soundfile.check_format(kind, subtype):
             continue
         rate = {"OPUS": 24_000, "GSM610": 8_000, "ALAW": 8_000}.get(subtype, RATE)
         out = io.BytesIO()
         soundfile.write(out, sound[:, :channels], rate, subtype, format=kind)
-        made.append(out.getvalue())
-    return made
+        sounds.append(out.getvalue())
+    return sounds
 
 
 def files(seed: int, count: int) -> Iterator[bytes]:
     """Mutated files, the same for the same seed."""
-    draw, good = random.Random(seed), originals()
-    for _ in range(count):
-        data = bytearray(draw.choice(good))
-        for _ in range(draw.choice((1, 1, 1, 2, 3))):
-            draw.choice(MUTATIONS)(data, draw)
-        yield bytes(data)
-
-
-def _flip(data: bytearray, draw: random.Random) -> None:
-    if data:
-        data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    return mutated(seed, count, originals(), MUTATIONS)
 
 
 def _flip_header(data: bytearray, draw: random.Random) -> None:
@@ -111,12 +102,8 @@ def _rate(data: bytearray, draw: random.Random) -> None:
     """Write another rate wherever the header has it."""
     rate = draw.choice(FIELDS) % 2**32
     for order in ("little", "big"):
-        known = RATE.to_bytes(4, order)  # type: ignore[arg-type]
-        data[:] = data.replace(known, rate.to_bytes(4, order), 2)  # type: ignore[arg-type]
-
-
-def _cut(data: bytearray, draw: random.Random) -> None:
-    del data[draw.randrange(len(data) + 1) :]
+        written = RATE.to_bytes(4, order)  # type: ignore[arg-type]
+        data[:] = data.replace(written, rate.to_bytes(4, order), 2)  # type: ignore[arg-type]
 
 
 def _insert(data: bytearray, draw: random.Random) -> None:
@@ -139,7 +126,7 @@ def _noise(data: bytearray, draw: random.Random) -> None:
     data[at:] = draw.randbytes(len(data) - at)
 
 
-MUTATIONS = (_flip, _flip_header, _flip_header, _field, _field, _rate, _cut, _insert, _drop)
+MUTATIONS = (flip, _flip_header, _flip_header, _field, _field, _rate, cut, _insert, _drop)
 MUTATIONS += (_blank, _noise)
 
 
