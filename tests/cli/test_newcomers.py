@@ -50,6 +50,19 @@ def test_a_folder_hides_no_misspelt_dataset(
         catalog.require("datasets", "esc11")
 
 
+def test_the_demo_runs_to_its_end(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tmp_path / "quick.yaml"
+    recipe.write_text("extends: toy_lstm\ntraining: {epochs: 1}\nmodel: {n_hidden: 8}\n")
+    for name, value in {"RECIPE": str(recipe), "RECORDINGS": 60, "SECONDS": 1.2}.items():
+        monkeypatch.setattr(demo, name, value)
+    code, output, errors = asc("demo", "--home", home)
+    assert code == 0, errors
+    for text in ("60 computed", "macro accuracy", "scene", "model: quick@1", "What next?"):
+        assert text in output
+
+
 def test_the_demo_s_last_lines_work_as_pasted(tmp_path: Path, home: Path) -> None:
     recording = tmp_path / "with space" / "a.wav"
     output = demo._next(recording)
