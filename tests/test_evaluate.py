@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from asc_cli import workflow
-from asc_cli.core import plugins
+from asc_cli.core import atomic, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
@@ -78,6 +78,7 @@ def test_common_recordings_are_common_to_both():
             assert name in plugins.load("datasets", other).DATASET.shares_with
 
 
+@pytest.mark.campaign
 def test_a_file_excluded_from_training_is_not_required(copy: Path):
     bad = sorted((copy / "audio").glob("*.wav"))[0]
     bad.write_bytes(b"")
@@ -118,6 +119,7 @@ def test_two_labels_for_one_file_are_refused_without_folds_too(trained, tmp_path
         workflow.evaluate(trained.model, data=table, jobs=1)
 
 
+@pytest.mark.campaign
 def test_runs_of_other_audio_are_not_paired(trained, copy: Path):
     changed = sorted((copy / "audio").glob("*.wav"))
     changed[0].write_bytes(changed[1].read_bytes())
@@ -136,7 +138,7 @@ def test_another_run_s_model_is_not_an_answer(trained, toy_root: Path):
     other = workflow.train(
         recipe.load("toy_lstm", [*SMALL, "training.seed=1"]), data=toy_root, folds=[1, 2], jobs=1
     )
-    (trained.run / "metrics.json").write_text(json.dumps({**metrics, "model": other.model}))
+    atomic.write_json(trained.run / "metrics.json", {**metrics, "model": other.model})
     again = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1, 2], jobs=1)
     assert again.model not in (trained.model, other.model)
 

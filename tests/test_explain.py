@@ -57,6 +57,7 @@ def test_the_scene_is_what_that_member_predicts(trained, clip: Path):
     assert results.probability == pytest.approx(output.probability, abs=1e-6)
 
 
+@pytest.mark.campaign
 def test_the_member_nearest_to_the_common_answer_explains(toy_root: Path, clip: Path, monkeypatch):
     overrides = [*SMALL, "training.epochs=1"]
     created = workflow.train(recipe.load("toy_ta", overrides), data=toy_root, folds=[1, 2, 3])
@@ -106,6 +107,7 @@ def test_two_peaks_close_together_are_one_stretch():
     assert len(explain.salient_segments(attention, 0.01)) == 2
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("model", ["toy_ta", "toy_sa", "toy_ta_sa"])
 def test_each_kind_of_attention_is_drawn(trained, clip: Path, tmp_path: Path, model: str):
     picture = tmp_path / "why.png"

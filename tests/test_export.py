@@ -191,6 +191,7 @@ def test_other_networks_go_as_torch_exports_them():
     np.testing.assert_allclose(session.run(None, given)[0], net(x).detach().numpy(), atol=1e-5)
 
 
+@pytest.mark.campaign
 def test_a_network_that_cannot_be_exported_is_an_error():
     from torch import nn
 

@@ -75,18 +75,8 @@ def by_frequency(root: Path) -> float:
     return scores.result()["gap"]
 
 
-CAMPAIGN = pytest.mark.campaign
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("lstm", marks=CAMPAIGN),
-        pytest.param("ta", marks=CAMPAIGN),
-        pytest.param("sa", marks=CAMPAIGN),
-        "ta_sa",
-    ],
-)
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", ["lstm", "ta", "sa", "ta_sa"])
 def test_all_four_recipes_learn_what_came_when(name: str, shards: Path):
     reported: list[dict[str, Any]] = []
     done = workflow.train(small(f"yt8m_toy_{name}"), data=shards, epoch_done=reported.append)
@@ -266,6 +256,7 @@ def test_options_not_for_videos_are_refused(
     assert done.returncode == 1
 
 
+@pytest.mark.campaign
 def test_damaged_records_are_named_counted_and_exit_3(shards: Path, tmp_path: Path, asc: Asc):
     root = tmp_path / "shards"
     shutil.copytree(shards, root)

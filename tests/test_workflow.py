@@ -55,6 +55,7 @@ def test_the_whole_pipeline(toy_root: Path, reference: dict[str, bytes]):
     assert result(done.run) == reference  # two workers, the same bits
     written = {path.name for path in done.run.iterdir()}
     files = {"recipe.yaml", "environment.json", "predictions.csv", "metrics.json", "report.html"}
+    files |= {"recipe.yaml.sha256", "predictions.csv.sha256"}
     assert written == files | {f"fold0{k}" for k in (1, 2, 3, 4)}
     assert [fold["fold"] for fold in done.metrics["folds"]] == [1, 2, 3, 4]
     output = predictions.read(done.run / "predictions.csv")
@@ -76,6 +77,7 @@ def test_the_same_recipe_again_answers_at_once(toy_root: Path):
     assert workflow.train(small("training.seed=1"), data=toy_root, folds=[1]).run != first.run
 
 
+@pytest.mark.campaign
 def test_more_folds_keep_those_that_are_done(toy_root: Path, reference: dict[str, bytes]):
     first = workflow.train(small(), data=toy_root, folds=[2])
     stamp = (first.run / "fold02/model.safetensors").stat().st_mtime_ns
@@ -84,6 +86,7 @@ def test_more_folds_keep_those_that_are_done(toy_root: Path, reference: dict[str
     assert (full.run / "fold02/model.safetensors").stat().st_mtime_ns == stamp
 
 
+@pytest.mark.campaign
 def test_changed_audio_is_another_run(toy_root: Path, tmp_path: Path):
     copy = tmp_path / "toy"
     shutil.copytree(toy_root, copy)
@@ -122,6 +125,7 @@ def test_missing_folds_and_devices(toy_root: Path, monkeypatch: pytest.MonkeyPat
         workflow.train(small(), data=toy_root, jobs=0)
 
 
+@pytest.mark.campaign
 def test_missing_runs(toy_root: Path):
     with pytest.raises(AscError, match="run toy_lstm: no runs in .*; train one with asc train"):
         workflow.evaluate("toy_lstm")

@@ -46,7 +46,8 @@ def added(values: Mapping[str, Any]) -> Mapping[str, Any]:
     Args:
         values: What JSON or YAML gives back as it is: text, numbers, lists and mappings.
     """
-    return {KEY: of_mapping(values), **values}
+    others = {key: value for key, value in values.items() if key != KEY}
+    return {KEY: of_mapping(values), **others}
 
 
 def is_intact(values: Mapping[str, Any]) -> bool:

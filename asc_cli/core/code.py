@@ -131,6 +131,7 @@ def read(
     return Code(kind, name, origin, tuple(ordered), str(root), top)
 
 
+@functools.cache  # asc's own files do not change while it runs
 def shipped_hash(package: Path, kind: str, name: str) -> str:
     """Return the hash of a shipped plug-in's code: its file, and what it imports of its kind."""
     folder, root = f"{package.name}/{kind}/", package.parent

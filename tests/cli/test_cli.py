@@ -93,6 +93,7 @@ def test_features_without_a_dataset(asc: Asc):
     assert "--dataset NAME, --data PATH or --recipe RECIPE was expected" in done.stderr
 
 
+@pytest.mark.campaign
 def test_train_evaluate_and_models(asc: Asc, toy_root: Path, tmp_path: Path):
     done = asc("train", "toy_lstm", "--data", toy_root, "--folds", "1-2", "--json", *settings())
     assert done.returncode == 0, done.stderr

@@ -117,7 +117,7 @@ def test_equals_the_equations(attention, masked, gate_bias, scan, sizes):
 
 
 @pytest.mark.parametrize("attention", VARIANTS)
-@pytest.mark.parametrize("sizes", [(F, H, A, K), NARROW])
+@pytest.mark.parametrize("sizes", [(F, H, A, K), pytest.param(NARROW, marks=pytest.mark.campaign)])
 def test_gradcheck(attention, sizes):
     built = cell(attention, sizes=sizes)
     weights = [t.detach().requires_grad_() for t in built.weights()]

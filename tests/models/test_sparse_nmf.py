@@ -40,6 +40,7 @@ def fitted():
     return model, frames, parts, labels
 
 
+@pytest.mark.campaign
 def test_planted_parts_come_back(fitted):
     model, _, parts, _ = fitted
     learnt = model.parts.numpy()
