@@ -133,8 +133,10 @@ def resample_stream(
 
 def mono(block: np.ndarray) -> np.ndarray:  # (n, channels) -> (n,)
     """Return the mean of the channels."""
+    if block.shape[1] == 1:
+        return block[:, 0]
     with np.errstate(all="ignore"):  # what is not finite is refused where it matters
-        return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+        return block.mean(axis=1, dtype=np.float32)
 
 
 def _info(sound: Any) -> Info:

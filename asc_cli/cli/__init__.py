@@ -42,6 +42,7 @@ ORDER = (
 
 def main() -> None:
     """Entry point of the console script `asc`."""
+    gc.set_threshold(100_000)  # imports make many objects that stay: looking for garbage is waste
     _signals.end_cleanly()
     streams.separate()
     memory.watch()

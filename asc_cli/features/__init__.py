@@ -109,7 +109,7 @@ def stream(
     lead = 0  # frames at the start of `buffer` that were yielded already
     n_samples = 0
     for block in blocks:
-        buffer = np.concatenate([buffer, block])
+        buffer = np.concatenate([buffer, block]) if len(buffer) else block
         n_samples += len(block)
         ready = framing.count(len(buffer)) - context  # the last ones lack right neighbours
         if ready <= lead:
