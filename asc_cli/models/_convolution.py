@@ -5,8 +5,8 @@ are zero beyond the end after every step, as padding is: a short clip in a longe
 that it has alone. A stride s keeps frames 0, s, 2s, …, of maps and of `valid`.
 
 Maps are stored channels last: a training step of `cp_mobile` took 14.1 in place of 21.3 ms a clip
-on one thread of a CPU, one of `resnet` 11.3 in place of 12.8. Parameters are stored as ever, so that
-optimisers and checkpoints have one layout.
+on one thread of a CPU, one of `resnet` 11.3 in place of 12.8. Parameters are stored as always, so
+that optimisers and checkpoints have one layout.
 
 B clips, D channels, t frames, f bands.
 """

@@ -10,8 +10,8 @@
 
 N is batch normalisation, pool2 the maximum over 2 × 2. He et al., arXiv:1512.03385; scale 0: Goyal
 et al., arXiv:1706.02677; the mean in the shortcut: He et al., arXiv:1812.01187; the mean and the
-maximum over time: Kong et al., arXiv:1912.10211. A short clip's frames beyond its end are zeros after
-every step.
+maximum over time: Kong et al., arXiv:1912.10211. A short clip's frames beyond its end are zeros
+after every step.
 
 B clips, T frames, F bands, C scenes, D channels.
 """
