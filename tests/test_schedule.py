@@ -234,5 +234,7 @@ def test_defaults_are_no_part_of_the_settings():
     changed = recipe.load("toy_lstm", ["training.schedule=one_cycle"])
     assert changed.settings["training"]["warm_up"] == 0.3
     assert changed.signature() != plain.signature()
-    adamw = recipe.load("toy_cnn_mel", ["training.optimiser=adamw"])
+    settings = {**plain.settings, "training": {"optimiser": "adamw", "weight_decay": 0.02}}
+    adamw = recipe.from_settings("adamw", settings)
+    assert adamw.training.l2 == 0 and adamw.settings["training"]["weight_decay"] == 0.02
     assert recipe.from_settings("again", adamw.settings).training == adamw.training
