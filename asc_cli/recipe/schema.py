@@ -43,6 +43,22 @@ class Clips(Section):
         description="Scale each band by the training fold's mean and deviation; "
         "false: features as they are, for models that need them nonnegative.",
     )
+    crops: Literal["grid", "random"] = Field(
+        "grid",
+        description="Clips of training: those that overlap says; or, anew in each epoch, as many "
+        "as a recording has room for side by side, each at a random place.",
+    )
+    short: Literal["mask", "loop"] = Field(
+        "mask",
+        description="A recording shorter than a clip: padded and masked, or repeated until the "
+        "clip is full.",
+    )
+    silence: Literal["keep", "drop"] = Field(
+        "keep",
+        description="Clips of digital silence, whose frames are all the feature's of zeros: like "
+        "others, or left out, in training and at test. A recording of nothing else gives one.",
+    )
+    ADDED = ("crops", "short", "silence")
 
 
 class Training(Section):

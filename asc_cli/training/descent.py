@@ -35,6 +35,7 @@ from torch import Tensor, nn
 
 from asc_cli.core import json_text
 from asc_cli.core.errors import AscError
+from asc_cli.frontend.crops import RandomCrops
 from asc_cli.models import Clips, Estimator, OwnedClips
 from asc_cli.training import history, loop, optim
 from asc_cli.training.average import WeightAverage
@@ -42,6 +43,8 @@ from asc_cli.training.loss import balanced_order, class_weights, cross_entropy
 from asc_cli.training.optim import seed
 from asc_cli.training.progress import Progress, ProgressReporter
 from asc_cli.training.schedule import factor
+
+CROPS = 1  # of the random numbers of an epoch: those that crops are drawn by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +74,7 @@ class Epoch:
 
 def fit(
     model: nn.Module,
-    clips: OwnedClips,
+    clips: OwnedClips | RandomCrops,
     labels: np.ndarray,  # (B,) int64
     settings: Settings,
     folder: Path,
@@ -92,6 +95,10 @@ def fit(
             "training.choose_epoch = validation: this model fits itself, so there is no epoch to "
             "choose; choose_epoch: last"
         )
+    if isinstance(clips, RandomCrops):
+        raise AscError(
+            "clips.crops = random: this model fits itself, on one set of clips; crops: grid"
+        )
     from threadpoolctl import threadpool_limits
 
     def stage(network: nn.Module, clips: Clips, labels: np.ndarray) -> None:
@@ -104,7 +111,7 @@ def fit(
 
 def fit_network(
     model: nn.Module,
-    clips: Clips,
+    clips: Clips | RandomCrops,
     labels: np.ndarray,  # (B,) int64
     settings: Settings,
     folder: Path,
@@ -172,7 +179,7 @@ def log_probabilities(
 def _epoch(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
-    clips: Clips,
+    clips: Clips | RandomCrops,
     labels: np.ndarray,
     settings: Settings,
     epoch: int,
@@ -181,6 +188,8 @@ def _epoch(
 ) -> float:
     """One pass over the fold; returns the mean loss."""
     torch.manual_seed(seed(settings.seed, settings.fold, epoch))
+    if isinstance(clips, RandomCrops):
+        clips = clips.draw(np.random.default_rng([settings.seed, settings.fold, epoch, CROPS]))
     order = _order(labels, settings, epoch)
     per_epoch = math.ceil(len(order) / settings.batch_size)
     model.train()
