@@ -225,6 +225,7 @@ QUICK = {
     "lstm": ("training.epochs=1",),
     "mlp": ("training.epochs=3",),
     "cnn": ("training.epochs=1",),
+    "cp_mobile": ("training.epochs=1",),
     "gmm": ("model.n_iterations=3",),
     "sparse_nmf": ("model.n_steps=3", "model.n_passes=1"),
     "label_tree_gru": ("training.epochs=1", "clips.length_s=1", "model.segment_hop=12"),

@@ -15,6 +15,7 @@ from asc_cli import workflow
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Recording
 from asc_cli.evaluation import calibration, complexity
+from asc_cli.models import build
 from asc_cli.protocol import holdout
 from asc_cli.recipe import load as recipe
 from tests.conftest import SMALL
@@ -155,54 +156,10 @@ def test_buffers_of_an_estimator_count_too():
     assert costs.bytes == {"float32": 4 * 48 + 12, "float16": 2 * 48 + 12, "int8": 48 + 12}
 
 
-def convolution(
-    n_in: int, n_out: int, kernel: int, stride: int | tuple[int, int] = 1, groups: int = 1
-) -> nn.Sequential:
-    layer = nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(n_out))
-
-
-class Bottleneck(nn.Module):
-    """Expand, convolve each channel, project; the input is added where it has the same channels."""
-
-    def __init__(self, n_in: int, n_out: int, n_expanded: int, stride: tuple[int, int] = (1, 1)):
-        super().__init__()
-        self.expand = convolution(n_in, n_expanded, 1)
-        self.depthwise = convolution(n_expanded, n_expanded, 3, stride, groups=n_expanded)
-        self.project = convolution(n_expanded, n_out, 1)
-        pooled = nn.AvgPool2d(3, stride, 1) if stride != (1, 1) else nn.Identity()
-        self.shortcut = pooled if n_in == n_out else None
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.project(torch.relu(self.depthwise(torch.relu(self.expand(x)))))
-        return torch.relu(y if self.shortcut is None else y + self.shortcut(x))
-
-
-class Challenge(nn.Module):
-    """The baseline of DCASE 2024 Task 1: a simplified CP-Mobile with inverted bottlenecks."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Sequential(
-            convolution(1, 8, 3, 2), nn.ReLU(), convolution(8, 32, 3, 2), nn.ReLU()
-        )
-        self.blocks = nn.Sequential(
-            Bottleneck(32, 32, 64),
-            Bottleneck(32, 32, 64),
-            Bottleneck(32, 32, 64, (1, 2)),
-            Bottleneck(32, 56, 64, (2, 1)),
-            Bottleneck(56, 56, 120),
-            Bottleneck(56, 104, 120),
-        )
-        self.classify = convolution(104, 10, 1)
-
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        bands_by_frames = x.transpose(1, 2)[:, None]  # (B, T, F) -> (B, 1, F, T)
-        return self.classify(self.blocks(self.first(bands_by_frames))).mean(dim=(2, 3))
-
-
 def test_the_challenge_s_baseline_costs_what_the_challenge_says():
-    costs = complexity.measure(Challenge(), 65, 256, 1.0)  # a second: 65 frames of 256 bands
+    costs = complexity.measure(
+        build({"name": "cp_mobile"}, 256, 10), 65, 256, 1.0
+    )  # a second: 65 frames of 256 bands
     assert costs.parameters == 61_148
     assert costs.bytes["float16"] == 122_296
     assert costs.macs_per_second == pytest.approx(29.42e6, rel=2e-4)  # official: 29 419 156

@@ -56,17 +56,17 @@ Threshold = Annotated[
 ]
 
 
-def numbers(folds: str | None) -> list[int] | None:
+def numbers(text: str | None, option: str = "--folds") -> list[int] | None:
     """ "1,3-5" → [1, 3, 4, 5]. Raises AscError for anything else."""
-    if folds is None:
+    if text is None:
         return None
     result: list[int] = []
     try:
-        for part in folds.split(","):
+        for part in text.split(","):
             first, _, last = part.partition("-")
             result += range(int(first), int(last or first) + 1)
     except ValueError:
-        raise AscError(f"--folds {folds}: numbers such as 1,3 or 2-4 were expected") from None
+        raise AscError(f"{option} {text}: numbers such as 1,3 or 2-4 were expected") from None
     if not result:
-        raise AscError(f"--folds {folds}: names no fold")
+        raise AscError(f"{option} {text}: names no {option.strip('-s')}")
     return result

@@ -60,13 +60,14 @@ def _fitted(bars: Any) -> Fitting:
         if bars.disable:
             for fold in sorted(done - reported):
                 note(f"fold {fold}: fitted")
+            reported.intersection_update(done)  # of the next run, a fold begins again
             reported.update(done)
             line("; ".join(f"fold {k}: {_epoch(p)}" for k, p in folds.items()) or "starting")
         bars.update(starting, visible=not folds and not tasks)
         for fold, p in folds.items():
             if fold not in tasks:
                 tasks[fold] = bars.add_task(f"fold {fold}", total=1.0, detail="")
-            bars.update(tasks[fold], completed=p["share"], detail=_epoch(p))
+            bars.update(tasks[fold], completed=p["share"], detail=_epoch(p), visible=True)
         for fold in tasks.keys() - folds.keys():
             bars.update(tasks[fold], completed=1.0, visible=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,13 @@ def command(
     folds: Folds = None,
     set: Set = None,
     subset: Subset = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="A run per seed, as in 0-4 or 1,3, and the mean of their figures.",
+            show_default="the recipe's",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     jobs: Jobs = None,
     as_json: Json = False,
@@ -32,9 +39,12 @@ def command(
     bit-identical results, or returns at once when the run is finished. --jobs folds are fitted at
     once, one processor per fold; the result does not depend on how many. A dataset of shards
     (YouTube-8M) has no folds: --jobs processes prefetch them, and if records are damaged, the exit
-    code is 3.
+    code is 3. With --seeds, each run is the one that --set training.seed=N alone trains, and the
+    mean and the standard deviation over runs are shown.
 
     Example: **asc train toy_lstm**
+
+    Example: **asc train esc10_lstm --seeds 0-4**
 
     Example: **asc train recipes/dcase_ta_sa.yaml --data ~/TUT-2016 --set training.epochs=5**
 
@@ -45,14 +55,12 @@ def command(
     from asc_cli.cli._options import numbers
     from asc_cli.core.kind import VIDEOS, kind_of
     from asc_cli.recipe import load as recipes
+    from asc_cli.recipe import seeds as several
     from asc_cli.video import report as videos
 
-    chosen = recipes.load(
-        recipe, [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
-    )
+    overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
     with _progress.training() as (extracting, packing, fitting):
-        done = workflow.train(
-            chosen,
+        options: dict[str, Any] = dict(
             data=data,
             folds=numbers(folds),
             device=device,
@@ -62,7 +70,18 @@ def command(
             fitting=fitting,
             epoch_done=lambda row: _progress.note(videos.epoch(row)),
         )
-    streamed = kind_of(chosen.settings) == VIDEOS
-    report.show(done.to_dict(), videos.training if streamed else report.training, as_json)
-    if streamed and done.metrics["failed"]:
+        if (chosen_seeds := numbers(seeds, "--seeds")) is not None:
+            chosen = several.load(recipe, chosen_seeds, overrides)
+            done = workflow.train_seeds(
+                chosen, lambda seed: _progress.note(f"seed {seed}"), **options
+            )
+            result, shown, trainings = done.to_dict(), report.seeds, done.trainings
+        else:
+            chosen = [recipes.load(recipe, overrides)]
+            trainings = (workflow.train(chosen[0], **options),)
+            streamed = kind_of(chosen[0].settings) == VIDEOS
+            result = trainings[0].to_dict()
+            shown = videos.training if streamed else report.training
+    report.show(result, shown, as_json)
+    if any(training.metrics.get("failed") for training in trainings):
         raise typer.Exit(3)

@@ -20,7 +20,6 @@ import numpy as np
 
 from asc_cli.core import json_text
 from asc_cli.export import network
-from asc_cli.frontend.clips import floor_tolerance
 
 IR_VERSION = 10  # what onnxruntime has read since 2024
 STARTS = """
@@ -171,7 +170,7 @@ def _clip_constants(grid: Any, n_bands: int) -> dict[str, np.ndarray]:
     if grid.floor is not None:
         silence = {
             "silence": grid.floor,
-            "silence_tolerance": np.asarray(floor_tolerance(grid.floor)),
+            "silence_tolerance": np.float32(grid.floor_tolerance),
             "zero_double": np.array(0.0),
             "frame_axes": np.array([2, 3]),
         }

@@ -48,7 +48,13 @@ class ClipGrid:
         """Return which frames are those of digital silence; none where silence is a clip."""
         if self.floor is None:
             return np.zeros(frames.shape[:-1], bool)
-        return (np.abs(frames - self.floor) <= floor_tolerance(self.floor)).all(axis=-1)
+        return (np.abs(frames - self.floor) <= self.floor_tolerance).all(axis=-1)
+
+    @property
+    def floor_tolerance(self) -> float:
+        """How far a silent frame may be from the floor in any band: exported front ends, and
+        differences in time, round otherwise."""
+        return 0.0 if self.floor is None else 1e-5 * float(np.abs(self.floor).max())
 
     def without_silence(self, starts: np.ndarray, frames: np.ndarray) -> np.ndarray:
         """Return the starts (B,) of clips of a recording (T, F) that are not silent throughout; the
@@ -58,12 +64,6 @@ class ClipGrid:
         silent = np.concatenate([[0], np.cumsum(self.silent(frames))])
         sounding = starts[silent[starts + self.n_frames] - silent[starts] < self.n_frames]
         return sounding if len(sounding) else starts[:1]
-
-
-def floor_tolerance(floor: np.ndarray) -> np.ndarray:  # (F,) -> ()
-    """Return how far from the frame of digital silence a silent one may be, in any band: exported
-    front ends, and differences in time, round otherwise."""
-    return np.float32(1e-5) * np.abs(floor).max()
 
 
 def clip_grid_from_seconds(

@@ -39,13 +39,14 @@ if TYPE_CHECKING:
     from asc_cli.registry.results import result
     from asc_cli.registry.runs import find_run
     from asc_cli.training.run import Training
+    from asc_cli.training.seeds import SeedTrainings
     from asc_cli.video.predict import LabelledVideo, VideoEvaluation, label
     from asc_cli.workflow._compare import compare
     from asc_cli.workflow._costs import costs
     from asc_cli.workflow._evaluate import evaluate
     from asc_cli.workflow._export import export
     from asc_cli.workflow._report import report
-    from asc_cli.workflow._train import train
+    from asc_cli.workflow._train import train, train_seeds
 
 NAMES = exports.names(__file__)
 __all__ = [*NAMES]

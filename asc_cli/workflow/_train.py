@@ -1,4 +1,4 @@
-"""Train a recipe: fit all folds, score them, register the model."""
+"""Train a recipe: fit all folds, score them, register the model; once, or with several seeds."""
 
 from __future__ import annotations
 
@@ -7,23 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import locks
-from asc_cli.core.device import resolve_device
 from asc_cli.core.kind import VIDEOS, kind_of
-from asc_cli.frontend import store
-from asc_cli.frontend.fill import fill
-from asc_cli.protocol import audit
-from asc_cli.protocol.duplicates import require_no_shared_audio
-from asc_cli.protocol.source import exclude, open_source
 from asc_cli.recipe.load import Recipe, resolved
-from asc_cli.registry import runs
-from asc_cli.training import fold as _fold
-from asc_cli.training import run as run_of_folds
+from asc_cli.training import recordings
 from asc_cli.training.run import Training
-from asc_cli.training.watch import watching
+from asc_cli.training.seeds import SeedTrainings
 from asc_cli.workflow import _report
-
-SCORING_SECONDS = 600.0  # how long to wait for another process that scores the same run
 
 
 def train(
@@ -73,33 +62,30 @@ def train(
 
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
-    protocol = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
-    source = exclude(protocol, recipe.exclude)
-    audit.require(source.dataset, source.listing)
-    run_of_folds.headline_metric(recipe, source.dataset)  # before hours of training, not after
-    chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
-    extraction = fill(source, recipe, jobs, False, extracting)
-    run_of_folds.require_complete(extraction)
-    require_no_shared_audio(
-        source.dataset.name, source.listing, source.audio_root, extraction.audio_digests
+    return recordings.train(
+        recipe, data, folds, device, jobs, extracting, packing, fitting, _report.write_page
     )
-    run = run_of_folds.run_of(recipe, extraction)
-    finished = run_of_folds.finished_metrics(run, chosen)
-    if finished is None:
-        prints = run_of_folds.fingerprints(extraction)
-        runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
-        digests = list(dict.fromkeys(extraction.digests.values()))
-        pack = store.pack(extraction.feature, digests, source.dataset.name, packing)
-        with watching(run, chosen, fitting):
-            _fold.fit_all(
-                lambda: _fold.tasks(recipe, extraction, pack, run, chosen, device), run, jobs
-            )
-        with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
-            # another process may have finished the same run by now
-            finished = run_of_folds.finished_metrics(run, chosen)
-            if finished is None:
-                finished, evaluation = run_of_folds.conclude(
-                    run, recipe, extraction, protocol.listing, chosen
-                )
-                _report.write_page(run / "report.html", run, evaluation)
-    return Training(run, finished["model"], finished, time.monotonic() - started)
+
+
+def train_seeds(
+    recipes: Sequence[Recipe], begin: Callable[[int], None] | None = None, **options: Any
+) -> SeedTrainings:
+    """Train recipes that differ in their seed alone, one after the other.
+
+    Args:
+        recipes: As `recipe.seeds.load` returns them: a run each.
+        begin: Called with the seed before each run.
+        options: What `train` takes.
+
+    Returns:
+        The runs, and the mean and the standard deviation of their figures.
+
+    Raises:
+        AscError: As `train` does; finished runs stay, and the same call resumes.
+    """
+    trainings = []
+    for recipe in recipes:
+        if begin:
+            begin(recipe.training.seed)
+        trainings.append(train(recipe, **options))
+    return SeedTrainings(tuple(r.training.seed for r in recipes), tuple(trainings))

@@ -15,6 +15,7 @@ from asc_cli.training import descent
 F, C, T = 12, 3, 10
 SMALL = {  # parameters that make each model small
     "cnn": {"n_channels": (4, 4), "dense": 8},
+    "cp_mobile": {"width": 8, "n_blocks": (1, 1), "halve_frames": (1,), "halve_bands": (2,)},
     "label_tree_cnn": {"segment_frames": 4, "widths": (2, 3), "n_filters": 4, "n_trees": 3},
     "gmm": {"n_components": 2},
     "label_tree_gru": {"segment_frames": 4, "n_hidden": 8, "n_trees": 3},

@@ -1,0 +1,87 @@
+"""Train a recipe on recordings: features, every fold, scores, the registered model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from asc_cli.core import locks
+from asc_cli.core.device import resolve_device
+from asc_cli.evaluation.scores import Evaluation
+from asc_cli.frontend import store
+from asc_cli.frontend.fill import Extraction, fill
+from asc_cli.protocol import audit
+from asc_cli.protocol.duplicates import require_no_shared_audio
+from asc_cli.protocol.source import Source, exclude, open_source
+from asc_cli.recipe.load import Recipe
+from asc_cli.registry import runs
+from asc_cli.training import fold as _fold
+from asc_cli.training import run as run_of_folds
+from asc_cli.training.run import Training
+from asc_cli.training.watch import watching
+
+SCORING_SECONDS = 600.0  # how long to wait for another process that scores the same run
+Counting = Callable[[int, int], None]
+
+
+def train(
+    recipe: Recipe,
+    data: Path | None,
+    folds: Sequence[int] | None,
+    device: str,
+    jobs: int | None,
+    extracting: Counting | None,
+    packing: Counting | None,
+    fitting: Callable[[dict[int, dict[str, Any]]], None] | None,
+    scored: Callable[[Path, Path, Evaluation], None],
+) -> Training:
+    """Return a recipe's run, after training what is not finished.
+
+    scored: Called with the path of the run's page, the run and its evaluation, once it has one.
+    """
+    started = time.monotonic()
+    protocol = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
+    source = exclude(protocol, recipe.exclude)
+    audit.require(source.dataset, source.listing)
+    run_of_folds.headline_metric(recipe, source.dataset)  # before hours of training, not after
+    chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
+    extraction = features(source, recipe, jobs, extracting)
+    run = run_of_folds.run_of(recipe, extraction)
+    finished = run_of_folds.finished_metrics(run, chosen)
+    if finished is None:
+        prints = run_of_folds.fingerprints(extraction)
+        runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
+        packed = pack(extraction, packing)
+        with watching(run, chosen, fitting):
+            _fold.fit_all(
+                lambda: _fold.tasks(recipe, extraction, packed, run, chosen, device), run, jobs
+            )
+        with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
+            # another process may have finished the same run by now
+            finished = run_of_folds.finished_metrics(run, chosen)
+            if finished is None:
+                finished, evaluation = run_of_folds.conclude(
+                    run, recipe, extraction, protocol.listing, chosen
+                )
+                scored(run / "report.html", run, evaluation)
+    return Training(run, finished["model"], finished, time.monotonic() - started)
+
+
+def features(
+    source: Source, recipe: Recipe, jobs: int | None, extracting: Counting | None
+) -> Extraction:
+    """Return the features of every recording. Raises AscError if a fold shares audio."""
+    extraction = fill(source, recipe, jobs, False, extracting)
+    run_of_folds.require_complete(extraction)
+    require_no_shared_audio(
+        source.dataset.name, source.listing, source.audio_root, extraction.audio_digests
+    )
+    return extraction
+
+
+def pack(extraction: Extraction, packing: Counting | None) -> Path:
+    """Return the file that training reads the features from."""
+    digests = list(dict.fromkeys(extraction.digests.values()))
+    return store.pack(extraction.feature, digests, extraction.source.dataset.name, packing)
