@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +99,13 @@ class StoredFeature:
     @functools.cached_property
     def n_bands(self) -> int:
         """F, the numbers in a frame."""
+        return len(self.floor)
+
+    @functools.cached_property
+    def floor(self) -> np.ndarray:  # (F,)
+        """The frame of digital silence."""
         silence = np.zeros(self.framing.frame_samples, np.float32)
-        return self.compute(silence, self.sample_rate).shape[1]
+        return self.compute(silence, self.sample_rate)[0]
 
     @property
     def hop_seconds(self) -> float:
@@ -109,7 +114,9 @@ class StoredFeature:
     def clip_grid(self, settings: Mapping[str, Any]) -> ClipGrid:
         """Return the grid of clips on its frames, from a recipe's `clips`. Raises AscError."""
         try:
-            return self._clip_grid(settings)
+            floor = self.floor if settings.get("silence") == "drop" else None
+            grid = self._clip_grid(settings)
+            return replace(grid, loop=settings.get("short") == "loop", floor=floor)
         except (ValueError, TypeError, ArithmeticError, KeyError) as fault:
             raise AscError(f"clips: {dict(settings)} give no clips ({fault})") from fault
 
