@@ -105,6 +105,10 @@ class Catalog:
             if "__call__" in vars(each)
         )
 
+    def added(self, feature: str) -> dict[str, Any]:
+        """Return parameters that a feature has had for some time only, with the value before."""
+        return dict(getattr(self.feature_class(feature), "ADDED", {}))
+
     def parameters(self, kind: str, name: str) -> list[Parameter]:
         """Return the parameters of a feature or model, in order, without importing the module."""
         self.require(kind, name)

@@ -126,6 +126,13 @@ class Recipe(BaseModel):
             if row["kind"] in ("models", "metrics")
         ]
         settings = {**self.settings, "model": original}
+        if self.features:  # a parameter that came later, at its value of before, is left out
+            added = self.catalog.added(self.features["name"])
+            settings["features"] = {
+                key: value
+                for key, value in self.settings["features"].items()
+                if key not in added or value != added[key]
+            }
         text = json_text.dumps([settings, *data, *counted], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
