@@ -13,7 +13,7 @@ import difflib
 import functools
 import importlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -105,9 +105,9 @@ class Catalog:
             if "__call__" in vars(each)
         )
 
-    def added(self, feature: str) -> dict[str, Any]:
+    def added(self, feature: str) -> Mapping[str, Any]:
         """Return parameters that a feature has had for some time only, with the value before."""
-        return dict(getattr(self.feature_class(feature), "ADDED", {}))
+        return getattr(self.feature_class(feature), "ADDED", {})
 
     def parameters(self, kind: str, name: str) -> list[Parameter]:
         """Return the parameters of a feature or model, in order, without importing the module."""

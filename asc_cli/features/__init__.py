@@ -10,9 +10,9 @@ there in a file of the same name, or as the feature's own method `onnx(sample_ra
 
 N samples give T = 1 + (N - frame_samples) // hop_samples frames; frame t covers the samples from
 t · hop_samples on. A centred frame has its middle there; then T = 1 + N // hop_samples, and the
-recording is reflected at its ends. `context_frames` says how many neighbours on each side a frame depends on
-(deltas do); away from the ends that is all it may depend on, so a long recording can be analysed
-a block at a time.
+recording is reflected at its ends. `context_frames` says how many neighbours on each side a frame
+depends on (deltas do); away from the ends that is all it may depend on, so a long recording can be
+analysed a block at a time.
 """
 
 from __future__ import annotations
