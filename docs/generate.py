@@ -45,9 +45,10 @@ Every command takes `--help`. `asc --version` says which asc it is, and
 RECIPES = """\
 # Recipe keys
 
-A recipe is a YAML file. `asc recipes show NAME` prints one with every default filled in, and
-`asc recipes schema` the JSON schema that editors complete from. A key that is not listed here is
-refused, with the nearest one that is. `--set section.key=value` overrides any key.
+A recipe is a YAML file. `asc recipes show NAME` prints one with its defaults filled in, less those
+of keys that version 0.1.0 did not have, and `asc recipes schema` the JSON schema that editors
+complete from. A key that is not listed here is refused, with the nearest one that is.
+`--set section.key=value` overrides any key.
 
 A recipe that `extends` another holds only what differs. A section that names another feature or
 model starts afresh: the old one's parameters are not the new one's.

@@ -69,7 +69,7 @@ def test_both_spellings_at_once_are_one_key_twice(tmp_path: Path) -> None:
     [
         ("training.lr=0.1", "training.learning_rate"),
         ("lr=0.1", "training.learning_rate"),
-        ("training.weight-decay=0.1", "training.l2"),
+        ("training.wd=0.1", "training.weight_decay"),
         ("hidden_size=3", "model.n_hidden"),
         ("features.sr=8000", "features.sample_rate"),
         ("hop_length=3", "features.hop_samples"),

@@ -5,7 +5,8 @@
 R recordings of N samples each, at the model's own rate, mono; both dynamic. Everything that
 asc predict does is in the graph: front end, cutting, standardisation, the members' average, and the
 mean, vote or log sum over a recording's clips. Clip k starts at frame ⌊k · step + 0.5⌋ in
-float64, as in frontend/clips.py; a recording shorter than a clip gives one, padded and masked.
+float64, as in frontend/clips.py; a recording shorter than a clip gives one, padded and masked, or
+repeated. Where clips of silence are left out, they weigh nothing.
 Members are averaged as logarithms: a mixture's can be thousands of nats apart.
 """
 
@@ -21,12 +22,8 @@ from asc_cli.core import json_text
 from asc_cli.export import network
 
 IR_VERSION = 10  # what onnxruntime has read since 2024
-CLIPS = """
+STARTS = """
     t_1 = Shape <start=1, end=2> (frames)
-    n_missing = Sub (clip_length, t_1)
-    n_padding = Max (n_missing, zero_1)
-    padding = Concat <axis=0> (zeros_4, n_padding, zero_1)
-    padded = Pad (frames, padding)
     n_room = Sub (t_1, clip_length)
     room_double = Cast <to=11> (n_room)
     room_half = Add (room_double, half)
@@ -43,14 +40,43 @@ CLIPS = """
     start = Cast <to=7> (k_floor)
     start_column = Unsqueeze (start, last_axis)
     rows = Add (start_column, offsets)
+"""
+CUT = {
+    "mask": """
+    n_missing = Sub (clip_length, t_1)
+    n_padding = Max (n_missing, zero_1)
+    padding = Concat <axis=0> (zeros_4, n_padding, zero_1)
+    padded = Pad (frames, padding)
     cut = Gather <axis=1> (padded, rows)
+    counts = Less (offsets, t_1)
+""",
+    "loop": """
+    rows_within = Mod (rows, t_1)
+    cut = Gather <axis=1> (frames, rows_within)
+    counts = GreaterOrEqual (offsets, zero_1)
+""",
+}
+CLIPS = """
     clips = Reshape (cut, clips_shape)
     clips_n = Shape <start=0, end=1> (clips)
-    counts = Less (offsets, t_1)
     mask_shape = Concat <axis=0> (clips_n, clip_length)
     mask = Expand (counts, mask_shape)
     mask_float = Cast <to=1> (mask)
     valid = Unsqueeze (mask_float, last_axis)
+"""
+SOUNDING = """
+    above = Sub (cut, silence)
+    distance = Abs (above)
+    is_far = Greater (distance, silence_tolerance)
+    far = Cast <to=11> (is_far)
+    sounding = ReduceMax <keepdims=0> (far, frame_axes)
+    n_sounding = ReduceSum <keepdims=1> (sounding, clip_axis)
+    all_silent = Equal (n_sounding, zero_double)
+    is_first = Equal (k, zero)
+    first = Cast <to=11> (is_first)
+    weight_flat = Where (all_silent, first, sounding)
+    weight = Unsqueeze (weight_flat, last_axis)
+    n_weighed = ReduceSum <keepdims=0> (weight, clip_axis)
 """
 MEMBER = """
     centred_{m} = Sub (clips, mean_{m})
@@ -75,19 +101,22 @@ AVERAGE = """
     by_recording = Concat <axis=0> (r_1, n_clips_1, n_scenes)
     logs_each = Reshape (logs_clips, by_recording)
 """
-AGGREGATES = {
-    "mean": "    p_each = Exp (logs_each)\n    p = ReduceMean <keepdims=0> (p_each, clip_axis)\n",
+EACH = {  # what is added up over a recording's clips
+    "mean": "    each = Exp (logs_each)\n",
     "vote": (
         "    winner = ArgMax <axis=-1, keepdims=1> (logs_each)\n"
         "    wins = Equal (winner, scene_numbers)\n"
-        "    votes = Cast <to=11> (wins)\n"
-        "    p = ReduceMean <keepdims=0> (votes, clip_axis)\n"
+        "    each = Cast <to=11> (wins)\n"
     ),
-    "log_sum": (
-        "    total = ReduceSum <keepdims=0> (logs_each, clip_axis)\n"
-        "    p = Softmax <axis=-1> (total)\n"
-    ),
+    "log_sum": "    each = Identity (logs_each)\n",
 }
+MEAN = "    p = ReduceMean <keepdims=0> (each, clip_axis)\n"
+SUM = "    total = ReduceSum <keepdims=0> (each, clip_axis)\n"
+WEIGHED = (
+    "    weighed = Mul (each, weight)\n    total = ReduceSum <keepdims=0> (weighed, clip_axis)\n"
+)
+WEIGHED_MEAN = "    p = Div (total, n_weighed)\n"
+SOFTMAX = "    p = Softmax <axis=-1> (total)\n"
 END = "    probabilities = Cast <to=1> (p)\n"
 
 
@@ -104,7 +133,9 @@ def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
         "clip_axis": np.array([1]),
         "scene_numbers": np.arange(len(model.labels)),
     }
-    head = nodes + CLIPS
+    drops = grid.floor is not None
+    head = nodes + STARTS + CUT["loop" if grid.loop else "mask"] + CLIPS
+    head += SOUNDING if drops else ""
     tail = ""
     inner = []
     for m, member in enumerate(model.members):
@@ -114,7 +145,7 @@ def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
         head += MEMBER.format(m=m)
         tail += MEMBER_OUT.format(m=m)
         inner.append(_placed(network.graph(member.network, grid.n_frames, n_bands, "member"), m))
-    tail += _averaged(len(inner)) + AGGREGATES[model.aggregate] + END
+    tail += _averaged(len(inner)) + _aggregated(model.aggregate, drops) + END
     return _assembled(model, head, inner, tail, constants, onnx)
 
 
@@ -126,8 +157,25 @@ def _averaged(n_members: int) -> str:
     return top + shares + AVERAGE.format(shares=", ".join(f"share_{m}" for m in numbers))
 
 
+def _aggregated(method: str, drops_silence: bool) -> str:
+    """Return nodes that compute a recording's probabilities `p` from `logs_each`."""
+    total = WEIGHED if drops_silence else SUM
+    if method == "log_sum":
+        return EACH[method] + total + SOFTMAX
+    return EACH[method] + (total + WEIGHED_MEAN if drops_silence else MEAN)
+
+
 def _clip_constants(grid: Any, n_bands: int) -> dict[str, np.ndarray]:
+    silence = {}
+    if grid.floor is not None:
+        silence = {
+            "silence": grid.floor,
+            "silence_tolerance": np.float32(grid.floor_tolerance),
+            "zero_double": np.array(0.0),
+            "frame_axes": np.array([2, 3]),
+        }
     return {
+        **silence,
         "clip_length": np.array([grid.n_frames]),
         "zero_1": np.array([0]),
         "one_1": np.array([1]),

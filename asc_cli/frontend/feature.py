@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class StoredFeature:
         A parameter, or a version of a decoder, that is what it was before there was a key for it
         is left out: nothing that was stored or trained before gets another name.
         """
-        added = _added(self.catalog, self.name)
+        added = self.catalog.added(self.name)
         described = {
             "name": self.name,
             "version": self.version,
@@ -99,8 +99,13 @@ class StoredFeature:
     @functools.cached_property
     def n_bands(self) -> int:
         """F, the numbers in a frame."""
+        return len(self.floor)
+
+    @functools.cached_property
+    def floor(self) -> np.ndarray:  # (F,)
+        """The frame of digital silence."""
         silence = np.zeros(self.framing.frame_samples, np.float32)
-        return self.compute(silence, self.sample_rate).shape[1]
+        return self.compute(silence, self.sample_rate)[0]
 
     @property
     def hop_seconds(self) -> float:
@@ -109,7 +114,9 @@ class StoredFeature:
     def clip_grid(self, settings: Mapping[str, Any]) -> ClipGrid:
         """Return the grid of clips on its frames, from a recipe's `clips`. Raises AscError."""
         try:
-            return self._clip_grid(settings)
+            floor = self.floor if settings.get("silence") == "drop" else None
+            grid = self._clip_grid(settings)
+            return replace(grid, loop=settings.get("short") == "loop", floor=floor)
         except (ValueError, TypeError, ArithmeticError, KeyError) as fault:
             raise AscError(f"clips: {dict(settings)} give no clips ({fault})") from fault
 
@@ -120,7 +127,7 @@ class StoredFeature:
             settings["length_s"],
             settings["overlap"],
             self.sample_rate,
-            self.framing.frame_samples,
+            0 if self.framing.centred else self.framing.frame_samples,
             self.framing.hop_samples,
         )
 
@@ -151,7 +158,7 @@ def of_card(described: Mapping[str, Any], catalog: plugins.Catalog) -> StoredFea
         AscError: The feature is not there, or is computed otherwise now.
     """
     name, audio = described["name"], described["audio"]
-    parameters = {**_added(catalog, name), **described["parameters"]}
+    parameters = {**catalog.added(name), **described["parameters"]}
     feature = resolve(name, audio["sample_rate"], parameters, catalog)
     now = feature.description()
     then = (described["version"], audio["decoding"], described.get("code"))
@@ -162,11 +169,6 @@ def of_card(described: Mapping[str, Any], catalog: plugins.Catalog) -> StoredFea
             f"({decode.DECODING}). Train it again, or use the version of asc that trained it"
         )
     return feature
-
-
-def _added(catalog: plugins.Catalog, name: str) -> Mapping[str, Any]:
-    """Return parameters that a feature has had for some time only, with the value before."""
-    return getattr(catalog.feature_class(name), "ADDED", {})
 
 
 def _key(description: dict[str, Any]) -> str:

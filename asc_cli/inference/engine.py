@@ -54,12 +54,12 @@ def score(
     streams = (blocks for _, blocks in sources)
     batches = rebatch(_clips(model, accumulators, streams), BATCH_CLIPS)  # of several files' clips
     with contextlib.closing(prefetch(batches)) as prefetched:
-        for batch, lengths, owners in prefetched:
+        for batch, lengths, numbers, owners in prefetched:
             logs, v = ensemble.log_probabilities(model, batch, lengths, request.embeddings)
             added = aggregate.summands(logs, model.aggregate)
             for owner in np.unique(owners):
-                own_clips = owners == owner
-                accumulators[owner].add(added[own_clips], None if v is None else v[own_clips])
+                own = owners == owner
+                accumulators[owner].add(added[own], numbers[own], None if v is None else v[own])
     return [accumulator.fault or accumulator.result() for accumulator in accumulators]
 
 
@@ -115,9 +115,9 @@ class SegmentAccumulator:
             self.samples += len(block)
             yield block
 
-    def add(self, added: np.ndarray, embeddings: np.ndarray | None) -> None:
-        """Add the next clips' summands (b, C), each to the segment that holds the clip's middle."""
-        numbers = self.clips + np.arange(len(added))
+    def add(self, added: np.ndarray, numbers: np.ndarray, embeddings: np.ndarray | None) -> None:
+        """Add summands (b, C) of clips by their numbers (b,), each to the segment that holds the
+        clip's middle."""
         self.clips += len(added)
         segments = self.segment_of(numbers)
         for segment in np.unique(segments):
@@ -161,14 +161,16 @@ def _clips(
     model: ensemble.Loaded,
     accumulators: Sequence[SegmentAccumulator],
     streams: Iterable[Iterable[np.ndarray]],
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:  # (b, T, F), (b,), (b,)
-    """Yield clips of the files, their lengths and owners; faults go to the accumulators."""
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:  # (b, T, F), (b,) each
+    """Yield clips of the files, their lengths, numbers and owners; faults go to the
+    accumulators."""
     feature = model.feature
     for owner, (accumulator, blocks) in enumerate(zip(accumulators, streams, strict=True)):
         frames = stream(feature.compute, accumulator.counted(blocks), feature.sample_rate)
         try:
-            for batch, lengths in clips.from_stream(frames, model.clip_grid, BATCH_CLIPS):
-                yield batch, lengths, np.full(len(batch), owner)
+            cut = clips.from_stream(frames, model.clip_grid, BATCH_CLIPS)
+            for batch, lengths, numbers in clips.numbered(cut, model.clip_grid):
+                yield batch, lengths, numbers, np.full(len(batch), owner)
         except FileFault as fault:
             accumulator.fault = fault
         except AscError as fault:

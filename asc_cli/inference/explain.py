@@ -195,12 +195,13 @@ def _trace(
         with torch.inference_mode():
             trace = network.explain(x, m)
         for i, clip in enumerate(which):
-            n = int(clip_set.lengths[clip])
-            span = slice(int(clip_set.starts[clip]), int(clip_set.starts[clip]) + n)
+            length = int(clip_set.lengths[clip])
+            n = clip_set.n_frames if clip_set.loop else length
+            frames = int(clip_set.starts[clip]) + np.arange(n) % length
             if trace.alpha is not None:
-                attention.add(span, trace.alpha[i, :n, None].numpy() * n)
+                attention.add(frames, trace.alpha[i, :n, None].numpy() * n)
             if trace.a is not None:
-                codewords.add(span, trace.a[i, :n].numpy())
+                codewords.add(frames, trace.a[i, :n].numpy())
     spread = attention.mean()
     return None if spread is None else spread[:, 0], codewords.mean()
 
@@ -212,11 +213,11 @@ class _Spread:
         self.n = np.zeros(n_frames)
         self.total: np.ndarray | None = None
 
-    def add(self, span: slice, values: np.ndarray) -> None:  # (t, D)
+    def add(self, frames: np.ndarray, values: np.ndarray) -> None:  # (t,), (t, D)
         if self.total is None:
             self.total = np.zeros((len(self.n), values.shape[1]))
-        self.total[span] += values
-        self.n[span] += 1
+        np.add.at(self.total, frames, values)
+        np.add.at(self.n, frames, 1)
 
     def mean(self) -> np.ndarray | None:  # -> (T, D), up to the last frame that a clip covers
         if self.total is None:

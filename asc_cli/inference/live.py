@@ -78,22 +78,21 @@ def _predictions(
         )
     resampled = decode.resample_stream(blocks, sample_rate, rate)
     frames = _name_source(stream(loaded.feature.compute, resampled, rate))
-    window: collections.deque[np.ndarray] = collections.deque(
+    window: collections.deque[tuple[np.ndarray, bool]] = collections.deque(  # summand, silent?
         maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
     )
     last_reported_s = 0.0
     for k, (batch, lengths) in enumerate(clips.from_stream(frames, loaded.clip_grid, 1)):
-        window.append(
-            aggregate.summands(
-                ensemble.log_probabilities(loaded, batch, lengths)[0], loaded.aggregate
-            )[0]
-        )
+        logs = ensemble.log_probabilities(loaded, batch, lengths)[0]
+        silent = bool(loaded.clip_grid.silent(batch).all())
+        window.append((aggregate.summands(logs, loaded.aggregate)[0], silent))
         time_s = k * step_s + clip_s
         if time_s < last_reported_s + every_s and last_reported_s:
             continue
         last_reported_s = time_s
+        counted = [summand for summand, silent in window if not silent] or [window[0][0]]
         scores = aggregate.normalise(
-            np.sum(window, axis=0)[None], np.array([len(window)]), loaded.aggregate
+            np.sum(counted, axis=0)[None], np.array([len(counted)]), loaded.aggregate
         )[0]
         if not np.isfinite(scores).all():
             raise FileFault("the sound", engine.NOT_FINITE)

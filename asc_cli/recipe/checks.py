@@ -21,6 +21,15 @@ NOT_FOR_STREAMS = {  # what a stream of shards does not use, and what it has ins
     "subset": "none is published",
 }
 
+TRAINING_NOT_FOR_STREAMS = {
+    "clip_norm": "stream.clip_norm is its key",
+    "schedule": "its learning rate falls by stream.decay",
+    "warm_up": "its learning rate falls by stream.decay",
+    "ema_decay": "its weights are not averaged",
+    "label_smoothing": "a video's labels do not exclude one another",
+    "balance": "its videos come in the order of their shards",
+}
+
 
 def dataset(recipe: Base, tree: Tree, catalog: Catalog) -> list[Fault]:
     """Return faults: of an unknown dataset, and of a recipe for the other kind of data.
@@ -57,6 +66,10 @@ def _check_stream(recipe: Base, tree: Tree, catalog: Catalog) -> Iterator[Fault]
     for key, instead in NOT_FOR_STREAMS.items():
         if settings[key] != _default(key):
             yield Fault(tree.place(key), f"{key}: {name} is a stream of shards: {instead}")
+    for key, instead in TRAINING_NOT_FOR_STREAMS.items():
+        if getattr(recipe.training, key) != type(recipe.training).model_fields[key].default:
+            message = f"training.{key}: {name} is a stream of shards: {instead}"
+            yield Fault(tree.place("training", key), message)
     if recipe.training.curve_every != 1:
         message = "training.curve_every: a stream is evaluated after every epoch"
         yield Fault(tree.place("training", "curve_every"), message)
@@ -101,6 +114,38 @@ def unknown_sources(recipe: Base, tree: Tree) -> list[Fault]:
         Fault(tree.place("source", list_name), plugins.unknown("key", key, keys))
         for list_name, key in listed
         if key not in keys
+    ]
+
+
+def optimiser(recipe: Base, tree: Tree) -> list[Fault]:
+    """Return faults: settings of another optimiser than the recipe's."""
+    t = recipe.training
+    faults = {
+        "l2": (
+            t.optimiser == "adamw" and t.l2 > 0,
+            "adamw takes off weight_decay in place of a penalty; l2: 0, or optimiser: adam",
+        ),
+        "weight_decay": (
+            t.optimiser != "adamw" and t.weight_decay > 0,
+            f"is of adamw; {t.optimiser} has l2",
+        ),
+        "momentum": (
+            t.optimiser != "sgd" and t.momentum > 0,
+            f"is of sgd; remove it, or optimiser: sgd in place of {t.optimiser}",
+        ),
+        "nesterov": (
+            t.nesterov and not (t.optimiser == "sgd" and t.momentum > 0),
+            "needs optimiser: sgd and a momentum above 0",
+        ),
+        "warm_up": (
+            t.schedule == "one_cycle" and t.warm_up == 0,
+            "one_cycle rises before it falls; more than 0, or schedule: cosine",
+        ),
+    }
+    return [
+        Fault(tree.place("training", key), f"training.{key} = {getattr(t, key)}: {message}")
+        for key, (wrong, message) in faults.items()
+        if wrong
     ]
 
 

@@ -22,8 +22,18 @@ from asc_cli.core.errors import AscError
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import checks
 from asc_cli.recipe.faults import fault
-from asc_cli.recipe.schema import Clips, Evaluation, Paper, Stream, Training, Validation
+from asc_cli.recipe.schema import (
+    Base,
+    Clips,
+    Evaluation,
+    Paper,
+    Section,
+    Stream,
+    Training,
+    Validation,
+)
 from asc_cli.recipe.sections import json_schema, named_code, schema_for
+from asc_cli.recipe.signed import signed_settings
 from asc_cli.recipe.source import Fault, Place, Tree, assign, merge, parse
 
 
@@ -109,14 +119,12 @@ class Recipe(BaseModel):
         Returns:
             12 hexadecimal digits.
         """
-        model = self.settings["model"]
-        original = {**model, "name": plugins.first_name("models", model["name"])}
         counted = [
             f"{row['kind']} {row['hash']}"
             for row in (self.code() if code else [])
             if row["kind"] in ("models", "metrics")
         ]
-        settings = {**self.settings, "model": original}
+        settings = signed_settings(self.settings, self.catalog)
         text = json_text.dumps([settings, *data, *counted], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -246,16 +254,14 @@ def _validated(
     else:
         faults = [*faults, *checks.dataset(validated, tree, catalog)]
         faults = [*faults, *checks.unknown_sources(validated, tree)]
+        faults = [*faults, *checks.optimiser(validated, tree)]
         faults = [*faults, *checks.selection(validated, tree)]
     if faults:
         lines = "\n".join(f"  {each.place}: {each.message}" for each in faults)
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise AscError(f"recipe {name}: {count}\n{lines}")
-    settings = validated.model_dump(mode="json")
+    settings = _without_added(validated)
     data = settings.pop("data")
-    for key in ("licence", "deployment_precision"):
-        if settings[key] is None:  # so that recipes without one keep the signatures of 0.1
-            del settings[key]
     if settings["source"] and not settings["source"]["own"]:
         del settings["source"]["own"]
     return Recipe.model_validate(
@@ -270,6 +276,19 @@ def _validated(
             "shipped": shipped,
         }
     )
+
+
+def _without_added(recipe: Base) -> dict[str, Any]:
+    """Return a recipe's settings without the keys that 0.1.0 did not have, where they have their
+    defaults: so recipes of then keep their signatures."""
+    settings = recipe.model_dump(mode="json")
+    sections = {"": recipe, **{k: v for k, v in recipe if isinstance(v, Section)}}
+    for name, section in sections.items():
+        values = settings[name] if name else settings
+        for key in section.ADDED:
+            if getattr(section, key) == type(section).model_fields[key].default:
+                del values[key]
+    return settings
 
 
 schema = json_schema  # of a recipe file, for editors

@@ -6,9 +6,9 @@ own code, and joins these sections in `sections.py`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from asc_cli.core import plugins
 
@@ -21,9 +21,13 @@ else:
 
 
 class Section(BaseModel):
+    """Keys of a recipe. `ADDED` names those that version 0.1.0 did not have: `Recipe.settings`
+    leaves them out where they have their defaults, so that signatures of then go on."""
+
     model_config = ConfigDict(
         extra="forbid", frozen=True, protected_namespaces=(), validate_default=True
     )
+    ADDED: ClassVar[tuple[str, ...]] = ()
 
 
 class Clips(Section):
@@ -39,6 +43,22 @@ class Clips(Section):
         description="Scale each band by the training fold's mean and deviation; "
         "false: features as they are, for models that need them nonnegative.",
     )
+    crops: Literal["grid", "random"] = Field(
+        "grid",
+        description="Clips of training: those that overlap says; or, anew in each epoch, as many "
+        "as a recording has room for side by side, each at a random place.",
+    )
+    short: Literal["mask", "loop"] = Field(
+        "mask",
+        description="A recording shorter than a clip: padded and masked, or repeated until the "
+        "clip is full.",
+    )
+    silence: Literal["keep", "drop"] = Field(
+        "keep",
+        description="Clips of digital silence, whose frames are all the feature's of zeros: like "
+        "others, or left out, in training and at test. A recording of nothing else gives one.",
+    )
+    ADDED = ("crops", "short", "silence")
 
 
 class Training(Section):
@@ -48,9 +68,54 @@ class Training(Section):
         100, ge=1, description="Passes over the fold; the last one's weights are kept."
     )
     batch_size: int = Field(128, ge=1, description="Clips in a step.")
-    optimiser: Literal["adam", "rmsprop"] = Field("adam", description="Rule of the steps.")
-    learning_rate: float = Field(1e-3, gt=0, description="The optimiser's.")
-    l2: float = Field(1e-4, ge=0, description="Weight of the l2 penalty, on weights, not biases.")
+    optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] = Field(
+        "adam", description="Rule of the steps."
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="The highest of the schedule.")
+    l2: float = Field(
+        1e-4,
+        ge=0,
+        description="Weight of the l2 penalty, on weights, not biases; 0 with adamw.",
+    )
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        description="Of adamw: each step takes off rate × weight_decay × weight, apart from the "
+        "gradient; of weights, not biases.",
+    )
+    momentum: float = Field(
+        0.0, ge=0, lt=1, description="Of sgd: share of the last step in the next."
+    )
+    nesterov: bool = Field(False, description="Of sgd: take the gradient where the momentum leads.")
+    clip_norm: float | None = Field(
+        None, gt=0, description="Largest norm of all gradients together; none: as they are."
+    )
+    schedule: Literal["constant", "cosine", "one_cycle"] = Field(
+        "constant", description="How the learning rate goes on after it is highest."
+    )
+    warm_up: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of all steps in which the learning rate rises; 0.3 where schedule is "
+        "one_cycle.",
+    )
+    ema_decay: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Exponential moving average of the weights, such as 0.99: average = ema_decay "
+        "× average + (1 − ema_decay) × weights after each step. It is validated, tested and saved "
+        "in place of the last weights; none: no average.",
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of each target that is spread over all scenes."
+    )
+    balance: Literal["none", "weights", "sampler"] = Field(
+        "none",
+        description="Scenes with few clips: as they are; weighted in the loss so that each scene "
+        "counts the same; or drawn so that each scene is as likely.",
+    )
     seed: int = Field(0, ge=0, description="Fold k is seeded with (seed, k).")
     curve_every: int = Field(
         1,
@@ -63,6 +128,20 @@ class Training(Section):
         description="Which weights are saved: the last epoch's, or those of the smallest log "
         "loss on the validation recordings.",
     )
+    ADDED = (
+        *("weight_decay", "momentum", "nesterov", "clip_norm", "schedule", "warm_up"),
+        *("ema_decay", "label_smoothing", "balance"),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, values: Any) -> Any:
+        """Fill in the defaults that depend on another key."""
+        if not isinstance(values, dict):
+            return values
+        adamw = {"l2": 0.0} if values.get("optimiser") == "adamw" else {}
+        one_cycle = {"warm_up": 0.3} if values.get("schedule") == "one_cycle" else {}
+        return {**adamw, **one_cycle, **values}
 
 
 class Validation(Section):
@@ -181,3 +260,4 @@ class Base(Section):
     licence: str | None = Field(
         None, description="Licence of the trained models, for their cards, such as MIT."
     )
+    ADDED = ("deployment_precision", "licence")

@@ -1,10 +1,14 @@
 """Fit one model on one fold: by gradient descent, or by the model's own `estimate`.
 
-Networks: Adam (or RMSprop), cross-entropy, a fixed number of epochs, the last weights; or those of
-the epoch that is best on validation recordings, where a recipe holds some out.
+Networks: Adam or another optimiser, cross-entropy, a fixed number of epochs, the last weights or
+their average; or those of the epoch that is best on validation recordings, where a recipe holds
+some out.
 
     loss = −1/B Σ_b ln softmax(logits_b)[label_b] + ½ λ Σ_w w²      w: weights, not biases
                                                  (Adam's coupled weight_decay λ is this gradient)
+
+loss.py has the loss of smoothed, weighted and mixed labels, optim.py the optimisers, schedule.py
+the rate of each step, average.py the average of the weights.
 
 Every model is an nn.Module whose forward gives scores (B, C): their softmax is the clip's
 probabilities. So logits are scores, and so are a mixture's log-likelihoods. What a model learns
@@ -17,7 +21,9 @@ used only to draw a curve. Nothing is pickled: checkpoints are safetensors.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,10 +35,16 @@ from torch import Tensor, nn
 
 from asc_cli.core import json_text
 from asc_cli.core.errors import AscError
+from asc_cli.frontend.crops import RandomCrops
 from asc_cli.models import Clips, Estimator, OwnedClips
 from asc_cli.training import history, loop, optim
+from asc_cli.training.average import WeightAverage
+from asc_cli.training.loss import balanced_order, class_weights, cross_entropy
 from asc_cli.training.optim import seed
 from asc_cli.training.progress import Progress, ProgressReporter
+from asc_cli.training.schedule import factor
+
+CROPS = 1  # of the random numbers of an epoch: those that crops are drawn by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +54,11 @@ class Settings(loop.Settings):
     batch_size: int  # clips
     fold: int
     curve_every: int  # epochs between points of the test curve; 0: none
+    schedule: str = "constant"  # or cosine, one_cycle
+    warm_up: float = 0.0  # share of the steps until the rate is highest
+    ema_decay: float | None = None  # of the weights' average; None: the last weights
+    label_smoothing: float = 0.0
+    balance: str = "none"  # or weights, sampler
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,7 @@ class Epoch:
 
 def fit(
     model: nn.Module,
-    clips: OwnedClips,
+    clips: OwnedClips | RandomCrops,
     labels: np.ndarray,  # (B,) int64
     settings: Settings,
     folder: Path,
@@ -78,6 +95,10 @@ def fit(
             "training.choose_epoch = validation: this model fits itself, so there is no epoch to "
             "choose; choose_epoch: last"
         )
+    if isinstance(clips, RandomCrops):
+        raise AscError(
+            "clips.crops = random: this model fits itself, on one set of clips; crops: grid"
+        )
     from threadpoolctl import threadpool_limits
 
     def stage(network: nn.Module, clips: Clips, labels: np.ndarray) -> None:
@@ -90,7 +111,7 @@ def fit(
 
 def fit_network(
     model: nn.Module,
-    clips: Clips,
+    clips: Clips | RandomCrops,
     labels: np.ndarray,  # (B,) int64
     settings: Settings,
     folder: Path,
@@ -104,21 +125,25 @@ def fit_network(
     when the loss is no longer a number.
     """
     optimiser = loop.optimiser_for(model, settings)
-    past = restore(folder, model, optimiser)
+    average = None if settings.ema_decay is None else WeightAverage(model, settings.ema_decay)
+    past = restore(folder, model, optimiser, average)
     reporter = ProgressReporter(settings.epochs, report)
 
     def run_epoch(epoch: int) -> Epoch:
         started = time.monotonic()
-        loss = _epoch(model, optimiser, clips, labels, settings, epoch, reporter)
+        loss = _epoch(model, optimiser, clips, labels, settings, epoch, reporter, average)
         draws = curve and settings.curve_every and epoch % settings.curve_every == 0
-        accuracy = curve(model) if curve and draws else None
-        validation = validate(model) if validate else None
+        with average.applied(model) if average else contextlib.nullcontext():
+            accuracy = curve(model) if curve and draws else None
+            validation = validate(model) if validate else None
         return Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3), validation)
 
     def save() -> None:
-        checkpoint(folder, model, optimiser, past)
+        checkpoint(folder, model, optimiser, past, average)
 
-    loop.fit_epochs(model, settings, folder, past, run_epoch, save, validation_loss)
+    loop.fit_epochs(
+        model, settings, folder, past, run_epoch, save, validation_loss, average=average
+    )
     write_history(folder, past)
     return past
 
@@ -154,26 +179,35 @@ def log_probabilities(
 def _epoch(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
-    clips: Clips,
+    clips: Clips | RandomCrops,
     labels: np.ndarray,
     settings: Settings,
     epoch: int,
     reporter: ProgressReporter,
+    average: WeightAverage | None,
 ) -> float:
     """One pass over the fold; returns the mean loss."""
     torch.manual_seed(seed(settings.seed, settings.fold, epoch))
-    order = np.random.default_rng([settings.seed, settings.fold, epoch]).permutation(len(clips))
+    if isinstance(clips, RandomCrops):
+        clips = clips.draw(np.random.default_rng([settings.seed, settings.fold, epoch, CROPS]))
+    order = _order(labels, settings, epoch)
+    per_epoch = math.ceil(len(order) / settings.batch_size)
     model.train()
     total = 0.0
-    for start in range(0, len(order), settings.batch_size):
+    for i, start in enumerate(range(0, len(order), settings.batch_size)):
+        step = (epoch - 1) * per_epoch + i
         which = order[start : start + settings.batch_size]
         target = torch.from_numpy(labels[which]).to(settings.device)
-        loss = nn.functional.cross_entropy(logits(model, clips, which, settings.device), target)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        scores = logits(model, clips, which, settings.device)
+        loss = cross_entropy(
+            scores, target, settings.label_smoothing, _class_weights(labels, scores, settings)
+        )
+        rate = factor(settings.schedule, settings.warm_up, step, settings.epochs * per_epoch)
+        optim.step(model, optimiser, loss, settings.learning_rate * rate, settings.clip_norm)
+        if average:
+            average.update(model, step)
         total += (value := loss.item()) * len(which)
-        reporter.update(epoch, (start + len(which)) / len(clips), value, len(which))
+        reporter.update(epoch, (start + len(which)) / len(order), value, len(which))
     mean = total / len(order)
     if not np.isfinite(mean):
         raise AscError(
@@ -183,21 +217,44 @@ def _epoch(
     return mean
 
 
+def _order(labels: np.ndarray, settings: Settings, epoch: int) -> np.ndarray:  # -> (B,)
+    """Return the clips of an epoch in their order."""
+    rng = np.random.default_rng([settings.seed, settings.fold, epoch])
+    if settings.balance == "sampler":
+        return balanced_order(labels, rng)
+    return rng.permutation(len(labels))
+
+
+def _class_weights(labels: np.ndarray, scores: Tensor, settings: Settings) -> Tensor | None:
+    if settings.balance != "weights":
+        return None
+    return class_weights(labels, scores.shape[1]).to(scores.device)
+
+
 # -- checkpoints ------------------------------------------------------------------------------
 
 
 def checkpoint(
-    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, past: list[Epoch]
+    folder: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    past: list[Epoch],
+    average: WeightAverage | None = None,
 ) -> None:
     """Save weights, optimiser state and history in one file, so that they always match."""
     rows = json_text.dumps([vars(epoch) for epoch in past])
-    optim.save_state(folder, model, optimiser, {"history": rows})
+    optim.save_state(folder, model, optimiser, {"history": rows}, average)
     write_history(folder, past)
 
 
-def restore(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[Epoch]:
-    """Load the folder's checkpoint into model and optimiser; [] when there is none."""
-    texts = optim.load_state(folder, model, optimiser)
+def restore(
+    folder: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: WeightAverage | None = None,
+) -> list[Epoch]:
+    """Load the folder's checkpoint into model, optimiser and average; [] when there is none."""
+    texts = optim.load_state(folder, model, optimiser, average)
     try:
         return [Epoch(**row) for row in json.loads(texts["history"])] if texts else []
     except (ValueError, KeyError, TypeError) as fault:

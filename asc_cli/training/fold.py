@@ -16,7 +16,7 @@ from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Recording
 from asc_cli.evaluation import aggregate, calibration, metrics, predictions
-from asc_cli.frontend import clips
+from asc_cli.frontend import clips, crops
 from asc_cli.frontend.feature import StoredFeature
 from asc_cli.frontend.fill import Extraction
 from asc_cli.frontend.pack import Pack
@@ -133,7 +133,8 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     pack = load_pack(task.pack, task.feature.description())
     fitted, held_out = _hold_out(task)
     standardise = _standardisation(task, pack, fitted)
-    train, test = (_fold_part(task, pack, part, standardise) for part in (fitted, task.test))
+    train = _training_part(task, pack, fitted, standardise)
+    test = _fold_part(task, pack, task.test, standardise)
     validation = _fold_part(task, pack, held_out, standardise) if held_out else None
 
     def report(progress: Progress) -> None:
@@ -142,12 +143,12 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
 
     torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
     model = models.build(
-        task.recipe.model, train.clips.frames.shape[1], len(task.labels), task.recipe.catalog
+        task.recipe.model, pack.frames.shape[1], len(task.labels), task.recipe.catalog
     )
     descent.fit(
         model,
-        train.clips,
-        train.labels[train.clips.owners],
+        train,
+        label_indices(fitted, task.labels)[train.owners],
         settings,
         task.folder,
         curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
@@ -165,7 +166,7 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
 
 @dataclass(frozen=True)
 class FoldPart:
-    """The clips of one part of a fold: training, validation or test."""
+    """The clips of a fold's validation or test part."""
 
     clips: clips.ClipSet
     labels: np.ndarray  # (n,) of the recordings
@@ -219,14 +220,29 @@ def _standardisation(task: Task, pack: Pack, fitted: Recordings) -> Standardisat
     return fit_standardisation(pack.recording(row) for row in rows)
 
 
+def _training_part(
+    task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation
+) -> clips.ClipSet | crops.RandomCrops:
+    if task.recipe.clips.crops == "random":
+        return crops.random_crops(*_places(task, pack, recordings), standardise)
+    return clips.from_array(*_places(task, pack, recordings), standardise)
+
+
 def _fold_part(
     task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation
 ) -> FoldPart:
+    clip_set = clips.from_array(*_places(task, pack, recordings), standardise)
+    return FoldPart(clip_set, label_indices(recordings, task.labels))
+
+
+def _places(
+    task: Task, pack: Pack, recordings: Recordings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, clips.ClipGrid]:  # (N, F), (n,), (n,)
+    """Return the pack's frames, each recording's first and how many it has, and the grid."""
     rows = pack.rows([digest for _, digest in recordings])
     pack.require_intact(rows)
     table, grid = pack.table[rows], task.feature.clip_grid(task.recipe.clips.model_dump())
-    clip_set = clips.from_array(pack.frames, table["first"], table["n_frames"], grid, standardise)
-    return FoldPart(clip_set, label_indices(recordings, task.labels))
+    return pack.frames, table["first"], table["n_frames"], grid
 
 
 def label_indices(

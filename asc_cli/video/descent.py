@@ -40,7 +40,6 @@ COLUMNS = ("epoch", "examples", "train_loss", "learning_rate", *FIGURES, "second
 class Settings(loop.Settings):
     """Settings of a fit; `choose_epoch: validation` is the epoch of the highest GAP."""
 
-    clip_norm: float | None
     decay: float
     decay_every: int  # examples
     checkpoint_every: int  # examples
@@ -207,17 +206,11 @@ def _step(
     n_labels: int,
     state: State,
 ) -> float:
-    for group in optimiser.param_groups:
-        group["lr"] = rate(settings, state.examples)
     torch.manual_seed(optim.seed(settings.seed, state.epoch, state.examples))
     targets = torch.from_numpy(batch.targets(n_labels)).to(settings.device)
     p = probabilities(model, batch, settings.precision, settings.device)
     loss = multi_label_loss(p, targets)
-    optimiser.zero_grad()
-    loss.backward()
-    if settings.clip_norm is not None:
-        nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-    optimiser.step()
+    optim.step(model, optimiser, loss, rate(settings, state.examples), settings.clip_norm)
     if not np.isfinite(value := loss.item()):
         raise AscError(
             f"training: the loss is {value} after {state.examples} examples; a lower "
