@@ -97,7 +97,11 @@ class Catalog:
 
     def feature_class(self, name: str) -> Any:
         """Return the dataclass of a feature. Raises AscError for an unknown name."""
-        module = self.load("features", name)
+        return self.dataclass_of("features", name)
+
+    def dataclass_of(self, kind: str, name: str) -> Any:
+        """Return the dataclass of a feature or a transform. Raises AscError for an unknown name."""
+        module = self.load(kind, name)
         return next(
             each
             for each in vars(module).values()
@@ -140,6 +144,10 @@ class Catalog:
         if row.name != name:
             raise AscError(f"{code.file} ({code.origin}): its metric is called {row.name!r}")
         return row
+
+    def defines(self, kind: str, name: str, attribute: str) -> bool:
+        """Return whether a plug-in's class defines an attribute, without importing it."""
+        return declarations.defines(self._entry(kind, name), attribute)
 
     def tree(self, kind: str, name: str) -> ast.Module:
         """Return the syntax tree of a plug-in's file."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class LogMel:
     hop_samples: int = 220  # samples from one frame to the next
     f_min_hz: float = 0.0  # lower edge of the lowest band, in Hz
     f_max_hz: float | None = None  # upper edge of the highest band; None: half the rate
+
+    log_of_power: ClassVar[float] = 1.0
 
     def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:  # (N,) -> (T, n_mels)
         filters = self.filters(sample_rate)

@@ -48,6 +48,7 @@ class Recipe(BaseModel):
         clips: Length and overlap of clips.
         model: The model's name and every parameter.
         training: Optimiser, epochs, batch size, seed.
+        augment: Name and every parameter of each augmentation, in order.
         validation: What is held out of training; None: nothing.
         evaluation: How clips make a recording's score, and the headline metric.
         exclude: Files that are left out.
@@ -68,6 +69,7 @@ class Recipe(BaseModel):
     clips: Clips
     model: dict[str, Any]
     training: Training
+    augment: tuple[dict[str, Any], ...] = ()
     validation: Validation | None
     evaluation: Evaluation
     exclude: tuple[str, ...]
@@ -89,11 +91,12 @@ class Recipe(BaseModel):
         """Return what its results are computed by.
 
         Returns:
-            kind, name, origin ("asc" for what is shipped) and hash of its feature, model and
-            dataset, and of a metric that is not shipped.
+            kind, name, origin ("asc" for what is shipped) and hash of its feature, model, dataset
+            and augmentations, and of a metric that is not shipped.
         """
         named = [("datasets", self.dataset), ("models", self.model["name"])]
         named += [("features", self.features["name"])] if self.features else []
+        named += [("augment", each["name"]) for each in self.augment]
         outside = {(code.kind, code.name): code.described() for code in self.catalog.code}
         rows = {part: {"kind": part[0], "name": part[1], "origin": "asc"} for part in named}
         return [
@@ -108,8 +111,8 @@ class Recipe(BaseModel):
         `data`: the fingerprints identify the recordings, wherever they are stored. A renamed
         model is hashed under its first name, so that older runs keep their names.
 
-        Of code, the model's counts, and a metric's that is not shipped: a feature's is in its
-        key, and what a dataset's makes of its lists is in its fingerprint.
+        Of code, the model's and the augmentations' counts, and a metric's that is not shipped: a
+        feature's is in its key, and what a dataset's makes of its lists is in its fingerprint.
 
         Args:
             data: Fingerprints of the dataset and of the feature.
@@ -123,7 +126,7 @@ class Recipe(BaseModel):
         counted = [
             f"{row['kind']} {row['hash']}"
             for row in (self.code() if code else [])
-            if row["kind"] in ("models", "metrics")
+            if row["kind"] in ("models", "metrics", "augment")
         ]
         settings = {**self.settings, "model": original}
         text = json_text.dumps([settings, *data, *counted], sort_keys=True)
@@ -256,6 +259,7 @@ def _validated(
         faults = [*faults, *checks.dataset(validated, tree, catalog)]
         faults = [*faults, *checks.unknown_sources(validated, tree)]
         faults = [*faults, *checks.optimiser(validated, tree)]
+        faults = [*faults, *checks.augmentation(validated, tree, catalog)]
         faults = [*faults, *checks.selection(validated, tree)]
     if faults:
         lines = "\n".join(f"  {each.place}: {each.message}" for each in faults)
@@ -271,6 +275,7 @@ def _validated(
             "name": name,
             "features": settings["features"] or {},
             "model": settings["model"],
+            "augment": settings.get("augment", ()),
             "data": data,
             "settings": settings,
             "catalog": outside,

@@ -105,10 +105,18 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
         return
     section = tree.values
     for part in path[:-1]:
-        section = section.setdefault(part, {})
-        if not isinstance(section, dict):
+        if isinstance(section, list) and not (part.isdecimal() and int(part) < len(section)):
+            faults.append(
+                Fault(place, f"{part}: a number from 0 to {len(section) - 1} was expected")
+            )
+            return
+        section = section[int(part)] if isinstance(section, list) else section.setdefault(part, {})
+        if not isinstance(section, (dict, list)):
             faults.append(Fault(place, f"{part} is a value, not a section"))
             return
+    if isinstance(section, list):
+        faults.append(Fault(place, f"{path[-1]}: a key after the entry's number was expected"))
+        return
     try:
         parsed = yaml_text.load(value, str(place))
     except AscError:  # text that YAML would want in quotes
@@ -126,6 +134,13 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
 def _value(
     node: yaml.Node, path: tuple[str, ...], source: str, places: dict, faults: list[Fault]
 ) -> Any:
+    if isinstance(node, yaml.SequenceNode) and path == ("augment",):
+        for i, each in enumerate(node.value):
+            places[(*path, str(i))] = Place(source, each.start_mark.line + 1)
+        return [
+            _value(each, (*path, str(i)), source, places, faults)
+            for i, each in enumerate(node.value)
+        ]
     if not isinstance(node, yaml.MappingNode):
         return yaml_text.construct(node, f"recipe {source}")
     values: dict[str, Any] = {}
