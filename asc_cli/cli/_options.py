@@ -70,3 +70,13 @@ def numbers(text: str | None, option: str = "--folds") -> list[int] | None:
     if not result:
         raise AscError(f"{option} {text}: names no {option.strip('-s')}")
     return result
+
+
+def fractions(text: str | None, option: str) -> list[float] | None:
+    """ "2,0.5" → [2.0, 0.5]. Raises AscError for anything else."""
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise AscError(f"{option} {text}: numbers such as 2,1 were expected") from None

@@ -12,10 +12,11 @@ from asc_cli.cli._options import Data, Folds, Jobs, Json, Subset
 
 def command(
     what: Annotated[
-        str,
+        list[str],
         typer.Argument(
             help="A run's folder or name, or a recipe's name: its newest finished run. With "
-            "--dataset or --data: a model NAME or NAME@VERSION, or a CSV of predictions.",
+            "--dataset or --data: a model NAME or NAME@VERSION, or a CSV of predictions. With "
+            "--mean: several runs.",
             metavar="RUN|MODEL|FILE.csv",
             autocompletion=_completion.runs_and_models,
         ),
@@ -31,6 +32,13 @@ def command(
     subset: Subset = None,
     folds: Folds = None,
     jobs: Jobs = None,
+    mean: Annotated[
+        bool, typer.Option("--mean", help="Average the probabilities of several runs.")
+    ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="With --mean: a weight for each run, as in 2,1.", show_default="equal"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Score predictions: every metric by name, with intervals, per fold, scene and device.
@@ -40,9 +48,12 @@ def command(
     to 1, or when a label is not a scene of the dataset. A model's recordings are predicted by
     members that were not trained on them. A model of videos is tested on the validation part's
     shards, every damaged record is named, and the exit code is then 3; for its run, each epoch is
-    printed.
+    printed. --mean averages the probabilities of runs that were trained and tested on the same
+    recordings and folds, and scores the average.
 
     Example: **asc evaluate toy_lstm**
+
+    Example: **asc evaluate toy_lstm toy_ta --mean**
 
     Example: **asc evaluate esc10_lstm@1 --dataset esc10**
 
@@ -52,13 +63,27 @@ def command(
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
-    from asc_cli.cli._options import numbers
+    from asc_cli.cli._options import fractions, numbers
+    from asc_cli.core.errors import AscError
     from asc_cli.video import report as videos
     from asc_cli.video.predict import VideoEvaluation
 
+    if mean or weights is not None or len(what) > 1:
+        if not mean:
+            raise AscError(
+                f"evaluate: {', '.join(what)}: --mean averages several runs; asc compare shows "
+                "them side by side"
+                if weights is None
+                else f"--weights {weights}: goes with --mean"
+            )
+        if dataset is not None or data is not None or subset is not None or jobs is not None:
+            raise AscError("--mean: averages finished runs, without --dataset, --data or --jobs")
+        averaged = workflow.evaluate_mean(what, fractions(weights, "--weights"), numbers(folds))
+        report.show(averaged.to_dict(), report.evaluation, as_json)
+        return
     with _progress.counting("recordings") as progress:
         result = workflow.evaluate(
-            what,
+            what[0],
             dataset=dataset,
             data=data,
             subset=subset,

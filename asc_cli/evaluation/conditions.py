@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -54,6 +54,7 @@ class Conditions:
         lists: Of the lists alone; None where not known.
         audio_compared: Whether the audio of training and test was compared by its samples.
         repeated: Tested recordings that have the samples of another of the same fold.
+        averaged: The runs whose probabilities were averaged; none of a score of one run.
     """
 
     dataset: str
@@ -69,6 +70,7 @@ class Conditions:
     lists: str | None = None
     audio_compared: bool = False
     repeated: int = 0
+    averaged: tuple[str, ...] = ()
 
     def of_folds(self, folds: Collection[int] | None) -> Conditions:
         """Return the conditions of some of the folds.
@@ -143,8 +145,11 @@ class Conditions:
         Returns:
             As in JSON.
         """
+        values = asdict(self)
+        if not self.averaged:  # so that a score of one run is stored as before
+            del values["averaged"]
         return {
-            **asdict(self),
+            **values,
             "folds": [asdict(fold) for fold in self.folds],
             "changed": [asdict(change) for change in self.changed],
             "summary": self.summary(),
@@ -204,6 +209,21 @@ def with_exclusions(
     return replace(conditions, excluded=len(names), excluded_tested=tested)
 
 
+def require_alike(runs: Sequence[tuple[str, Conditions]], command: str, remedy: str) -> None:
+    """Raise AscError unless all runs have the same audio, labels and folds.
+
+    runs: Each run's name and conditions. command, remedy: Begin and end of the sentence; {0} and
+    {1} are the names of the two runs that differ.
+    """
+    first_name, first = runs[0]
+    for name, own in runs[1:]:
+        if unlike := own.unlike(first):
+            raise AscError(
+                f"{command}: {name} was not trained and tested on the recordings, lists and "
+                f"folds of {first_name}: {'; '.join(unlike)}; {remedy.format(name, first_name)}"
+            )
+
+
 def _same_data(one: Conditions, other: Conditions) -> bool:
     if one.fingerprint and other.fingerprint:
         return one.fingerprint == other.fingerprint
@@ -248,6 +268,8 @@ def _summary(c: Conditions) -> Iterator[str]:
         yield f"{name} {_numbers(numbers)} of {c.published_folds}"
     yield from _excluded(c)
     yield from _recordings_missing(c)
+    if c.averaged:
+        yield f"mean of {len(c.averaged)} runs: {', '.join(c.averaged)}"
     if c.seed is not None:
         yield from _settings(c)
         yield f"seed {c.seed}"

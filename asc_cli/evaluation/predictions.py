@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +70,30 @@ def join(parts: Sequence[Predictions]) -> Predictions:
         if any(part.submitted is not None for part in parts)
         else None,
     )
+
+
+def average(parts: Sequence[Predictions], weights: Sequence[float]) -> Predictions:
+    """Return the weighted mean of the probabilities of the same recordings in the same folds.
+
+    Raises AscError where the parts are not of the same scenes, recordings, folds and labels.
+    """
+    first, total = parts[0], np.zeros_like(parts[0].probabilities)
+    rows_of_first = _keys(first)
+    for part, weight in zip(parts, weights, strict=True):
+        rows, order = _keys(part), [first.scenes.index(s) for s in part.scenes if s in first.scenes]
+        if {*part.scenes} != {*first.scenes} or rows.keys() != rows_of_first.keys():
+            raise AscError("predictions: not of the same scenes, recordings, folds and labels")
+        probabilities = np.empty_like(first.probabilities)
+        in_order = [rows[key] for key in rows_of_first]
+        probabilities[:, order] = part.probabilities[in_order]
+        total = total + weight * probabilities
+    return replace(first, probabilities=total / sum(weights))
+
+
+def _keys(p: Predictions) -> dict[tuple[int, str, str], int]:
+    """Return the row of each (fold, file, scene)."""
+    columns = zip(p.folds.tolist(), p.files, p.labels.tolist(), strict=True)
+    return {(fold, file, p.scenes[label]): row for row, (fold, file, label) in enumerate(columns)}
 
 
 def write(path: Path, predictions: Predictions) -> None:

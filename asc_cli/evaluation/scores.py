@@ -237,6 +237,8 @@ class Evaluation:
         predictions: The file of predictions; None for a run or a model.
         dataset: The dataset's name; None for a run.
         published: Published figures beside ours; None for a model or a file.
+        runs: The folders of the runs whose probabilities were averaged; None for one run.
+        weights: The weight of each of these runs; None for one run.
     """
 
     scores: Scores
@@ -245,6 +247,8 @@ class Evaluation:
     predictions: str | None = None
     dataset: str | None = None
     published: list[Published] | None = None
+    runs: tuple[str, ...] | None = None
+    weights: tuple[float, ...] | None = None
 
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key]
@@ -260,6 +264,8 @@ class Evaluation:
             "model": self.model,
             "predictions": self.predictions,
             "dataset": self.dataset,
+            "runs": self.runs and [*self.runs],
+            "weights": self.weights and [*self.weights],
         }
         rows = [row.to_dict() for row in self.published or ()]
         published = {} if self.published is None else {"published": rows}

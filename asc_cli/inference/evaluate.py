@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,10 @@ from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_run
 from asc_cli.evaluation import complexity, predictions, scoring, submission
-from asc_cli.evaluation.metrics import named
+from asc_cli.evaluation.conditions import Conditions
+from asc_cli.evaluation.metrics import Metric, named
 from asc_cli.evaluation.published import published
-from asc_cli.evaluation.scores import Evaluation
+from asc_cli.evaluation.scores import Evaluation, Published, Scores
 from asc_cli.frontend.identify import identify
 from asc_cli.inference import conditions, ensemble
 from asc_cli.inference.dataset import predict_dataset
@@ -32,8 +34,25 @@ from asc_cli.registry.run_files import SETTINGS
 from asc_cli.registry.runs import find_run, recorded_metrics
 
 
-def of_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation:
-    """Score a run's predictions.csv, of some folds alone if given; metrics.json is not read."""
+@dataclass(frozen=True)
+class RunPredictions:
+    """What a finished run predicted, and what is needed to score it."""
+
+    folder: Path
+    rows: predictions.Predictions
+    conditions: Conditions
+    headline: Metric
+    seen_devices: dict[int, frozenset[str]]
+
+    def published(self, scores: Scores, **other_settings: Any) -> list[Published]:
+        """Return published figures beside scores; other_settings: in place of the recipe's."""
+        settings = {**run_files.settings(self.folder), **other_settings}
+        dataset = conditions.dataset_of(self.folder, settings)
+        return published(settings, dataset, scores.to_dict(), scores.conditions or self.conditions)
+
+
+def read_run(run: str | Path, folds: Sequence[int] | None = None) -> RunPredictions:
+    """Read a run's predictions.csv, of some folds alone if given; its figures are not read."""
     folder = find_run(run)
     recorded = recorded_metrics(folder)
     if kind_of_run(folder) == VIDEOS:
@@ -54,11 +73,14 @@ def of_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation:
         rows = rows.take(np.isin(rows.folds, folds))
     own = conditions.of_run(folder, recorded, rows).of_folds(folds)
     metric = named(recorded["headline"], plugins.beside(folder / SETTINGS))
-    scores = scoring.score(rows, metric, seen, own)
-    settings = run_files.settings(folder)
-    dataset = conditions.dataset_of(folder, settings)
-    rows_published = published(settings, dataset, scores.to_dict(), own)
-    return Evaluation(scores, run=str(folder), published=rows_published)
+    return RunPredictions(folder, rows, own, metric, seen)
+
+
+def of_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation:
+    """Score a run's predictions.csv, of some folds alone if given; metrics.json is not read."""
+    read = read_run(run, folds)
+    scores = scoring.score(read.rows, read.headline, read.seen_devices, read.conditions)
+    return Evaluation(scores, run=str(read.folder), published=read.published(scores))
 
 
 def of_file(path: Path, source: Source, folds: Sequence[int] | None) -> Evaluation:

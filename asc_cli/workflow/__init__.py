@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from asc_cli.inference.ensemble import takes_shards
     from asc_cli.inference.explain import Explanation, explain
     from asc_cli.inference.live import listen
+    from asc_cli.inference.mean import evaluate_mean
     from asc_cli.inference.predict import predict
     from asc_cli.inference.types import LivePrediction, Prediction, Segment
     from asc_cli.inference.verify import Export

@@ -10,6 +10,7 @@ from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
 from asc_cli.evaluation.comparison import ComparedRun, Comparison
+from asc_cli.evaluation.conditions import require_alike
 from asc_cli.evaluation.metrics import named
 from asc_cli.evaluation.published import unlike_paper
 from asc_cli.inference.evaluate import of_run
@@ -40,7 +41,11 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     if any(row.headline != headline for row in rows):
         kinds = ", ".join(f"{row.name}: {row.headline}" for row in rows)
         raise AscError(f"compare: the runs have different headline metrics ({kinds})")
-    _require_same_recordings(rows)
+    require_alike(
+        [(Path(row.run).name, row.conditions) for row in rows],
+        "compare",
+        "so nothing can be paired. asc report {0} {1} shows them side by side",
+    )
     metric = named(headline, plugins.beside(folders[0] / "recipe.yaml"))
     first = predictions.read(folders[0] / "predictions.csv")
     trained = recorded_metrics(folders[0]).get("trained_recordings", {})
@@ -51,19 +56,6 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
         for row, other in zip(rows[1:], others, strict=True)
     ]
     return Comparison(headline, (rows[0], *compared))
-
-
-def _require_same_recordings(rows: Sequence[ComparedRun]) -> None:
-    """Raise AscError unless all runs have the same audio, labels and folds."""
-    first = rows[0]
-    for row in rows[1:]:
-        if unlike := row.conditions.unlike(first.conditions):
-            names = [Path(each.run).name for each in (row, first)]
-            raise AscError(
-                f"compare: {names[0]} was not trained and tested on the recordings, lists and "
-                f"folds of {names[1]}: {'; '.join(unlike)}; so nothing can be paired. "
-                f"asc report {' '.join(names)} shows them side by side"
-            )
 
 
 def _row(folder: Path) -> ComparedRun:

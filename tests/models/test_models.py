@@ -20,6 +20,7 @@ SMALL = {  # parameters that make each model small
     "gmm": {"n_components": 2},
     "label_tree_gru": {"segment_frames": 4, "n_hidden": 8, "n_trees": 3},
     "mlp": {"n_frames": T, "n_hidden": 8},
+    "resnet": {"n_channels": (4, 8), "halve": (2,)},
     "sparse_nmf": {"n_parts": 8, "n_passes": 2, "n_steps": 20},
 }
 
@@ -108,6 +109,9 @@ def test_every_weight_of_a_network_has_a_gradient(name: str):
     model = build(name)
     if isinstance(model, Estimator):
         pytest.skip("fits itself")
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):  # some begin with scale 0, and pass nothing on
+            torch.nn.init.ones_(layer.weight)
     model(torch.rand(4, T, F)).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
 
