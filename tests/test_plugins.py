@@ -122,7 +122,7 @@ def test_an_entry_point_of_an_installed_package(
     about = "their_package-1.2.dist-info"
     put(site, f"{about}/METADATA", "Metadata-Version: 2.1\nName: their-package\nVersion: 1.2\n")
     kinds = {"models": "bag_of_frames", "features": "log_energy", "datasets": "rooms"}
-    kinds |= {"metrics": "worst_scene", "cli": "make_rooms"}
+    kinds |= {"metrics": "worst_scene", "cli": "make_rooms", "augment": "jitter"}
     groups = "".join(f"[asc_cli.{k}]\n{n} = their_package.parts.{n}\n" for k, n in kinds.items())
     put(site, f"{about}/entry_points.txt", groups)
     (rooms / "plugins").rename(rooms / "gone")

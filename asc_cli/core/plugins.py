@@ -102,11 +102,9 @@ class Catalog:
     def dataclass_of(self, kind: str, name: str) -> Any:
         """Return the dataclass of a feature or a transform. Raises AscError for an unknown name."""
         module = self.load(kind, name)
+        own = (each for each in vars(module).values() if is_dataclass(each) and callable(each))
         return next(
-            each
-            for each in vars(module).values()
-            if is_dataclass(each) and each.__module__ == module.__name__ and callable(each)
-            if "__call__" in vars(each)
+            each for each in own if each.__module__ == module.__name__ and "__call__" in vars(each)
         )
 
     def parameters(self, kind: str, name: str) -> list[Parameter]:

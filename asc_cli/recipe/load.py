@@ -285,11 +285,9 @@ def _validated(
 
 
 def _without_added(recipe: Base) -> dict[str, Any]:
-    """Return a recipe's settings without the keys that 0.1.0 did not have, where they have their
-    defaults: so recipes of then keep their signatures."""
+    """Return a recipe's settings without keys that 0.1.0 did not have and that have defaults."""
     settings = recipe.model_dump(mode="json")
-    sections = {"": recipe, **{k: v for k, v in recipe if isinstance(v, Section)}}
-    for name, section in sections.items():
+    for name, section in [("", recipe), *((k, v) for k, v in recipe if isinstance(v, Section))]:
         values = settings[name] if name else settings
         for key in section.ADDED:
             if getattr(section, key) == type(section).model_fields[key].default:

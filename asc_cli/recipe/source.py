@@ -107,7 +107,10 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
     for part in path[:-1]:
         if isinstance(section, list) and not (part.isdecimal() and int(part) < len(section)):
             faults.append(
-                Fault(place, f"{part}: a number from 0 to {len(section) - 1} was expected")
+                Fault(
+                    place,
+                    f"{dotted}: a number from 0 to {len(section) - 1} was expected, not {part}",
+                )
             )
             return
         section = section[int(part)] if isinstance(section, list) else section.setdefault(part, {})
@@ -115,7 +118,7 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
             faults.append(Fault(place, f"{part} is a value, not a section"))
             return
     if isinstance(section, list):
-        faults.append(Fault(place, f"{path[-1]}: a key after the entry's number was expected"))
+        faults.append(Fault(place, f"{dotted}: a key after the entry's number was expected"))
         return
     try:
         parsed = yaml_text.load(value, str(place))

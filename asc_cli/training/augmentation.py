@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,11 +40,16 @@ class Augmentation:
         batch = Batch(x, mask, one_hot(labels, self.n_scenes), self.scale)
         with torch.no_grad():
             for transform in self.transforms:
-                batch = transform(batch, rng)
-        frames = batch.frames
-        if batch.mask is not None:
-            frames = frames.where(batch.mask[:, :, None], torch.zeros((), device=frames.device))
-        return frames, batch.mask, batch.targets
+                batch = _without_what_is_beyond(transform(batch, rng))
+        return batch.frames, batch.mask, batch.targets
+
+
+def _without_what_is_beyond(batch: Batch) -> Batch:
+    """Set frames beyond a clip's end to 0, whatever a transform made of them."""
+    if batch.mask is None:
+        return batch
+    zero = batch.frames.new_zeros(())
+    return replace(batch, frames=batch.frames.where(batch.mask[:, :, None], zero))
 
 
 def augmentation(
