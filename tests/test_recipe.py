@@ -122,6 +122,10 @@ def test_five_faults_are_listed_at_once_with_lines_and_suggestions(tmp_path: Pat
             ":3: duplicate key 'model'",
         ),
         (
+            "dataset: toy\n? [a]\n: 1\n",
+            ":2: a list or a mapping stands where a key was expected",
+        ),
+        (
             "extends: toy_lstm\nevaluation: {aggregate: median}\n",
             "should be 'mean', 'vote' or 'log_",
         ),

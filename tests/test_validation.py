@@ -92,6 +92,7 @@ def test_a_card_with_a_fault_is_refused(
     done = asc("models", "import", changed(good, {key: value}, {}))
     assert done.returncode == 1 and done.stderr.startswith("asc: ")
     assert re.search(message, done.stderr), done.stderr
+    assert ".tmp-import" not in done.stderr  # a folder that is gone
     assert [model.id for model in models.models()] == ["toy_lstm@1"]
 
 

@@ -41,18 +41,18 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor(TIMESTAMP, _Loader.construct_yaml_str)
 
 
-def read(path: Path, what: str = "") -> dict[str, Any]:
+def read(path: Path, where: str = "") -> dict[str, Any]:
     """Return the mapping that a YAML file holds.
 
     Args:
         path: The file.
-        what: What it is, for messages, such as "model card".
+        where: What messages call it, such as "recipe /…/recipe.yaml"; its path when empty.
 
     Raises:
         AscError: It cannot be read, holds anything else, or differs from the checksum beside it;
             the text says where.
     """
-    where = f"{what} {path}".strip()
+    where = where or str(path)
     try:
         text = atomic.read_checked(path).decode()
     except (OSError, UnicodeDecodeError) as fault:

@@ -148,8 +148,12 @@ def _value(
         return yaml_text.construct(node, f"recipe {source}")
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = key_for((*path, str(key_node.value)))
-        key_path, key_place = (*path, key), Place(source, key_node.start_mark.line + 1)
+        key_place = Place(source, key_node.start_mark.line + 1)
+        if not isinstance(key_node, yaml.ScalarNode):
+            faults.append(Fault(key_place, "a list or a mapping stands where a key was expected"))
+            continue
+        key = key_for((*path, key_node.value))
+        key_path = (*path, key)
         if key in values:
             faults.append(Fault(key_place, f"duplicate key {key!r}; first on {places[key_path]}"))
         places[key_path] = key_place

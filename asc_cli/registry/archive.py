@@ -80,8 +80,9 @@ def import_file(
     building.mkdir(parents=True)
     try:
         _unpack(path, building)
-        read_card(building).require_intact()
-        card = read_card(building).card
+        model = read_card(building, path)
+        model.require_intact()
+        card = model.card
         missing = [f for f in card["folds"] if not (building / member_file(f)).is_file()]
         if missing:
             raise AscError(f"{path}: the weights of fold(s) {missing} are not in it")
@@ -91,7 +92,8 @@ def import_file(
                 check(read_card(building))
             return add_version(building, card["name"], card)
         except AscError as fault:
-            raise AscError(f"{path}: not a model that can be used: {fault}") from fault
+            reason = str(fault).replace(f"{building}/", "")  # a folder that is gone then
+            raise AscError(f"{path}: not a model that can be used: {reason}") from fault
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

@@ -73,29 +73,33 @@ def write(folder: Path, card: dict[str, Any]) -> None:
     atomic.write_text(folder / FILE, line + text)
 
 
-def read(folder: Path) -> tuple[dict[str, Any], bool]:
+def read(folder: Path, archive: Path | None = None) -> tuple[dict[str, Any], bool]:
     """Return a model's card, and whether it has a checksum.
+
+    Args:
+        folder: The model's folder.
+        archive: The file that the folder was unpacked from, for messages.
 
     Raises:
         AscError: It is damaged, or another version's.
     """
-    path = folder / FILE
-    rid = "delete its folder to be rid of it"
+    where = f"{archive}: {FILE}" if archive else f"model card {folder / FILE}"
+    remedy = "get the file again" if archive else "import it again, or delete its folder"
     try:
-        card = yaml_text.read(path, "model card")
+        card = yaml_text.read(folder / FILE, where)
     except AscError as fault:
-        raise AscError(f"{fault}; {rid}") from fault
+        raise AscError(f"{fault}; {remedy}") from fault
     if not checksums.is_intact(card):
         raise AscError(
-            f"model card {path}: is damaged: it differs from its checksum; import the model again, "
-            f"or {rid}. If you edited it, delete the line `{checksums.KEY}`"
+            f"{where}: is damaged: it differs from its checksum; {remedy}. If you edited it, "
+            f"delete the line `{checksums.KEY}`"
         )
     checked = card.pop(checksums.KEY, None) is not None
     if card.get("format", FORMAT) != FORMAT:
         raise AscError(
-            f"model card {path}: format {card['format']}, and this asc reads {FORMAT}; "
+            f"{where}: format {card['format']}, and this asc reads {FORMAT}; "
             "use the version of asc that wrote it"
         )
     if faults := card_schema.faults(card):
-        raise AscError(f"model card {path}: {'; '.join(faults[:SHOWN])}; {rid}")
+        raise AscError(f"{where}: {'; '.join(faults[:SHOWN])}; {remedy}")
     return card, checked

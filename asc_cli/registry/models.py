@@ -264,9 +264,10 @@ def add_version(building: Path, name: str, card: dict[str, Any]) -> Model:
         return read_card(parent / str(version))
 
 
-def read_card(folder: Path) -> Model:
-    """Return the model in a folder. Raises AscError where its card is damaged."""
-    values, checked = cards.read(folder)
+def read_card(folder: Path, archive: Path | None = None) -> Model:
+    """Return the model in a folder, unpacked from `archive` if that is given. Raises AscError where
+    its card is damaged."""
+    values, checked = cards.read(folder, archive)
     return Model(values, folder, checked)
 
 

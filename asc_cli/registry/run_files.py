@@ -21,7 +21,7 @@ def settings(folder: Path) -> Mapping[str, Any]:
     Raises:
         AscError: It cannot be read, or a section of it is no mapping.
     """
-    values = yaml_text.read(folder / SETTINGS, "recipe")
+    values = yaml_text.read(folder / SETTINGS, f"recipe {folder / SETTINGS}")
     wrong = [name for name in SECTIONS if not isinstance(values.get(name), dict | None)]
     wrong += [] if isinstance(values.get("dataset"), str) else ["dataset"]
     wrong += [] if isinstance(values.get("exclude", []), list) else ["exclude"]
