@@ -138,12 +138,10 @@ def _value(
     node: yaml.Node, path: tuple[str, ...], source: str, places: dict, faults: list[Fault]
 ) -> Any:
     if isinstance(node, yaml.SequenceNode) and path == ("augment",):
-        for i, each in enumerate(node.value):
-            places[(*path, str(i))] = Place(source, each.start_mark.line + 1)
-        return [
-            _value(each, (*path, str(i)), source, places, faults)
-            for i, each in enumerate(node.value)
-        ]
+        entries = {(*path, str(i)): each for i, each in enumerate(node.value)}
+        for entry, each in entries.items():
+            places[entry] = Place(source, each.start_mark.line + 1)
+        return [_value(each, entry, source, places, faults) for entry, each in entries.items()]
     if not isinstance(node, yaml.MappingNode):
         return yaml_text.construct(node, f"recipe {source}")
     values: dict[str, Any] = {}
