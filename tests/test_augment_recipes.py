@@ -45,6 +45,18 @@ def test_a_recipe_that_extends_another_has_its_own_list(tmp_path: Path):
     assert [each["name"] for each in recipe.load(tmp_path / "b.yaml").augment] == ["time_roll"]
 
 
+def test_another_list_is_the_recipe_s_own_and_not_the_source_s(tmp_path: Path):
+    source = "source: {reference: a paper, stated: [augment], ours: [training]}\n"
+    (tmp_path / "a.yaml").write_text(f"extends: toy_lstm\naugment: [{{name: gain}}]\n{source}")
+    (tmp_path / "b.yaml").write_text("extends: a\naugment: [{name: mixup}]\n")
+    changed = [
+        recipe.load(tmp_path / "b.yaml").settings["source"],
+        recipe.load(tmp_path / "a.yaml", ["augment.0.db=3"]).settings["source"],
+    ]
+    assert [(each["stated"], each["own"]) for each in changed] == [([], ["augment"])] * 2
+    assert "own" not in recipe.load(tmp_path / "a.yaml").settings["source"]
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [

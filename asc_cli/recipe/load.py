@@ -54,7 +54,7 @@ class Recipe(BaseModel):
         exclude: Files that are left out.
         paper: The published figure to compare with; None: there is none.
         stream: Settings of a stream of shards; None: recordings.
-        settings: All keys as they stand in YAML, defaults filled in.
+        settings: All keys as they stand in YAML, defaults filled in, but those added since 0.1.0.
         catalog: Code from outside asc that it names, and what is shipped.
         shipped: The shipped recipe that it is, or that it extends; None: neither.
     """

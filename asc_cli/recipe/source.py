@@ -126,6 +126,8 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
         parsed = value
     if path == ("dataset",) and section.get("dataset") != parsed:
         section.pop("data", None)
+    if path[0] == "augment":
+        _mark_as_own(tree.values, ["augment"])
     if len(path) == 2:
         _mark_as_own(tree.values, recipe_provenance.changed(path[0], section, {path[1]: parsed}))
     if path[-1] == "name" and section.get("name") != parsed:
