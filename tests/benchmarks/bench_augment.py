@@ -3,9 +3,9 @@
     python tests/benchmarks/bench_augment.py [--steps 15]
 
 Batches of 16 clips of 160 frames and 128 bands. A step is forward, backward and the optimiser; what
-else it takes are cutting the batch, each augmentation, the average of the weights. The parts are
-timed in turns, so that what else the machine does meets all of them; medians are printed, and their
-share of forward and backward.
+else it takes are cutting the batch, each augmentation, the norm of the gradients and the average.
+The parts are timed in turns, so that what else the machine does meets all of them; medians are
+printed, and their share of forward and backward.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import nn
 
 from asc_cli.augment import Scale
 from asc_cli.core import plugins
@@ -63,6 +64,8 @@ def main() -> None:
 
         parts[f"{name}: forward and backward"] = run
         parts[f"{name}: optimiser"] = optimiser.step
+        weights = list(network.parameters())
+        parts[f"{name}: norm of gradients"] = lambda w=weights: nn.utils.clip_grad_norm_(w, 2.0)  # type: ignore[misc]
         parts[f"{name}: average"] = lambda a=average, n=network: a.update(n, 9)  # type: ignore[misc]
     seconds = defaultdict(list)
     for _ in range(steps + 1):
