@@ -69,10 +69,11 @@ def test_frames_beyond_a_clip_s_end_stay_zero():
         assert (mask >= MASK).all() and targets.shape == (N, C)
 
 
-def test_gain_is_that_of_a_louder_recording():
+@pytest.mark.parametrize("spectrum", ["power", "magnitude"])
+def test_gain_is_that_of_a_louder_recording(spectrum: Any):
     """Of samples × 2, features and gain agree."""
     samples = np.random.default_rng(0).normal(0, 0.1, 8000).astype("f4")
-    feature = LogMel()
+    feature = LogMel(spectrum=spectrum)
     quiet, loud = (torch.from_numpy(feature(a * samples, 16_000))[None] for a in (1, 2))
     mean, deviation = quiet.mean(dim=(0, 1)), quiet.std(dim=(0, 1))
     scale = Scale(mean, deviation, feature.log_of_power)

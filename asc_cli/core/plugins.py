@@ -13,7 +13,7 @@ import difflib
 import functools
 import importlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -107,6 +107,10 @@ class Catalog:
             each for each in own if each.__module__ == module.__name__ and "__call__" in vars(each)
         )
 
+    def added(self, feature: str) -> Mapping[str, Any]:
+        """Return parameters that a feature has had for some time only, with the value before."""
+        return getattr(self.feature_class(feature), "ADDED", {})
+
     def parameters(self, kind: str, name: str) -> list[Parameter]:
         """Return the parameters of a feature or model, in order, without importing the module."""
         self.require(kind, name)
@@ -196,11 +200,8 @@ def beside(recipe: Path) -> Catalog:
 
 
 def brought_along(folder: Path) -> Catalog:
-    """Return the catalogue of a run's or a registered model's folder: its own copies first.
-
-    Raises:
-        AscError: A copy is missing or was changed.
-    """
+    """Return the catalogue of a run's or a registered model's folder: its own copies first. Raises
+    AscError for a copy that is missing or was changed."""
     return Catalog(read_copy(folder / BESIDE), sealed=True)
 
 
