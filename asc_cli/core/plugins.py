@@ -133,11 +133,8 @@ class Catalog:
         return declarations.constant(self.tree(kind, name), key, default)
 
     def metric(self, name: str) -> MetricRow | None:
-        """Return what a metric from outside declares; None without one.
-
-        Raises:
-            AscError: Its file declares a metric of another name.
-        """
+        """Return what a metric from outside declares; None without one. Raises AscError where its
+        file declares one of another name."""
         if name in {row.name for row in metrics()} or (code := self.find("metrics", name)) is None:
             return None
         row = declarations.metric_row(self._entry("metrics", name).value, code.file)

@@ -152,7 +152,7 @@ def optimiser(recipe: Base, tree: Tree) -> list[Fault]:
 
 def fits_itself(recipe: Base, tree: Tree, catalog: Catalog) -> list[Fault]:
     """Return faults: what is for batches of clips, with a model that fits itself on all of them."""
-    messages = {}
+    messages: dict[tuple[str, ...], str] = {}
     if recipe.augment:
         messages[("augment",)] = (
             "augment: the model {} fits itself, on one set of clips; augment: []"
