@@ -250,7 +250,20 @@ def test_a_model_by_its_name_of_0_1_0_is_the_same_recipe(tmp_path: Path, old: st
         (tmp_path / f"{name}.yaml").write_text(text.replace("NAME", name))
     before, now = (recipe.load(tmp_path / f"{name}.yaml") for name in (old, new))
     assert before.settings == now.settings and now.settings["model"]["name"] == new
-    signed = {**now.settings, "model": {**now.settings["model"], "name": old}}
+    parameters = (
+        "name",
+        "sample_rate",
+        "n_mels",
+        "frame_samples",
+        "hop_samples",
+        "f_min_hz",
+        "f_max_hz",
+    )
+    signed = {
+        **now.settings,
+        "model": {**now.settings["model"], "name": old},
+        "features": {key: now.settings["features"][key] for key in parameters},  # of 0.1.0
+    }
     expected = hashlib.sha256(json.dumps([signed, "data"], sort_keys=True).encode()).hexdigest()
     assert before.signature("data", code=False) == expected[:12]
     assert now.signature("data", code=False) == expected[:12]

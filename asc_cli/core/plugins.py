@@ -13,7 +13,7 @@ import difflib
 import functools
 import importlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -104,6 +104,10 @@ class Catalog:
             if is_dataclass(each) and each.__module__ == module.__name__ and callable(each)
             if "__call__" in vars(each)
         )
+
+    def added(self, feature: str) -> Mapping[str, Any]:
+        """Return parameters that a feature has had for some time only, with the value before."""
+        return getattr(self.feature_class(feature), "ADDED", {})
 
     def parameters(self, kind: str, name: str) -> list[Parameter]:
         """Return the parameters of a feature or model, in order, without importing the module."""

@@ -9,9 +9,10 @@ and, so that models on it can be exported, perhaps a front end as export/fronten
 there in a file of the same name, or as the feature's own method `onnx(sample_rate)`.
 
 N samples give T = 1 + (N - frame_samples) // hop_samples frames; frame t covers the samples from
-t · hop_samples on. `context_frames` says how many neighbours on each side a frame depends on
-(deltas do); away from the ends that is all it may depend on, so a long recording can be analysed
-a block at a time.
+t · hop_samples on. A centred frame has its middle there; then T = 1 + N // hop_samples, and the
+recording is reflected at its ends. `context_frames` says how many neighbours on each side a frame
+depends on (deltas do); away from the ends that is all it may depend on, so a long recording can be
+analysed a block at a time.
 """
 
 from __future__ import annotations
@@ -35,12 +36,22 @@ class Framing:
         context_frames: Neighbours on each side that a frame depends on; 0 for most features.
         padded_from_samples: A recording shorter than a frame, but not than this, is padded with
             zeros to one frame; 0: it is refused.
+        centred: Whether frame t has its middle, not its first sample, at t · hop_samples: the
+            recording is extended at both ends by its reflection.
     """
 
     frame_samples: int
     hop_samples: int
     context_frames: int = 0
     padded_from_samples: int = 0
+    centred: bool = False
+
+    @property
+    def shortest_samples(self) -> int:
+        """Samples of the shortest recording that has a frame."""
+        if self.centred:
+            return 1 + (self.frame_samples + 1) // 2  # fewer cannot be reflected
+        return self.padded_from_samples or self.frame_samples
 
     def count(self, n_samples: int) -> int:
         """Return how many frames fit in a recording.
@@ -49,8 +60,11 @@ class Framing:
             n_samples: N, samples of the recording.
 
         Returns:
-            T = 1 + (N − frame_samples) // hop_samples, at least 0.
+            T = 1 + (N − frame_samples) // hop_samples, at least 0; of centred frames
+            1 + N // hop_samples, and 0 for a recording that is too short to be reflected.
         """
+        if self.centred:
+            return 0 if n_samples < self.shortest_samples else 1 + n_samples // self.hop_samples
         return max(0, 1 + (n_samples - self.frame_samples) // self.hop_samples)
 
 
@@ -123,7 +137,7 @@ def stream(
         buffer = np.pad(buffer, (0, framing.frame_samples - n_samples))
     elif framing.count(n_samples) == 0:
         what = "the shortest that is padded" if framing.padded_from_samples else "one frame"
-        shortest = framing.padded_from_samples or framing.frame_samples
+        shortest = framing.shortest_samples
         raise AscError(
             f"is {n_samples / sample_rate:.3f} s long, shorter than {what} "
             f"({shortest} samples = {shortest / sample_rate:.3f} s)"

@@ -1,6 +1,6 @@
 """Short-time spectra summed into bands, for all filterbank features.
 
-X[t, k] = Σ_n w[n] x[t·hop + n] e^{-2πi kn / n_fft}     frames without centring
+X[t, k] = Σ_n w[n] x[t·hop + n] e^{-2πi kn / n_fft}     frames from their first sample on
 P[t, m] = Σ_k M[k, m] |X[t, k]|²                        or of |X[t, k]|, the magnitude
 """
 
@@ -43,6 +43,21 @@ def bin_centres_hz(sample_rate: int, frame_samples: int) -> np.ndarray:  # -> (K
     return np.linspace(0, sample_rate / 2, 1 + n_fft // 2)
 
 
+def reach_samples(frame_samples: int) -> int:
+    """Return how many samples of a centred frame are before its middle."""
+    return (frame_samples + 1) // 2
+
+
+def reflected(samples: np.ndarray, frame_samples: int) -> np.ndarray:  # (N,) -> (N + frame,)
+    """Return a recording extended at both ends by its reflection, without the end sample.
+
+    Frame t of it, which begins at t · hop, has its middle at sample t · hop of the recording: as
+    torch.stft and librosa.stft centre frames with pad_mode "reflect".
+    """
+    before = reach_samples(frame_samples)
+    return np.pad(samples, (before, frame_samples - before), mode="reflect")
+
+
 @functools.lru_cache(maxsize=8)
 def hann(length: int) -> np.ndarray:  # -> (length,)
     """Periodic Hann window."""
@@ -53,3 +68,6 @@ def hann(length: int) -> np.ndarray:  # -> (length,)
 def hamming(length: int) -> np.ndarray:  # -> (length,)
     """Periodic ("asymmetric") Hamming window."""
     return (0.54 - 0.46 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
+
+
+WINDOWS = {"hann": hann, "hamming": hamming}

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from asc_cli.features import Framing
+from asc_cli.features._mel import mel_filters
 from asc_cli.features._spectrum import FLOOR, bands, hamming
-from asc_cli.features.log_mel import mel_filters
 
 VERSION = 1
 
@@ -66,4 +66,5 @@ class Mfcc:
     def filters(self, sample_rate: int) -> np.ndarray:  # -> (1 + n_fft // 2, n_mels)
         frame = self.framing(sample_rate).frame_samples
         n_fft = max(self.n_fft, frame + frame % 2)
-        return mel_filters(sample_rate, n_fft, self.n_mels, self.f_min_hz, self.f_max_hz)
+        edges = (self.f_min_hz, self.f_max_hz)
+        return mel_filters(sample_rate, n_fft, self.n_mels, *edges, "slaney", True)

@@ -69,7 +69,11 @@ class ClipGrid:
 def clip_grid_from_seconds(
     length_s: float, overlap: float, sample_rate: int, frame_samples: int, hop_samples: int
 ) -> ClipGrid:
-    """Return the grid of clips of a length in seconds. Raises AscError if no frame fits."""
+    """Return the grid of clips of a length in seconds. Raises AscError if no frame fits.
+
+    frame_samples: of a frame that must lie inside a clip; 0 for centred frames, of which only the
+    middle must.
+    """
     n_samples = round(length_s * sample_rate, 6)  # 2.01 · 8000 is 16079.999999999998
     n_frames = 1 + math.floor((n_samples - frame_samples) / hop_samples)
     if n_frames < 1:

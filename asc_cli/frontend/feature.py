@@ -49,7 +49,7 @@ class StoredFeature:
         A parameter, or a version of a decoder, that is what it was before there was a key for it
         is left out: nothing that was stored or trained before gets another name.
         """
-        added = _added(self.catalog, self.name)
+        added = self.catalog.added(self.name)
         described = {
             "name": self.name,
             "version": self.version,
@@ -127,7 +127,7 @@ class StoredFeature:
             settings["length_s"],
             settings["overlap"],
             self.sample_rate,
-            self.framing.frame_samples,
+            0 if self.framing.centred else self.framing.frame_samples,
             self.framing.hop_samples,
         )
 
@@ -158,7 +158,7 @@ def of_card(described: Mapping[str, Any], catalog: plugins.Catalog) -> StoredFea
         AscError: The feature is not there, or is computed otherwise now.
     """
     name, audio = described["name"], described["audio"]
-    parameters = {**_added(catalog, name), **described["parameters"]}
+    parameters = {**catalog.added(name), **described["parameters"]}
     feature = resolve(name, audio["sample_rate"], parameters, catalog)
     now = feature.description()
     then = (described["version"], audio["decoding"], described.get("code"))
@@ -169,11 +169,6 @@ def of_card(described: Mapping[str, Any], catalog: plugins.Catalog) -> StoredFea
             f"({decode.DECODING}). Train it again, or use the version of asc that trained it"
         )
     return feature
-
-
-def _added(catalog: plugins.Catalog, name: str) -> Mapping[str, Any]:
-    """Return parameters that a feature has had for some time only, with the value before."""
-    return getattr(catalog.feature_class(name), "ADDED", {})
 
 
 def _key(description: dict[str, Any]) -> str:

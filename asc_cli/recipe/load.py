@@ -33,6 +33,7 @@ from asc_cli.recipe.schema import (
     Validation,
 )
 from asc_cli.recipe.sections import json_schema, named_code, schema_for
+from asc_cli.recipe.signed import signed_settings
 from asc_cli.recipe.source import Fault, Place, Tree, assign, merge, parse
 
 
@@ -118,14 +119,12 @@ class Recipe(BaseModel):
         Returns:
             12 hexadecimal digits.
         """
-        model = self.settings["model"]
-        original = {**model, "name": plugins.first_name("models", model["name"])}
         counted = [
             f"{row['kind']} {row['hash']}"
             for row in (self.code() if code else [])
             if row["kind"] in ("models", "metrics")
         ]
-        settings = {**self.settings, "model": original}
+        settings = signed_settings(self.settings, self.catalog)
         text = json_text.dumps([settings, *data, *counted], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

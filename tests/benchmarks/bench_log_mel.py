@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from asc_cli.features import log_mel
+from asc_cli.features import _mel, log_mel
 from asc_cli.features._spectrum import BLOCK_FRAMES, hann
 
 FRAME, HOP, N_MELS = 1024, 220, 64
@@ -40,7 +40,7 @@ def librosas(samples: np.ndarray, rate: int) -> Callable[[], object]:
 
 
 def floor(samples: np.ndarray, rate: int) -> Callable[[], object]:
-    filters = log_mel.mel_filters(rate, FRAME, N_MELS, 0.0, None)
+    filters = _mel.mel_filters(rate, FRAME, N_MELS, 0.0, None, "slaney", True)
     view = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[:BLOCK_FRAMES]
     block = view * hann(FRAME)
     power = np.square(np.abs(scipy.fft.rfft(block)))

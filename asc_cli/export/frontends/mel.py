@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from asc_cli.export.frontends import spectrum
-from asc_cli.features._spectrum import hamming
+from asc_cli.features._spectrum import FLOOR
 from asc_cli.features.mel import Mel
 
 
 def onnx(feature: Mel, sample_rate: int) -> tuple[str, dict[str, np.ndarray]]:
     """Return nodes that compute `frames` (R, T, F) from `samples` (R, N), and their constants."""
-    filters = feature.filters(sample_rate)
-    return spectrum.bands(
-        hamming(feature.frame_samples), feature.hop_samples, filters, magnitude=True
-    )
+    return spectrum.mel_bands(feature, sample_rate, False, 0.0, FLOOR)

@@ -16,10 +16,13 @@ import math
 
 import numpy as np
 
-from asc_cli.features._spectrum import FLOOR
+from asc_cli.features._mel import Settings, filters_of
+from asc_cli.features._spectrum import FLOOR, WINDOWS, reach_samples
 
+REFLECT = '    signal = Pad <mode="reflect"> (samples, at_both_ends)\n'
+AS_IT_IS = "    signal = Identity (samples)\n"
 FRAMES = """
-    n1 = Shape <start=1, end=2> (samples)
+    n1 = Shape <start=1, end=2> (signal)
     n_samples = Squeeze (n1)
     room = Sub (n_samples, frame_length)
     last_frame = Div (room, hop)
@@ -28,7 +31,7 @@ FRAMES = """
     t_hop = Mul (t, hop)
     begin = Unsqueeze (t_hop, last_axis)
     at = Add (begin, within)
-    pieces = Gather <axis=1> (samples, at)
+    pieces = Gather <axis=1> (signal, at)
     windowed = Mul (pieces, window)
     whole = Pad (windowed, to_n_fft)
 """
@@ -54,7 +57,11 @@ MAGNITUDE = (
     "    root = Sqrt (power)\n    flat = Reshape (root, flat_shape)\n"
     "    banded = MatMul (flat, filters)\n"
 )
-LOG = "    audible = Max (banded, floor)\n    {out} = Log (audible)\n"
+LOG = """
+    raised = Add (banded, offset)
+    audible = Max (raised, floor)
+    {out} = Log (audible)
+"""
 IDENTITY = "    {out} = Identity (banded)\n"
 
 
@@ -64,11 +71,14 @@ def bands(
     filters: np.ndarray,  # (K, F) with K = 1 + n_fft // 2
     magnitude: bool = False,
     log: bool = False,
+    offset: float = 0.0,
+    floor: float = FLOOR,
+    centred: bool = False,
     out: str = "frames",
 ) -> tuple[str, dict[str, np.ndarray]]:
     """Return nodes that compute `out` (R, T, F) from `samples` (R, N), and their constants.
 
-    log: ln max(·, 1e-10).
+    log: ln max(· + offset, floor). centred: the recording is reflected at its ends.
     """
     L = 2 * (len(filters) - 1)
     a = max(d for d in range(1, math.isqrt(L) + 1) if L % d == 0)
@@ -97,10 +107,31 @@ def bands(
         "re_im_axis": np.array([3]),
         "flat_shape": np.array([0, 0, -1]),
         "filters": weights[bins].reshape(-1, filters.shape[1]),
-        "floor": np.array(FLOOR, np.float32),
+        "offset": np.array(offset, np.float32),
+        "floor": np.array(floor, np.float32),
     }
+    if centred:
+        before = reach_samples(len(window))
+        constants["at_both_ends"] = np.array([0, before, 0, len(window) - before])
     last_step = (LOG if log else IDENTITY).format(out=out)
-    return FRAMES + TRANSFORM + (MAGNITUDE if magnitude else POWER) + last_step, constants
+    banded = MAGNITUDE if magnitude else POWER
+    return (REFLECT if centred else AS_IT_IS) + FRAMES + TRANSFORM + banded + last_step, constants
+
+
+def mel_bands(
+    settings: Settings, sample_rate: int, log: bool, offset: float, floor: float
+) -> tuple[str, dict[str, np.ndarray]]:
+    """Return the same for the parameters that `log_mel` and `mel` share."""
+    return bands(
+        WINDOWS[settings.window](settings.frame_samples),
+        settings.hop_samples,
+        filters_of(settings, sample_rate),
+        magnitude=settings.spectrum == "magnitude",
+        log=log,
+        offset=offset,
+        floor=floor,
+        centred=settings.centred,
+    )
 
 
 def _turns(turns: np.ndarray) -> np.ndarray:
