@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from asc_cli.core.errors import FileFault
 from asc_cli.frontend import store
 from asc_cli.frontend.feature import StoredFeature, probe, resolve
 from asc_cli.frontend.index import Entry, Index
+from asc_cli.frontend.variant import StoredVariant
+from asc_cli.frontend.variant import resolve as resolve_variant
 from asc_cli.protocol.source import Source, open_source
 from asc_cli.recipe.load import Recipe, resolved
 
@@ -95,7 +97,17 @@ def extract(
     """
     recipe = resolved(recipe)
     source = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
-    return fill(source, recipe, jobs, verify, progress)
+    extraction = fill(source, recipe, jobs, verify, progress)
+    for variant in variants_of(recipe):
+        more = fill(source, recipe, jobs, verify, progress, variant)
+        extraction = replace(
+            extraction,
+            computed=extraction.computed + more.computed,
+            reused=extraction.reused + more.reused,
+            failed=list({str(f): f for f in [*extraction.failed, *more.failed]}.values()),
+            wall_seconds=extraction.wall_seconds + more.wall_seconds,
+        )
+    return extraction
 
 
 def fill(
@@ -104,14 +116,20 @@ def fill(
     jobs: int | None,
     verify: bool,
     progress: Callable[[int, int], None] | None,
+    variant: StoredVariant | None = None,
 ) -> Extraction:
-    """Extract features for a source that is already open."""
+    """Extract features for a source that is already open.
+
+    variant: Of the recordings of training alone, changed by it first.
+    """
     started = time.monotonic()
-    feature = feature_of(recipe, source)
+    feature = replace(feature_of(recipe, source), variant=variant)
     store.describe(feature, source.dataset.name, source.audio_root)
     if verify:
         store.remove_damaged_packs(feature)
     files = dict.fromkeys(r.file for r in source.listing.recordings)
+    if variant:
+        files = dict.fromkeys(file for split in source.listing.splits for file in split.train)
     failed = [FileFault(file, "no file has NUL in its name") for file in files if "\0" in file]
     paths = {file: source.path(file) for file in files if "\0" not in file}
     index = Index()
@@ -205,6 +223,11 @@ def _stored(feature: StoredFeature) -> store.Stored:
         _last.clear()
         _last[feature.folder] = store.Stored(feature)
     return _last[feature.folder]
+
+
+def variants_of(recipe: Recipe) -> list[StoredVariant]:
+    """Return the recipe's variants, resolved."""
+    return [resolve_variant(each, recipe.catalog) for each in recipe.variants]
 
 
 def feature_of(recipe: Recipe, source: Source) -> StoredFeature:
