@@ -1,5 +1,8 @@
 """Write pages of docs/reference/ from the code, or check that they are current.
 
+Pictures of augmentations are drawn by augment_pictures.py; a check is content where there is one,
+since other versions of zlib compress to other bytes.
+
 python docs/generate.py            write them
 python docs/generate.py --check    exit 1, naming those that are not as the code would have them
 """
@@ -19,7 +22,12 @@ from asc_cli.cli import application
 from asc_cli.core import plugins
 from asc_cli.recipe import load as recipe
 
+sys.path.insert(0, str(Path(__file__).parent))
+import augment_pictures
+from markdown_parts import escaped, heading, kind, row, shown, table
+
 REFERENCE = Path(__file__).parent / "reference"
+PICTURES = Path(__file__).parent / "assets" / "augment"
 WRITTEN_BY = "<!-- Written by docs/generate.py; `make reference` writes it again. -->\n\n"
 EXAMPLE = re.compile(r"^Example: \*\*(.+?)\*\*$", re.DOTALL)
 COMMON = {"--help"}  # options of every command, documented once
@@ -66,9 +74,25 @@ What `asc` knows of each dataset; `asc datasets show NAME` prints the same. `asc
 what the metrics are.
 """
 
+AUGMENTATIONS = """\
+# Augmentations
+
+What a recipe's `augment` may list; [Train with augmentation](../howto/training.md) shows how. They
+change the clips of training, in the order of the list, and no others. Pictures: a made-up clip, low
+bands at the foot; where two clips are mixed, the other one; and what comes out, with larger
+parameters than the defaults so that it is seen. One of your own is
+[a file](../howto/own-code.md).
+"""
+
 
 def main() -> None:
     stale = []
+    for name in plugins.shipped("augment"):
+        path = PICTURES / f"{name}.png"
+        if "--check" not in sys.argv[1:]:
+            path.write_bytes(augment_pictures.picture(name))
+        elif not path.exists():
+            stale.append(path.name)
     for name, text in pages().items():
         path = REFERENCE / name
         if path.exists() and path.read_text(encoding="utf-8") == text:
@@ -87,6 +111,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "recipes.md": recipes_page(),
         "datasets.md": datasets_page(),
+        "augmentations.md": augmentations_page(),
     }
 
 
@@ -150,12 +175,6 @@ def referred(properties: dict[str, Any], definitions: dict[str, Any]) -> Iterato
             yield name, definitions[name]
 
 
-def heading(definition: str) -> str:
-    """features_log_mel → features: log_mel; models_lstm → model: lstm; Clips → clips."""
-    room, _, name = definition.partition("_")
-    return f"{'model' if room == 'models' else room}: {name}" if name else room.lower()
-
-
 def documented(definition: str) -> tuple[str, dict[str, str]]:
     """What the file of a feature or a model says of it, and of each parameter."""
     room, _, name = definition.partition("_")
@@ -163,7 +182,7 @@ def documented(definition: str) -> tuple[str, dict[str, str]]:
         return "", {}
     source = (plugins.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8")
     tree = ast.parse(source)
-    if room == "features":  # fields of a dataclass, a comment each
+    if room in ("features", "augment"):  # fields of a dataclass, a comment each
         found = dict(re.findall(r"^    (\w+): .+? = .+?  # (.+)$", source, re.MULTILINE))
     else:
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -199,43 +218,27 @@ def keys(body: dict[str, Any], meanings: dict[str, str]) -> str:
     return table(["key", "type", "default", "meaning"], rows)
 
 
-def shown(default: Any) -> str:
-    """A default as it stands in YAML; a section's are listed in its own table."""
-    if isinstance(default, dict):
-        return "below"
-    words = {None: "none", True: "`true`", False: "`false`", "": "empty"}
-    is_word = default is None or isinstance(default, (bool, str))
-    return words[default] if is_word and default in words else f"`{default}`"
-
-
-def kind(value: dict[str, Any]) -> str:
-    """A JSON schema's type, in words."""
-    if either := value.get("anyOf", value.get("oneOf")):
-        return " or ".join("none" if each == {"type": "null"} else kind(each) for each in either)
-    if "$ref" in value:
-        name = heading(value["$ref"].rsplit("/", 1)[-1])
-        return f"[{name}](#{name.replace(': ', '-')})"
-    if "const" in value:
-        return f"`{value['const']}`"
-    if "enum" in value:
-        return ", ".join(f"`{each}`" for each in value["enum"])
-    if value.get("type") == "array":
-        return f"list of {kind(value.get('items', {}))}"
-    return value.get("type", "any") + limits(value)
-
-
-def limits(value: dict[str, Any]) -> str:
-    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    found = [f"{sign} {value[key]:g}" for key, sign in signs.items() if key in value]
-    return f" {', '.join(found)}" if found else ""
-
-
 def shipped() -> str:
     rows = []
     for name in plugins.recipe_names():
         loaded = recipe.load(name)
         rows.append(row(f"`{name}`", loaded.dataset, escaped(loaded.settings["description"])))
     return "\n## Recipes that ship with asc\n\n" + table(["recipe", "dataset", "what it is"], rows)
+
+
+# -- augmentations ----------------------------------------------------------------------------
+
+
+def augmentations_page() -> str:
+    text = WRITTEN_BY + AUGMENTATIONS
+    for name in plugins.shipped("augment"):
+        words, meanings = documented(f"augment_{name}")
+        body = recipe.schema()["$defs"][f"augment_{name}"]
+        parameters = {key: value for key, value in body["properties"].items() if key != "name"}
+        picture = f"![{name}: before and after](../assets/augment/{name}.png)"
+        text += f"\n## {name}\n\n{picture}\n\n{words}\n\n"
+        text += keys({**body, "properties": parameters}, meanings)
+    return text
 
 
 # -- datasets ---------------------------------------------------------------------------------
@@ -267,21 +270,6 @@ def facts(published: Any) -> list[str]:
     if not sizes:
         known["folds"] = "as listed"
     return [row(key, escaped(value)) for key, value in known.items() if value]
-
-
-# -- Markdown ---------------------------------------------------------------------------------
-
-
-def table(header: list[str], rows: list[str]) -> str:
-    return "\n".join([row(*header), "|---" * len(header) + "|", *rows]) + "\n"
-
-
-def row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def escaped(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def test_an_entry_point_of_an_installed_package(
     about = "their_package-1.2.dist-info"
     put(site, f"{about}/METADATA", "Metadata-Version: 2.1\nName: their-package\nVersion: 1.2\n")
     kinds = {"models": "bag_of_frames", "features": "log_energy", "datasets": "rooms"}
-    kinds |= {"metrics": "worst_scene", "cli": "make_rooms"}
+    kinds |= {"metrics": "worst_scene", "cli": "make_rooms", "augment": "jitter"}
     groups = "".join(f"[asc_cli.{k}]\n{n} = their_package.parts.{n}\n" for k, n in kinds.items())
     put(site, f"{about}/entry_points.txt", groups)
     (rooms / "plugins").rename(rooms / "gone")
@@ -176,6 +176,10 @@ def test_an_unknown_model_has_a_hint_for_own_code(tmp_path: Path) -> None:
         (MODEL.replace("*, width: int = 4", "**more"), r"build takes \* or \*\*"),
         (MODEL.replace("= 4", "= 2 * 2"), "line 4: the default of width is 2 . 2; a literal"),
         (MODEL.replace(": int = 4", ": dict = 4"), "line 4: the type of width is dict; int, float"),
+        (
+            MODEL.replace(": int", ": Annotated[int, 3]"),
+            r"width is Annotated\[int, 3\]; int, float",
+        ),
         (MODEL.replace(": int = 4", ": __import__('os') = 4"), "line 4: the type of width is "),
     ],
 )
@@ -196,6 +200,7 @@ def test_what_cannot_be_read_without_running_it(tmp_path: Path, source: str, mes
         ("tuple[int, ...]", [1, 2], ["x"]),
         ("list[str]", ["x"], [1.5]),
         ("bool", True, "perhaps"),
+        ("Annotated[int, Field(ge=1)]", 1, 0),
     ],
 )
 def test_types_of_parameters(tmp_path: Path, annotation: str, good: object, bad: object) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asc_cli.augment import Transform
+from asc_cli.augment import Batch, Transform
 from asc_cli.core import plugins
 from asc_cli.datasets import Dataset, DatasetModule
 from asc_cli.features import Feature
@@ -22,7 +22,6 @@ from asc_cli.variants import Variant
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
     from asc_cli.datasets import (
         esc10,
@@ -72,10 +71,8 @@ if TYPE_CHECKING:
         return clips
 
     class Mask:
-        def __call__(
-            self, clips: torch.Tensor, targets: torch.Tensor, generator: torch.Generator
-        ) -> tuple[torch.Tensor, torch.Tensor]:
-            return clips, targets
+        def __call__(self, batch: Batch, rng: np.random.Generator) -> Batch:
+            return batch
 
     class Speed:
         def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -104,6 +101,12 @@ def test_every_feature_is_a_feature(name: str) -> None:
     feature = plugins.feature(name, {})
     assert satisfies(feature.__call__, Feature.__call__)
     assert satisfies(feature.framing, Feature.framing)
+
+
+@pytest.mark.parametrize("name", plugins.names("augment"))
+def test_every_augmentation_is_a_transform(name: str) -> None:
+    transform = plugins.INSTALLED.dataclass_of("augment", name)()
+    assert satisfies(transform.__call__, Transform.__call__)
 
 
 @pytest.mark.parametrize("name", plugins.names("datasets"))

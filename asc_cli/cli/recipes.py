@@ -83,7 +83,8 @@ def show(
 
     loaded = recipes.load(recipe, set or [])
     data = {"data": str(loaded.data)} if loaded.data else {}
-    report.show({**loaded.settings, **data, "code": loaded.code()}, report.recipe, as_json)
+    shown = {**loaded.settings, **data, "code": loaded.code()}
+    report.show(shown, lambda settings: report.recipe(settings).splitlines(), as_json)
 
 
 def schema() -> None:

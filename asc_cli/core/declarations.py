@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Union
+from typing import Annotated, Any, Literal, Union
 
 from asc_cli.core.errors import AscError
 
@@ -28,7 +28,10 @@ EXPECTED = {
     "metrics": "METRIC = Metric(…)",
     "cli": "a function command, or a table COMMANDS",
 }
-TYPES = "int, float, bool, str, Literal[…], Sequence[…], tuple[…, ...], None or a union of these"
+TYPES = (
+    "int, float, bool, str, Literal[…], Sequence[…], tuple[…, ...], None, a union of these or "
+    "Annotated[…, Field(ge=…, le=…)]"
+)
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,14 @@ def parameters(node: Node, where: str) -> list[Parameter]:
     return []
 
 
+def defines(node: Node, attribute: str) -> bool:
+    """Return whether a class sets an attribute, or has a method or property of its name."""
+    body = node.body if isinstance(node, ast.ClassDef) else []
+    targets = [each.target for each in body if isinstance(each, ast.AnnAssign)]
+    names = {each.id for each in targets if isinstance(each, ast.Name)}
+    return attribute in names | _methods(node)
+
+
 def constant(tree: ast.Module, key: str, default: Any) -> Any:
     """Return what a file sets `key` to at its top level; `default` where it does not."""
     for node in tree.body:
@@ -222,6 +233,8 @@ def _type(node: ast.expr) -> Any:
             return _union([_type(inside[0]), None])
         case "Union":
             return _union([_type(each) for each in inside])
+        case "Annotated":
+            return Annotated[_type(inside[0]), _limits(inside[1])]
         case "Sequence":
             return Sequence[_type(inside[0])]  # type: ignore[misc]
         case "list":
@@ -231,6 +244,15 @@ def _type(node: ast.expr) -> Any:
             parts = [_type(each) for each in (inside[:-1] if ends else inside)]
             return tuple.__class_getitem__((*parts, ...) if ends else tuple(parts))
     raise ValueError(ast.unparse(node))
+
+
+def _limits(node: ast.expr) -> Any:
+    """The limits that `Field(ge=0, le=1)` states. Raises ValueError or TypeError for others."""
+    from pydantic import Field
+
+    if not isinstance(node, ast.Call) or node.args:
+        raise ValueError(ast.unparse(node))
+    return Field(**{str(k.arg): ast.literal_eval(k.value) for k in node.keywords})
 
 
 def _union(types: list[Any]) -> Any:

@@ -97,12 +97,14 @@ class Catalog:
 
     def feature_class(self, name: str) -> Any:
         """Return the dataclass of a feature. Raises AscError for an unknown name."""
-        module = self.load("features", name)
+        return self.dataclass_of("features", name)
+
+    def dataclass_of(self, kind: str, name: str) -> Any:
+        """Return the dataclass of a feature or a transform. Raises AscError for an unknown name."""
+        module = self.load(kind, name)
+        own = (each for each in vars(module).values() if is_dataclass(each) and callable(each))
         return next(
-            each
-            for each in vars(module).values()
-            if is_dataclass(each) and each.__module__ == module.__name__ and callable(each)
-            if "__call__" in vars(each)
+            each for each in own if each.__module__ == module.__name__ and "__call__" in vars(each)
         )
 
     def added(self, feature: str) -> Mapping[str, Any]:
@@ -146,6 +148,10 @@ class Catalog:
         if row.name != name:
             raise AscError(f"{code.file} ({code.origin}): its metric is called {row.name!r}")
         return row
+
+    def defines(self, kind: str, name: str, attribute: str) -> bool:
+        """Return whether a plug-in's class defines an attribute, without importing it."""
+        return declarations.defines(self._entry(kind, name), attribute)
 
     def tree(self, kind: str, name: str) -> ast.Module:
         """Return the syntax tree of a plug-in's file."""
@@ -196,11 +202,8 @@ def beside(recipe: Path) -> Catalog:
 
 
 def brought_along(folder: Path) -> Catalog:
-    """Return the catalogue of a run's or a registered model's folder: its own copies first.
-
-    Raises:
-        AscError: A copy is missing or was changed.
-    """
+    """Return the catalogue of a run's or a registered model's folder: its own copies first. Raises
+    AscError for a copy that is missing or was changed."""
     return Catalog(read_copy(folder / BESIDE), sealed=True)
 
 

@@ -79,6 +79,10 @@ class Feature(Protocol):
     of pictures, and `onnx(sample_rate)`, the same computation as ONNX operators, so that models
     on it can be exported.
 
+    A feature whose frames are logarithms of the power in bands also has `log_of_power`, a ClassVar
+    or a property: the k of k · ln(power); 1 for a natural logarithm, 0.5 where it is of a
+    magnitude, 10 / ln 10 for dB. Augmentations that change levels need it.
+
     A parameter that is added after a release is named in `ADDED`, a ClassVar: parameter → the value
     that stands for what was computed before. Stored arrays and models from before then go on.
     """

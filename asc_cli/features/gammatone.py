@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class Gammatone:
     hop_samples: int = 512  # samples from one frame to the next
     f_min_hz: float = 50.0  # centre of the lowest band, in Hz
     f_max_hz: float | None = None  # centre of the highest; None: the last below half the rate
+
+    log_of_power: ClassVar[float] = 1.0
 
     def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:  # (N,) -> (T, n_bands)
         filters = self.filters(sample_rate)

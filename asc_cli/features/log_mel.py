@@ -69,6 +69,11 @@ class LogMel:
     def framing(self, sample_rate: int) -> Framing:
         return framing_of(self)
 
+    @property
+    def log_of_power(self) -> float:
+        """Frames are this times ln of a power; a magnitude is the root of one."""
+        return 1.0 if self.spectrum == "power" else 0.5
+
     def filters(self, sample_rate: int) -> np.ndarray:  # -> (1 + n_fft // 2, n_mels)
         return filters_of(self, sample_rate)
 

@@ -19,6 +19,7 @@ NOT_FOR_STREAMS = {  # what a stream of shards does not use, and what it has ins
     "evaluation": "its figures are GAP, Hit@1 and PERR",
     "exclude": "leave shards out by stream.train_part",
     "subset": "none is published",
+    "augment": "its videos are not changed",
 }
 
 TRAINING_NOT_FOR_STREAMS = {
@@ -146,6 +147,23 @@ def optimiser(recipe: Base, tree: Tree) -> list[Fault]:
         Fault(tree.place("training", key), f"training.{key} = {getattr(t, key)}: {message}")
         for key, (wrong, message) in faults.items()
         if wrong
+    ]
+
+
+def augmentation(recipe: Base, tree: Tree, catalog: Catalog) -> list[Fault]:
+    """Return faults: augmentations that change levels, of a feature that is no logarithm."""
+    settings = recipe.model_dump(mode="json")
+    feature = (settings["features"] or {}).get("name")
+    if feature is None or catalog.defines("features", feature, "log_of_power"):
+        return []
+    return [
+        Fault(
+            tree.place("augment", str(i)),
+            f"augment.{i} = {each['name']}: changes levels, and the feature {feature} is no "
+            "logarithm of the power in bands; log_mel is one",
+        )
+        for i, each in enumerate(settings["augment"])
+        if catalog.constant("augment", each["name"], "NEEDS_LOGARITHM", False)
     ]
 
 

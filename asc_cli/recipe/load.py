@@ -49,12 +49,13 @@ class Recipe(BaseModel):
         clips: Length and overlap of clips.
         model: The model's name and every parameter.
         training: Optimiser, epochs, batch size, seed.
+        augment: Name and every parameter of each augmentation, in order.
         validation: What is held out of training; None: nothing.
         evaluation: How clips make a recording's score, and the headline metric.
         exclude: Files that are left out.
         paper: The published figure to compare with; None: there is none.
         stream: Settings of a stream of shards; None: recordings.
-        settings: All keys as they stand in YAML, defaults filled in.
+        settings: All keys as they stand in YAML, defaults filled in, but those added since 0.1.0.
         catalog: Code from outside asc that it names, and what is shipped.
         shipped: The shipped recipe that it is, or that it extends; None: neither.
     """
@@ -69,6 +70,7 @@ class Recipe(BaseModel):
     clips: Clips
     model: dict[str, Any]
     training: Training
+    augment: tuple[dict[str, Any], ...] = ()
     validation: Validation | None
     evaluation: Evaluation
     exclude: tuple[str, ...]
@@ -90,11 +92,12 @@ class Recipe(BaseModel):
         """Return what its results are computed by.
 
         Returns:
-            kind, name, origin ("asc" for what is shipped) and hash of its feature, model and
-            dataset, and of a metric that is not shipped.
+            kind, name, origin ("asc" for what is shipped) and hash of its feature, model, dataset
+            and augmentations, and of a metric that is not shipped.
         """
         named = [("datasets", self.dataset), ("models", self.model["name"])]
         named += [("features", self.features["name"])] if self.features else []
+        named += [("augment", each["name"]) for each in self.augment]
         outside = {(code.kind, code.name): code.described() for code in self.catalog.code}
         rows = {part: {"kind": part[0], "name": part[1], "origin": "asc"} for part in named}
         return [
@@ -109,8 +112,8 @@ class Recipe(BaseModel):
         `data`: the fingerprints identify the recordings, wherever they are stored. A renamed
         model is hashed under its first name, so that older runs keep their names.
 
-        Of code, the model's counts, and a metric's that is not shipped: a feature's is in its
-        key, and what a dataset's makes of its lists is in its fingerprint.
+        Of code, the model's and the augmentations' counts, and a metric's that is not shipped: a
+        feature's is in its key, and what a dataset's makes of its lists is in its fingerprint.
 
         Args:
             data: Fingerprints of the dataset and of the feature.
@@ -122,7 +125,7 @@ class Recipe(BaseModel):
         counted = [
             f"{row['kind']} {row['hash']}"
             for row in (self.code() if code else [])
-            if row["kind"] in ("models", "metrics")
+            if row["kind"] in ("models", "metrics", "augment")
         ]
         settings = signed_settings(self.settings, self.catalog)
         text = json_text.dumps([settings, *data, *counted], sort_keys=True)
@@ -255,6 +258,7 @@ def _validated(
         faults = [*faults, *checks.dataset(validated, tree, catalog)]
         faults = [*faults, *checks.unknown_sources(validated, tree)]
         faults = [*faults, *checks.optimiser(validated, tree)]
+        faults = [*faults, *checks.augmentation(validated, tree, catalog)]
         faults = [*faults, *checks.selection(validated, tree)]
     if faults:
         lines = "\n".join(f"  {each.place}: {each.message}" for each in faults)
@@ -270,6 +274,7 @@ def _validated(
             "name": name,
             "features": settings["features"] or {},
             "model": settings["model"],
+            "augment": settings.get("augment", ()),
             "data": data,
             "settings": settings,
             "catalog": outside,
@@ -279,11 +284,9 @@ def _validated(
 
 
 def _without_added(recipe: Base) -> dict[str, Any]:
-    """Return a recipe's settings without the keys that 0.1.0 did not have, where they have their
-    defaults: so recipes of then keep their signatures."""
+    """Return a recipe's settings without keys that 0.1.0 did not have and that have defaults."""
     settings = recipe.model_dump(mode="json")
-    sections = {"": recipe, **{k: v for k, v in recipe if isinstance(v, Section)}}
-    for name, section in sections.items():
+    for name, section in [("", recipe), *((k, v) for k, v in recipe if isinstance(v, Section))]:
         values = settings[name] if name else settings
         for key in section.ADDED:
             if getattr(section, key) == type(section).model_fields[key].default:

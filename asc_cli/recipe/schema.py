@@ -244,6 +244,11 @@ class Base(Section):
     )
     clips: Clips = Field(Clips(), description="Length and overlap of clips.")
     training: Training = Field(Training(), description="How a model is fitted.")
+    augment: tuple[Any, ...] = Field(
+        (),
+        description="What is done to the clips of training, one after another: a list of "
+        "augmentations, each with its name and its parameters.",
+    )
     validation: Validation | None = Field(
         None, description="Recordings to hold out of training; none by default."
     )
@@ -260,4 +265,4 @@ class Base(Section):
     licence: str | None = Field(
         None, description="Licence of the trained models, for their cards, such as MIT."
     )
-    ADDED = ("deployment_precision", "licence")
+    ADDED = ("augment", "deployment_precision", "licence")

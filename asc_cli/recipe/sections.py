@@ -36,15 +36,16 @@ def json_schema() -> dict[str, Any]:
 def named_code(tree: Tree, catalog: Catalog) -> Catalog:
     """Return a sealed catalogue with the code from outside that a recipe names."""
     headline = tree.values.get("evaluation")
-    parts = {
-        "features": name_of(tree, "features"),
-        "models": name_of(tree, "model"),
-        "datasets": tree.values.get("dataset"),
-        "metrics": headline.get("headline") if isinstance(headline, dict) else None,
-    }
+    parts = [
+        ("features", name_of(tree, "features")),
+        ("models", name_of(tree, "model")),
+        ("datasets", tree.values.get("dataset")),
+        ("metrics", headline.get("headline") if isinstance(headline, dict) else None),
+        *(("augment", name) for name in augment_names(tree)),
+    ]
     return catalog.only(
         (kind, name)
-        for kind, name in parts.items()
+        for kind, name in parts
         if isinstance(name, str) and name and not (kind == "metrics" and name in HEADLINES)
     )
 
@@ -54,18 +55,24 @@ def schema_for(tree: Tree, outside: Catalog) -> type[Base]:
     building those of all others takes longer than checking it."""
     names = {section: name_of(tree, section) for section in KINDS}
     existing = {s: name for s, name in names.items() if name in outside.names(KINDS[s])}
-    return _schema(outside, existing.get("features"), existing.get("model"))
+    augment = tuple(dict.fromkeys(augment_names(tree)))
+    if not set(augment) <= set(outside.names("augment")):
+        augment = tuple(outside.names("augment"))
+    return _schema(outside, existing.get("features"), existing.get("model"), augment)
 
 
 def full_schema(outside: Catalog) -> type[Base]:
     """Return the schema with the sections of all features and models: those that are shipped, and
     the code in `outside`."""
-    return _schema(outside, None, None)
+    return _schema(outside, None, None, tuple(outside.names("augment")))
 
 
 @functools.cache
-def _schema(outside: Catalog, feature: str | None, model: str | None) -> type[Base]:
-    """Return Base plus the section of one feature and of one model, or of all where None."""
+def _schema(
+    outside: Catalog, feature: str | None, model: str | None, augment: tuple[str, ...]
+) -> type[Base]:
+    """Return Base plus the section of one feature and of one model, or of all where None, and those
+    of augmentations."""
     rate: Any = Field(
         None,
         ge=MIN_SAMPLE_RATE,
@@ -88,8 +95,25 @@ def _schema(outside: Catalog, feature: str | None, model: str | None) -> type[Ba
             Field(None, description="The feature and its parameters; none: shards hold features."),
         ),
         model=(_either(models), Field(description="The model and its parameters.")),
+        **_augment(outside, augment),
         **_evaluation(outside),
     )
+
+
+def _augment(outside: Catalog, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the list `augment` of these augmentations; Base's own where there are none."""
+    if not names:
+        return {}
+    items = _either([_section(outside, "augment", name) for name in names])
+    return {"augment": (tuple[items, ...], Base.model_fields["augment"])}  # type: ignore[valid-type]
+
+
+def augment_names(tree: Tree) -> list[str]:
+    """Return the `name` of each entry of a recipe's `augment`; "" where an entry has none."""
+    entries = tree.values.get("augment")
+    if not isinstance(entries, list):
+        return []
+    return [str(each.get("name", "")) if isinstance(each, dict) else "" for each in entries]
 
 
 def name_of(tree: Tree, section: str) -> str:
@@ -106,6 +130,9 @@ def known_keys(tree: Tree, section: list[str], catalog: Catalog) -> list[str]:
         kind = KINDS[section[0]]
         names = [p.name for p in catalog.parameters(kind, name_of(tree, section[0]))]
         return ["name", *(["sample_rate"] if kind == "features" else []), *names]
+    if section[0] == "augment":
+        name = augment_names(tree)[int(section[1])]
+        return ["name", *(p.name for p in catalog.parameters("augment", name))]
     annotation = Base.model_fields[section[0]].annotation
     return list(
         next(

@@ -105,16 +105,29 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
         return
     section = tree.values
     for part in path[:-1]:
-        section = section.setdefault(part, {})
-        if not isinstance(section, dict):
+        if isinstance(section, list) and not (part.isdecimal() and int(part) < len(section)):
+            faults.append(
+                Fault(
+                    place,
+                    f"{dotted}: a number from 0 to {len(section) - 1} was expected, not {part}",
+                )
+            )
+            return
+        section = section[int(part)] if isinstance(section, list) else section.setdefault(part, {})
+        if not isinstance(section, (dict, list)):
             faults.append(Fault(place, f"{part} is a value, not a section"))
             return
+    if isinstance(section, list):
+        faults.append(Fault(place, f"{dotted}: a key after the entry's number was expected"))
+        return
     try:
         parsed = yaml_text.load(value, str(place))
     except AscError:  # text that YAML would want in quotes
         parsed = value
     if path == ("dataset",) and section.get("dataset") != parsed:
         section.pop("data", None)
+    if path[0] == "augment":
+        _mark_as_own(tree.values, ["augment"])
     if len(path) == 2:
         _mark_as_own(tree.values, recipe_provenance.changed(path[0], section, {path[1]: parsed}))
     if path[-1] == "name" and section.get("name") != parsed:
@@ -126,6 +139,11 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
 def _value(
     node: yaml.Node, path: tuple[str, ...], source: str, places: dict, faults: list[Fault]
 ) -> Any:
+    if isinstance(node, yaml.SequenceNode) and path == ("augment",):
+        entries = {(*path, str(i)): each for i, each in enumerate(node.value)}
+        for entry, each in entries.items():
+            places[entry] = Place(source, each.start_mark.line + 1)
+        return [_value(each, entry, source, places, faults) for entry, each in entries.items()]
     if not isinstance(node, yaml.MappingNode):
         return yaml_text.construct(node, f"recipe {source}")
     values: dict[str, Any] = {}

@@ -67,6 +67,7 @@ OPTIONAL: Types = {
     "files": dict,
     "recipe.licence": (str, NOTHING),
     "recipe.exclude": list,
+    "recipe.augment": list,
     "recipe.subset": (int, NOTHING),
     "recipe.training": (dict, NOTHING),
     "recipe.training.seed": int,

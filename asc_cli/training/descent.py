@@ -38,13 +38,14 @@ from asc_cli.core.errors import AscError
 from asc_cli.frontend.crops import RandomCrops
 from asc_cli.models import Clips, Estimator, OwnedClips
 from asc_cli.training import history, loop, optim
+from asc_cli.training.augmentation import Augmentation
 from asc_cli.training.average import WeightAverage
 from asc_cli.training.loss import balanced_order, class_weights, cross_entropy
 from asc_cli.training.optim import seed
 from asc_cli.training.progress import Progress, ProgressReporter
 from asc_cli.training.schedule import factor
 
-CROPS = 1  # of the random numbers of an epoch: those that crops are drawn by
+CROPS, AUGMENT = 1, 2  # what random numbers are for, where an epoch or a step has several
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,7 @@ def fit(
     curve: Callable[[nn.Module], float],
     report: Callable[[Progress], None],
     validate: Callable[[nn.Module], float] | None = None,
+    augment: Augmentation | None = None,
 ) -> None:
     """Fit in place, resuming from `folder`'s checkpoint if there is one.
 
@@ -88,7 +90,7 @@ def fit(
     order; no curve is drawn for it. Raises AscError when the data or the settings do not allow it.
     """
     if not isinstance(model, Estimator):
-        fit_network(model, clips, labels, settings, folder, curve, report, validate)
+        fit_network(model, clips, labels, settings, folder, curve, report, validate, augment)
         return
     if settings.choose_epoch == "validation":
         raise AscError(
@@ -99,6 +101,8 @@ def fit(
         raise AscError(
             "clips.crops = random: this model fits itself, on one set of clips; crops: grid"
         )
+    if augment is not None:
+        raise AscError("augment: this model fits itself, on one set of clips; remove the list")
     from threadpoolctl import threadpool_limits
 
     def stage(network: nn.Module, clips: Clips, labels: np.ndarray) -> None:
@@ -118,6 +122,7 @@ def fit_network(
     curve: Callable[[nn.Module], float] | None,
     report: Callable[[Progress], None],
     validate: Callable[[nn.Module], float] | None = None,
+    augment: Augmentation | None = None,
 ) -> list[Epoch]:
     """Fit a network by gradient descent; returns the history.
 
@@ -131,7 +136,7 @@ def fit_network(
 
     def run_epoch(epoch: int) -> Epoch:
         started = time.monotonic()
-        loss = _epoch(model, optimiser, clips, labels, settings, epoch, reporter, average)
+        loss = _epoch(model, optimiser, clips, labels, settings, epoch, reporter, average, augment)
         draws = curve and settings.curve_every and epoch % settings.curve_every == 0
         with average.applied(model) if average else contextlib.nullcontext():
             accuracy = curve(model) if curve and draws else None
@@ -153,13 +158,14 @@ def validation_loss(epoch: Epoch) -> float:
     return float("inf") if epoch.validation_loss is None else epoch.validation_loss
 
 
-def logits(model: nn.Module, clips: Clips, which: np.ndarray, device: str) -> Tensor:
-    """Return the model's output (b, C) for clips `which` (b,)."""
+def tensors(
+    clips: Clips, which: np.ndarray, device: str
+) -> tuple[Tensor, Tensor | None]:  # -> (b, T, F), (b, T)
+    """Return clips `which` (b,) and their mask on a device."""
     frames, mask = clips.batch(which)
     # clone: torch's memory is aligned to 64 bytes, numpy's is not, and kernels round by alignment
     x = torch.from_numpy(frames).clone().to(device)
-    m = None if mask is None else torch.from_numpy(mask).to(device)
-    return model(x, m)
+    return x, None if mask is None else torch.from_numpy(mask).to(device)
 
 
 def log_probabilities(
@@ -171,7 +177,7 @@ def log_probabilities(
     with torch.inference_mode():
         for start in range(0, len(clips), batch_size):
             which = np.arange(start, min(start + batch_size, len(clips)))
-            scores = logits(model, clips, which, device).double()
+            scores = model(*tensors(clips, which, device)).double()
             parts.append(torch.log_softmax(scores, dim=1).cpu())
     return torch.cat(parts).numpy()
 
@@ -185,6 +191,7 @@ def _epoch(
     epoch: int,
     reporter: ProgressReporter,
     average: WeightAverage | None,
+    augment: Augmentation | None,
 ) -> float:
     """One pass over the fold; returns the mean loss."""
     torch.manual_seed(seed(settings.seed, settings.fold, epoch))
@@ -198,7 +205,11 @@ def _epoch(
         step = (epoch - 1) * per_epoch + i
         which = order[start : start + settings.batch_size]
         target = torch.from_numpy(labels[which]).to(settings.device)
-        scores = logits(model, clips, which, settings.device)
+        x, mask = tensors(clips, which, settings.device)
+        if augment:
+            seeds = (settings.seed, settings.fold, epoch, i, AUGMENT)
+            x, mask, target = augment(x, mask, target, seeds)
+        scores = model(x, mask)
         loss = cross_entropy(
             scores, target, settings.label_smoothing, _class_weights(labels, scores, settings)
         )

@@ -125,6 +125,7 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     import torch
 
     from asc_cli.training import descent
+    from asc_cli.training.augmentation import augmentation
 
     torch.set_num_threads(1)
     settings = descent.Settings(
@@ -154,6 +155,14 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
         curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
         report=report,
         validate=(lambda _: validation.loss(model, task)) if validation else None,
+        augment=augmentation(
+            task.recipe.augment,
+            task.feature,
+            standardise,
+            len(task.labels),
+            task.device,
+            task.recipe.catalog,
+        ),
     )
     temperature = validation.temperature(model, task) if validation else 1.0
     arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)

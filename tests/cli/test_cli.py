@@ -11,6 +11,7 @@ import pytest
 
 from asc_cli import __version__, workflow
 from asc_cli.cli import application
+from asc_cli.recipe import load as recipe
 from tests.conftest import ROOT, Asc, Program, command, settings, tone, write
 
 
@@ -175,6 +176,16 @@ def test_make_toy_then_check_it(asc: Asc, home: Path):
     assert created.returncode == 0 and created.stdout.strip() == str(home / "datasets/toy")
     assert asc("datasets", "check", "toy").returncode == 0
     assert "only toy and yt8m-toy can be made" in asc("datasets", "make", "litis").stderr
+
+
+def test_what_recipes_show_prints_is_a_recipe(asc: Asc, tmp_path: Path):
+    listed = "augment=[{name: gain}, {name: mixup}]"
+    (tmp_path / "again.yaml").write_text(
+        asc("recipes", "show", "toy_cnn_mel", "--set", listed).stdout
+    )
+    assert recipe.load(tmp_path / "again.yaml").settings == (
+        recipe.load("toy_cnn_mel", [listed]).settings
+    )
 
 
 def test_recipes_show_and_schema(asc: Asc):

@@ -10,16 +10,37 @@ import torch
 from torch import Tensor
 
 from asc_cli import workflow
+from asc_cli.augment import Scale
+from asc_cli.core import plugins
 from asc_cli.evaluation import predictions
 from asc_cli.models.lstm import AttentionLSTM
 from asc_cli.recipe import load as recipe
 from asc_cli.registry.runs import fold_folder
+from asc_cli.training.augmentation import Augmentation
 from tests.conftest import SMALL
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="torch sees no GPU on this machine"
 )
 VARIANTS = ((), ("temporal",), ("semantic",), ("temporal", "semantic"))
+
+
+def test_augmented_clips() -> None:
+    """The same random numbers; sums are rounded otherwise."""
+    x, mask = torch.randn(6, 20, 12) - 5, torch.arange(20) < torch.tensor([[20], [9]] * 3)
+    changed = []
+    for device in ("cpu", "cuda"):
+        scale = Scale(torch.zeros(12, device=device), torch.ones(12, device=device), 1.0)
+        names = plugins.names("augment")
+        transforms = tuple(plugins.INSTALLED.dataclass_of("augment", n)() for n in names)
+        labels = (torch.arange(6) % 3).to(device)
+        frames, m, targets = Augmentation(transforms, scale, 3)(
+            (x * mask[:, :, None]).to(device), mask.to(device), labels, (0, 1)
+        )
+        assert m is not None and frames.device.type == device
+        changed.append((frames.cpu(), m.cpu(), targets.cpu()))
+    for ours, reference in zip(changed[1], changed[0], strict=True):
+        torch.testing.assert_close(ours, reference, atol=1e-4, rtol=1e-4)
 
 
 def passes(
