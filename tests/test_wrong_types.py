@@ -176,7 +176,7 @@ def test_progress(run: Path, whole: bool) -> None:
     path = fold_folder(run, 1) / "progress.json"
     atomic.write_json(path, {"epoch": 1, "epochs": 2, "share": 0.5, "loss": 1.0, "clips_per_s": 1})
     (path.parent / "predictions.csv").unlink()
-    progress = [lambda: watch.progress_of(run, [1])]
+    progress = [lambda: watch.progress_of({1: run / "fold01"})]
     try_texts(path, progress)
     try_types(path, progress, whole)
 

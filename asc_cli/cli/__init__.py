@@ -29,6 +29,7 @@ ORDER = (
     "demo",
     "features",
     "train",
+    "tune",
     "evaluate",
     "compare",
     "report",

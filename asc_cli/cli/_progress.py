@@ -11,7 +11,7 @@ from typing import Any
 from asc_cli.core.terminal import note
 
 Counting = Callable[[int, int], None]
-Fitting = Callable[[dict[int, dict[str, Any]]], None]
+Fitting = Callable[[dict[Any, dict[str, Any]]], None]  # by fold, or by the name of a fit
 QUIET_SECONDS = 30.0  # between lines where there is no terminal
 
 
@@ -36,6 +36,18 @@ def training() -> Iterator[tuple[Counting, Counting, Fitting]]:
         yield _counted(bars, "features"), _counted(bars, "packing"), _fitted(bars)
 
 
+@contextlib.contextmanager
+def tuning() -> Iterator[tuple[Counting, Counting, Counting, Fitting]]:
+    """Yield functions for features, their pack, inner trainings and what is being fitted."""
+    with _bars("{task.fields[detail]}") as bars:
+        yield (
+            _counted(bars, "features"),
+            _counted(bars, "packing"),
+            _counted(bars, "inner trainings"),
+            _fitted(bars),
+        )
+
+
 def _counted(bars: Any, unit: str) -> Counting:
     task = bars.add_task(unit, total=None, visible=False, detail="")
     line = _lines()
@@ -49,24 +61,24 @@ def _counted(bars: Any, unit: str) -> Counting:
 
 
 def _fitted(bars: Any) -> Fitting:
-    tasks: dict[int, Any] = {}
+    tasks: dict[int | str, Any] = {}
     starting = bars.add_task("folds", total=None, detail="starting", visible=False)
-    reported: set[int] = set()
+    reported: set[int | str] = set()
     line = _lines()
 
-    def update(folds: dict[int, dict[str, Any]]) -> None:
+    def update(folds: dict[Any, dict[str, Any]]) -> None:
         done = {fold for fold, p in folds.items() if p.get("fitted")}
         folds = {fold: p for fold, p in folds.items() if fold not in done}
         if bars.disable:
             for fold in sorted(done - reported):
-                note(f"fold {fold}: fitted")
+                note(f"{_label(fold)}: fitted")
             reported.intersection_update(done)  # of the next run, a fold begins again
             reported.update(done)
-            line("; ".join(f"fold {k}: {_epoch(p)}" for k, p in folds.items()) or "starting")
+            line("; ".join(f"{_label(k)}: {_epoch(p)}" for k, p in folds.items()) or "starting")
         bars.update(starting, visible=not folds and not tasks)
         for fold, p in folds.items():
             if fold not in tasks:
-                tasks[fold] = bars.add_task(f"fold {fold}", total=1.0, detail="")
+                tasks[fold] = bars.add_task(_label(fold), total=1.0, detail="")
             bars.update(tasks[fold], completed=p["share"], detail=_epoch(p), visible=True)
         for fold in tasks.keys() - folds.keys():
             bars.update(tasks[fold], completed=1.0, visible=False)
@@ -92,6 +104,10 @@ def fetching() -> Iterator[Callable[[str, int, int], None]]:
             )
 
         yield update
+
+
+def _label(fit: int | str) -> str:
+    return f"fold {fit}" if isinstance(fit, int) else fit
 
 
 def _epoch(p: dict[str, Any]) -> str:

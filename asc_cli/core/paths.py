@@ -47,6 +47,10 @@ def runs() -> Path:
     return home() / "runs"
 
 
+def tuning() -> Path:
+    return home() / "tuning"
+
+
 def models() -> Path:
     return home() / "models"
 

@@ -17,6 +17,7 @@ from asc_cli.protocol.duplicates import require_no_shared_audio
 from asc_cli.protocol.source import Source, exclude, open_source
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import runs
+from asc_cli.registry.runs import fold_folder
 from asc_cli.training import fold as _fold
 from asc_cli.training import run as run_of_folds
 from asc_cli.training.run import Training
@@ -54,7 +55,7 @@ def train(
         prints = run_of_folds.fingerprints(extraction)
         runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
         packed = pack(extraction, packing)
-        with watching(run, chosen, fitting):
+        with watching({fold: fold_folder(run, fold) for fold in chosen}, fitting):
             _fold.fit_all(
                 lambda: _fold.tasks(recipe, extraction, packed, run, chosen, device), run, jobs
             )

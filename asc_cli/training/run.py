@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ from asc_cli.evaluation.conditions import Conditions, of_lists, with_exclusions
 from asc_cli.evaluation.metrics import Metric, named
 from asc_cli.evaluation.predictions import Predictions
 from asc_cli.evaluation.published import published
-from asc_cli.evaluation.scores import Evaluation
+from asc_cli.evaluation.scores import Evaluation, Remark
 from asc_cli.frontend.fill import Extraction
 from asc_cli.inference.validation import require_usable
 from asc_cli.protocol import audit
 from asc_cli.protocol.duplicates import repeated
 from asc_cli.protocol.fingerprint import fingerprint, fingerprint_0_1
 from asc_cli.recipe import load as recipes
-from asc_cli.recipe.changes import changes
+from asc_cli.recipe.changes import Change, changes, flat
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import card, models, run_files, runs
 from asc_cli.registry.run_files import PREDICTIONS
@@ -37,6 +37,11 @@ ALL_FIGURES = (
     *("headline", "aggregation", "error", "intervals", "failed"),
     *("conditions", "published", "remarks"),
 )
+CHOSEN_PER_FOLD = Remark(
+    "chosen-per-fold",
+    "each fold was trained with the settings that were best in inner trainings, which saw nothing "
+    "that the fold tests; choice.json has every inner score",
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Training:
 
     Attributes:
         run: Its folder.
-        model: Its model in the registry, NAME@VERSION.
+        model: Its model in the registry, NAME@VERSION; "" of a run of `tune`, which has none.
         metrics: What metrics.json holds, shares from 0 to 1; `metrics["headline"]` names the
             metric whose complement is `metrics["error"]`.
         wall_seconds: Of this call: near 0 when the run was finished already.
@@ -128,46 +133,67 @@ def _join_predictions(run: Path, chosen: list[int]) -> Predictions:
 
 
 def conclude(
-    run: Path, recipe: Recipe, extraction: Extraction, protocol: Listing, chosen: list[int]
+    run: Path,
+    recipe: Recipe,
+    extraction: Extraction,
+    protocol: Listing,
+    chosen: list[int],
+    tried: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], Evaluation]:
     """Score the folds together, register their models, and write metrics.json last.
 
-    protocol: The lists with what the recipe excludes.
+    protocol: The lists with what the recipe excludes. tried: Of a run whose folds have settings of
+    their own, each such key and the values that were tried. Its folds are no members of one model,
+    so none is registered.
     """
     joined = _join_predictions(run, chosen)
     dataset = extraction.source.dataset
     metric = headline_metric(recipe, dataset)
     seen = audit.seen_devices(extraction.source.listing)
-    conditions = _conditions(run, recipe, extraction, protocol, chosen)
+    conditions = _conditions(run, recipe, extraction, protocol, chosen, tried or {})
     scores = scoring.score(joined, metric, seen, conditions)
+    if tried:
+        scores = replace(scores, remarks=(*scores.remarks, CHOSEN_PER_FOLD))
     metrics = scores.to_dict()
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
-    data = {
-        "fingerprint": fingerprint(extraction.source.listing, extraction.digests),
-        "lists": fingerprint_0_1(extraction.source.listing, {}),
-    }
-    model_card = card.card(run, recipe, dataset, data, metrics)
-    model_card["labels"] = list(extraction.source.listing.labels)
-    model_card["feature"] = extraction.feature.description()
-    weights = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
-    metrics["model"] = models.register(
-        recipe.name,
-        model_card,
-        weights,
-        _training_files(extraction, chosen),
-        recipe.catalog.code,
-        require_usable,
-    ).id
+    metrics["model"] = "" if tried else _registered(run, recipe, extraction, chosen, metrics).id
     rows = published(recipe.settings, dataset, metrics, conditions)
     metrics["published"] = [row.to_dict() for row in rows]
     atomic.write_json(run / "metrics.json", metrics)
     return metrics, Evaluation(scores, run=str(run), published=rows)
 
 
+def _registered(
+    run: Path, recipe: Recipe, extraction: Extraction, chosen: list[int], metrics: dict[str, Any]
+) -> models.Model:
+    """Register the folds' networks as the members of one model."""
+    data = {
+        "fingerprint": fingerprint(extraction.source.listing, extraction.digests),
+        "lists": fingerprint_0_1(extraction.source.listing, {}),
+    }
+    model_card = card.card(run, recipe, extraction.source.dataset, data, metrics)
+    model_card["labels"] = list(extraction.source.listing.labels)
+    model_card["feature"] = extraction.feature.description()
+    weights = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
+    return models.register(
+        recipe.name,
+        model_card,
+        weights,
+        _training_files(extraction, chosen),
+        recipe.catalog.code,
+        require_usable,
+    )
+
+
 def _conditions(
-    run: Path, recipe: Recipe, extraction: Extraction, protocol: Listing, chosen: list[int]
+    run: Path,
+    recipe: Recipe,
+    extraction: Extraction,
+    protocol: Listing,
+    chosen: list[int],
+    tried: Mapping[str, str],
 ) -> Conditions:
     """Return under which conditions the folds were trained and tested."""
     source, prints = extraction.source, fingerprints(extraction)
@@ -175,11 +201,17 @@ def _conditions(
         of_lists(source.dataset, source.listing, chosen), protocol, recipe.exclude
     )
     shipped = recipes.load(recipe.shipped).settings if recipe.shipped else recipe.settings
+    shipped_values = flat(shipped)
+    per_fold = [
+        Change(key, f"chosen per fold of {values}", shipped_values.get(key))
+        for key, values in tried.items()
+    ]
+    others = [c for c in changes(recipe.settings, shipped) if c.key not in tried]
     return replace(
         scored,
         folds=tuple(replace(f, validated=_validated(run, recipe, f.fold)) for f in scored.folds),
         recipe=recipe.shipped,
-        changed=changes(recipe.settings, shipped),
+        changed=(*others, *per_fold),
         seed=recipe.training.seed,
         fingerprint=prints["dataset_fingerprint"],
         fingerprint_0_1=prints["dataset_fingerprint_0_1"],

@@ -2,6 +2,7 @@
 
     extract    recordings → the feature store
     train      a recipe → a scored run and a registered model
+    tune       a recipe with several values of its keys → a choice per fold, scored
     evaluate   a run, a model, or a file of predictions → metrics
     compare    runs → differences with paired tests
     predict    recordings → scenes with probabilities
@@ -41,13 +42,14 @@ if TYPE_CHECKING:
     from asc_cli.registry.runs import find_run
     from asc_cli.training.run import Training
     from asc_cli.training.seeds import SeedTrainings
+    from asc_cli.training.tune import Tuning
     from asc_cli.video.predict import LabelledVideo, VideoEvaluation, label
     from asc_cli.workflow._compare import compare
     from asc_cli.workflow._costs import costs
     from asc_cli.workflow._evaluate import evaluate
     from asc_cli.workflow._export import export
     from asc_cli.workflow._report import report
-    from asc_cli.workflow._train import train, train_seeds
+    from asc_cli.workflow._train import train, train_seeds, tune
 
 NAMES = exports.names(__file__)
 __all__ = [*NAMES]

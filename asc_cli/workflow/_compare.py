@@ -9,14 +9,11 @@ from pathlib import Path
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import comparison, predictions
-from asc_cli.evaluation.comparison import ComparedRun, Comparison
+from asc_cli.evaluation.comparison import Comparison
 from asc_cli.evaluation.conditions import require_alike
 from asc_cli.evaluation.metrics import named
-from asc_cli.evaluation.published import unlike_paper
-from asc_cli.inference.evaluate import of_run
-from asc_cli.recipe import load as recipe
 from asc_cli.registry.runs import find_run, recorded_metrics
-from asc_cli.training import history
+from asc_cli.training.compared import compared_run
 
 
 def compare(runs: Sequence[str | Path]) -> Comparison:
@@ -36,7 +33,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     if len(runs) < 2:
         raise AscError("compare: two runs or more were expected, as in asc compare RUN RUN")
     folders = [find_run(run) for run in runs]
-    rows = [_row(folder) for folder in folders]
+    rows = [compared_run(folder) for folder in folders]
     headline = rows[0].headline
     if any(row.headline != headline for row in rows):
         kinds = ", ".join(f"{row.name}: {row.headline}" for row in rows)
@@ -56,23 +53,3 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
         for row, other in zip(rows[1:], others, strict=True)
     ]
     return Comparison(headline, (rows[0], *compared))
-
-
-def _row(folder: Path) -> ComparedRun:
-    scores = of_run(folder).scores
-    settings = recipe.load(folder / "recipe.yaml").settings
-    assert scores.conditions is not None  # of a run, they are known
-    return ComparedRun(
-        run=str(folder),
-        name=folder.name.rpartition("-")[0],
-        description=settings["description"],
-        seed=settings["training"]["seed"],
-        headline=scores.headline,
-        value=scores.value,
-        error=scores.error,
-        paper_error=settings["paper"]["error"] if settings["paper"] else None,
-        not_comparable=unlike_paper(settings, scores.conditions),
-        conditions=scores.conditions,
-        intervals=scores.intervals,
-        curve=history.curve(folder),
-    )

@@ -19,7 +19,7 @@ from asc_cli.registry import run_files
 from asc_cli.registry.runs import find_run, fold_folder, recorded_metrics
 from asc_cli.report.html import page, recording
 from asc_cli.report.html import settings as settings_words
-from asc_cli.training import history
+from asc_cli.training import choice, history
 
 WRONG = 12  # recordings shown as confidently wrong
 
@@ -75,6 +75,7 @@ def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str,
         "picture_seconds": recording.PICTURE_SECONDS,
         "recipe": yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
         "packages": environment["packages"],
+        "choice": choice.read(folder),
         "facts": settings_words.facts(folder.name, model, settings, environment, dataset),
     }
 

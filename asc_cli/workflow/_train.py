@@ -1,4 +1,4 @@
-"""Train a recipe: fit all folds, score them, register the model; once, or with several seeds."""
+"""Train a recipe: as it is, with several seeds, or with settings chosen for each fold."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from asc_cli.core.kind import VIDEOS, kind_of
+from asc_cli.recipe import candidates, load
 from asc_cli.recipe.load import Recipe, resolved
 from asc_cli.training import recordings
+from asc_cli.training import tune as tuning
 from asc_cli.training.run import Training
 from asc_cli.training.seeds import SeedTrainings
+from asc_cli.training.tune import Tuning
 from asc_cli.workflow import _report
 
 
@@ -89,3 +92,26 @@ def train_seeds(
             begin(recipe.training.seed)
         trainings.append(train(recipe, **options))
     return SeedTrainings(tuple(r.training.seed for r in recipes), tuple(trainings))
+
+
+def tune(
+    recipe: str | Path, tries: Sequence[str], overrides: Sequence[str] = (), **options: Any
+) -> Tuning:
+    """Choose settings for each fold without what it tests; train and score the folds with them.
+
+    Args:
+        recipe: A shipped recipe's name, or a path.
+        tries: "key=value,value" for each key; every combination is a candidate.
+        overrides: "section.key=value", as after --set; for all candidates.
+        options: What `train` takes but `epoch_done`; and `judging`, called with (done, all) inner
+            trainings.
+
+    Returns:
+        The choice with every inner score, and the run that was trained with it.
+
+    Raises:
+        AscError: As `train` does; or there is nothing to choose, or an inner training could see
+            what the fold that it judges for tests.
+    """
+    tried = candidates.load(recipe, tries, overrides)
+    return tuning.tune(load.load(recipe, overrides), tried, _report.write_page, **options)

@@ -8,6 +8,7 @@ from typing import Any
 
 from asc_cli.core import atomic
 from asc_cli.report.console.table import figure, percent, titles
+from asc_cli.report.console.tuning import choice_words
 from asc_cli.report.html import figures
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -61,7 +62,7 @@ def _environment() -> Any:
         "percent": lambda value: _no_break(percent(value)),
         "formatted": lambda value, name: _no_break(figure(name, value)),
     }
-    environment.globals["titles"] = titles
+    environment.globals |= {"titles": titles, "choice_words": choice_words}
     return environment
 
 
