@@ -182,7 +182,7 @@ def documented(definition: str) -> tuple[str, dict[str, str]]:
         return "", {}
     source = (plugins.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8")
     tree = ast.parse(source)
-    if room in ("features", "augment"):  # fields of a dataclass, a comment each
+    if room in ("features", "variants", "augment"):  # fields of a dataclass, a comment each
         found = dict(re.findall(r"^    (\w+): .+? = .+?  # (.+)$", source, re.MULTILINE))
     else:
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -69,7 +69,7 @@ class StoredFeature:
         if (code := self.catalog.find("features", self.name)) is not None:
             described["code"] = code.hash  # two people's features may share a name and a version
         if self.variant:
-            described["variant"] = self.variant.description()
+            described["variant"] = self.variant.to_dict()
         return described
 
     @functools.cached_property

@@ -15,7 +15,6 @@ from asc_cli.core.errors import FileFault
 from asc_cli.frontend import store
 from asc_cli.frontend.feature import StoredFeature, probe, resolve
 from asc_cli.frontend.index import Entry, Index
-from asc_cli.frontend.variant import StoredVariant
 from asc_cli.frontend.variant import resolve as resolve_variant
 from asc_cli.protocol.source import Source, open_source
 from asc_cli.recipe.load import Recipe, resolved
@@ -41,6 +40,7 @@ class Extraction:
         failed: Files without features, each with the reason.
         audio_seconds: Length of all recordings that have features.
         wall_seconds: Of this call.
+        variants: The feature of each of the recipe's variants of the recordings.
     """
 
     source: Source
@@ -52,6 +52,12 @@ class Extraction:
     failed: list[FileFault]
     audio_seconds: float
     wall_seconds: float
+    variants: tuple[StoredFeature, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The feature's key in the store, and those of its variants."""
+        return "-".join([self.feature.key, *(variant.key for variant in self.variants)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `asc features --json` prints.
@@ -97,17 +103,7 @@ def extract(
     """
     recipe = resolved(recipe)
     source = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
-    extraction = fill(source, recipe, jobs, verify, progress)
-    for variant in variants_of(recipe):
-        more = fill(source, recipe, jobs, verify, progress, variant)
-        extraction = replace(
-            extraction,
-            computed=extraction.computed + more.computed,
-            reused=extraction.reused + more.reused,
-            failed=list({str(f): f for f in [*extraction.failed, *more.failed]}.values()),
-            wall_seconds=extraction.wall_seconds + more.wall_seconds,
-        )
-    return extraction
+    return fill(source, recipe, jobs, verify, progress)
 
 
 def fill(
@@ -116,19 +112,39 @@ def fill(
     jobs: int | None,
     verify: bool,
     progress: Callable[[int, int], None] | None,
-    variant: StoredVariant | None = None,
 ) -> Extraction:
-    """Extract features for a source that is already open.
+    """Extract features for a source that is already open: of all recordings as they are, and of
+    those of training in each of the recipe's variants."""
+    feature = feature_of(recipe, source)
+    extraction = _fill(source, feature, jobs, verify, progress)
+    for settings in recipe.variants:
+        variant = replace(feature, variant=resolve_variant(settings, recipe.catalog))
+        more = _fill(source, variant, jobs, verify, progress)
+        failed = {str(f): f for f in (*extraction.failed, *more.failed)}
+        extraction = replace(
+            extraction,
+            variants=(*extraction.variants, variant),
+            computed=extraction.computed + more.computed,
+            reused=extraction.reused + more.reused,
+            failed=sorted(failed.values(), key=lambda fault: str(fault.path)),
+            wall_seconds=extraction.wall_seconds + more.wall_seconds,
+        )
+    return extraction
 
-    variant: Of the recordings of training alone, changed by it first.
-    """
+
+def _fill(
+    source: Source,
+    feature: StoredFeature,
+    jobs: int | None,
+    verify: bool,
+    progress: Callable[[int, int], None] | None,
+) -> Extraction:
     started = time.monotonic()
-    feature = replace(feature_of(recipe, source), variant=variant)
     store.describe(feature, source.dataset.name, source.audio_root)
     if verify:
         store.remove_damaged_packs(feature)
     files = dict.fromkeys(r.file for r in source.listing.recordings)
-    if variant:
+    if feature.variant:
         files = dict.fromkeys(file for split in source.listing.splits for file in split.train)
     failed = [FileFault(file, "no file has NUL in its name") for file in files if "\0" in file]
     paths = {file: source.path(file) for file in files if "\0" not in file}
@@ -223,11 +239,6 @@ def _stored(feature: StoredFeature) -> store.Stored:
         _last.clear()
         _last[feature.folder] = store.Stored(feature)
     return _last[feature.folder]
-
-
-def variants_of(recipe: Recipe) -> list[StoredVariant]:
-    """Return the recipe's variants, resolved."""
-    return [resolve_variant(each, recipe.catalog) for each in recipe.variants]
 
 
 def feature_of(recipe: Recipe, source: Source) -> StoredFeature:

@@ -32,7 +32,7 @@ class StoredVariant:
         """The variant itself: compute(samples (N,), sample_rate) -> (M,)."""
         return self.catalog.dataclass_of(KIND, self.name)(**self.parameters)
 
-    def description(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return what stands for it in a feature's key."""
         described = {"name": self.name, "version": self.version, "parameters": self.parameters}
         if (code := self.catalog.find(KIND, self.name)) is not None:

@@ -54,7 +54,7 @@ def train(
     if finished is None:
         prints = run_of_folds.fingerprints(extraction)
         runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
-        packed = pack(extraction, packing)
+        packed = packs(extraction, packing)
         with watching({fold: fold_folder(run, fold) for fold in chosen}, fitting):
             _fold.fit_all(
                 lambda: _fold.tasks(recipe, extraction, packed, run, chosen, device), run, jobs
@@ -82,7 +82,16 @@ def features(
     return extraction
 
 
-def pack(extraction: Extraction, packing: Counting | None) -> Path:
-    """Return the file that training reads the features from."""
-    digests = list(dict.fromkeys(extraction.digests.values()))
-    return store.pack(extraction.feature, digests, extraction.source.dataset.name, packing)
+def packs(extraction: Extraction, packing: Counting | None) -> tuple[Path, ...]:
+    """Return what training reads the features from: a pack of the recordings as they are, and one
+    of those of training in each variant."""
+    source = extraction.source
+    name = source.dataset.name
+    files = dict.fromkeys(file for split in source.listing.splits for file in split.train)
+    training = list(dict.fromkeys(extraction.digests[file] for file in files))
+    return (
+        store.pack(
+            extraction.feature, list(dict.fromkeys(extraction.digests.values())), name, packing
+        ),
+        *(store.pack(variant, training, name, packing) for variant in extraction.variants),
+    )

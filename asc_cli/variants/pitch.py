@@ -1,6 +1,6 @@
 """Another pitch, the same duration: librosa's phase vocoder, then soxr.
 
-    f → f · 2^(semitones / 12)
+f → f · 2^(semitones / 12)
 """
 
 from __future__ import annotations

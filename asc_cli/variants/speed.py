@@ -1,6 +1,6 @@
 """Playback at another speed: pitch and duration change together, as a tape's do.
 
-    y[m] = x(m · factor)      m = 0 … ⌊(N − 1) / factor⌋, linear interpolation between samples
+y[m] = x(m · factor)      m = 0 … ⌊(N − 1) / factor⌋, linear interpolation between samples
 """
 
 from __future__ import annotations
