@@ -69,6 +69,7 @@ def command(
             packing=packing,
             fitting=fitting,
             epoch_done=lambda row: _progress.note(videos.epoch(row)),
+            note=_progress.note,
         )
         if (chosen_seeds := numbers(seeds, "--seeds")) is not None:
             chosen = several.load(recipe, chosen_seeds, overrides)

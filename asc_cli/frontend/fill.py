@@ -84,6 +84,7 @@ def extract(
     jobs: int | None = None,
     verify: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Extraction:
     """Fill the store with the features of every recording of the recipe's dataset.
 
@@ -93,6 +94,7 @@ def extract(
         jobs: Worker processes. None: one per processor, and a single one for a few files.
         verify: Read all audio and all stored arrays again, and compute damaged ones again.
         progress: Called with (done, all) as files are finished.
+        note: Called with a sentence on the disk space of variants, before they are computed.
 
     Returns:
         What was computed and what was there. A file without features is in `failed`; the others
@@ -103,7 +105,7 @@ def extract(
     """
     recipe = resolved(recipe)
     source = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
-    return fill(source, recipe, jobs, verify, progress)
+    return fill(source, recipe, jobs, verify, progress, note)
 
 
 def fill(
@@ -112,13 +114,24 @@ def fill(
     jobs: int | None,
     verify: bool,
     progress: Callable[[int, int], None] | None,
+    note: Callable[[str], None] | None = None,
 ) -> Extraction:
     """Extract features for a source that is already open: of all recordings as they are, and of
     those of training in each of the recipe's variants."""
     feature = feature_of(recipe, source)
     extraction = _fill(source, feature, jobs, verify, progress)
-    for settings in recipe.variants:
-        variant = replace(feature, variant=resolve_variant(settings, recipe.catalog))
+    variants = [
+        replace(feature, variant=resolve_variant(settings, recipe.catalog))
+        for settings in recipe.variants
+    ]
+    if note and (new := [variant for variant in variants if not variant.folder.exists()]):
+        n_frames = extraction.audio_seconds / feature.hop_seconds
+        megabytes = len(new) * n_frames * feature.n_bands * 4 / 1e6
+        note(
+            f"variants: {len(new)} more of each recording; about {megabytes:.0f} MB of features, "
+            "and as much again in packs when they are trained on"
+        )
+    for variant in variants:
         more = _fill(source, variant, jobs, verify, progress)
         failed = {str(f): f for f in (*extraction.failed, *more.failed)}
         extraction = replace(

@@ -37,6 +37,7 @@ def train(
     packing: Counting | None,
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None,
     scored: Callable[[Path, Path, Evaluation], None],
+    note: Callable[[str], None] | None,
 ) -> Training:
     """Return a recipe's run, after training what is not finished.
 
@@ -48,7 +49,7 @@ def train(
     audit.require(source.dataset, source.listing)
     run_of_folds.headline_metric(recipe, source.dataset)  # before hours of training, not after
     chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
-    extraction = features(source, recipe, jobs, extracting)
+    extraction = features(source, recipe, jobs, extracting, note)
     run = run_of_folds.run_of(recipe, extraction)
     finished = run_of_folds.finished_metrics(run, chosen)
     if finished is None:
@@ -71,10 +72,14 @@ def train(
 
 
 def features(
-    source: Source, recipe: Recipe, jobs: int | None, extracting: Counting | None
+    source: Source,
+    recipe: Recipe,
+    jobs: int | None,
+    extracting: Counting | None,
+    note: Callable[[str], None] | None = None,
 ) -> Extraction:
     """Return the features of every recording. Raises AscError if a fold shares audio."""
-    extraction = fill(source, recipe, jobs, False, extracting)
+    extraction = fill(source, recipe, jobs, False, extracting, note)
     run_of_folds.require_complete(extraction)
     require_no_shared_audio(
         source.dataset.name, source.listing, source.audio_root, extraction.audio_digests

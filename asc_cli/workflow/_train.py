@@ -29,6 +29,7 @@ def train(
     packing: Callable[[int, int], None] | None = None,
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None = None,
     epoch_done: Callable[[dict[str, Any]], None] | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Training:
     """Fit, score and register a recipe's model on the folds of its dataset's protocol.
 
@@ -48,6 +49,7 @@ def train(
         fitting: Called about twice a second with {fold: progress}; the progress of a fold that is
             done is {"fitted": True}.
         epoch_done: Called with the figures of each epoch of a stream of shards.
+        note: Called with a sentence on the disk space of variants, before they are computed.
 
     Returns:
         The run's folder, the registered model and the metrics. Damaged records of a stream of
@@ -66,7 +68,7 @@ def train(
         run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
     return recordings.train(
-        recipe, data, folds, device, jobs, extracting, packing, fitting, _report.write_page
+        recipe, data, folds, device, jobs, extracting, packing, fitting, _report.write_page, note
     )
 
 
