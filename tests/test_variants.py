@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from asc_cli import workflow
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
+from asc_cli.evaluation import predictions
 from asc_cli.frontend import clips, crops, feature, variant
 from asc_cli.frontend.standardise import no_standardisation
 from asc_cli.frontend.varied import VariedClips
+from asc_cli.recipe import load as recipe
 from asc_cli.variants.impulse_response import ImpulseResponse
 from asc_cli.variants.noise import Noise
 from asc_cli.variants.pitch import Pitch
 from asc_cli.variants.speed import Speed
-from tests.conftest import tone, write
+from tests.conftest import QUICK, SMALL, tone, write
 
 RATE = 22_050
 NOISE = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
@@ -145,3 +149,75 @@ def test_an_estimator_has_the_clips_of_all():
     np.testing.assert_array_equal(every.owners, [0, 0, 0, 1, 1, 0, 0, 1, 1])
     frames, _ = every.batch(np.arange(9))
     np.testing.assert_array_equal(frames[:, 0, 0], [0, 1, 2, 10, 11, 0, 1, 10, 11])
+
+
+def test_a_recipe_names_its_variants():
+    speeds = "variants=[{name: speed, factor: 0.9}, {name: noise}]"
+    chosen = recipe.load("toy_lstm", [speeds])
+    assert [each["name"] for each in chosen.variants] == ["speed", "noise"]
+    assert chosen.variants[1]["snr_db"] == 20.0
+    assert chosen.signature() != recipe.load("toy_lstm").signature()
+    assert "variants" not in recipe.load("toy_lstm").settings  # signatures of before go on
+
+
+@pytest.mark.parametrize(
+    ("variants", "message"),
+    [
+        ("[{name: sped}]", "unknown variant 'sped'; did you mean speed"),
+        ("[{name: speed, factr: 2}]", "unknown key in variants.0 'factr'; did you mean factor"),
+        ("[{name: speed, factor: 0}]", "variants.0.factor = 0: input should be greater"),
+        ("[{factor: 1}]", "variants.0.name is missing"),
+    ],
+)
+def test_faults_of_variants_are_named(variants: str, message: str):
+    with pytest.raises(AscError, match=message):
+        recipe.load("toy_lstm", [f"variants={variants}"])
+
+
+@pytest.fixture
+def noisy() -> recipe.Recipe:
+    return recipe.load("toy_lstm", [*SMALL, "variants=[{name: noise, snr_db: 0}]"])
+
+
+def test_variants_are_computed_once_and_told_before(toy_root: Path, noisy: recipe.Recipe):
+    notes: list[str] = []
+    first = workflow.extract(noisy, data=toy_root, jobs=1, note=notes.append)
+    assert first.computed == 2 * 60 and len(first.variants) == 1
+    [note] = notes
+    assert re.match(r"variants: 1 more of each recording; about \d+ MB of features", note)
+    again = workflow.extract(noisy, data=toy_root, jobs=1, note=notes.append)
+    assert again.computed == 0 and again.reused == 2 * 60 and len(notes) == 1
+    plain = workflow.extract(recipe.load("toy_lstm", SMALL), data=toy_root, jobs=1)
+    assert plain.computed == 0 and plain.key != first.key
+
+
+@pytest.mark.campaign
+def test_any_jobs_and_a_kill_give_the_same_bits(
+    toy_root: Path, noisy: recipe.Recipe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    runs = []
+    for jobs in (1, 2):
+        monkeypatch.setenv("ASC_HOME", str(tmp_path / str(jobs)))
+        runs.append(workflow.train(noisy, data=toy_root, folds=[1, 2], jobs=jobs).run)
+    folder = runs[1] / "fold01"
+    for name in ("model.safetensors", "predictions.csv"):
+        expected = (runs[0] / "fold01" / name).read_bytes()
+        assert (folder / name).read_bytes() == expected
+        (folder / name).unlink()  # as if killed after the last checkpoint
+    (runs[1] / "metrics.json").unlink()
+    workflow.train(noisy, data=toy_root, folds=[1, 2], jobs=1)
+    for name in ("model.safetensors", "predictions.csv"):
+        assert (folder / name).read_bytes() == (runs[0] / "fold01" / name).read_bytes()
+    model = [*workflow.predict([next(toy_root.glob("audio/*.wav"))])]
+    assert model[0].scenes  # the recording as it is
+
+
+@pytest.mark.campaign
+def test_a_model_that_fits_itself_has_the_clips_of_all(toy_root: Path):
+    quick = [*QUICK["gmm"], "variants=[{name: speed, factor: 1.25}]"]
+    done = workflow.train(recipe.load("toy_mfcc_gmm", quick), data=toy_root, folds=[1], jobs=1)
+    plain = workflow.train(
+        recipe.load("toy_mfcc_gmm", quick[:-1]), data=toy_root, folds=[1], jobs=1
+    )
+    rows = [predictions.read(run.run / "predictions.csv") for run in (done, plain)]
+    assert not np.array_equal(rows[0].probabilities, rows[1].probabilities)
