@@ -229,6 +229,7 @@ QUICK = {
     "gmm": ("model.n_iterations=3",),
     "resnet": ("training.epochs=1",),
     "sparse_nmf": ("model.n_steps=3", "model.n_passes=1"),
+    "svm": ("model.svm_c=1",),
     "label_tree_gru": ("training.epochs=1", "clips.length_s=1", "model.segment_hop=12"),
     "label_tree_cnn": ("training.epochs=1", "clips.length_s=1"),
 }

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Framing:
             zeros to one frame; 0: it is refused.
         centred: Whether frame t has its middle, not its first sample, at t · hop_samples: the
             recording is extended at both ends by its reflection.
+        of_recording: Whether the feature is one frame, of the recording as a whole: it has a method
+            `of_blocks(blocks, sample_rate) -> (1, F)`, which reads it in parts.
     """
 
     frame_samples: int
@@ -45,6 +47,7 @@ class Framing:
     context_frames: int = 0
     padded_from_samples: int = 0
     centred: bool = False
+    of_recording: bool = False
 
     @property
     def shortest_samples(self) -> int:
@@ -61,8 +64,11 @@ class Framing:
 
         Returns:
             T = 1 + (N − frame_samples) // hop_samples, at least 0; of centred frames
-            1 + N // hop_samples, and 0 for a recording that is too short to be reflected.
+            1 + N // hop_samples, and 0 for a recording that is too short to be reflected; 1 of a
+            feature of the recording as a whole.
         """
+        if self.of_recording:
+            return int(n_samples >= self.shortest_samples)
         if self.centred:
             return 0 if n_samples < self.shortest_samples else 1 + n_samples // self.hop_samples
         return max(0, 1 + (n_samples - self.frame_samples) // self.hop_samples)
@@ -122,6 +128,9 @@ def stream(
     together are shorter than one frame, and cannot be padded to one.
     """
     framing = feature.framing(sample_rate)
+    if framing.of_recording:
+        yield _of_recording(feature, blocks, sample_rate, framing.shortest_samples)
+        return
     hop, context = framing.hop_samples, framing.context_frames
     buffer = np.zeros(0, np.float32)
     lead = 0  # frames at the start of `buffer` that were yielded already
@@ -141,15 +150,37 @@ def stream(
         buffer = np.pad(buffer, (0, framing.frame_samples - n_samples))
     elif framing.count(n_samples) == 0:
         what = "the shortest that is padded" if framing.padded_from_samples else "one frame"
-        shortest = framing.shortest_samples
-        raise AscError(
-            f"is {n_samples / sample_rate:.3f} s long, shorter than {what} "
-            f"({shortest} samples = {shortest / sample_rate:.3f} s)"
-        )
+        raise _too_short(n_samples, sample_rate, what, framing.shortest_samples)
     if framing.count(len(buffer)) > lead:
         with np.errstate(all="ignore"):
             frames = feature(buffer, sample_rate)
         yield _finite(frames, buffer)[lead:]
+
+
+def _of_recording(
+    feature: Any, blocks: Iterable[np.ndarray], sample_rate: int, shortest: int
+) -> np.ndarray:  # -> (1, F)
+    n_samples, loudest = 0, 0.0
+
+    def counted() -> Iterator[np.ndarray]:
+        nonlocal n_samples, loudest
+        for block in blocks:
+            n_samples += len(block)
+            loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
+            yield block
+
+    with np.errstate(all="ignore"):
+        frame = feature.of_blocks(counted(), sample_rate)
+    if n_samples < shortest:
+        raise _too_short(n_samples, sample_rate, "one frame", shortest)
+    return _finite(frame, np.array([loudest]))
+
+
+def _too_short(n_samples: int, sample_rate: int, what: str, shortest: int) -> AscError:
+    return AscError(
+        f"is {n_samples / sample_rate:.3f} s long, shorter than {what} "
+        f"({shortest} samples = {shortest / sample_rate:.3f} s)"
+    )
 
 
 def _finite(frames: np.ndarray, samples: np.ndarray) -> np.ndarray:  # -> (T, F)

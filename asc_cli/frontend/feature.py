@@ -125,6 +125,11 @@ class StoredFeature:
             raise AscError(f"clips: {dict(settings)} give no clips ({fault})") from fault
 
     def _clip_grid(self, settings: Mapping[str, Any]) -> ClipGrid:
+        if self.framing.of_recording and settings.get("length_frames") != 1:
+            raise AscError(
+                f"clips: {self.name} is one frame, of a recording as a whole; "
+                "clips: {length_frames: 1, overlap: 0}"
+            )
         if settings.get("length_frames") is not None:
             return clip_grid_from_frames(settings["length_frames"], settings["overlap"])
         return clip_grid_from_seconds(

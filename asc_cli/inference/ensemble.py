@@ -94,6 +94,16 @@ def require_fold(model: models.Model, fold: int) -> int:
     return fold
 
 
+def require_frames(model: models.Model, what: str) -> None:
+    """Raise AscError for a model whose feature describes a recording as a whole."""
+    feature = of_card(model.card["feature"], models.catalog(model))
+    if feature.framing.of_recording:
+        raise AscError(
+            f"{what}: model {model.id} describes a recording as a whole ({feature.name}), and has "
+            "no parts of it to classify"
+        )
+
+
 def clip_seconds(model: models.Model) -> float:
     """Return the length of a model's clips in seconds, rounded up to a millisecond."""
     settings = model.card["recipe"]["clips"]

@@ -65,7 +65,10 @@ def _predictions(
     every_s: float,
     threshold: float,
 ) -> Iterator[LivePrediction]:
-    loaded = ensemble.load(models.find(model), fold)
+    chosen = models.find(model)
+    ensemble.require_scenes(chosen)
+    ensemble.require_frames(chosen, "listen")
+    loaded = ensemble.load(chosen, fold)
     rate = loaded.feature.sample_rate
     hop = loaded.feature.framing.hop_samples
     clip_s, step_s = (

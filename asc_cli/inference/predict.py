@@ -11,7 +11,12 @@ from typing import Any
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError
 from asc_cli.inference import engine
-from asc_cli.inference.ensemble import clip_seconds, require_fold, require_scenes
+from asc_cli.inference.ensemble import (
+    clip_seconds,
+    require_fold,
+    require_frames,
+    require_scenes,
+)
 from asc_cli.inference.journal import Journal, from_record, stamp, to_record
 from asc_cli.inference.types import Prediction
 from asc_cli.registry import models
@@ -98,6 +103,8 @@ def with_timeline(
     if not 0 <= threshold <= 1:
         raise AscError(f"threshold {threshold}: a probability from 0 to 1 was expected")
     shortest = clip_seconds(request.model)
+    if timeline_s is not None:
+        require_frames(request.model, "a timeline")
     if timeline_s is not None and not shortest <= timeline_s < float("inf"):
         raise AscError(
             f"timeline {timeline_s} s: at least {shortest} s, the length of the clips of "

@@ -10,7 +10,7 @@ from typing import Any
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.recipe import candidates, load
 from asc_cli.recipe.load import Recipe, resolved
-from asc_cli.training import recordings
+from asc_cli.training import events, recordings
 from asc_cli.training import tune as tuning
 from asc_cli.training.run import Training
 from asc_cli.training.seeds import SeedTrainings
@@ -29,46 +29,66 @@ def train(
     packing: Callable[[int, int], None] | None = None,
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None = None,
     epoch_done: Callable[[dict[str, Any]], None] | None = None,
+    tensorboard: Path | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Training:
     """Fit, score and register a recipe's model on the folds of its dataset's protocol.
 
-    The same recipe on the same data resumes where it was stopped, and returns at once when it is
-    finished.
+        The same recipe on the same data resumes where it was stopped, and returns at once when it is
+        finished.
 
-    Args:
-        recipe: A shipped recipe's name, a path, or a Recipe.
-        data: Where the dataset is; the recipe's `data`, or $ASC_DATA/NAME, when None.
-        folds: Some of the folds, from 1; all when None. A stream of shards has none.
-        device: cpu, cuda, or auto: cuda where there is one.
-        jobs: Folds fitted at once, one processor each: the result does not depend on how many.
-            None: one per processor. For a stream of shards: processes that read it ahead; None
-            and 1: none.
-        extracting: Called with (done, all) as recordings have their features.
-        packing: Called with (done, all) as features are put into the pack that training reads.
-        fitting: Called about twice a second with {fold: progress}; the progress of a fold that is
-            done is {"fitted": True}.
-        epoch_done: Called with the figures of each epoch of a stream of shards.
-        note: Called with a sentence on the disk space of variants, before they are computed.
+        Args:
+            recipe: A shipped recipe's name, a path, or a Recipe.
+            data: Where the dataset is; the recipe's `data`, or $ASC_DATA/NAME, when None.
+            folds: Some of the folds, from 1; all when None. A stream of shards has none.
+            device: cpu, cuda, or auto: cuda where there is one.
+            jobs: Folds fitted at once, one processor each: the result does not depend on how many.
+                None: one per processor. For a stream of shards: processes that read it ahead; None
+                and 1: none.
+            extracting: Called with (done, all) as recordings have their features.
+            packing: Called with (done, all) as features are put into the pack that training reads.
+            fitting: Called about twice a second with {fold: progress}; the progress of a fold that is
+                done is {"fitted": True}.
+            epoch_done: Called with the figures of each epoch of a stream of shards.
+    <<<<<<< HEAD
+            note: Called with a sentence on the disk space of variants, before they are computed.
+    =======
+            tensorboard: Write TensorBoard's event files to this folder, into a folder for the run and
+                in it one for each fold; `core.paths.runs()` is the run's own folder. None: none.
+    >>>>>>> main
 
-    Returns:
-        The run's folder, the registered model and the metrics. Damaged records of a stream of
-        shards are in `metrics["failed"]`.
+        Returns:
+            The run's folder, the registered model and the metrics. Damaged records of a stream of
+            shards are in `metrics["failed"]`.
 
-    Raises:
-        AscError: Before any training: the recipe has a fault, a file of the dataset is bad, or
-            the copy violates the dataset's protocol. While fitting: the loss is no longer a
-            number.
+        Raises:
+            AscError: Before any training: the recipe has a fault, a file of the dataset is bad, or
+                the copy violates the dataset's protocol. While fitting: the loss is no longer a
+                number.
     """
     started = time.monotonic()
     recipe = resolved(recipe)
+    if tensorboard is not None:
+        events.require()
     if kind_of(recipe.settings) == VIDEOS:
         from asc_cli.video import train as _stream
 
-        run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
+        run, metrics = _stream.train(
+            recipe, data, folds, device, jobs, fitting, epoch_done, tensorboard
+        )
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
     return recordings.train(
-        recipe, data, folds, device, jobs, extracting, packing, fitting, _report.write_page, note
+        recipe,
+        data,
+        folds,
+        device,
+        jobs,
+        extracting,
+        packing,
+        fitting,
+        _report.write_page,
+        tensorboard,
+        note,
     )
 
 

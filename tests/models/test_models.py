@@ -21,6 +21,7 @@ SMALL = {  # parameters that make each model small
     "label_tree_gru": {"segment_frames": 4, "n_hidden": 8, "n_trees": 3},
     "mlp": {"n_frames": T, "n_hidden": 8},
     "resnet": {"n_channels": (4, 8), "halve": (2,)},
+    "svm": {},
     "sparse_nmf": {"n_parts": 8, "n_passes": 2, "n_steps": 20},
 }
 

@@ -1,0 +1,1 @@
+"""The groups of statistics of `texture`, and the sums that they are computed from."""
