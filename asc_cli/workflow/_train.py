@@ -34,37 +34,34 @@ def train(
 ) -> Training:
     """Fit, score and register a recipe's model on the folds of its dataset's protocol.
 
-        The same recipe on the same data resumes where it was stopped, and returns at once when it is
-        finished.
+    The same recipe on the same data resumes where it was stopped, and returns at once when it is
+    finished.
 
-        Args:
-            recipe: A shipped recipe's name, a path, or a Recipe.
-            data: Where the dataset is; the recipe's `data`, or $ASC_DATA/NAME, when None.
-            folds: Some of the folds, from 1; all when None. A stream of shards has none.
-            device: cpu, cuda, or auto: cuda where there is one.
-            jobs: Folds fitted at once, one processor each: the result does not depend on how many.
-                None: one per processor. For a stream of shards: processes that read it ahead; None
-                and 1: none.
-            extracting: Called with (done, all) as recordings have their features.
-            packing: Called with (done, all) as features are put into the pack that training reads.
-            fitting: Called about twice a second with {fold: progress}; the progress of a fold that is
-                done is {"fitted": True}.
-            epoch_done: Called with the figures of each epoch of a stream of shards.
-    <<<<<<< HEAD
-            note: Called with a sentence on the disk space of variants, before they are computed.
-    =======
-            tensorboard: Write TensorBoard's event files to this folder, into a folder for the run and
-                in it one for each fold; `core.paths.runs()` is the run's own folder. None: none.
-    >>>>>>> main
+    Args:
+        recipe: A shipped recipe's name, a path, or a Recipe.
+        data: Where the dataset is; the recipe's `data`, or $ASC_DATA/NAME, when None.
+        folds: Some of the folds, from 1; all when None. A stream of shards has none.
+        device: cpu, cuda, or auto: cuda where there is one.
+        jobs: Folds fitted at once, one processor each: the result does not depend on how many.
+            None: one per processor. For a stream of shards: processes that read it ahead; None
+            and 1: none.
+        extracting: Called with (done, all) as recordings have their features.
+        packing: Called with (done, all) as features are put into the pack that training reads.
+        fitting: Called about twice a second with {fold: progress}; the progress of a fold that is
+            done is {"fitted": True}.
+        epoch_done: Called with the figures of each epoch of a stream of shards.
+        tensorboard: Write TensorBoard's event files to this folder, into a folder for the run and
+            in it one for each fold; `core.paths.runs()` is the run's own folder. None: none.
+        note: Called with a sentence on the disk space of variants, before they are computed.
 
-        Returns:
-            The run's folder, the registered model and the metrics. Damaged records of a stream of
-            shards are in `metrics["failed"]`.
+    Returns:
+        The run's folder, the registered model and the metrics. Damaged records of a stream of
+        shards are in `metrics["failed"]`.
 
-        Raises:
-            AscError: Before any training: the recipe has a fault, a file of the dataset is bad, or
-                the copy violates the dataset's protocol. While fitting: the loss is no longer a
-                number.
+    Raises:
+        AscError: Before any training: the recipe has a fault, a file of the dataset is bad, or
+            the copy violates the dataset's protocol. While fitting: the loss is no longer a
+            number.
     """
     started = time.monotonic()
     recipe = resolved(recipe)
