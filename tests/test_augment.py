@@ -232,7 +232,9 @@ def net() -> Net:
     return Net()
 
 
-@pytest.mark.parametrize("stop_after", [1, 5, 9])
+@pytest.mark.parametrize(
+    "stop_after", [5, *(pytest.param(n, marks=pytest.mark.campaign) for n in (1, 3, 4, 9))]
+)
 def test_stopped_at_any_batch_it_ends_with_the_same_bits(tmp_path: Path, stop_after: int):
     full = fit(tmp_path / "a", LISTED, net())
     with pytest.raises(Killed):

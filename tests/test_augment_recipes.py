@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from asc_cli import workflow
+from asc_cli.core import outside
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
@@ -112,18 +113,31 @@ def test_the_page_s_recipe_has_the_same_bits_for_any_jobs(
     assert written[0] == written[1]
 
 
-def test_a_file_beside_the_recipe_is_copied_and_part_of_the_signature(
-    toy_root: Path, tmp_path: Path
-):
+@pytest.fixture
+def own_recipe(tmp_path: Path) -> Path:
     own = tmp_path / "plugins" / "augment" / "quieter.py"
     own.parent.mkdir(parents=True)
     own.write_text(OWN)
     path = tmp_path / "mine.yaml"
     path.write_text("extends: toy_cnn_mel\naugment: [{name: quieter, amount: 2}, {name: gain}]\n")
+    return path
+
+
+def test_a_file_beside_the_recipe_is_checked_and_part_of_the_signature(own_recipe: Path):
     with pytest.raises(AscError, match=r"unknown key in augment.0 'amuont'; did you mean amount"):
-        recipe.load(path, ["augment.0.amuont=1"])
-    loaded = recipe.load(path, ["training.epochs=1"])
+        recipe.load(own_recipe, ["augment.0.amuont=1"])
+    loaded = recipe.load(own_recipe)
     assert [row["kind"] for row in loaded.code() if row["origin"] != "asc"] == ["augment"]
+    own = own_recipe.parent / "plugins" / "augment" / "quieter.py"
+    own.write_text(OWN.replace("self.amount *", "self.amount + 0 *"))
+    outside.find.cache_clear()  # a folder is read once a process
+    assert recipe.load(own_recipe).signature() != loaded.signature()
+
+
+@pytest.mark.campaign
+def test_a_file_beside_the_recipe_is_copied_into_the_run(own_recipe: Path, toy_root: Path):
+    own = own_recipe.parent / "plugins" / "augment" / "quieter.py"
+    loaded = recipe.load(own_recipe, ["training.epochs=1"])
     trained = workflow.train(loaded, data=toy_root, folds=[1], jobs=1)
     assert (trained.run / "plugins" / "augment" / "quieter.py").read_text() == OWN
     assert recipe.load(trained.run / "recipe.yaml").signature() == loaded.signature()

@@ -133,6 +133,16 @@ def test_listening_and_predicting_agree(recordings: list[Path], tmp_path: Path):
         assert list(last.scenes.values()) == pytest.approx(list(predicted.scenes.values()))
 
 
+def test_attention_of_a_repeated_recording_is_over_its_own_frames(recordings: list[Path]):
+    name = registered("m", *OVERRIDES, "model.attention=[temporal,semantic]")
+    explained = workflow.explain(recordings[0], model=name, fold=1)
+    [predicted] = workflow.predict(recordings[:1], model=name, fold=1)
+    assert len(explained.attention) == len(explained.codewords) == len(explained.frames) < 40
+    np.testing.assert_allclose(explained.codewords.sum(axis=1), 1, atol=1e-5)
+    assert explained.attention.mean() == pytest.approx(1, abs=0.2)
+    assert explained.probability == pytest.approx(predicted.probability, abs=1e-6)
+
+
 def test_a_timeline_has_clips_where_they_are(recordings: list[Path]):
     name = registered("m", *OVERRIDES)
     chosen = models.find(name)

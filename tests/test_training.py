@@ -60,7 +60,10 @@ def test_it_learns_and_writes_its_history(data, tmp_path: Path):
     assert history[-1].test_accuracy > 0.9
     assert [e.test_accuracy is None for e in history[:4]] == [True, False, True, False]
     lines = (tmp_path / "history.csv").read_text().splitlines()
-    assert lines[0] == "epoch,train_loss,test_accuracy,seconds,validation_loss" and len(lines) == 11
+    assert (
+        lines[0] == "epoch,train_loss,test_accuracy,seconds,validation_loss,learning_rate"
+        and len(lines) == 11
+    )
 
 
 def same(a: nn.Module, b: nn.Module) -> bool:

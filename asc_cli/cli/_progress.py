@@ -13,6 +13,7 @@ from asc_cli.core.terminal import note
 Counting = Callable[[int, int], None]
 Fitting = Callable[[dict[Any, dict[str, Any]]], None]  # by fold, or by the name of a fit
 QUIET_SECONDS = 30.0  # between lines where there is no terminal
+WIDE = 110  # columns of a terminal that has room for long curves
 
 
 @contextlib.contextmanager
@@ -79,7 +80,8 @@ def _fitted(bars: Any) -> Fitting:
         for fold, p in folds.items():
             if fold not in tasks:
                 tasks[fold] = bars.add_task(_label(fold), total=1.0, detail="")
-            bars.update(tasks[fold], completed=p["share"], detail=_epoch(p), visible=True)
+            detail = "" if bars.disable else _epoch(p) + _drawn(p, _points(bars.console.width))
+            bars.update(tasks[fold], completed=p["share"], detail=detail, visible=True)
         for fold in tasks.keys() - folds.keys():
             bars.update(tasks[fold], completed=1.0, visible=False)
 
@@ -112,6 +114,23 @@ def _label(fit: int | str) -> str:
 
 def _epoch(p: dict[str, Any]) -> str:
     return f"epoch {p['epoch']}/{p['epochs']}  loss {p['loss']:.3f}  {p['clips_per_s']:.0f} clips/s"
+
+
+def _points(width: int) -> int:
+    """Return how many points a curve has on a terminal of so many columns."""
+    return 20 if width >= WIDE else 6
+
+
+def _drawn(p: dict[str, Any], points: int) -> str:
+    """Return a line with the losses of all epochs so far as small curves; "" before the second."""
+    from asc_cli.report.console.curve import sparkline
+
+    texts = [
+        f"{name} {sparkline(values, points)}" + (f" {values[-1]:.3f}" if name != "loss" else "")
+        for name, values in p.get("curves", {}).items()
+        if len(values) > 1
+    ]
+    return "\n" + "  ".join(texts) if texts else ""
 
 
 def _lines() -> Callable[[str], None]:

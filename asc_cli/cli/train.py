@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +32,14 @@ def command(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     jobs: Jobs = None,
+    tensorboard: Annotated[
+        bool,
+        typer.Option("--tensorboard", help="Write TensorBoard's event files into the run."),
+    ] = False,
+    tensorboard_to: Annotated[
+        Path | None,
+        typer.Option(help="Write them to RUN/fold01 and so on in this folder.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Fit a recipe on all folds of its protocol, score it and register the model.
@@ -40,7 +49,8 @@ def command(
     once, one processor per fold; the result does not depend on how many. A dataset of shards
     (YouTube-8M) has no folds: --jobs processes prefetch them, and if records are damaged, the exit
     code is 3. With --seeds, each run is the one that --set training.seed=N alone trains, and the
-    mean and the standard deviation over runs are shown.
+    mean and the standard deviation over runs are shown. With --tensorboard (extra tensorboard),
+    loss, accuracy and learning rate of each epoch are in event files: tensorboard --logdir RUN.
 
     Example: **asc train toy_lstm**
 
@@ -53,6 +63,7 @@ def command(
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
     from asc_cli.cli._options import numbers
+    from asc_cli.core import paths
     from asc_cli.core.kind import VIDEOS, kind_of
     from asc_cli.recipe import load as recipes
     from asc_cli.recipe import seeds as several
@@ -68,6 +79,7 @@ def command(
             extracting=extracting,
             packing=packing,
             fitting=fitting,
+            tensorboard=tensorboard_to or (paths.runs() if tensorboard else None),
             epoch_done=lambda row: _progress.note(videos.epoch(row)),
         )
         if (chosen_seeds := numbers(seeds, "--seeds")) is not None:

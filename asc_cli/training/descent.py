@@ -71,6 +71,7 @@ class Epoch:
     test_accuracy: float | None  # of recordings; None where the curve skips
     seconds: float
     validation_loss: float | None = None  # of recordings; None without validation
+    learning_rate: float | None = None  # of its last step; None in checkpoints of version 0.1
 
 
 def fit(
@@ -141,7 +142,9 @@ def fit_network(
         with average.applied(model) if average else contextlib.nullcontext():
             accuracy = curve(model) if curve and draws else None
             validation = validate(model) if validate else None
-        return Epoch(epoch, loss, accuracy, round(time.monotonic() - started, 3), validation)
+        seconds = round(time.monotonic() - started, 3)
+        rate = float(optimiser.param_groups[0]["lr"])
+        return Epoch(epoch, loss, accuracy, seconds, validation, rate)
 
     def save() -> None:
         checkpoint(folder, model, optimiser, past, average)
@@ -273,11 +276,13 @@ def restore(
 
 
 def write_history(folder: Path, past: list[Epoch]) -> None:
-    """Write history.csv: epoch, train_loss, test_accuracy, seconds, validation_loss."""
-    columns = ("epoch", "train_loss", "test_accuracy", "seconds", "validation_loss")
+    """Write history.csv: a column for each figure of an epoch."""
+    columns = tuple(Epoch.__dataclass_fields__)
     rows = []
     for e in past:
         accuracy = "" if e.test_accuracy is None else f"{e.test_accuracy:.6f}"
         validation = "" if e.validation_loss is None else f"{e.validation_loss:.6f}"
-        rows.append([str(e.epoch), f"{e.train_loss:.6f}", accuracy, str(e.seconds), validation])
+        rate = "" if e.learning_rate is None else f"{e.learning_rate:.6g}"
+        figures = [f"{e.train_loss:.6f}", accuracy, str(e.seconds), validation, rate]
+        rows.append([str(e.epoch), *figures])
     history.write(folder, columns, rows)

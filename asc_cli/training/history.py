@@ -22,25 +22,44 @@ def write(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -
     atomic.write_checked(folder / FILE, ("\n".join(lines) + "\n").encode(), sync=False)
 
 
+def rows(folder: Path) -> list[dict[str, float]]:
+    """Return per epoch the numbers of every column that has one.
+
+    Raises:
+        DamagedFile: It differs from its checksum, or is no history.
+    """
+    return [
+        {name: float(text) for name, text in row.items() if text} for row in _table(folder / FILE)
+    ]
+
+
 def read(folder: Path) -> list[CurvePoint]:
     """Return per epoch its number, training loss and test accuracy (None if not measured).
 
     Raises:
         DamagedFile: It differs from its checksum, or is no history.
     """
-    path = folder / FILE
+    return [
+        CurvePoint(
+            epoch=int(row["epoch"]),
+            train_loss=_number(row["train_loss"]),
+            test_accuracy=_number(row["test_accuracy"]),
+        )
+        for row in _table(folder / FILE, "train_loss", "test_accuracy")
+    ]
+
+
+def _table(path: Path, *columns: str) -> list[dict[str, str]]:
+    """Return the rows of a history, which has these columns; each value a number or empty."""
     if not path.exists():
         return []
     try:
-        lines = atomic.read_checked(path).decode().splitlines()
-        return [
-            CurvePoint(
-                epoch=int(row["epoch"]),
-                train_loss=_number(row["train_loss"]),
-                test_accuracy=_number(row["test_accuracy"]),
-            )
-            for row in csv.DictReader(lines)
-        ]
+        rows = list(csv.DictReader(atomic.read_checked(path).decode().splitlines()))
+        for row in rows:
+            int(row["epoch"])
+            [float(text) for text in row.values() if text]
+            [row[column] for column in columns]
+        return rows
     except (KeyError, TypeError, ValueError, csv.Error) as fault:
         if isinstance(fault, DamagedFile):
             raise

@@ -18,6 +18,7 @@ from asc_cli.protocol.source import Source, exclude, open_source
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import runs
 from asc_cli.registry.runs import fold_folder
+from asc_cli.training import events
 from asc_cli.training import fold as _fold
 from asc_cli.training import run as run_of_folds
 from asc_cli.training.run import Training
@@ -37,10 +38,12 @@ def train(
     packing: Counting | None,
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None,
     scored: Callable[[Path, Path, Evaluation], None],
+    tensorboard: Path | None = None,
 ) -> Training:
     """Return a recipe's run, after training what is not finished.
 
     scored: Called with the path of the run's page, the run and its evaluation, once it has one.
+    tensorboard: Where event files go, as in `events.writing`.
     """
     started = time.monotonic()
     protocol = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
@@ -55,7 +58,11 @@ def train(
         prints = run_of_folds.fingerprints(extraction)
         runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
         packed = pack(extraction, packing)
-        with watching({fold: fold_folder(run, fold) for fold in chosen}, fitting):
+        folders = {fold: fold_folder(run, fold) for fold in chosen}
+        with (
+            events.writing(tensorboard, run, chosen, fitting) as report,
+            watching(folders, report),
+        ):
             _fold.fit_all(
                 lambda: _fold.tasks(recipe, extraction, packed, run, chosen, device), run, jobs
             )
@@ -67,6 +74,9 @@ def train(
                     run, recipe, extraction, protocol.listing, chosen
                 )
                 scored(run / "report.html", run, evaluation)
+    else:
+        with events.writing(tensorboard, run, chosen, None):
+            pass
     return Training(run, finished["model"], finished, time.monotonic() - started)
 
 

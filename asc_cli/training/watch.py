@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from asc_cli.core import atomic
+from asc_cli.core.errors import DamagedFile
+from asc_cli.training import history
 
 WATCH_SECONDS = 0.5
 
@@ -41,12 +43,24 @@ def watching(
         report(progress_of(folders))
 
 
+def _curves(folder: Path) -> dict[str, list[float]]:
+    """Return the losses of the epochs so far: training, and validation where some is held out."""
+    try:
+        rows = history.rows(folder)
+    except DamagedFile:  # while it is replaced, file and checksum may not fit
+        return {}
+    names = {"loss": "train_loss", "validation": "validation_loss"}
+    curves = {key: [row[n] for row in rows if n in row] for key, n in names.items()}
+    return {key: values for key, values in curves.items() if values}
+
+
 def progress_of(folders: Mapping[Any, Path]) -> dict[Any, dict[str, Any]]:
     """Return the progress of the fits that have begun, by fold or name."""
     progress = {}
     for name, folder in folders.items():
         with contextlib.suppress(FileNotFoundError):  # not begun, or finished a moment ago
-            progress[name] = atomic.read_json(folder / "progress.json")
+            row = atomic.read_json(folder / "progress.json")
+            progress[name] = {**row, "curves": _curves(folder)} if isinstance(row, dict) else row
         if (folder / "predictions.csv").exists():
             progress[name] = {"fitted": True}
     return progress

@@ -25,6 +25,7 @@ from asc_cli.recipe.load import Recipe
 from asc_cli.registry import card as _run
 from asc_cli.registry import members, models, run_files, runs
 from asc_cli.registry.runs import fold_folder
+from asc_cli.training import events
 from asc_cli.video import predict
 from asc_cli.video.validation import require_usable
 
@@ -52,6 +53,7 @@ def train(
     jobs: int | None,
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None,
     epoch_done: Callable[[dict[str, Any]], None] | None,
+    tensorboard: Path | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Train and return the run's folder and its metrics; see `workflow.train`."""
     if folds is not None:
@@ -65,7 +67,8 @@ def train(
         run = runs.run_folder_0_1(recipe, fingerprint) or run
     finished = _finished(run)
     if finished is not None:
-        return run, finished
+        with events.writing(tensorboard, run, [1], None):
+            return run, finished
     device = resolve_device(device)
     runs.describe(run, recipe, shards.root, {"dataset_fingerprint": fingerprint}, device)
     work = f"run {run.name} is being trained"
@@ -78,8 +81,13 @@ def train(
                 if fitting:
                     fitting(progress)
 
-            with parallel.prefetch_pool(jobs) as pool:
-                epochs, failed = _fit(recipe, shards, run, device, pool, report, epoch_done)
+            with (
+                events.writing(tensorboard, run, [1], report) as writing,
+                parallel.prefetch_pool(jobs) as pool,
+            ):
+                epochs, failed = _fit(
+                    recipe, shards, run, device, pool, writing or report, epoch_done
+                )
             locks.require_held(lock, f"run {run.name}")
             finished = _conclude(run, recipe, shards, fingerprint, epochs, failed)
         return run, finished

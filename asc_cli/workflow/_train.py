@@ -10,7 +10,7 @@ from typing import Any
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.recipe import candidates, load
 from asc_cli.recipe.load import Recipe, resolved
-from asc_cli.training import recordings
+from asc_cli.training import events, recordings
 from asc_cli.training import tune as tuning
 from asc_cli.training.run import Training
 from asc_cli.training.seeds import SeedTrainings
@@ -29,6 +29,7 @@ def train(
     packing: Callable[[int, int], None] | None = None,
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None = None,
     epoch_done: Callable[[dict[str, Any]], None] | None = None,
+    tensorboard: Path | None = None,
 ) -> Training:
     """Fit, score and register a recipe's model on the folds of its dataset's protocol.
 
@@ -48,6 +49,8 @@ def train(
         fitting: Called about twice a second with {fold: progress}; the progress of a fold that is
             done is {"fitted": True}.
         epoch_done: Called with the figures of each epoch of a stream of shards.
+        tensorboard: Write TensorBoard's event files to this folder, into a folder for the run and
+            in it one for each fold; `core.paths.runs()` is the run's own folder. None: none.
 
     Returns:
         The run's folder, the registered model and the metrics. Damaged records of a stream of
@@ -60,13 +63,26 @@ def train(
     """
     started = time.monotonic()
     recipe = resolved(recipe)
+    if tensorboard is not None:
+        events.require()
     if kind_of(recipe.settings) == VIDEOS:
         from asc_cli.video import train as _stream
 
-        run, metrics = _stream.train(recipe, data, folds, device, jobs, fitting, epoch_done)
+        run, metrics = _stream.train(
+            recipe, data, folds, device, jobs, fitting, epoch_done, tensorboard
+        )
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
     return recordings.train(
-        recipe, data, folds, device, jobs, extracting, packing, fitting, _report.write_page
+        recipe,
+        data,
+        folds,
+        device,
+        jobs,
+        extracting,
+        packing,
+        fitting,
+        _report.write_page,
+        tensorboard,
     )
 
 
