@@ -80,6 +80,15 @@ def test_levels_of_a_feature_that_is_no_logarithm_are_refused():
         recipe.load("toy_dnn_mel", ["augment=[{name: band_mask}, {name: equaliser}]"])
 
 
+@pytest.mark.parametrize("name", ["toy_mfcc_gmm", "toy_sparse_nmf", "toy_rnn_gam", "toy_cnn_gam"])
+def test_models_that_fit_themselves_do_not_take_batches(name: str):
+    with pytest.raises(AscError, match="clips.crops = random: the model .* fits itself"):
+        recipe.load(name, ["clips.crops=random"])
+    with pytest.raises(AscError, match="augment: the model .* fits itself"):
+        recipe.load(name, ["augment=[{name: band_mask}]"])
+    assert recipe.load("toy_resnet", ["clips.crops=random", "augment=[{name: band_mask}]"])
+
+
 @pytest.mark.parametrize("override", ["augment.0.db=1", "augment=[{name: gain}]"])
 def test_videos_are_not_augmented(override: str):
     with pytest.raises(AscError, match="augment"):

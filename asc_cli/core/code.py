@@ -132,12 +132,31 @@ def read(
 
 
 @functools.cache  # asc's own files do not change while it runs
-def shipped_hash(package: Path, kind: str, name: str) -> str:
-    """Return the hash of a shipped plug-in's code: its file, and what it imports of its kind."""
+def shipped_code(package: Path, kind: str, name: str) -> Code:
+    """Return a shipped plug-in's code: its file, and what it imports of its kind."""
     folder, root = f"{package.name}/{kind}/", package.parent
     code = read(kind, name, "asc", root, f"{folder}{name}.py", package.name, within=folder)
     own = tuple(each for each in code.files if each[0] != f"{folder}__init__.py")
-    return replace(code, files=own).hash
+    return replace(code, files=own)
+
+
+def has_method(code: Code, name: str, n_arguments: int) -> bool:
+    """Return whether a class in a plug-in's files has a method of so many arguments, self among
+    them; packages' __init__ files, which hold protocols, do not count."""
+    files = (each for each in code.files if not each[0].endswith("__init__.py"))
+    classes = (
+        node
+        for path, source in files
+        for node in ast.walk(_parse(path, source))
+        if isinstance(node, ast.ClassDef)
+    )
+    return any(
+        isinstance(each, ast.FunctionDef)
+        and each.name == name
+        and len(each.args.posonlyargs) + len(each.args.args) == n_arguments
+        for node in classes
+        for each in node.body
+    )
 
 
 def write_copy(folder: Path, codes: Sequence[Code]) -> None:

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from asc_cli.core import declarations, outside
-from asc_cli.core.code import Code, read_copy, shipped_hash
+from asc_cli.core.code import Code, read_copy, shipped_code
 from asc_cli.core.declarations import REQUIRED, MetricRow, Parameter
 from asc_cli.core.errors import AscError
 
@@ -103,9 +103,7 @@ class Catalog:
         """Return the dataclass of a feature or a transform. Raises AscError for an unknown name."""
         module = self.load(kind, name)
         own = (each for each in vars(module).values() if is_dataclass(each) and callable(each))
-        return next(
-            each for each in own if each.__module__ == module.__name__ and "__call__" in vars(each)
-        )
+        return next(c for c in own if c.__module__ == module.__name__ and "__call__" in vars(c))
 
     def added(self, feature: str) -> Mapping[str, Any]:
         """Return parameters that a feature has had for some time only, with the value before."""
@@ -124,10 +122,8 @@ class Catalog:
         """Return the VERSION of the code of a feature or a variant."""
         number = getattr(self.load(kind, name), "VERSION", None)
         if number is None:
-            where = self._where(kind, name)
-            raise AscError(
-                f"{kind.removesuffix('s')} {name}: {where} defines no VERSION; add VERSION = 1"
-            )
+            where = f"{kind.removesuffix('s')} {name}: {self._where(kind, name)}"
+            raise AscError(f"{where} defines no VERSION; add VERSION = 1")
         return int(number)
 
     def constant(self, kind: str, name: str, key: str, default: Any) -> Any:
@@ -137,11 +133,8 @@ class Catalog:
         return declarations.constant(self.tree(kind, name), key, default)
 
     def metric(self, name: str) -> MetricRow | None:
-        """Return what a metric from outside declares; None without one.
-
-        Raises:
-            AscError: Its file declares a metric of another name.
-        """
+        """Return what a metric from outside declares; None without one. Raises AscError where its
+        file declares one of another name."""
         if name in {row.name for row in metrics()} or (code := self.find("metrics", name)) is None:
             return None
         row = declarations.metric_row(self._entry("metrics", name).value, code.file)
@@ -155,13 +148,17 @@ class Catalog:
 
     def tree(self, kind: str, name: str) -> ast.Module:
         """Return the syntax tree of a plug-in's file."""
-        code = self.find(kind, name)
-        return code.tree if code else _parsed(PACKAGE / kind / f"{name}.py")
+        if code := self.find(kind, name):
+            return code.tree
+        return _parsed(PACKAGE / kind / f"{name}.py")
 
     def code_hash(self, kind: str, name: str) -> str:
         """Return the hash of a plug-in's code, whether it is shipped or not."""
-        code = self.find(kind, name)
-        return code.hash if code else shipped_hash(PACKAGE, kind, name)
+        return self.code_of(kind, name).hash
+
+    def code_of(self, kind: str, name: str) -> Code:
+        """Return a plug-in's code, whether it is shipped or not."""
+        return self.find(kind, name) or shipped_code(PACKAGE, kind, name)
 
     def only(self, parts: Iterable[tuple[str, str]]) -> Catalog:
         """Return a sealed catalogue with the code of these (kind, name) alone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from asc_cli.core import plugins
+from asc_cli.core import code, plugins
 from asc_cli.core.kind import RECORDINGS, VIDEOS, kind_of, kind_of_dataset, kind_of_model
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe.schema import Base
@@ -149,6 +149,23 @@ def optimiser(recipe: Base, tree: Tree) -> list[Fault]:
         for key, (wrong, message) in faults.items()
         if wrong
     ]
+
+
+def fits_itself(recipe: Base, tree: Tree, catalog: Catalog) -> list[Fault]:
+    """Return faults: what is for batches of clips, with a model that fits itself on all of them."""
+    messages: dict[tuple[str, ...], str] = {}
+    if recipe.augment:
+        messages[("augment",)] = (
+            "augment: the model {} fits itself, on one set of clips; augment: []"
+        )
+    if recipe.clips.crops == "random":
+        messages[("clips", "crops")] = (
+            "clips.crops = random: the model {} fits itself, on one set of clips; crops: grid"
+        )
+    name = recipe.model_dump()["model"]["name"]
+    if not messages or not code.has_method(catalog.code_of("models", name), "estimate", 5):
+        return []
+    return [Fault(tree.place(*key), text.format(name)) for key, text in messages.items()]
 
 
 def augmentation(recipe: Base, tree: Tree, catalog: Catalog) -> list[Fault]:

@@ -262,6 +262,7 @@ def _validated(
         faults = [*faults, *checks.unknown_sources(validated, tree)]
         faults = [*faults, *checks.optimiser(validated, tree)]
         faults = [*faults, *checks.augmentation(validated, tree, catalog)]
+        faults = [*faults, *checks.fits_itself(validated, tree, catalog)]
         faults = [*faults, *checks.selection(validated, tree)]
     if faults:
         lines = "\n".join(f"  {each.place}: {each.message}" for each in faults)

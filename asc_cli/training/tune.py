@@ -107,7 +107,7 @@ def tune(
         if key not in extractions:
             extractions[key] = recordings.features(source, candidate.recipe, jobs, extracting)
     first = next(iter(extractions.values()))
-    by = recipe.validation.by if recipe.validation else "group"
+    by = recipe.validation.by if recipe.validation else None
     plan = inner.plan(source.listing, by, recipe.training.seed, first.audio_digests)
     inner.require_unseen(plan, source.listing, first.audio_digests)
     rows = [
