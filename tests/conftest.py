@@ -227,6 +227,7 @@ QUICK = {
     "cnn": ("training.epochs=1",),
     "cp_mobile": ("training.epochs=1",),
     "gmm": ("model.n_iterations=3",),
+    "crnn": ("training.epochs=1",),
     "resnet": ("training.epochs=1",),
     "sparse_nmf": ("model.n_steps=3", "model.n_passes=1"),
     "svm": ("model.svm_c=1",),

@@ -66,6 +66,15 @@ def test_else_groups_of_the_training_part_judge(lists: Listing) -> None:
     inner.require_unseen(plan, lists, {})
 
 
+def test_where_no_groups_are_known_recordings_judge() -> None:
+    unknown = replace(ONE, recordings=tuple(replace(r, group="") for r in ONE.recordings))
+    [split] = inner.plan(unknown, None, 0).splits
+    assert split == inner.plan(unknown, "recording", 0).splits[0] and split.judgements[0].files
+    assert inner.plan(ONE, None, 0) == inner.plan(ONE, "group", 0)
+    with pytest.raises(AscError, match="fold 1's training part .* names no group for"):
+        inner.plan(unknown, "group", 0)
+
+
 def planted(plan: inner.Plan, **changes: object) -> inner.Plan:
     return replace(plan, splits=(replace(plan.splits[0], **changes), *plan.splits[1:]))
 
@@ -194,6 +203,7 @@ def test_the_choice_is_stored_shown_and_resumed(
     assert made["method"] == "pairs" and len(made["scores"]) == 2 * 12
     assert made["chosen"] == {"1": 2, "2": 1, "3": 1, "4": 1} and made["for_use"] == 1
     assert result["for_use"] == ["model.classifier_hidden=8"]
+    assert result["command"][:5] == ["asc", "train", "toy_lstm", "--data", str(toy_root)]
     assert result["command"][-2:] == ["--set", "model.classifier_hidden=8"]
     run = Path(result["run"])
     assert atomic.read_json(run / "choice.json") == made and "model" not in result

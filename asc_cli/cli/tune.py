@@ -38,8 +38,9 @@ def command(
 
     Where test folds are disjoint and cover the dataset (TUT 2016, ESC-10), each pair of folds is
     left out once: the score on one judges the settings for the other. Where they overlap, or there
-    are fewer than three, a fifth of each fold's training part is held out by group and judges. The
-    same command again resumes; more values use the inner trainings that there are.
+    are fewer than three, a fifth of each fold's training part is held out and judges, by group
+    where groups are known. The same command again resumes; more values use the inner trainings
+    that there are.
 
     Example: **asc tune esc10_lstm --try model.n_hidden=64,128**
 
@@ -64,8 +65,7 @@ def command(
             judging=judging,
             fitting=fitting,
         )
-    result = {**done.to_dict(), "command": ["asc", "train", recipe]}
-    result["command"] += [
-        word for text in (*(set or []), *done.for_use) for word in ("--set", text)
-    ]
+    settings = [word for text in (*overrides, *done.for_use) for word in ("--set", text)]
+    where = ["--data", str(data)] if data else []
+    result = {**done.to_dict(), "command": ["asc", "train", recipe, *where, *settings]}
     report.show(result, report.tuning, as_json)

@@ -13,7 +13,6 @@ Members are averaged as logarithms: a mixture's can be thousands of nats apart.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -190,21 +189,8 @@ def _clip_constants(grid: Any, n_bands: int) -> dict[str, np.ndarray]:
 def _placed(graph: Any, m: int) -> Any:
     """Rename a member's graph: its own names, and its own inputs and output."""
     shared = {"x": f"x_{m}", "mask": "mask", "logits": f"logits_{m}", "": ""}
-    _rename(graph, lambda name: shared.get(name, f"m{m}_{name}"))
+    network.rename(graph, lambda name: shared.get(name, f"m{m}_{name}"))
     return graph
-
-
-def _rename(graph: Any, new: Callable[[str], str]) -> None:
-    """Rename every value and node of the graph, and of the graphs inside it, in place."""
-    for value in (*graph.input, *graph.output, *graph.initializer):
-        value.name = new(value.name)
-    for node in graph.node:
-        node.name = new(node.name)
-        node.input[:] = [new(name) for name in node.input]
-        node.output[:] = [new(name) for name in node.output]
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                _rename(attribute.g, new)
 
 
 def _assembled(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,44 @@ def graph(network: Any, n_frames: int, n_bands: int, name: str) -> Any:
     """Return an onnx.GraphProto. Raises AscError for a network that ONNX's operators cannot
     express.
 
-    An attention LSTM is written as a scan; any other network as torch exports it.
+    An attention LSTM is written as a scan, also under the convolutions of a CRNN; any other network
+    as torch exports it.
     """
-    if hasattr(network, "cell") and hasattr(network, "classifier"):
+    if _is_lstm(network):
         return _lstm(network, name)
-    return _traced(network, n_frames, n_bands, name)
+    if _is_lstm(recurrent := getattr(network, "recurrent", None)) and hasattr(network, "frames"):
+        below = _traced(network.frames, n_frames, n_bands, name, ("steps", "counted"))
+        return _stacked(below, _lstm(recurrent, name))
+    return _traced(network, n_frames, n_bands, name, ("logits",))
+
+
+def _is_lstm(network: Any) -> bool:
+    return hasattr(network, "cell") and hasattr(network, "classifier")
+
+
+def _stacked(below: Any, above: Any) -> Any:
+    """Join two graphs, in place of the first: the second reads the outputs of the first."""
+    steps, counted = (output.name for output in below.output)
+    shared = {"x": steps, "mask": counted, "logits": "logits", "": ""}
+    rename(above, lambda word: shared.get(word, f"above_{word}"))
+    below.node.extend(above.node)
+    below.initializer.extend(above.initializer)
+    del below.output[:]
+    below.output.extend(above.output)
+    return below
+
+
+def rename(onnx_graph: Any, new: Callable[[str], str]) -> None:
+    """Rename every value and node of a graph, and of the graphs inside it, in place."""
+    for value in (*onnx_graph.input, *onnx_graph.output, *onnx_graph.initializer):
+        value.name = new(value.name)
+    for node in onnx_graph.node:
+        node.name = new(node.name)
+        node.input[:] = [new(name) for name in node.input]
+        node.output[:] = [new(name) for name in node.output]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                rename(attribute.g, new)
 
 
 def _lstm(network: Any, name: str) -> Any:
@@ -79,7 +113,7 @@ def _reads(node: Any) -> list[str]:
     return [*node.input, *(word for g in inner for child in g.node for word in _reads(child))]
 
 
-def _traced(network: Any, n_frames: int, n_bands: int, name: str) -> Any:
+def _traced(network: Any, n_frames: int, n_bands: int, name: str, outputs: tuple[str, ...]) -> Any:
     import torch
 
     clips = torch.export.Dim("clips", min=1, max=1 << 20)
@@ -96,7 +130,7 @@ def _traced(network: Any, n_frames: int, n_bands: int, name: str) -> Any:
                 dynamo=True,
                 dynamic_shapes=({0: clips}, {0: clips}),
                 input_names=["x", "mask"],
-                output_names=["logits"],
+                output_names=list(outputs),
                 opset_version=OPSET,
                 verbose=False,
             )

@@ -6,7 +6,7 @@ part judges settings for fold a, the score on a's judges those for b. K folds ne
 trainings, and each fold has K − 1 scores.
 
 Validation. Where test folds overlap, or there are one or two: a share of each fold's training part
-is held out by group, and judges.
+is held out by group, and judges; by recording, where the dataset names no groups.
 """
 
 from __future__ import annotations
@@ -72,16 +72,18 @@ class Plan:
 
 
 def plan(
-    listing: Listing, by: str, seed: int, audio_digests: Mapping[str, str] | None = None
+    listing: Listing, by: str | None, seed: int, audio_digests: Mapping[str, str] | None = None
 ) -> Plan:
     """Return the inner splits for all folds of a protocol.
 
-    by: The unit that is held out where pairs are not possible: "group" or "recording". seed: Of
-    that draw. audio_digests: Per file, the hash of its decoded samples, where it is known.
+    by: The unit that is held out where pairs are not possible: "group" or "recording"; None:
+    groups, if any is named. seed: Of that draw. audio_digests: Per file, the hash of its decoded
+    samples, where it is known.
     """
     if _has_pairs(listing):
         return Plan(PAIRS, tuple(_pairs(listing.splits)))
     recordings = listing.by_file()
+    by = by or ("group" if any(r.group for r in listing.recordings) else "recording")
     splits = []
     for split in listing.splits:
         part = [recordings[file] for file in split.train]
@@ -116,7 +118,13 @@ def _cut(
     audio_digests: Mapping[str, str] | None,
 ) -> InnerSplit:
     digests = [audio_digests[r.file] for r in recordings] if audio_digests else None
-    fitted, held_out = holdout.split(recordings, HELD_OUT, by, (seed, split.fold), digests)
+    try:
+        fitted, held_out = holdout.split(recordings, HELD_OUT, by, (seed, split.fold), digests)
+    except AscError as fault:
+        raise AscError(
+            f"tune: nothing of fold {split.fold}'s training part can judge settings ({fault}); a "
+            "recipe's validation.by says what is held out"
+        ) from fault
     files = tuple(recordings[i].file for i in held_out)
     judgement = Judgement(split.fold, files, "held-out recordings")
     return InnerSplit(split.fold, tuple(recordings[i].file for i in fitted), (judgement,))

@@ -12,7 +12,7 @@ from asc_cli.core import plugins
 from asc_cli.training import descent
 from tests.models.test_models import F, build, scenes
 
-NAMES = ("cp_mobile", "resnet")
+NAMES = ("cp_mobile", "crnn", "resnet")
 
 
 def of_any_statistics(name: str) -> nn.Module:
