@@ -92,6 +92,7 @@ def test_losses_so_far_are_drawn_below_a_fold(tmp_path: Path) -> None:
     assert _progress._drawn(watch.progress_of({1: tmp_path})[1], 8) == ""
 
 
+@pytest.mark.campaign
 def test_a_finished_run_gets_its_event_files(
     asc: Asc, two_folds: Path, toy_root: Path, home: Path
 ) -> None:

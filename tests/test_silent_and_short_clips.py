@@ -124,6 +124,7 @@ def test_onnx_predicts_the_same(aggregate: str, recordings: list[Path], tmp_path
     assert created.files[0].check.largest_difference <= 1e-4
 
 
+@pytest.mark.campaign
 def test_listening_and_predicting_agree(recordings: list[Path], tmp_path: Path):
     name = registered("m", *OVERRIDES)
     for path in recordings[1:4]:

@@ -227,6 +227,7 @@ def test_the_choice_is_stored_shown_and_resumed(
     assert len(fitted) == 16 + 7 + 2 and again["choice"] == made
 
 
+@pytest.mark.campaign
 def test_inner_trainings_of_other_lists_are_refused(
     toy_root: Path, fitted: list[fold.Task], asc: Asc
 ) -> None:

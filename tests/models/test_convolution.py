@@ -38,6 +38,7 @@ def test_a_short_clip_in_a_longer_one_has_its_own_scores(name: str, n_frames: in
         assert not torch.allclose(network(longer), network(short), atol=1e-2)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fit_that_was_killed_ends_with_the_same_bits(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -68,7 +68,13 @@ def scenes(n_recordings: int = 24, n_frames: int = 25) -> tuple[clips.ClipSet, n
     return created, labels[created.owners]
 
 
-@pytest.fixture(scope="module", params=NAMES)
+SLOW = ("cp_mobile", "resnet", "label_tree_cnn", "label_tree_gru")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(n, marks=pytest.mark.campaign) if n in SLOW else n for n in NAMES],
+)
 def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     name = request.param
     created, labels = scenes()
