@@ -1,7 +1,7 @@
 """Write pages of docs/reference/ from the code, or check that they are current.
 
-Pictures of augmentations are drawn by augment_pictures.py; a check is content where there is one,
-since other versions of zlib compress to other bytes.
+Pictures of augmentations and variants are drawn by augment_pictures.py and variant_pictures.py; a
+check is content where there is one, since other versions of zlib compress to other bytes.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit 1, naming those that are not as the code would have them
@@ -24,10 +24,12 @@ from asc_cli.recipe import load as recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
 import augment_pictures
+import variant_pictures
 from markdown_parts import escaped, heading, kind, row, shown, table
 
 REFERENCE = Path(__file__).parent / "reference"
-PICTURES = Path(__file__).parent / "assets" / "augment"
+PICTURES = Path(__file__).parent / "assets"
+DRAWN = {"augment": augment_pictures.picture, "variants": variant_pictures.picture}
 WRITTEN_BY = "<!-- Written by docs/generate.py; `make reference` writes it again. -->\n\n"
 EXAMPLE = re.compile(r"^Example: \*\*(.+?)\*\*$", re.DOTALL)
 COMMON = {"--help"}  # options of every command, documented once
@@ -84,13 +86,27 @@ parameters than the defaults so that it is seen. One of your own is
 [a file](../howto/own-code.md).
 """
 
+VARIANTS = """\
+# Variants of recordings
+
+What a recipe's `variants` may list: each is a further copy of the training recordings, changed as a
+whole before its features are computed. Each clip of an epoch is of the recording as it is or of one
+of its variants, each with the same probability; a model that fits itself, such as a GMM, has the
+clips of all. Test recordings are never changed. Features of variants are computed once and stored;
+`asc train` and `asc features --recipe` print how much space they take before they compute them.
+Pictures: the log-mel spectrogram of a made-up recording, and that of its variant, with larger
+parameters than the defaults so that it is seen. One of your own is
+[a file](../howto/own-code.md).
+"""
+
 
 def main() -> None:
     stale = []
-    for name in plugins.shipped("augment"):
-        path = PICTURES / f"{name}.png"
+    for room, name in [(each, name) for each in DRAWN for name in plugins.shipped(each)]:
+        path = PICTURES / room / f"{name}.png"
         if "--check" not in sys.argv[1:]:
-            path.write_bytes(augment_pictures.picture(name))
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(DRAWN[room](name))
         elif not path.exists():
             stale.append(path.name)
     for name, text in pages().items():
@@ -111,7 +127,8 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "recipes.md": recipes_page(),
         "datasets.md": datasets_page(),
-        "augmentations.md": augmentations_page(),
+        "augmentations.md": transforms_page("augment", AUGMENTATIONS),
+        "variants.md": transforms_page("variants", VARIANTS),
     }
 
 
@@ -182,7 +199,7 @@ def documented(definition: str) -> tuple[str, dict[str, str]]:
         return "", {}
     source = (plugins.PACKAGE / room / f"{name}.py").read_text(encoding="utf-8")
     tree = ast.parse(source)
-    if room in ("features", "augment"):  # fields of a dataclass, a comment each
+    if room in ("features", "variants", "augment"):  # fields of a dataclass, a comment each
         found = dict(re.findall(r"^    (\w+): .+? = .+?  # (.+)$", source, re.MULTILINE))
     else:
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -226,16 +243,16 @@ def shipped() -> str:
     return "\n## Recipes that ship with asc\n\n" + table(["recipe", "dataset", "what it is"], rows)
 
 
-# -- augmentations ----------------------------------------------------------------------------
+# -- augmentations and variants ---------------------------------------------------------------
 
 
-def augmentations_page() -> str:
-    text = WRITTEN_BY + AUGMENTATIONS
-    for name in plugins.shipped("augment"):
-        words, meanings = documented(f"augment_{name}")
-        body = recipe.schema()["$defs"][f"augment_{name}"]
+def transforms_page(room: str, introduction: str) -> str:
+    text = WRITTEN_BY + introduction
+    for name in plugins.shipped(room):
+        words, meanings = documented(f"{room}_{name}")
+        body = recipe.schema()["$defs"][f"{room}_{name}"]
         parameters = {key: value for key, value in body["properties"].items() if key != "name"}
-        picture = f"![{name}: before and after](../assets/augment/{name}.png)"
+        picture = f"![{name}: before and after](../assets/{room}/{name}.png)"
         text += f"\n## {name}\n\n{picture}\n\n{words}\n\n"
         text += keys({**body, "properties": parameters}, meanings)
     return text

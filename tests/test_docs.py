@@ -83,7 +83,7 @@ def test_a_page_that_is_not_current_is_named_and_can_be_written_again(
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.setattr(generate, "REFERENCE", tmp_path)
     monkeypatch.setattr(generate, "PICTURES", tmp_path)
-    monkeypatch.setattr(generate.augment_pictures, "picture", lambda name: b"drawn")
+    monkeypatch.setattr(generate, "DRAWN", dict.fromkeys(generate.DRAWN, lambda name: b"drawn"))
     monkeypatch.setattr(sys, "argv", ["generate.py", "--check"])
     with pytest.raises(
         SystemExit, match=r"band_mask\.png, .*commands\.md not as the code has it: make reference"
@@ -92,7 +92,7 @@ def test_a_page_that_is_not_current_is_named_and_can_be_written_again(
     monkeypatch.setattr(sys, "argv", ["generate.py"])
     generate.main()
     assert (tmp_path / "commands.md").read_text(encoding="utf-8") == generate.commands_page()
-    assert (tmp_path / "gain.png").read_bytes() == b"drawn"
+    assert (tmp_path / "augment" / "gain.png").read_bytes() == b"drawn"
 
 
 def test_an_augmentation_s_picture_shows_what_it_does(generate: ModuleType) -> None:

@@ -71,7 +71,12 @@ def command(
     for chosen, names in _recipes_by_feature(recipe, dataset, overrides):
         with _progress.counting(chosen.features["name"]) as progress:
             extraction = workflow.extract(
-                chosen, data=data, jobs=jobs, verify=verify, progress=progress
+                chosen,
+                data=data,
+                jobs=jobs,
+                verify=verify,
+                progress=progress,
+                note=_progress.note,
             )
         rows.append({**extraction.to_dict(), "recipes": names})
     result = _summed(rows)

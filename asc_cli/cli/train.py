@@ -81,6 +81,7 @@ def command(
             fitting=fitting,
             tensorboard=tensorboard_to or (paths.runs() if tensorboard else None),
             epoch_done=lambda row: _progress.note(videos.epoch(row)),
+            note=_progress.note,
         )
         if (chosen_seeds := numbers(seeds, "--seeds")) is not None:
             chosen = several.load(recipe, chosen_seeds, overrides)

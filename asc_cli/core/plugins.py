@@ -118,11 +118,11 @@ class Catalog:
         """Return the first line of a module's docstring, without importing the module."""
         return declarations.summary(self.tree(kind, name))
 
-    def version(self, name: str) -> int:
-        """Return the VERSION of a feature's code."""
-        number = getattr(self.load("features", name), "VERSION", None)
+    def version(self, name: str, kind: str = "features") -> int:
+        """Return the VERSION of the code of a feature or a variant."""
+        number = getattr(self.load(kind, name), "VERSION", None)
         if number is None:
-            where = f"feature {name}: {self._where('features', name)}"
+            where = f"{kind.removesuffix('s')} {name}: {self._where(kind, name)}"
             raise AscError(f"{where} defines no VERSION; add VERSION = 1")
         return int(number)
 

@@ -16,6 +16,7 @@ from asc_cli.audio import decode, decoders
 from asc_cli.core import json_text, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.frontend.clips import ClipGrid, clip_grid_from_frames, clip_grid_from_seconds
+from asc_cli.frontend.variant import StoredVariant
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class StoredFeature:
     version: int
     root: Path  # the store's folder, so that workers on other machines need no $ASC_HOME
     catalog: plugins.Catalog = field(default=plugins.INSTALLED, compare=False)
+    variant: StoredVariant | None = None  # what changes the samples first
 
     def __reduce__(self) -> Any:  # without what is cached: a worker imports plug-ins itself
         return StoredFeature, tuple(getattr(self, each.name) for each in fields(self))
@@ -66,6 +68,8 @@ class StoredFeature:
         }
         if (code := self.catalog.find("features", self.name)) is not None:
             described["code"] = code.hash  # two people's features may share a name and a version
+        if self.variant:
+            described["variant"] = self.variant.to_dict()
         return described
 
     @functools.cached_property
@@ -186,6 +190,8 @@ def probe(feature: StoredFeature) -> None:
     try:
         silence = np.zeros(feature.framing.frame_samples, np.float32)
         frames = feature.compute(silence, feature.sample_rate)
+        if feature.variant:
+            feature.variant.changed(silence, feature.sample_rate)
     except (ValueError, TypeError, ArithmeticError) as fault:
         raise feature.impossible(fault) from fault
     if frames.ndim != 2 or 0 in frames.shape or not np.isfinite(frames).all():

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from asc_cli.core.errors import FileFault
 from asc_cli.frontend import store
 from asc_cli.frontend.feature import StoredFeature, probe, resolve
 from asc_cli.frontend.index import Entry, Index
+from asc_cli.frontend.variant import resolve as resolve_variant
 from asc_cli.protocol.source import Source, open_source
 from asc_cli.recipe.load import Recipe, resolved
 
@@ -39,6 +40,7 @@ class Extraction:
         failed: Files without features, each with the reason.
         audio_seconds: Length of all recordings that have features.
         wall_seconds: Of this call.
+        variants: The feature of each of the recipe's variants of the recordings.
     """
 
     source: Source
@@ -50,6 +52,12 @@ class Extraction:
     failed: list[FileFault]
     audio_seconds: float
     wall_seconds: float
+    variants: tuple[StoredFeature, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The feature's key in the store, and those of its variants."""
+        return "-".join([self.feature.key, *(variant.key for variant in self.variants)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `asc features --json` prints.
@@ -76,6 +84,7 @@ def extract(
     jobs: int | None = None,
     verify: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Extraction:
     """Fill the store with the features of every recording of the recipe's dataset.
 
@@ -85,6 +94,7 @@ def extract(
         jobs: Worker processes. None: one per processor, and a single one for a few files.
         verify: Read all audio and all stored arrays again, and compute damaged ones again.
         progress: Called with (done, all) as files are finished.
+        note: Called with a sentence on the disk space of variants, before they are computed.
 
     Returns:
         What was computed and what was there. A file without features is in `failed`; the others
@@ -95,7 +105,7 @@ def extract(
     """
     recipe = resolved(recipe)
     source = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
-    return fill(source, recipe, jobs, verify, progress)
+    return fill(source, recipe, jobs, verify, progress, note)
 
 
 def fill(
@@ -104,14 +114,51 @@ def fill(
     jobs: int | None,
     verify: bool,
     progress: Callable[[int, int], None] | None,
+    note: Callable[[str], None] | None = None,
 ) -> Extraction:
-    """Extract features for a source that is already open."""
-    started = time.monotonic()
+    """Extract features for a source that is already open: of all recordings as they are, and of
+    those of training in each of the recipe's variants."""
     feature = feature_of(recipe, source)
+    extraction = _fill(source, feature, jobs, verify, progress)
+    variants = [
+        replace(feature, variant=resolve_variant(settings, recipe.catalog))
+        for settings in recipe.variants
+    ]
+    if note and (new := [variant for variant in variants if not variant.folder.exists()]):
+        n_frames = extraction.audio_seconds / feature.hop_seconds
+        megabytes = len(new) * n_frames * feature.n_bands * 4 / 1e6
+        note(
+            f"variants: {len(new)} more of each recording; about {megabytes:.0f} MB of features, "
+            "and as much again in packs when they are trained on"
+        )
+    for variant in variants:
+        more = _fill(source, variant, jobs, verify, progress)
+        failed = {str(f): f for f in (*extraction.failed, *more.failed)}
+        extraction = replace(
+            extraction,
+            variants=(*extraction.variants, variant),
+            computed=extraction.computed + more.computed,
+            reused=extraction.reused + more.reused,
+            failed=sorted(failed.values(), key=lambda fault: str(fault.path)),
+            wall_seconds=extraction.wall_seconds + more.wall_seconds,
+        )
+    return extraction
+
+
+def _fill(
+    source: Source,
+    feature: StoredFeature,
+    jobs: int | None,
+    verify: bool,
+    progress: Callable[[int, int], None] | None,
+) -> Extraction:
+    started = time.monotonic()
     store.describe(feature, source.dataset.name, source.audio_root)
     if verify:
         store.remove_damaged_packs(feature)
     files = dict.fromkeys(r.file for r in source.listing.recordings)
+    if feature.variant:
+        files = dict.fromkeys(file for split in source.listing.splits for file in split.train)
     failed = [FileFault(file, "no file has NUL in its name") for file in files if "\0" in file]
     paths = {file: source.path(file) for file in files if "\0" not in file}
     index = Index()

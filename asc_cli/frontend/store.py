@@ -209,6 +209,9 @@ def _compute(feature: StoredFeature, path: Path) -> tuple[np.ndarray, float, str
     samples_hash = hashing.SampleHash()
     try:
         info, blocks = decode.decode(path, feature.sample_rate, samples_hash.update)
+        if feature.variant:  # which needs all samples at once
+            samples = np.concatenate(list(blocks))
+            blocks = iter([feature.variant.changed(samples, feature.sample_rate)])
         parts = stream(feature.compute, blocks, feature.sample_rate)
         return np.concatenate(list(parts)), info.seconds, samples_hash.hexdigest()
     except FileFault:

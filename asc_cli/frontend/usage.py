@@ -134,9 +134,23 @@ def _outdated(folder: Path) -> str:
         return f"there is no feature {about['name']} any more"
     if about["version"] != (version := plugins.version(about["name"])):
         return f"version {about['version']} of {about['name']}; asc computes {version}"
+    if reason := _outdated_variant(about.get("variant")):
+        return reason
     if about["audio"].get("decoding") != decode.DECODING:
         return "audio was decoded in another way"
     return "; ".join(decoders.differences(about["audio"]))
+
+
+def _outdated_variant(about: Any) -> str:
+    """Return why the current code does not make a variant; "" if it does, or unknown."""
+    if not isinstance(about, dict) or "code" in about:
+        return ""
+    if about.get("name") not in plugins.shipped("variants"):
+        return f"there is no variant {about.get('name')} any more"
+    version = plugins.version(about["name"], "variants")
+    if about.get("version") != version:
+        return f"version {about.get('version')} of variant {about['name']}; asc makes {version}"
+    return ""
 
 
 def _arrays(folder: Path) -> Iterator[tuple[Path, list[str], int]]:

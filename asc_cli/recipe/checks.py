@@ -19,6 +19,7 @@ NOT_FOR_STREAMS = {  # what a stream of shards does not use, and what it has ins
     "evaluation": "its figures are GAP, Hit@1 and PERR",
     "exclude": "leave shards out by stream.train_part",
     "subset": "none is published",
+    "variants": "its videos are not changed",
     "augment": "its videos are not changed",
 }
 

@@ -7,8 +7,10 @@ from typing import Any
 from asc_cli.core import plugins
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import synonyms
-from asc_cli.recipe.sections import KINDS, OUTSIDE, augment_names, known_keys, name_of
-from asc_cli.recipe.source import Fault, Tree
+from asc_cli.recipe.sections import KINDS, OUTSIDE, known_keys, name_of, names_in
+from asc_cli.recipe.source import LISTS, Fault, Tree
+
+ONE_OF = {"variants": "variant", "augment": "augmentation"}
 
 
 def fault(error: Any, tree: Tree, catalog: Catalog) -> Fault:
@@ -17,8 +19,8 @@ def fault(error: Any, tree: Tree, catalog: Catalog) -> Fault:
     if location[0] in KINDS and len(location) > 1:
         tag = name_of(tree, location[0])
         location = [location[0], *location[2:]] if location[1] == tag else location
-    if location[0] == "augment" and len(location) > 2:
-        tag = augment_names(tree)[int(location[1])]
+    if location[0] in LISTS and len(location) > 2:
+        tag = names_in(tree, location[0])[int(location[1])]
         location = [*location[:2], *location[3:]] if location[2] == tag else location
     dotted = ".".join(location)
     place = tree.place(*location)
@@ -26,10 +28,10 @@ def fault(error: Any, tree: Tree, catalog: Catalog) -> Fault:
         return Fault(place, _unknown_key(location, tree, catalog))
     if error["type"] == "missing":
         return Fault(tree.place(*location[:-1]), f"{dotted} is missing")
-    if error["type"] == "union_tag_invalid" and location[0] == "augment":
-        name = augment_names(tree)[int(location[1])]
-        message = plugins.unknown("augmentation", name, catalog.names("augment"))
-        own = OUTSIDE.format(kind="augment", name=name)
+    if error["type"] == "union_tag_invalid" and (kind := location[0]) in LISTS:
+        name = names_in(tree, kind)[int(location[1])]
+        message = plugins.unknown(ONE_OF[kind], name, catalog.names(kind))
+        own = OUTSIDE.format(kind=kind, name=name)
         return Fault(tree.place(*location[:2], "name"), f"{dotted}: {message}.{own}")
     if error["type"] == "union_tag_invalid":
         kind, name = KINDS[location[0]], name_of(tree, location[0])

@@ -34,7 +34,7 @@ from asc_cli.recipe.schema import (
 )
 from asc_cli.recipe.sections import json_schema, named_code, schema_for
 from asc_cli.recipe.signed import signed_settings
-from asc_cli.recipe.source import Fault, Place, Tree, assign, merge, parse
+from asc_cli.recipe.source import LISTS, Fault, Place, Tree, assign, merge, parse
 
 
 class Recipe(BaseModel):
@@ -49,6 +49,7 @@ class Recipe(BaseModel):
         clips: Length and overlap of clips.
         model: The model's name and every parameter.
         training: Optimiser, epochs, batch size, seed.
+        variants: Name and every parameter of each variant of the training recordings.
         augment: Name and every parameter of each augmentation, in order.
         validation: What is held out of training; None: nothing.
         evaluation: How clips make a recording's score, and the headline metric.
@@ -70,6 +71,7 @@ class Recipe(BaseModel):
     clips: Clips
     model: dict[str, Any]
     training: Training
+    variants: tuple[dict[str, Any], ...] = ()
     augment: tuple[dict[str, Any], ...] = ()
     validation: Validation | None
     evaluation: Evaluation
@@ -97,6 +99,7 @@ class Recipe(BaseModel):
         """
         named = [("datasets", self.dataset), ("models", self.model["name"])]
         named += [("features", self.features["name"])] if self.features else []
+        named += [("variants", each["name"]) for each in self.variants]
         named += [("augment", each["name"]) for each in self.augment]
         outside = {(code.kind, code.name): code.described() for code in self.catalog.code}
         rows = {part: {"kind": part[0], "name": part[1], "origin": "asc"} for part in named}
@@ -275,7 +278,7 @@ def _validated(
             "name": name,
             "features": settings["features"] or {},
             "model": settings["model"],
-            "augment": settings.get("augment", ()),
+            **{kind: settings.get(kind, ()) for kind in LISTS},
             "data": data,
             "settings": settings,
             "catalog": outside,

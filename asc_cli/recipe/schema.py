@@ -244,6 +244,12 @@ class Base(Section):
     )
     clips: Clips = Field(Clips(), description="Length and overlap of clips.")
     training: Training = Field(Training(), description="How a model is fitted.")
+    variants: tuple[Any, ...] = Field(
+        (),
+        description="Further copies of the training recordings, each changed as a whole before its "
+        "features: a list of variants, each with its name and its parameters. Each clip of an "
+        "epoch is of the recording or of one of its variants, each with the same probability.",
+    )
     augment: tuple[Any, ...] = Field(
         (),
         description="What is done to the clips of training, one after another: a list of "
@@ -265,4 +271,4 @@ class Base(Section):
     licence: str | None = Field(
         None, description="Licence of the trained models, for their cards, such as MIT."
     )
-    ADDED = ("augment", "deployment_precision", "licence")
+    ADDED = ("variants", "augment", "deployment_precision", "licence")

@@ -13,7 +13,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.core.limits import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe.schema import HEADLINES, Base, Evaluation, Section
-from asc_cli.recipe.source import Tree
+from asc_cli.recipe.source import LISTS, Tree
 
 OUTSIDE = (
     " One of your own: {kind}/{name}.py in a folder plugins/ beside the recipe, or in a folder "
@@ -41,7 +41,7 @@ def named_code(tree: Tree, catalog: Catalog) -> Catalog:
         ("models", name_of(tree, "model")),
         ("datasets", tree.values.get("dataset")),
         ("metrics", headline.get("headline") if isinstance(headline, dict) else None),
-        *(("augment", name) for name in augment_names(tree)),
+        *((kind, name) for kind in LISTS for name in names_in(tree, kind)),
     ]
     return catalog.only(
         (kind, name)
@@ -55,24 +55,29 @@ def schema_for(tree: Tree, outside: Catalog) -> type[Base]:
     building those of all others takes longer than checking it."""
     names = {section: name_of(tree, section) for section in KINDS}
     existing = {s: name for s, name in names.items() if name in outside.names(KINDS[s])}
-    augment = tuple(dict.fromkeys(augment_names(tree)))
-    if not set(augment) <= set(outside.names("augment")):
-        augment = tuple(outside.names("augment"))
-    return _schema(outside, existing.get("features"), existing.get("model"), augment)
+    lists = tuple((kind, tuple(dict.fromkeys(names_in(tree, kind)))) for kind in LISTS)
+    lists = tuple(
+        (kind, listed if set(listed) <= set(outside.names(kind)) else tuple(outside.names(kind)))
+        for kind, listed in lists
+    )
+    return _schema(outside, existing.get("features"), existing.get("model"), lists)
 
 
 def full_schema(outside: Catalog) -> type[Base]:
     """Return the schema with the sections of all features and models: those that are shipped, and
     the code in `outside`."""
-    return _schema(outside, None, None, tuple(outside.names("augment")))
+    return _schema(outside, None, None, tuple((k, tuple(outside.names(k))) for k in LISTS))
 
 
 @functools.cache
 def _schema(
-    outside: Catalog, feature: str | None, model: str | None, augment: tuple[str, ...]
+    outside: Catalog,
+    feature: str | None,
+    model: str | None,
+    lists: tuple[tuple[str, tuple[str, ...]], ...],
 ) -> type[Base]:
     """Return Base plus the section of one feature and of one model, or of all where None, and those
-    of augmentations."""
+    of each list's plug-ins: (kind, names)."""
     rate: Any = Field(
         None,
         ge=MIN_SAMPLE_RATE,
@@ -95,22 +100,20 @@ def _schema(
             Field(None, description="The feature and its parameters; none: shards hold features."),
         ),
         model=(_either(models), Field(description="The model and its parameters.")),
-        **_augment(outside, augment),
+        **{kind: _list(outside, kind, names) for kind, names in lists if names},
         **_evaluation(outside),
     )
 
 
-def _augment(outside: Catalog, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the list `augment` of these augmentations; Base's own where there are none."""
-    if not names:
-        return {}
-    items = _either([_section(outside, "augment", name) for name in names])
-    return {"augment": (tuple[items, ...], Base.model_fields["augment"])}  # type: ignore[valid-type]
+def _list(outside: Catalog, kind: str, names: tuple[str, ...]) -> Any:
+    """Return the field of a list of these plug-ins."""
+    items = _either([_section(outside, kind, name) for name in names])
+    return tuple[items, ...], Base.model_fields[kind]  # type: ignore[valid-type]
 
 
-def augment_names(tree: Tree) -> list[str]:
-    """Return the `name` of each entry of a recipe's `augment`; "" where an entry has none."""
-    entries = tree.values.get("augment")
+def names_in(tree: Tree, section: str) -> list[str]:
+    """Return the `name` of each entry of a recipe's list; "" where an entry has none."""
+    entries = tree.values.get(section)
     if not isinstance(entries, list):
         return []
     return [str(each.get("name", "")) if isinstance(each, dict) else "" for each in entries]
@@ -130,9 +133,9 @@ def known_keys(tree: Tree, section: list[str], catalog: Catalog) -> list[str]:
         kind = KINDS[section[0]]
         names = [p.name for p in catalog.parameters(kind, name_of(tree, section[0]))]
         return ["name", *(["sample_rate"] if kind == "features" else []), *names]
-    if section[0] == "augment":
-        name = augment_names(tree)[int(section[1])]
-        return ["name", *(p.name for p in catalog.parameters("augment", name))]
+    if section[0] in LISTS:
+        name = names_in(tree, section[0])[int(section[1])]
+        return ["name", *(p.name for p in catalog.parameters(section[0], name))]
     annotation = Base.model_fields[section[0]].annotation
     return list(
         next(

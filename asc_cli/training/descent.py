@@ -36,6 +36,7 @@ from torch import Tensor, nn
 from asc_cli.core import json_text
 from asc_cli.core.errors import AscError
 from asc_cli.frontend.crops import RandomCrops
+from asc_cli.frontend.varied import VariedClips
 from asc_cli.models import Clips, Estimator, OwnedClips
 from asc_cli.training import history, loop, optim
 from asc_cli.training.augmentation import Augmentation
@@ -76,7 +77,7 @@ class Epoch:
 
 def fit(
     model: nn.Module,
-    clips: OwnedClips | RandomCrops,
+    clips: OwnedClips | RandomCrops | VariedClips,
     labels: np.ndarray,  # (B,) int64
     settings: Settings,
     folder: Path,
@@ -98,10 +99,12 @@ def fit(
             "training.choose_epoch = validation: this model fits itself, so there is no epoch to "
             "choose; choose_epoch: last"
         )
-    if isinstance(clips, RandomCrops):
+    if isinstance(clips, RandomCrops) or (isinstance(clips, VariedClips) and clips.is_random):
         raise AscError(
             "clips.crops = random: this model fits itself, on one set of clips; crops: grid"
         )
+    if isinstance(clips, VariedClips):
+        clips, labels = clips.joined(labels)
     if augment is not None:
         raise AscError("augment: this model fits itself, on one set of clips; remove the list")
     from threadpoolctl import threadpool_limits
@@ -116,7 +119,7 @@ def fit(
 
 def fit_network(
     model: nn.Module,
-    clips: Clips | RandomCrops,
+    clips: Clips | RandomCrops | VariedClips,
     labels: np.ndarray,  # (B,) int64
     settings: Settings,
     folder: Path,
@@ -188,7 +191,7 @@ def log_probabilities(
 def _epoch(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
-    clips: Clips | RandomCrops,
+    clips: Clips | RandomCrops | VariedClips,
     labels: np.ndarray,
     settings: Settings,
     epoch: int,
@@ -198,7 +201,7 @@ def _epoch(
 ) -> float:
     """One pass over the fold; returns the mean loss."""
     torch.manual_seed(seed(settings.seed, settings.fold, epoch))
-    if isinstance(clips, RandomCrops):
+    if isinstance(clips, RandomCrops | VariedClips):
         clips = clips.draw(np.random.default_rng([settings.seed, settings.fold, epoch, CROPS]))
     order = _order(labels, settings, epoch)
     per_epoch = math.ceil(len(order) / settings.batch_size)

@@ -22,6 +22,7 @@ from asc_cli.frontend.fill import Extraction
 from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
 from asc_cli.frontend.standardise import Standardisation, fit_standardisation, no_standardisation
+from asc_cli.frontend.varied import VariedClips
 from asc_cli.protocol import holdout
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import members
@@ -40,7 +41,8 @@ class Task:
 
     recipe: Recipe
     feature: StoredFeature
-    pack: Path  # the features of all recordings
+    variants: tuple[StoredFeature, ...]
+    packs: tuple[Path, ...]  # of the feature, of all recordings; of each variant, of training's
     labels: tuple[str, ...]
     train: Recordings
     train_audio: tuple[str, ...]  # hash of the decoded samples of each
@@ -51,7 +53,12 @@ class Task:
 
 
 def tasks(
-    recipe: Recipe, extraction: Extraction, pack: Path, run: Path, chosen: list[int], device: str
+    recipe: Recipe,
+    extraction: Extraction,
+    packs: tuple[Path, ...],
+    run: Path,
+    chosen: list[int],
+    device: str,
 ) -> Iterator[Task]:
     """Yield a task per chosen fold that is not finished."""
     listing, digests = extraction.source.listing, extraction.digests
@@ -68,7 +75,8 @@ def tasks(
         yield Task(
             recipe,
             extraction.feature,
-            pack,
+            extraction.variants,
+            packs,
             listing.labels,
             train,
             tuple(extraction.audio_digests[file] for file in split.train),
@@ -131,7 +139,7 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     settings = descent.Settings(
         **task.recipe.training.model_dump(), fold=task.fold, device=task.device
     )
-    pack = load_pack(task.pack, task.feature.description())
+    pack = load_pack(task.packs[0], task.feature.description())
     fitted, held_out = _hold_out(task)
     standardise = _standardisation(task, pack, fitted)
     train = _training_part(task, pack, fitted, standardise)
@@ -231,10 +239,14 @@ def _standardisation(task: Task, pack: Pack, fitted: Recordings) -> Standardisat
 
 def _training_part(
     task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation
-) -> clips.ClipSet | crops.RandomCrops:
-    if task.recipe.clips.crops == "random":
-        return crops.random_crops(*_places(task, pack, recordings), standardise)
-    return clips.from_array(*_places(task, pack, recordings), standardise)
+) -> clips.ClipSet | crops.RandomCrops | VariedClips:
+    cut = crops.random_crops if task.recipe.clips.crops == "random" else clips.from_array
+    packs = [pack] + [
+        load_pack(folder, variant.description())
+        for folder, variant in zip(task.packs[1:], task.variants, strict=True)
+    ]
+    sets = tuple(cut(*_places(task, each, recordings), standardise) for each in packs)
+    return VariedClips(sets) if task.variants else sets[0]
 
 
 def _fold_part(

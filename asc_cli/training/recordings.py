@@ -39,6 +39,7 @@ def train(
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None,
     scored: Callable[[Path, Path, Evaluation], None],
     tensorboard: Path | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Training:
     """Return a recipe's run, after training what is not finished.
 
@@ -51,13 +52,13 @@ def train(
     audit.require(source.dataset, source.listing)
     run_of_folds.headline_metric(recipe, source.dataset)  # before hours of training, not after
     chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
-    extraction = features(source, recipe, jobs, extracting)
+    extraction = features(source, recipe, jobs, extracting, note)
     run = run_of_folds.run_of(recipe, extraction)
     finished = run_of_folds.finished_metrics(run, chosen)
     if finished is None:
         prints = run_of_folds.fingerprints(extraction)
         runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
-        packed = pack(extraction, packing)
+        packed = packs(extraction, packing)
         folders = {fold: fold_folder(run, fold) for fold in chosen}
         with (
             events.writing(tensorboard, run, chosen, fitting) as report,
@@ -81,10 +82,14 @@ def train(
 
 
 def features(
-    source: Source, recipe: Recipe, jobs: int | None, extracting: Counting | None
+    source: Source,
+    recipe: Recipe,
+    jobs: int | None,
+    extracting: Counting | None,
+    note: Callable[[str], None] | None = None,
 ) -> Extraction:
     """Return the features of every recording. Raises AscError if a fold shares audio."""
-    extraction = fill(source, recipe, jobs, False, extracting)
+    extraction = fill(source, recipe, jobs, False, extracting, note)
     run_of_folds.require_complete(extraction)
     require_no_shared_audio(
         source.dataset.name, source.listing, source.audio_root, extraction.audio_digests
@@ -92,7 +97,16 @@ def features(
     return extraction
 
 
-def pack(extraction: Extraction, packing: Counting | None) -> Path:
-    """Return the file that training reads the features from."""
-    digests = list(dict.fromkeys(extraction.digests.values()))
-    return store.pack(extraction.feature, digests, extraction.source.dataset.name, packing)
+def packs(extraction: Extraction, packing: Counting | None) -> tuple[Path, ...]:
+    """Return what training reads the features from: a pack of the recordings as they are, and one
+    of those of training in each variant."""
+    source = extraction.source
+    name = source.dataset.name
+    files = dict.fromkeys(file for split in source.listing.splits for file in split.train)
+    training = list(dict.fromkeys(extraction.digests[file] for file in files))
+    return (
+        store.pack(
+            extraction.feature, list(dict.fromkeys(extraction.digests.values())), name, packing
+        ),
+        *(store.pack(variant, training, name, packing) for variant in extraction.variants),
+    )

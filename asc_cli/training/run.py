@@ -247,7 +247,7 @@ def run_of(recipe: Recipe, extraction: Extraction) -> Path:
     folder if the devices are the same.
     """
     listing, feature = extraction.source.listing, extraction.feature
-    run = runs.run_folder(recipe, fingerprint(listing, extraction.digests), feature.key)
+    run = runs.run_folder(recipe, fingerprint(listing, extraction.digests), extraction.key)
     data = (fingerprint_0_1(listing, extraction.digests), feature.key)
     old = runs.run_folder_0_1(recipe, *data, key_of_0_1=feature.key_of_0_1)
     return old if old and not run.exists() and _has_devices(old, listing) else run

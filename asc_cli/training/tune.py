@@ -72,7 +72,7 @@ class _Inner:
     candidate: Candidate
     outer: Extraction
     inner: Extraction  # the same recordings, with inner splits as folds
-    pack: Path
+    packs: tuple[Path, ...]
     folder: Path
 
 
@@ -103,7 +103,7 @@ def tune(
     chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
     extractions: dict[str, Extraction] = {}
     for candidate in candidates:  # features first: they tell which recordings are the same sound
-        key = repr(candidate.recipe.features)
+        key = _features(candidate.recipe)
         if key not in extractions:
             extractions[key] = recordings.features(source, candidate.recipe, jobs, extracting)
     first = next(iter(extractions.values()))
@@ -111,7 +111,7 @@ def tune(
     plan = inner.plan(source.listing, by, recipe.training.seed, first.audio_digests)
     inner.require_unseen(plan, source.listing, first.audio_digests)
     rows = [
-        _prepare(number, candidate, extractions[repr(candidate.recipe.features)], plan, packing)
+        _prepare(number, candidate, extractions[_features(candidate.recipe)], plan, packing)
         for number, candidate in enumerate(candidates, start=1)
     ]
     plan = plan.of_folds(chosen)
@@ -125,15 +125,19 @@ def tune(
     return Tuning(choice, training, tuple(candidates[choice.for_use - 1].settings))
 
 
+def _features(recipe: Recipe) -> str:
+    return repr((recipe.features, recipe.variants))
+
+
 def _prepare(
     number: int, candidate: Candidate, outer: Extraction, plan: Plan, packing: Counting | None
 ) -> _Inner:
     listing = replace(outer.source.listing, splits=tuple(split.as_split() for split in plan.splits))
     extraction = replace(outer, source=replace(outer.source, listing=listing))
     prints = run_of_folds.fingerprints(extraction)
-    signature = candidate.recipe.signature(prints["dataset_fingerprint"], outer.feature.key)
+    signature = candidate.recipe.signature(prints["dataset_fingerprint"], outer.key)
     folder = paths.tuning() / f"{candidate.recipe.name}-{signature}"
-    return _Inner(number, candidate, outer, extraction, recordings.pack(outer, packing), folder)
+    return _Inner(number, candidate, outer, extraction, recordings.packs(outer, packing), folder)
 
 
 def _train_inner(
@@ -155,7 +159,7 @@ def _train_inner(
     def unfinished() -> Iterator[_fold.Task]:
         for row in rows:
             recipe = _without_curve(row.candidate.recipe)
-            yield from _fold.tasks(recipe, row.inner, row.pack, row.folder, numbers, device)
+            yield from _fold.tasks(recipe, row.inner, row.packs, row.folder, numbers, device)
 
     folders = {
         f"candidate {row.number}, {_name(plan, number)}": fold_folder(row.folder, number)
@@ -246,7 +250,7 @@ def _train_outer(
     def unfinished() -> Iterator[_fold.Task]:
         for row in rows:
             folds = [fold for fold in chosen if choice.chosen[fold] == row.number]
-            yield from _fold.tasks(row.candidate.recipe, row.outer, row.pack, run, folds, device)
+            yield from _fold.tasks(row.candidate.recipe, row.outer, row.packs, run, folds, device)
 
     if (metrics := _finished(run, choice, chosen)) is not None:
         return run, metrics

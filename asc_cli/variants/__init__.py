@@ -6,6 +6,9 @@ A variant module has
     one frozen dataclass with a `__call__`: a `Variant`, whose fields are its parameters, a
     comment each
 
+A recipe lists them under `variants`: each is a further copy of the recordings for training, whose
+features are computed once and stored.
+
 N samples go in; M come out, where M differs from N if the variant changes the length.
 """
 
@@ -20,7 +23,8 @@ class Variant(Protocol):
     """The interface of a variant's dataclass: it changes the waveform before features are computed.
 
     Its name, its fields and its module's VERSION are part of the store's key, so that features of
-    a variant never mix with those of the recordings as they are.
+    a variant never mix with those of the recordings as they are. If it reads files, its method
+    `files() -> str` returns a hash of their contents, which is part of the key too.
     """
 
     def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:

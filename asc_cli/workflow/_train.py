@@ -30,6 +30,7 @@ def train(
     fitting: Callable[[dict[int, dict[str, Any]]], None] | None = None,
     epoch_done: Callable[[dict[str, Any]], None] | None = None,
     tensorboard: Path | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Training:
     """Fit, score and register a recipe's model on the folds of its dataset's protocol.
 
@@ -51,6 +52,7 @@ def train(
         epoch_done: Called with the figures of each epoch of a stream of shards.
         tensorboard: Write TensorBoard's event files to this folder, into a folder for the run and
             in it one for each fold; `core.paths.runs()` is the run's own folder. None: none.
+        note: Called with a sentence on the disk space of variants, before they are computed.
 
     Returns:
         The run's folder, the registered model and the metrics. Damaged records of a stream of
@@ -83,6 +85,7 @@ def train(
         fitting,
         _report.write_page,
         tensorboard,
+        note,
     )
 
 
