@@ -71,7 +71,7 @@ def test_where_no_groups_are_known_recordings_judge() -> None:
     [split] = inner.plan(unknown, None, 0).splits
     assert split == inner.plan(unknown, "recording", 0).splits[0] and split.judgements[0].files
     assert inner.plan(ONE, None, 0) == inner.plan(ONE, "group", 0)
-    with pytest.raises(AscError, match="the dataset names no group for"):
+    with pytest.raises(AscError, match="fold 1's training part .* names no group for"):
         inner.plan(unknown, "group", 0)
 
 

@@ -17,6 +17,7 @@ from asc_cli.frontend import clips, crops, feature, variant
 from asc_cli.frontend.standardise import no_standardisation
 from asc_cli.frontend.varied import VariedClips
 from asc_cli.recipe import load as recipe
+from asc_cli.recipe.changes import changes
 from asc_cli.variants.impulse_response import ImpulseResponse
 from asc_cli.variants.noise import Noise
 from asc_cli.variants.pitch import Pitch
@@ -221,3 +222,9 @@ def test_a_model_that_fits_itself_has_the_clips_of_all(toy_root: Path):
     )
     rows = [predictions.read(run.run / "predictions.csv") for run in (done, plain)]
     assert not np.array_equal(rows[0].probabilities, rows[1].probabilities)
+
+
+def test_a_list_is_shown_in_the_conditions_as_names_and_parameters():
+    ours = recipe.load("toy_lstm", ["variants=[{name: speed, factor: 0.8}]"])
+    [change] = changes(ours.settings, recipe.load("toy_lstm").settings)
+    assert (change.key, change.value) == ("variants", "speed (factor 0.8)")

@@ -118,7 +118,13 @@ def _cut(
     audio_digests: Mapping[str, str] | None,
 ) -> InnerSplit:
     digests = [audio_digests[r.file] for r in recordings] if audio_digests else None
-    fitted, held_out = holdout.split(recordings, HELD_OUT, by, (seed, split.fold), digests)
+    try:
+        fitted, held_out = holdout.split(recordings, HELD_OUT, by, (seed, split.fold), digests)
+    except AscError as fault:
+        raise AscError(
+            f"tune: nothing of fold {split.fold}'s training part can judge settings ({fault}); a "
+            "recipe's validation.by says what is held out"
+        ) from fault
     files = tuple(recordings[i].file for i in held_out)
     judgement = Judgement(split.fold, files, "held-out recordings")
     return InnerSplit(split.fold, tuple(recordings[i].file for i in fitted), (judgement,))

@@ -38,10 +38,18 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
         if isinstance(value, Mapping):
             rows |= flat(value, f"{prefix}{key}.")
         elif isinstance(value, (list, tuple)):
-            rows[prefix + key] = ", ".join(map(str, value)) or "none"
+            rows[prefix + key] = ", ".join(map(_entry, value)) or "none"
         else:
             rows[prefix + key] = value
     return rows
+
+
+def _entry(value: object) -> str:
+    """Return an entry of a list; one of augment or variants as "speed (factor 0.8)"."""
+    if not isinstance(value, Mapping) or "name" not in value:
+        return str(value)
+    parameters = ", ".join(f"{key} {own}" for key, own in value.items() if key != "name")
+    return f"{value['name']} ({parameters})" if parameters else str(value["name"])
 
 
 def changes(settings: Mapping[str, Any], shipped: Mapping[str, Any]) -> tuple[Change, ...]:
