@@ -19,7 +19,7 @@ SHIPPED = plugins.recipe_names()
 def test_every_shipped_recipe_is_complete_and_described(name: str):
     loaded = recipe.load(name)
     assert loaded.settings["description"] and loaded.name == name
-    if name.startswith(("litis_", "dcase_")):
+    if name.startswith(("litis_", "dcase_")) and not name.endswith("_crnn"):  # which is no row
         assert loaded.paper, "a row of Table 1 carries the paper's error"
 
 
