@@ -281,10 +281,7 @@ def _settings(c: Conditions) -> Iterator[str]:
     elif not c.changed:
         yield f"settings of {c.recipe}"
     else:
-        shown = [
-            f"{x.key} {x.value} (not {'set there' if x.shipped is None else x.shipped})"
-            for x in c.changed[:FEW_CHANGES]
-        ]
+        shown = [str(change) for change in c.changed[:FEW_CHANGES]]
         more = len(c.changed) - len(shown)
         others = f" and {more} more" if more else ""
         yield f"settings of {c.recipe} but {', '.join(shown)}{others}"

@@ -30,6 +30,11 @@ class Change:
     value: Any
     shipped: Any
 
+    def __str__(self) -> str:
+        return (
+            f"{self.key} {self.value} (not {'set there' if self.shipped is None else self.shipped})"
+        )
+
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
     """Flatten {"model": {"name": …}} to {"model.name": …}."""
