@@ -105,6 +105,7 @@ REAL = [text for _, text in EXAMPLES if runs(text)]
 ALONE = [text for text in REAL if not re.search("[|>]", text)]  # nothing for a shell to connect
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("text", ALONE)
 def test_an_example_runs(text: str, world: Path, asc: Asc, monkeypatch: pytest.MonkeyPatch):
     needs_onnx(text)
