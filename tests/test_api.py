@@ -40,7 +40,7 @@ def test_predicting_loads_nothing_that_it_does_not_need(tmp_path: Path):
     path = write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 44_100))
     code = (
         "import sys; from asc_cli import predict\n"
-        f"[said] = predict([{str(path)!r}])\nassert said.error is None\n"
+        f"[output] = predict([{str(path)!r}])\nassert output.error is None\n"
         "heavy = {'librosa', 'sklearn', 'matplotlib', 'joblib', 'asc_cli.recipe', "
         "'asc_cli.training', 'numba'}\n"
         "print(heavy & set(sys.modules))"

@@ -18,7 +18,7 @@ FORMATS = (DOCS / "reference" / "formats.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Command → what it printed, for every command of the tutorial after the demo's section."""
     folder = tmp_path_factory.mktemp("tutorial")
     blocks = markdown.blocks(DOCS / "tutorial.md")
@@ -28,24 +28,24 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.campaign
-def test_each_step_prints_what_the_page_shows(said: dict[str, str]) -> None:
-    checked = said["asc datasets check table --data recordings.csv"]
+def test_each_step_prints_what_the_page_shows(printed: dict[str, str]) -> None:
+    checked = printed["asc datasets check table --data recordings.csv"]
     assert "24 recordings; folds (train/test)" in checked
     assert "The copy matches the protocol." in checked
-    assert "folds (train/test): none" in said["asc datasets check table --data scenes"]
-    assert "n_hidden: 64" in said["asc recipes show rooms.yaml"]
-    assert "rooms@1" in said["asc train rooms.yaml"]
-    assert "24 tested recordings" in said["asc evaluate rooms"]
-    assert re.search(r"\* *rooms@2", said["asc models list"])
-    assert said["asc models use rooms@1"].strip() == "rooms@1"
+    assert "folds (train/test): none" in printed["asc datasets check table --data scenes"]
+    assert "n_hidden: 64" in printed["asc recipes show rooms.yaml"]
+    assert "rooms@1" in printed["asc train rooms.yaml"]
+    assert "24 tested recordings" in printed["asc evaluate rooms"]
+    assert re.search(r"\* *rooms@2", printed["asc models list"])
+    assert printed["asc models use rooms@1"].strip() == "rooms@1"
 
 
 @pytest.mark.campaign
-def test_json_keys_are_those_of_the_page(said: dict[str, str]) -> None:
-    predicted = [json.loads(line) for line in said[predict()].splitlines()]
+def test_json_keys_are_those_of_the_page(printed: dict[str, str]) -> None:
+    predicted = [json.loads(line) for line in printed[predict()].splitlines()]
     assert len(predicted) == 8
     assert set(predicted[0]) == documented("asc predict")
-    assert set(json.loads(said["asc evaluate rooms --json"])) == documented("asc evaluate")
+    assert set(json.loads(printed["asc evaluate rooms --json"])) == documented("asc evaluate")
 
 
 def predict() -> str:

@@ -123,9 +123,9 @@ def test_a_fault_in_a_worker_process_is_a_sentence(site: Path, tmp_path: Path) -
     model.write_text(model.read_text().replace("torch.relu(", "torch.relux("))
     lines = [
         "ASC_PLUGINS=plugins asc make_rooms rooms",
-        "asc train rooms.yaml --jobs 2 2> said.txt && exit 1",
-        "cat said.txt",
+        "asc train rooms.yaml --jobs 2 2> errors.txt && exit 1",
+        "cat errors.txt",
     ]
-    said = bash(["set +e", *lines], tmp_path, site)
-    assert "bag_of_frames.py, line " in said and "AttributeError" in said
-    assert "Traceback" not in said
+    output = bash(["set +e", *lines], tmp_path, site)
+    assert "bag_of_frames.py, line " in output and "AttributeError" in output
+    assert "Traceback" not in output
