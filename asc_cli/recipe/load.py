@@ -99,7 +99,8 @@ class Recipe(BaseModel):
         """
         named = [("datasets", self.dataset), ("models", self.model["name"])]
         named += [("features", self.features["name"])] if self.features else []
-        named += [("variants", each["name"]) for each in self.variants]
+        variants = (*self.variants, *self.evaluation.variants)
+        named += [("variants", each["name"]) for each in variants]
         named += [("augment", each["name"]) for each in self.augment]
         outside = {(code.kind, code.name): code.described() for code in self.catalog.code}
         rows = {part: {"kind": part[0], "name": part[1], "origin": "asc"} for part in named}
@@ -278,13 +279,20 @@ def _validated(
             "name": name,
             "features": settings["features"] or {},
             "model": settings["model"],
-            **{kind: settings.get(kind, ()) for kind in LISTS},
+            **{key: settings.get(key, ()) for (key, *within) in LISTS if not within},
+            "evaluation": _evaluation(validated.evaluation, settings["evaluation"]),
             "data": data,
             "settings": settings,
             "catalog": outside,
             "shipped": shipped,
         }
     )
+
+
+def _evaluation(section: Evaluation, settings: dict[str, Any]) -> Evaluation:
+    """Return the section with its variants as mappings, as the recipe's other lists are."""
+    variants = tuple(settings.get("variants", ()))
+    return Evaluation.model_construct(**{**dict(section), "variants": variants})
 
 
 def _without_added(recipe: Base) -> dict[str, Any]:

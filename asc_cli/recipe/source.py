@@ -13,7 +13,11 @@ from asc_cli.core.errors import AscError
 from asc_cli.recipe import provenance as recipe_provenance
 from asc_cli.recipe.synonyms import key_for
 
-LISTS = ("variants", "augment")  # keys that are lists of plug-ins, each with its parameters
+LISTS = {  # keys that are lists of plug-ins, each with its parameters → the kind of plug-in
+    ("variants",): "variants",
+    ("augment",): "augment",
+    ("evaluation", "variants"): "variants",
+}
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,9 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
         parsed = value
     if path == ("dataset",) and section.get("dataset") != parsed:
         section.pop("data", None)
-    if path[0] in LISTS:
-        _mark_as_own(tree.values, [path[0]])
+    for key in LISTS:
+        if path[: len(key)] == key:
+            _mark_as_own(tree.values, [".".join(key)])
     if len(path) == 2:
         _mark_as_own(tree.values, recipe_provenance.changed(path[0], section, {path[1]: parsed}))
     if path[-1] == "name" and section.get("name") != parsed:
@@ -141,7 +146,7 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
 def _value(
     node: yaml.Node, path: tuple[str, ...], source: str, places: dict, faults: list[Fault]
 ) -> Any:
-    if isinstance(node, yaml.SequenceNode) and path in {(name,) for name in LISTS}:
+    if isinstance(node, yaml.SequenceNode) and path in LISTS:
         entries = {(*path, str(i)): each for i, each in enumerate(node.value)}
         for entry, each in entries.items():
             places[entry] = Place(source, each.start_mark.line + 1)

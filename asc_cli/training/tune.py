@@ -126,7 +126,7 @@ def tune(
 
 
 def _features(recipe: Recipe) -> str:
-    return repr((recipe.features, recipe.variants))
+    return repr((recipe.features, recipe.variants, recipe.evaluation.variants))
 
 
 def _prepare(
