@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from asc_cli.recipe.schema import (
 )
 from asc_cli.recipe.sections import json_schema, named_code, schema_for
 from asc_cli.recipe.signed import signed_settings
-from asc_cli.recipe.source import LISTS, Fault, Place, Tree, assign, merge, parse
+from asc_cli.recipe.source import LISTS, Fault, Place, Tree, assign, merge, parse, run_name
 
 
 class Recipe(BaseModel):
@@ -154,13 +153,7 @@ def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     tree, faults, catalog, shipped = _load_with_base(path)
     for text in overrides:
         assign(tree, text, faults)
-    return _validated(_run_name(path), tree, faults, catalog, shipped)
-
-
-def _run_name(path: Path) -> str:
-    """Return what a recipe's runs and models are called: its file's name, less what a name that is
-    a folder's and a command's argument cannot have."""
-    return re.sub(r"[^A-Za-z0-9._+-]", "_", path.stem).lstrip("._+-") or "recipe"
+    return _validated(run_name(path), tree, faults, catalog, shipped)
 
 
 def resolved(recipe: Recipe | str | Path) -> Recipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,12 @@ class Tree:
             if path[:end] in self.places:
                 return self.places[path[:end]]
         return Place("recipe")
+
+
+def run_name(path: Path) -> str:
+    """Return what a recipe's runs and models are called: its file's name, less what a name that is
+    a folder's and a command's argument cannot have."""
+    return re.sub(r"[^A-Za-z0-9._+-]", "_", path.stem).lstrip("._+-") or "recipe"
 
 
 def parse(path: Path) -> tuple[Tree, list[Fault]]:

@@ -72,7 +72,6 @@ def _onnx(
     from asc_cli.export import int8 as quantisation
     from asc_cli.export import model as onnx_model
 
-    ensemble.require_no_variants(model, "export")
     loaded = ensemble.load(model)
     front_end = frontends.find(loaded.feature.compute)
     if front_end is None:
