@@ -22,7 +22,7 @@ from asc_cli.frontend.fill import Extraction
 from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
 from asc_cli.frontend.standardise import Standardisation, fit_standardisation, no_standardisation
-from asc_cli.frontend.varied import VariedClips
+from asc_cli.frontend.varied import MixedClips, VariedClips, joined
 from asc_cli.protocol import holdout
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import members
@@ -42,7 +42,8 @@ class Task:
     recipe: Recipe
     feature: StoredFeature
     variants: tuple[StoredFeature, ...]
-    packs: tuple[Path, ...]  # of the feature, of all recordings; of each variant, of training's
+    test_variants: tuple[StoredFeature, ...]
+    packs: tuple[Path, ...]  # of the feature, of each variant, of each variant at test
     labels: tuple[str, ...]
     train: Recordings
     train_audio: tuple[str, ...]  # hash of the decoded samples of each
@@ -76,6 +77,7 @@ def tasks(
             recipe,
             extraction.feature,
             extraction.variants,
+            extraction.test_variants,
             packs,
             listing.labels,
             train,
@@ -185,7 +187,7 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
 class FoldPart:
     """The clips of a fold's validation or test part."""
 
-    clips: clips.ClipSet
+    clips: clips.ClipSet | MixedClips  # of the recordings, and of their variants at test
     labels: np.ndarray  # (n,) of the recordings
 
     def scores(self, model: Any, task: Task, temperature: float = 1.0) -> np.ndarray:  # -> (n, C)
@@ -241,10 +243,8 @@ def _training_part(
     task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation
 ) -> clips.ClipSet | crops.RandomCrops | VariedClips:
     cut = crops.random_crops if task.recipe.clips.crops == "random" else clips.from_array
-    packs = [pack] + [
-        load_pack(folder, variant.description())
-        for folder, variant in zip(task.packs[1:], task.variants, strict=True)
-    ]
+    folders = task.packs[1 : 1 + len(task.variants)]
+    packs = [pack, *_load_packs(folders, task.variants)]
     sets = tuple(cut(*_places(task, each, recordings), standardise) for each in packs)
     return VariedClips(sets) if task.variants else sets[0]
 
@@ -252,8 +252,18 @@ def _training_part(
 def _fold_part(
     task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation
 ) -> FoldPart:
-    clip_set = clips.from_array(*_places(task, pack, recordings), standardise)
+    folders = task.packs[1 + len(task.variants) :]
+    packs = [pack, *_load_packs(folders, task.test_variants)]
+    sets = tuple(clips.from_array(*_places(task, p, recordings), standardise) for p in packs)
+    clip_set = joined(sets) if task.test_variants else sets[0]
     return FoldPart(clip_set, label_indices(recordings, task.labels))
+
+
+def _load_packs(folders: Iterable[Path], features: Iterable[StoredFeature]) -> list[Pack]:
+    return [
+        load_pack(folder, feature.description())
+        for folder, feature in zip(folders, features, strict=True)
+    ]
 
 
 def _places(
