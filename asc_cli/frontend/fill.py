@@ -119,7 +119,7 @@ def fill(
     """Extract features for a source that is already open: of all recordings as they are, and of
     those of training in each of the recipe's variants."""
     feature = feature_of(recipe, source)
-    extraction = _fill(source, feature, jobs, verify, progress)
+    extraction = fill_feature(source, feature, jobs, verify, progress)
     variants = [
         replace(feature, variant=resolve_variant(settings, recipe.catalog))
         for settings in recipe.variants
@@ -132,7 +132,7 @@ def fill(
             "and as much again in packs when they are trained on"
         )
     for variant in variants:
-        more = _fill(source, variant, jobs, verify, progress)
+        more = fill_feature(source, variant, jobs, verify, progress)
         failed = {str(f): f for f in (*extraction.failed, *more.failed)}
         extraction = replace(
             extraction,
@@ -145,13 +145,14 @@ def fill(
     return extraction
 
 
-def _fill(
+def fill_feature(
     source: Source,
     feature: StoredFeature,
     jobs: int | None,
     verify: bool,
     progress: Callable[[int, int], None] | None,
 ) -> Extraction:
+    """Extract one feature of every recording; in a variant, of the training recordings."""
     started = time.monotonic()
     store.describe(feature, source.dataset.name, source.audio_root)
     if verify:
