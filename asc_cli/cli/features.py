@@ -100,7 +100,8 @@ def _recipes_by_feature(
         for name in catalog.recipe_names():
             if recipes.load(name).dataset == dataset:
                 loaded = recipes.load(name, overrides)
-                by_feature.setdefault(str(loaded.features), (loaded, []))[1].append(name)
+                needed = (loaded.features, loaded.variants, loaded.evaluation.variants)
+                by_feature.setdefault(str(needed), (loaded, []))[1].append(name)
     paper = {**DEFAULT_SECTIONS, "dataset": dataset or "table"}
     return [*by_feature.values()] or [(recipes.from_settings("features", paper, overrides), [])]
 

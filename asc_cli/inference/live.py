@@ -67,7 +67,7 @@ def _predictions(
 ) -> Iterator[LivePrediction]:
     chosen = models.find(model)
     ensemble.require_scenes(chosen)
-    ensemble.require_frames(chosen, "listen")
+    ensemble.require_parts(chosen, "listen")
     loaded = ensemble.load(chosen, fold)
     rate = loaded.feature.sample_rate
     hop = loaded.feature.framing.hop_samples

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from asc_cli.recipe.schema import (
 from asc_cli.recipe.section import Section
 from asc_cli.recipe.sections import json_schema, named_code, schema_for
 from asc_cli.recipe.signed import signed_settings
-from asc_cli.recipe.source import LISTS, Fault, Place, Tree, assign, merge, parse
+from asc_cli.recipe.source import LISTS, Fault, Place, Tree, assign, merge, parse, run_name
 from asc_cli.recipe.transfer import Distil
 
 
@@ -102,7 +101,8 @@ class Recipe(BaseModel):
         """
         named = [("datasets", self.dataset), ("models", self.model["name"])]
         named += [("features", self.features["name"])] if self.features else []
-        named += [("variants", each["name"]) for each in self.variants]
+        variants = (*self.variants, *self.evaluation.variants)
+        named += [("variants", each["name"]) for each in variants]
         named += [("augment", each["name"]) for each in self.augment]
         outside = {(code.kind, code.name): code.described() for code in self.catalog.code}
         rows = {part: {"kind": part[0], "name": part[1], "origin": "asc"} for part in named}
@@ -156,13 +156,7 @@ def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     tree, faults, catalog, shipped = _load_with_base(path)
     for text in overrides:
         assign(tree, text, faults)
-    return _validated(_run_name(path), tree, faults, catalog, shipped)
-
-
-def _run_name(path: Path) -> str:
-    """Return what a recipe's runs and models are called: its file's name, less what a name that is
-    a folder's and a command's argument cannot have."""
-    return re.sub(r"[^A-Za-z0-9._+-]", "_", path.stem).lstrip("._+-") or "recipe"
+    return _validated(run_name(path), tree, faults, catalog, shipped)
 
 
 def resolved(recipe: Recipe | str | Path) -> Recipe:
@@ -281,13 +275,20 @@ def _validated(
             "name": name,
             "features": settings["features"] or {},
             "model": settings["model"],
-            **{kind: settings.get(kind, ()) for kind in LISTS},
+            **{key: settings.get(key, ()) for (key, *within) in LISTS if not within},
+            "evaluation": _evaluation(validated.evaluation, settings["evaluation"]),
             "data": data,
             "settings": settings,
             "catalog": outside,
             "shipped": shipped,
         }
     )
+
+
+def _evaluation(section: Evaluation, settings: dict[str, Any]) -> Evaluation:
+    """Return the section with its variants as mappings, as the recipe's other lists are."""
+    variants = tuple(settings.get("variants", ()))
+    return Evaluation.model_construct(**{**dict(section), "variants": variants})
 
 
 def _without_added(recipe: Base) -> dict[str, Any]:

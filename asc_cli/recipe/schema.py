@@ -157,6 +157,13 @@ class Evaluation(Section):
     calibrate: Literal["none", "temperature"] = Field(
         "none", description="Scale probabilities by a temperature fitted on validation."
     )
+    variants: tuple[Any, ...] = Field(
+        (),
+        description="Variants of a recording that are scored beside it, at test and in prediction: "
+        "a list as the recipe's variants. Their clips count as the recording's own, as aggregate "
+        "says.",
+    )
+    ADDED = ("variants",)
 
 
 class Paper(Section):

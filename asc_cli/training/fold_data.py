@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,11 @@ import numpy as np
 from asc_cli.core import atomic
 from asc_cli.evaluation import aggregate, calibration, metrics
 from asc_cli.frontend import clips, crops
+from asc_cli.frontend.feature import StoredFeature
 from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
 from asc_cli.frontend.standardise import Standardisation, fit_standardisation, no_standardisation
-from asc_cli.frontend.varied import VariedClips
+from asc_cli.frontend.varied import MixedClips, VariedClips, joined
 from asc_cli.training.held_out import split_validation
 from asc_cli.training.task import Recordings, Task, label_indices
 
@@ -25,7 +28,7 @@ INFERENCE_CLIPS = 256  # clips in a batch for inference
 class FoldPart:
     """The clips of a fold's validation or test part."""
 
-    clips: clips.ClipSet
+    clips: clips.ClipSet | MixedClips  # of the recordings, and of their variants at test
     labels: np.ndarray  # (n,) of the recordings
 
     def scores(self, model: Any, task: Task, temperature: float = 1.0) -> np.ndarray:  # -> (n, C)
@@ -77,10 +80,8 @@ def training_part(
     task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation
 ) -> clips.ClipSet | crops.RandomCrops | VariedClips:
     cut = crops.random_crops if task.recipe.clips.crops == "random" else clips.from_array
-    packs = [pack] + [
-        load_pack(folder, variant.description())
-        for folder, variant in zip(task.packs[1:], task.variants, strict=True)
-    ]
+    folders = task.packs[1 : 1 + len(task.variants)]
+    packs = [pack, *_load_packs(folders, task.variants)]
     sets = tuple(cut(*_places(task, each, recordings), standardise) for each in packs)
     return VariedClips(sets) if task.variants else sets[0]
 
@@ -88,8 +89,18 @@ def training_part(
 def fold_part(
     task: Task, pack: Pack, recordings: Recordings, standardise: Standardisation
 ) -> FoldPart:
-    clip_set = clips.from_array(*_places(task, pack, recordings), standardise)
+    folders = task.packs[1 + len(task.variants) :]
+    packs = [pack, *_load_packs(folders, task.test_variants)]
+    sets = tuple(clips.from_array(*_places(task, p, recordings), standardise) for p in packs)
+    clip_set = joined(sets) if task.test_variants else sets[0]
     return FoldPart(clip_set, label_indices(recordings, task.labels))
+
+
+def _load_packs(folders: Iterable[Path], features: Iterable[StoredFeature]) -> list[Pack]:
+    return [
+        load_pack(folder, feature.description())
+        for folder, feature in zip(folders, features, strict=True)
+    ]
 
 
 def _places(

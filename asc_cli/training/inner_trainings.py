@@ -70,7 +70,7 @@ class InnerTrainings:
 
     def extract(self, recipe: Recipe) -> Extraction:
         """Return the features of a candidate's recipe, computed where they are missing."""
-        key = repr((recipe.features, recipe.variants))
+        key = repr((recipe.features, recipe.variants, recipe.evaluation.variants))
         if key not in self._extractions:
             self._extractions[key] = recordings.features(
                 self.source, recipe, self.jobs, self.extracting

@@ -101,15 +101,18 @@ def features(
 
 
 def packs(extraction: Extraction, packing: Counting | None) -> tuple[Path, ...]:
-    """Return what training reads the features from: a pack of the recordings as they are, and one
-    of those of training in each variant."""
+    """Return what training reads the features from: a pack of the recordings as they are, one of
+    those of training in each variant, and one of all in each variant at test."""
     source = extraction.source
-    name = source.dataset.name
+    name, tested = source.dataset.name, {variant.key for variant in extraction.test_variants}
     files = dict.fromkeys(file for split in source.listing.splits for file in split.train)
     training = list(dict.fromkeys(extraction.digests[file] for file in files))
+    every = list(dict.fromkeys(extraction.digests.values()))
     return (
-        store.pack(
-            extraction.feature, list(dict.fromkeys(extraction.digests.values())), name, packing
+        store.pack(extraction.feature, every, name, packing),
+        *(
+            store.pack(variant, every if variant.key in tested else training, name, packing)
+            for variant in extraction.variants
         ),
-        *(store.pack(variant, training, name, packing) for variant in extraction.variants),
+        *(store.pack(variant, every, name, packing) for variant in extraction.test_variants),
     )

@@ -17,6 +17,7 @@ from asc_cli.evaluation.metrics import Metric, named
 from asc_cli.evaluation.predictions import Predictions
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation, Remark
+from asc_cli.frontend import variant
 from asc_cli.frontend.fill import Extraction
 from asc_cli.inference.validation import require_usable
 from asc_cli.protocol import audit
@@ -187,6 +188,8 @@ def _registered(
     model_card = card.card(run, recipe, extraction.source.dataset, data, metrics)
     model_card["labels"] = list(extraction.source.listing.labels)
     model_card["feature"] = extraction.feature.description()
+    if variants := [each.variant.to_dict() for each in extraction.test_variants if each.variant]:
+        model_card[variant.CARD_KEY] = variants
     weights = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     return models.register(
         recipe.name,

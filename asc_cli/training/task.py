@@ -27,7 +27,8 @@ class Task:
     recipe: Recipe
     feature: StoredFeature
     variants: tuple[StoredFeature, ...]
-    packs: tuple[Path, ...]  # of the feature, of all recordings; of each variant, of training's
+    test_variants: tuple[StoredFeature, ...]
+    packs: tuple[Path, ...]  # of the feature, of each variant, of each variant at test
     labels: tuple[str, ...]
     train: Recordings
     train_audio: tuple[str, ...]  # hash of the decoded samples of each
@@ -63,6 +64,7 @@ def tasks(
             recipe,
             extraction.feature,
             extraction.variants,
+            extraction.test_variants,
             packs,
             listing.labels,
             train,

@@ -105,11 +105,12 @@ def prepare(
         fold: tuple(_lesson(teacher, extraction, held_out[fold]) for teacher in teachers)
         for fold in folds
     }
+    digests, splits = extraction.digests, extraction.source.listing.splits
+    files = dict.fromkeys(f for split in splits if split.fold in folds for f in split.train)
     for feature in _features(each for own in lessons.values() for each in own):
-        filled = fill_feature(extraction.source, feature, jobs, False, progress)
+        filled = fill_feature(extraction.source, feature, files, jobs, False, progress)
         if filled.failed:
             raise AscError(f"distil: a teacher's feature has no frames of {filled.failed[0]}")
-    digests, splits = extraction.digests, extraction.source.listing.splits
     trained = {split.fold: [digests[file] for file in split.train] for split in splits}
     needed = [
         (stored, trained[fold])
