@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -85,28 +86,30 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
         atomic.write_json(task.folder / "progress.json", vars(progress), sync=False)
 
     torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
-    model = models.build(
-        task.recipe.model, pack.frames.shape[1], len(task.labels), task.recipe.catalog
-    )
-    descent.fit(
-        model,
-        train,
-        label_indices(fitted, task.labels)[train.owners],
-        settings,
-        task.folder,
-        curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
-        report=report,
-        validate=(lambda _: validation.loss(model, task)) if validation else None,
-        augment=augmentation(
-            task.recipe.augment,
-            task.feature,
-            standardise,
-            len(task.labels),
-            task.device,
-            task.recipe.catalog,
-        ),
-        distil=_distillation(task, fitted),
-    )
+    n_bands, name = pack.frames.shape[1], task.recipe.model["name"]
+    model = models.build(task.recipe.model, n_bands, len(task.labels), task.recipe.catalog)
+    models.require_usable(model, name, fold_data.clip_grid(task).n_frames, n_bands)
+    fitting = models.faults_in_words(name, "cannot be fitted")
+    with fitting if isinstance(model, models.Estimator) else contextlib.nullcontext():
+        descent.fit(
+            model,
+            train,
+            label_indices(fitted, task.labels)[train.owners],
+            settings,
+            task.folder,
+            curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
+            report=report,
+            validate=(lambda _: validation.loss(model, task)) if validation else None,
+            augment=augmentation(
+                task.recipe.augment,
+                task.feature,
+                standardise,
+                len(task.labels),
+                task.device,
+                task.recipe.catalog,
+            ),
+            distil=_distillation(task, fitted),
+        )
     temperature = validation.temperature(model, task) if validation else 1.0
     arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)
     scores = test.scores(model, task, temperature)
