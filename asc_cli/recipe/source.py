@@ -14,6 +14,7 @@ from asc_cli.recipe import provenance as recipe_provenance
 from asc_cli.recipe.synonyms import key_for
 
 LISTS = ("variants", "augment")  # keys that are lists of plug-ins, each with its parameters
+ENTRIES = (*LISTS, "systems")  # keys that are lists of mappings
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
         parsed = value
     if path == ("dataset",) and section.get("dataset") != parsed:
         section.pop("data", None)
-    if path[0] in LISTS:
+    if path[0] in ENTRIES:
         _mark_as_own(tree.values, [path[0]])
     if len(path) == 2:
         _mark_as_own(tree.values, recipe_provenance.changed(path[0], section, {path[1]: parsed}))
@@ -141,7 +142,7 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
 def _value(
     node: yaml.Node, path: tuple[str, ...], source: str, places: dict, faults: list[Fault]
 ) -> Any:
-    if isinstance(node, yaml.SequenceNode) and path in {(name,) for name in LISTS}:
+    if isinstance(node, yaml.SequenceNode) and path in {(name,) for name in ENTRIES}:
         entries = {(*path, str(i)): each for i, each in enumerate(node.value)}
         for entry, each in entries.items():
             places[entry] = Place(source, each.start_mark.line + 1)
