@@ -75,6 +75,19 @@ def test_killed_and_started_again_it_has_every_line_once(folder: Path, asc: Asc,
     assert not list((paths.home() / "predictions").glob("*")), "a finished run leaves no journal"
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="names of descriptors")
+def test_the_csv_is_on_the_disk_before_the_journal_goes(
+    folder: Path, asc: Asc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    monkeypatch.setenv("ASC_FSYNC", "1")
+    monkeypatch.setattr(os, "fsync", lambda fd: events.append(os.readlink(f"/proc/self/fd/{fd}")))
+    monkeypatch.setattr(Journal, "finish", lambda journal: events.append("the end"))
+    files = sorted(folder.glob("0*.wav"))[:2]
+    assert asc("predict", *files, "--jobs", 1, "--csv", tmp_path / "two.csv").returncode == 0
+    assert events[-2:] == [str(tmp_path / "two.csv"), "the end"]
+
+
 @pytest.mark.campaign
 def test_one_answer_alone_in_a_batch_in_any_number_of_processes(folder: Path, tmp_path: Path):
     together = {p.file: p for p in workflow.predict(sorted(folder.iterdir()), jobs=2)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,40 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path):
         AscError, match="bytes would unpack to 2147483647 or more, .*at most 20 times"
     ):
         import_file(path)
+
+
+def deep(archive: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(out, "w") as target:
+        for name in source.namelist():
+            end = b"z: " + b"[" * 200_000 if name == "card.yaml" else b""
+            target.writestr(name, source.read(name) + end)
+    return out.getvalue()
+
+
+def flipped(archive: bytes) -> bytes:
+    middle = len(archive) // 2
+    return archive[:middle] + bytes([archive[middle] ^ 1]) + archive[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (deep, "card.yaml:.* nested more than 60 deep; get the file again"),
+        (flipped, "is damaged, or no zip or tar archive"),
+        (lambda archive: archive[: len(archive) // 2], r"\(no zip file\)"),
+    ],
+)
+def test_a_damaged_archive_is_refused_and_leaves_nothing(
+    weights, tmp_path: Path, damage: Callable[[bytes], bytes], message: str
+):
+    models.register("a", card(), weights)
+    export("a", tmp_path / "a.zip")
+    (tmp_path / "b.zip").write_bytes(damage((tmp_path / "a.zip").read_bytes()))
+    with pytest.raises(AscError, match=message):
+        import_file(tmp_path / "b.zip")
+    assert [path.name for path in paths.models().iterdir()] == ["a"]
+    assert [model.id for model in models.models()] == ["a@1"]
 
 
 CARD = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,42 +152,53 @@ def test_the_best_for_each_fold_and_over_all() -> None:
     assert row["chosen_for"] == [2] and row["values"] == {"a": "2"}
 
 
-RIGHT = {8: (1.0, 0.4), 16: (0.2, 0.6)}  # by hidden units: share that is right in fold 1, others
+Share = Callable[[int, bool], float]  # of hidden units, and whether fold 1 tests the recording
+
+
+def right(n_hidden: int, in_first: bool) -> float:
+    """The share that is right: 8 units are best in fold 1, 16 in the others, 12 everywhere."""
+    return {8: (0.4, 1.0), 16: (0.6, 0.2), 12: (1.0, 1.0)}[n_hidden][in_first]
+
+
+def predict(task: fold.Task, share: Share, first: set[str]) -> None:
+    """Predict at once what is as good as `share`."""
+    truth = fold.label_indices(task.test, task.labels)
+    scores = np.full((len(truth), len(task.labels)), 0.01)
+    for i, (recording, _) in enumerate(task.test):
+        n_right = 10 * share(task.recipe.model["classifier_hidden"], recording.file in first)
+        is_right = i % 15 % 10 < n_right
+        scores[i, truth[i] if is_right else (truth[i] + 1) % len(task.labels)] = 1
+    scores /= scores.sum(axis=1, keepdims=True)
+    predictions.write(task.folder / "predictions.csv", fold.as_predictions(task, truth, scores))
+
+
+def parts_of(toy_root: Path) -> dict[int, set[str]]:
+    listing = workflow.open_source("toy", toy_root).listing
+    return {split.fold: set(split.test) for split in listing.splits}
 
 
 @pytest.fixture
-def fitted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[fold.Task]]:
-    """Fits that predict at once, as well as RIGHT says; which of them ran."""
-    tasks: list[fold.Task] = []
+def fitted(monkeypatch: pytest.MonkeyPatch, toy_root: Path) -> list[fold.Task]:
+    """The fits that ran; they predict at once, as well as `right` says."""
+    return fitting(monkeypatch, toy_root, right)
+
+
+def fitting(patch: pytest.MonkeyPatch, toy_root: Path, share: Share) -> list[fold.Task]:
+    first, tasks = parts_of(toy_root)[1], []
 
     def fit(task: fold.Task) -> None:
         tasks.append(task)
-        truth = fold.label_indices(task.test, task.labels)
-        shares = RIGHT[task.recipe.model["classifier_hidden"]]
-        scores = np.full((len(truth), len(task.labels)), 0.01)
-        for i, (recording, _) in enumerate(task.test):
-            share = shares[recording.file not in FIRST]
-            right = i % 15 % 10 < 10 * share
-            scores[i, truth[i] if right else (truth[i] + 1) % len(task.labels)] = 1
-        scores /= scores.sum(axis=1, keepdims=True)
-        rows = fold.as_predictions(task, truth, scores)
-        predictions.write(task.folder / "predictions.csv", rows)
+        predict(task, share, first)
 
-    monkeypatch.setattr(fold, "fit", fit)
-    monkeypatch.setattr(_report, "WRONG", 1)  # a page with one picture is drawn sooner
-    yield tasks
-
-
-FIRST: set[str] = set()
-"""What fold 1 of the toy tests; filled by `test_the_choice_is_stored_…`."""
+    patch.setattr(fold, "fit", fit)
+    patch.setattr(_report, "WRONG", 1)  # a page with one picture is drawn sooner
+    return tasks
 
 
 def test_the_choice_is_stored_shown_and_resumed(
     asc: Asc, toy_root: Path, fitted: list[fold.Task]
 ) -> None:
-    source = workflow.open_source("toy", toy_root)
-    tests = {split.fold: set(split.test) for split in source.listing.splits}
-    FIRST.update(tests[1])
+    tests = parts_of(toy_root)
     words = ("tune", "toy_lstm", "--data", toy_root, "--jobs", 1)
     done = asc(*words, "--try", "model.classifier_hidden=8,16", "--json")
     assert done.returncode == 0, done.stderr
@@ -218,7 +229,6 @@ def test_the_choice_is_stored_shown_and_resumed(
     shown = asc(*words, "--try", "model.classifier_hidden=8,16").stdout
     assert len(fitted) == 16 and "* " in shown and "for use, the best over these folds" in shown
     assert json.loads(asc("evaluate", "toy_lstm_tuned", "--json").stdout)["run"] == str(run)
-    RIGHT[12] = (1.0, 1.0)
     asc(*words, "--try", "model.classifier_hidden=8,16,12", "--folds", "1,2")
     assert len(fitted) == 16 + 5 + 2 and fitted[-1].recipe.model["classifier_hidden"] == 12
     for path in (*paths.tuning().glob("*/fold03/predictions.csv"), run / "metrics.json"):

@@ -189,6 +189,8 @@ class _Outputs:
                     {**row, "file": display_names.get(row["file"], row["file"])},
                     prediction.embedding,
                 )
+                if done == n_recordings:
+                    out.sync()  # the journal goes when the predictions end
                 progress(done, n_recordings)
         return out.failed
 

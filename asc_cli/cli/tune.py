@@ -23,7 +23,14 @@ def command(
         typer.Option(
             "--try",
             help="Values of a key to choose from: --try model.n_hidden=64,128. Repeatable: every "
-            "combination is tried.",
+            "combination is tried. With --trials also a range: LOW..HIGH, or LOW..HIGH:log.",
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            help="Draw this many candidates for each fold, guided by its inner scores, instead of "
+            "trying every combination (extra tune: Optuna)."
         ),
     ] = None,
     data: Data = None,
@@ -45,6 +52,8 @@ def command(
     Example: **asc tune esc10_lstm --try model.n_hidden=64,128**
 
     Example: **asc tune esc10_lstm --try training.learning_rate=1e-3,3e-4 --try training.l2=0,1e-4**
+
+    Example: **asc tune esc10_lstm --try training.learning_rate=1e-4..1e-2:log --trials 20**
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
@@ -56,6 +65,7 @@ def command(
             recipe,
             tries or [],
             overrides,
+            trials,
             data=data,
             folds=numbers(folds),
             device=device,

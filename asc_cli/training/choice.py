@@ -46,6 +46,9 @@ class Choice:
         chosen: Fold → number of the candidate that is best for it; of equals, the first.
         for_use: The candidate that is best over all these folds: what to train for use. Its score
             on these folds is no estimate, because all of them chose it.
+        for_use_scores: The inner scores that chose it, where candidates were drawn for each fold
+            by itself: of those that are best for one fold, for all folds. Else empty.
+        trials: How many candidates were drawn for each fold; None: all combinations were tried.
     """
 
     method: str
@@ -54,6 +57,8 @@ class Choice:
     scores: tuple[InnerScore, ...]
     chosen: Mapping[int, int]
     for_use: int
+    for_use_scores: tuple[InnerScore, ...] = ()
+    trials: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what choice.json holds.
@@ -62,6 +67,10 @@ class Choice:
             As in JSON, with the mean inner score of each candidate for each fold under `means`.
         """
         table = means(self.scores)
+        drawn = {
+            "trials": self.trials,
+            "for_use_scores": [vars(score) for score in self.for_use_scores],
+        }
         return {
             "method": self.method,
             "metric": self.metric,
@@ -69,8 +78,8 @@ class Choice:
                 {
                     "candidate": number,
                     "values": dict(values),
-                    "means": {str(fold): table[number][fold] for fold in self.chosen},
-                    "mean": statistics.fmean(table[number].values()),
+                    "means": {str(fold): table[number].get(fold) for fold in self.chosen},
+                    "mean": _mean(table[number], self.chosen),
                     "chosen_for": [f for f, best in self.chosen.items() if best == number],
                 }
                 for number, values in enumerate(self.candidates, start=1)
@@ -78,6 +87,7 @@ class Choice:
             "chosen": {str(fold): number for fold, number in self.chosen.items()},
             "for_use": self.for_use,
             "scores": [vars(score) for score in self.scores],
+            **(drawn if self.trials is not None else {}),
         }
 
 
@@ -92,19 +102,51 @@ def means(scores: Sequence[InnerScore]) -> dict[int, dict[int, float]]:
     }
 
 
-def choose(
-    method: str, metric: str, candidates: Sequence[Mapping[str, str]], scores: Sequence[InnerScore]
-) -> Choice:
-    """Return the best candidate for each fold by the mean of its inner scores for that fold."""
+def best_of_folds(scores: Sequence[InnerScore]) -> dict[int, int]:
+    """Return fold → the candidate with the best mean inner score for it; of equals, the first."""
     table = means(scores)
     folds = sorted({row.fold for row in scores})
+    return {
+        fold: _best({number: row[fold] for number, row in table.items() if fold in row})
+        for fold in folds
+    }
 
-    def best(values: Mapping[int, float]) -> int:
-        return min(values, key=lambda candidate: (-values[candidate], candidate))
 
-    chosen = {fold: best({c: row[fold] for c, row in table.items()}) for fold in folds}
-    overall = best({c: statistics.fmean(row.values()) for c, row in table.items()})
-    return Choice(method, metric, tuple(candidates), tuple(scores), chosen, overall)
+def choose(
+    method: str,
+    metric: str,
+    candidates: Sequence[Mapping[str, str]],
+    scores: Sequence[InnerScore],
+    for_use: Sequence[InnerScore] | None = None,
+    trials: int | None = None,
+) -> Choice:
+    """Return the best candidate for each fold by the mean of its inner scores for that fold.
+
+    for_use: The scores that choose one candidate over all folds; None: the same scores. trials: As
+    in Choice.
+    """
+    overall = {
+        number: statistics.fmean(row.values()) for number, row in means(for_use or scores).items()
+    }
+    return Choice(
+        method,
+        metric,
+        tuple(candidates),
+        tuple(scores),
+        best_of_folds(scores),
+        _best(overall),
+        tuple(for_use or ()) if trials is not None else (),
+        trials,
+    )
+
+
+def _best(values: Mapping[int, float]) -> int:
+    return min(values, key=lambda candidate: (-values[candidate], candidate))
+
+
+def _mean(row: Mapping[int, float], folds: Mapping[int, int]) -> float | None:
+    """Return the mean over folds; None of a candidate that was not drawn for all of them."""
+    return statistics.fmean(row.values()) if len(row) == len(folds) else None
 
 
 def read(run: Path) -> Mapping[str, Any] | None:

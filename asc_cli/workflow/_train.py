@@ -114,16 +114,20 @@ def train_seeds(
 
 
 def tune(
-    recipe: str | Path, tries: Sequence[str], overrides: Sequence[str] = (), **options: Any
+    recipe: str | Path,
+    tries: Sequence[str],
+    overrides: Sequence[str] = (),
+    trials: int | None = None,
+    **options: Any,
 ) -> Tuning:
     """Choose settings for each fold without what it tests; train and score the folds with them.
 
     Args:
         recipe: A shipped recipe's name, or a path.
-        tries: "key=value,value" for each key; every combination is a candidate.
+        tries: "key=value,value" for each key; with trials, also "key=low..high" and ":log".
         overrides: "section.key=value", as after --set; for all candidates.
-        options: What `train` takes but `epoch_done`; and `judging`, called with (done, all) inner
-            trainings.
+        trials: Candidates to draw for each fold; None: every combination of values is one.
+        options: As of `train`, without `epoch_done`; `judging` counts (done, all) inner trainings.
 
     Returns:
         The choice with every inner score, and the run that was trained with it.
@@ -132,5 +136,5 @@ def tune(
         AscError: As `train` does; or there is nothing to choose, or an inner training could see
             what the fold that it judges for tests.
     """
-    tried = candidates.load(recipe, tries, overrides)
+    tried = candidates.load(recipe, tries, overrides, trials)
     return tuning.tune(load.load(recipe, overrides), tried, _report.write_page, **options)

@@ -17,6 +17,8 @@ def tuning(result: dict[str, Any]) -> list[Any]:
     columns = [right(f"fold {fold}") for fold in folds]
     output = table("mean inner scores", right(""), "candidate", *columns, right("all"))
     for row in choice["candidates"]:
+        if "trials" in choice and not row["chosen_for"]:
+            continue
         cells = []
         for fold in folds:
             is_chosen = choice["chosen"][fold] == row["candidate"]
@@ -49,6 +51,13 @@ def tuning(result: dict[str, Any]) -> list[Any]:
 def choice_words(choice: dict[str, Any]) -> str:
     """Return in words by what a choice was made."""
     metric = choice["metric"].replace("_", " ")
+    if "trials" in choice:
+        n = len(choice["candidates"])
+        drawn = (
+            f"{choice['trials']} candidates were drawn for each fold, {n} different ones, guided "
+            "by its inner scores alone. "
+        )
+        return drawn + choice_words({k: v for k, v in choice.items() if k != "trials"})
     if choice["method"] == "pairs":
         return (
             f"Inner scores ({metric}): for each pair of folds, trained on all others; the score "

@@ -68,6 +68,12 @@ class Predictions:
         elif "error" not in row:
             self.rows.append(row)
 
+    def sync(self) -> None:
+        """Force the rows of the CSV onto the disk, for what else has them is about to go."""
+        if self.csv_file and self._csv:
+            with _writing("--csv", self.csv_file):
+                atomic.sync_file(self.csv_file)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
