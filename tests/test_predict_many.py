@@ -19,7 +19,7 @@ import soundfile
 from asc_cli import workflow
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
-from asc_cli.inference import engine, types
+from asc_cli.inference import segments, types
 from asc_cli.inference.journal import Journal, stamp
 from asc_cli.inference.types import Segment
 from tests.conftest import ROOT, Asc, Program, command, write

@@ -43,25 +43,30 @@ def score(
     Another thread decodes and extracts features ahead. One thread for torch, which
     parallel.map_unordered sets, is best: batches are too small for more.
     """
-    parts = [_accumulate(system, request, sources) for system in model.systems]
+    parts = []
+    for system in model.systems:
+        accumulators = [SegmentAccumulator(path, system, request) for path, _ in sources]
+        streams = (blocks(system.feature.sample_rate) for _, blocks in sources)
+        _add_scores(system, accumulators, _clips(system, accumulators, streams))
+        parts.append(accumulators)
     return [average(own, model.weights) for own in zip(*parts, strict=True)]
 
 
-def _accumulate(
-    model: ensemble.Loaded, request: Request, sources: Sequence[tuple[Path, Blocks]]
-) -> list[SegmentAccumulator]:
-    """Return the sums of one system over each source."""
-    accumulators = [SegmentAccumulator(path, model, request) for path, _ in sources]
-    streams = (blocks(model.feature.sample_rate) for _, blocks in sources)
-    batches = rebatch(_clips(model, accumulators, streams), BATCH_CLIPS)  # of several files' clips
+def _add_scores(
+    model: ensemble.Loaded,
+    accumulators: Sequence[SegmentAccumulator],
+    clips_of_files: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
+) -> None:
+    """Add the summands of clips, as `_clips` yields them, to their owners' sums."""
+    batches = rebatch(clips_of_files, BATCH_CLIPS)  # of several files' clips
     with contextlib.closing(prefetch(batches)) as prefetched:
         for batch, lengths, numbers, owners in prefetched:
-            logs, v = ensemble.log_probabilities(model, batch, lengths, request.embeddings)
+            embed = accumulators[0].request.embeddings
+            logs, v = ensemble.log_probabilities(model, batch, lengths, embed)
             added = aggregate.summands(logs, model.aggregate)
             for owner in np.unique(owners):
                 own = owners == owner
                 accumulators[owner].add(added[own], numbers[own], None if v is None else v[own])
-    return accumulators
 
 
 _loaded_models: dict[tuple[str, int | None], ensemble.Loaded | ensemble.LoadedEnsemble] = {}

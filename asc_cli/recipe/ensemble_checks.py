@@ -33,11 +33,12 @@ def unlike(keys: EnsembleKeys, systems: Sequence[System], tree: Tree) -> Iterato
         if (own := _headline(recipe)) != (other := _headline(first.recipe)):
             message = f"{where} has the headline metric {own} (evaluation.headline)"
             yield Fault(place, f"{message}, {first.name} has {other}")
-        own_settings = recipe.functional_settings()
-        if same := [s for s in systems[:number] if s.name == system.name]:
-            yield Fault(place, f"{where} is there more than once; weight says what it counts")
-        elif same := [s for s in systems[:number] if s.recipe.functional_settings() == own_settings]:
-            yield Fault(place, f"{where} has the same settings as {same[0].name}; leave one out")
+        for another in systems[:number]:
+            if another.name == system.name:
+                yield Fault(place, f"{where} is there more than once; weight says what it counts")
+            elif another.recipe.functional_settings() == recipe.functional_settings():
+                message = f"{where} has the same settings as {another.name}; leave one out"
+                yield Fault(place, message)
         for (kind, name), code in outside_code([system]).items():
             if code.hash != outside_code(systems)[kind, name].hash:
                 yield Fault(place, f"{where} has other code of {kind}/{name}.py than {first.name}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ class Recipe(BaseModel):
             for part, row in {**rows, **outside}.items()
         ]
 
-    def functional_settings(self) -> dict[str, Any]:
+    def functional_settings(self) -> Mapping[str, Any]:
         """Return the settings that may change a result, to tell runs apart.
 
         Returns:

@@ -10,7 +10,9 @@ from asc_cli.recipe import ensemble
 from asc_cli.recipe.ensemble import AnyRecipe
 
 
-def load(recipe: str | Path, seeds: Sequence[int], overrides: Sequence[str] = ()) -> list[AnyRecipe]:
+def load(
+    recipe: str | Path, seeds: Sequence[int], overrides: Sequence[str] = ()
+) -> list[AnyRecipe]:
     """Read a recipe once per seed, each as with `--set training.seed=N`.
 
     Args:

@@ -6,7 +6,7 @@ A member is what one fold trained; a system is a recipe with a member for each f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,12 +116,12 @@ class Ensemble(BaseModel):
         Returns:
             The changes, a system's keys behind its name.
         """
-        theirs = {system.name: system for system in shipped.systems}
+        others = {system.name: system for system in shipped.systems}
         return tuple(
-            change for own in self.systems for change in _changes(own, theirs.get(own.name))
+            change for own in self.systems for change in _changes(own, others.get(own.name))
         )
 
-    def functional_settings(self) -> list[tuple[float, dict[str, Any]]]:
+    def functional_settings(self) -> list[tuple[float, Mapping[str, Any]]]:
         """Return each system's weight and what may change its result, to tell runs apart."""
         return [(system.weight, system.recipe.functional_settings()) for system in self.systems]
 

@@ -173,8 +173,15 @@ def _run_of(model: models.Model) -> Path:
 def require_file(what: str | Path) -> None:
     """Raise AscError if `what` looks like a path but does not exist."""
     path = Path(what)
-    if not path.exists() and (path.suffix.lower() == ".csv" or len(path.parts) > 1):
+    is_file = path.suffix.lower() == ".csv" or (len(path.parts) > 1 and not _is_system(str(what)))
+    if not path.exists() and is_file:
         raise AscError(f"{what}: there is no such file")
+
+
+def _is_system(reference: str) -> bool:
+    """Return whether a text is MODEL/SYSTEM, of a model that is registered."""
+    name = reference.partition("/")[0].partition("@")[0]
+    return any(name == model.card["name"] for model in models.models() if model.is_ensemble)
 
 
 def fold_folder(run: Path, fold: int) -> Path:

@@ -12,18 +12,20 @@ from asc_cli.core import atomic, locks
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Dataset
 from asc_cli.evaluation import predictions, scoring
-from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation
-from asc_cli.inference.evaluate import RunPredictions, read_run
+from asc_cli.inference.conditions import dataset_of
+from asc_cli.inference.evaluate import read_run
 from asc_cli.inference.mean import mean_of
 from asc_cli.inference.validation import require_usable
 from asc_cli.recipe import ensemble as recipes
+from asc_cli.recipe.ensemble import AnyRecipe
 from asc_cli.recipe.load import Recipe
 from asc_cli.recipe.systems import Ensemble
 from asc_cli.registry import card, models, run_files, runs
 from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.registry.training_files import TrainingFile
+from asc_cli.training import recordings
 from asc_cli.training.run import Training, registered_metrics
 
 SCORING_SECONDS = 600.0  # how long to wait for another process that scores the same run
@@ -31,37 +33,61 @@ PRINTS = ("dataset_fingerprint", "dataset_fingerprint_0_1", "lists_fingerprint")
 
 
 def train(
-    ensemble: Ensemble,
+    recipe: AnyRecipe,
     data: Path | None,
+    folds: Sequence[int] | None,
     device: str,
-    train_system: Callable[[Recipe, Path | None], Training],
+    jobs: int | None,
+    extracting: recordings.Counting | None,
+    packing: recordings.Counting | None,
+    fitting: Callable[[dict[int, dict[str, Any]]], None] | None,
     scored: Callable[[Path, Path, Evaluation], None],
-    note: Callable[[str], None] | None,
+    tensorboard: Path | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Training:
-    """Return an ensemble's run, after training the systems that are not finished.
+    """Return the run of a recipe of recordings, of one system or several.
 
-    train_system: Returns the run of a system's recipe, on the data at a path if that is not None.
-    scored: Called with the path of the run's page, the run and its evaluation, once it has one.
+    An ensemble's systems are trained one after the other, each as it is alone. The arguments are
+    those of `recordings.train`.
     """
+
+    def train_one(one: Recipe, place: Path | None) -> Training:
+        counting = (extracting, packing, fitting)
+        return recordings.train(
+            one, place, folds, device, jobs, *counting, scored, tensorboard, note
+        )
+
+    if isinstance(recipe, Recipe):
+        return train_one(recipe, data)
     started = time.monotonic()
-    data = data or ensemble.data
-    _require_same_data(ensemble, data)
+    data = data or recipe.data
+    _require_same_data(recipe, data)
     trainings = []
-    for number, system in enumerate(ensemble.systems, start=1):
+    for number, system in enumerate(recipe.systems, start=1):
         if note:
-            note(f"system {number} of {len(ensemble.systems)}: {system.name}")
-        trainings.append(train_system(system.recipe, data))
-    run = runs.ensemble_folder(ensemble, [training.run for training in trainings])
-    folds = [fold["fold"] for fold in trainings[0].metrics["folds"]]
-    finished = _finished(run, folds)
-    if finished is None:
-        _describe(run, ensemble, trainings, device)
+            note(f"system {number} of {len(recipe.systems)}: {system.name}")
+        trainings.append(train_one(system.recipe, data))
+    run, metrics = _finish(recipe, trainings, scored)
+    return Training(run, metrics["model"], metrics, time.monotonic() - started)
+
+
+def _finish(
+    ensemble: Ensemble,
+    systems: Sequence[Training],
+    scored: Callable[[Path, Path, Evaluation], None],
+) -> tuple[Path, dict[str, Any]]:
+    """Return the ensemble's run, and its metrics, once all systems are trained."""
+    run = runs.ensemble_folder(ensemble, [system.run for system in systems])
+    folds = [fold["fold"] for fold in systems[0].metrics["folds"]]
+    metrics = _finished(run, folds)
+    if metrics is None:
+        _describe(run, ensemble, systems[0].run)
         with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
-            finished = _finished(run, folds)  # by another process, meanwhile
-            if finished is None:
-                finished, evaluation = _conclude(run, ensemble, trainings)
+            metrics = _finished(run, folds)  # another process may have finished it by now
+            if metrics is None:
+                metrics, evaluation = _conclude(run, ensemble, systems)
                 scored(run / "report.html", run, evaluation)
-    return Training(run, finished["model"], finished, time.monotonic() - started)
+    return run, metrics
 
 
 def _require_same_data(ensemble: Ensemble, data: Path | None) -> None:
@@ -86,28 +112,69 @@ def _finished(run: Path, folds: list[int]) -> dict[str, Any] | None:
     return metrics
 
 
-def _describe(run: Path, ensemble: Ensemble, trainings: Sequence[Training], device: str) -> None:
-    first = run_files.environment(trainings[0].run)
-    prints = {key: str(first[key]) for key in PRINTS if key in first}
-    root = runs.audio_root(trainings[0].run)
-    runs.describe(run, ensemble, Path(root or ""), prints, str(first.get("device", device)))
+def _describe(run: Path, ensemble: Ensemble, system: Path) -> None:
+    """Write recipe.yaml, environment.json and code; what is of the data is that of a system."""
+    environment = run_files.environment(system)
+    prints = {key: environment[key] for key in PRINTS if key in environment}
+    root = Path(runs.audio_root(system) or "")
+    runs.describe(run, ensemble, root, prints, str(environment.get("device")))
 
 
 def _conclude(
-    run: Path, ensemble: Ensemble, trainings: Sequence[Training]
+    run: Path, ensemble: Ensemble, systems: Sequence[Training]
 ) -> tuple[dict[str, Any], Evaluation]:
     """Score the mean of the systems' predictions, register the model, write metrics.json last."""
-    read = [read_run(training.run) for training in trainings]
+    read = [read_run(system.run) for system in systems]
     mean = mean_of(read, ensemble.weights, f"recipe {ensemble.name}")
     predictions.write(run / PREDICTIONS, mean.rows)
-    conditions = _conditions(ensemble, mean.conditions)
+    shipped = recipes.load(ensemble.shipped) if ensemble.shipped else None
+    conditions = replace(
+        mean.conditions,
+        recipe=ensemble.shipped,
+        changed=ensemble.changes(shipped) if isinstance(shipped, Ensemble) else (),
+        seed=ensemble.seed,
+    )
     scores = scoring.score(mean.rows, read[0].headline, read[0].seen_devices, conditions)
     metrics = scores.to_dict()
     for key in ("seen_devices", "trained_recordings"):
-        metrics[key] = trainings[0].metrics[key]
-    dataset = ensemble.catalog.load("datasets", ensemble.dataset).DATASET
-    metrics["model"] = _registered(run, ensemble, dataset, trainings, metrics).id
-    rows = published(ensemble.settings, _published(read[0]), metrics, conditions)
+        metrics[key] = systems[0].metrics[key]
+    dataset = dataset_of(run, ensemble.settings)
+    metrics["model"] = _registered(run, ensemble, dataset, systems, metrics).id
+    rows = published(ensemble.settings, dataset, metrics, conditions)
     metrics["published"] = [row.to_dict() for row in rows]
     atomic.write_json(run / "metrics.json", metrics)
     return metrics, Evaluation(scores, run=str(run), published=rows)
+
+
+def _registered(
+    run: Path,
+    ensemble: Ensemble,
+    dataset: Dataset,
+    systems: Sequence[Training],
+    metrics: dict[str, Any],
+) -> models.Model:
+    """Register copies of the systems' models as one model."""
+    registered = [models.find(system.model) for system in systems]
+    first = registered[0].card
+    data = {key: first["dataset"][key] for key in ("fingerprint", "lists")}
+    model_card = card.card(run, ensemble, dataset, data, metrics)
+    del model_card["feature"]  # each system has its own
+    model_card |= {"labels": first["labels"], "folds": first["folds"]}
+    return models.register(
+        ensemble.name,
+        model_card,
+        {},
+        _training_files(registered),
+        check=require_usable,
+        systems=registered,
+    )
+
+
+def _training_files(systems: Sequence[models.Model]) -> Iterator[TrainingFile]:
+    """Yield every recording of the systems, with the folds of which any is trained on it."""
+    files: dict[tuple[str, str | None], set[int]] = {}
+    for system in systems:
+        for file in system.training_files():
+            files.setdefault((file.digest, file.audio_digest), set()).update(file.folds or ())
+    for (digest, audio_digest), folds in files.items():
+        yield TrainingFile(digest, audio_digest, tuple(sorted(folds)))

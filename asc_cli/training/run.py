@@ -103,17 +103,23 @@ def require_complete(extraction: Extraction) -> None:
 
 def finished_metrics(run: Path, chosen: list[int]) -> dict[str, Any] | None:
     """Return the metrics of a run with all chosen folds and a registered model; else None."""
-    metrics = run_files.metrics(run)
-    if metrics is None or [fold["fold"] for fold in metrics.get("folds", [])] != chosen:
-        return None
-    own_models = {model.id for model in models.models() if model.card.get("run") == run.name}
-    if metrics["model"] not in own_models:
+    metrics = registered_metrics(run, chosen)
+    if metrics is None:
         return None
     try:
         predictions.read(run / PREDICTIONS)
     except AscError:  # missing or damaged: those of the folds are there
         _join_predictions(run, chosen)
     return metrics
+
+
+def registered_metrics(run: Path, chosen: list[int]) -> dict[str, Any] | None:
+    """Return the metrics of a run of all chosen folds whose model is registered; else None."""
+    metrics = run_files.metrics(run)
+    if metrics is None or [fold["fold"] for fold in metrics.get("folds", [])] != chosen:
+        return None
+    own_models = {model.id for model in models.models() if model.card.get("run") == run.name}
+    return metrics if metrics["model"] in own_models else None
 
 
 def _join_predictions(run: Path, chosen: list[int]) -> Predictions:
