@@ -93,8 +93,11 @@ VARIANTS = """\
 What a recipe's `variants` may list: each is a further copy of the training recordings, changed as a
 whole before its features are computed. Each clip of an epoch is of the recording as it is or of one
 of its variants, each with the same probability; a model that fits itself, such as a GMM, has the
-clips of all. Test recordings are never changed. Features of variants are computed once and stored;
-`asc train` and `asc features --recipe` print how much space they take before they compute them.
+clips of all. Test recordings are never changed, unless the recipe lists variants under
+`evaluation.variants`: these are scored beside the recording
+([Variants at test](../howto/training.md#variants-at-test)). Features of variants are computed once
+and stored; `asc train` and `asc features --recipe` print how much space they take before they
+compute them.
 Pictures: the log-mel spectrogram of a made-up recording, and that of its variant, with larger
 parameters than the defaults so that it is seen. One of your own is
 [a file](../howto/own-code.md).

@@ -97,7 +97,8 @@ def _recipes_by_feature(
 
     def add(name: str, settings: list[str]) -> None:
         for part in ensemble.parts(ensemble.load(name, settings)):
-            by_feature.setdefault(str(part.features), (part, []))[1].append(name)
+            needed = (part.features, part.variants, part.evaluation.variants)
+            by_feature.setdefault(str(needed), (part, []))[1].append(name)
 
     if recipe is not None:
         add(recipe, [*overrides, *([f"dataset={dataset}"] if dataset else [])])

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from asc_cli.core import json_text
+from asc_cli.core.errors import AscError
 from asc_cli.export import network
 
 IR_VERSION = 10  # what onnxruntime has read since 2024
@@ -120,9 +121,19 @@ END = "    probabilities = Cast <to=1> (p)\n"
 
 
 def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
-    """Return an onnx.ModelProto of a loaded model (`inference.ensemble.Loaded`)."""
+    """Return an onnx.ModelProto of a loaded model (`inference.ensemble.Loaded`).
+
+    Raises AscError for one that scores variants of recordings.
+    """
     import onnx
 
+    if model.variants:
+        names = ", ".join(variant.name for variant in model.variants)
+        raise AscError(
+            f"export: model {model.id} scores variants of a whole recording beside it "
+            f"(evaluation.variants: {names}), which have no ONNX form; train the recipe without "
+            "them: --set evaluation.variants=[]"
+        )
     grid, n_bands = model.clip_grid, len(model.members[0].standardise.mean)
     nodes, constants = front_end
     constants = {**network.CONSTANTS, **constants, **_clip_constants(grid, n_bands)}

@@ -40,7 +40,8 @@ class Extraction:
         failed: Files without features, each with the reason.
         audio_seconds: Length of all recordings that have features.
         wall_seconds: Of this call.
-        variants: The feature of each of the recipe's variants of the recordings.
+        variants: The feature of each of the recipe's variants of the training recordings.
+        test_variants: Of each variant that is scored beside the recordings, for all of them.
     """
 
     source: Source
@@ -53,11 +54,13 @@ class Extraction:
     audio_seconds: float
     wall_seconds: float
     variants: tuple[StoredFeature, ...] = ()
+    test_variants: tuple[StoredFeature, ...] = ()
 
     @property
     def key(self) -> str:
         """The feature's key in the store, and those of its variants."""
-        return "-".join([self.feature.key, *(variant.key for variant in self.variants)])
+        features = (self.feature, *self.variants, *self.test_variants)
+        return "-".join(feature.key for feature in features)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `asc features --json` prints.
@@ -116,49 +119,55 @@ def fill(
     progress: Callable[[int, int], None] | None,
     note: Callable[[str], None] | None = None,
 ) -> Extraction:
-    """Extract features for a source that is already open: of all recordings as they are, and of
-    those of training in each of the recipe's variants."""
+    """Extract features for a source that is already open: of all recordings as they are and in
+    each variant that is scored beside them, and of those of training in each of its variants."""
     feature = feature_of(recipe, source)
-    extraction = _fill(source, feature, jobs, verify, progress)
-    variants = [
-        replace(feature, variant=resolve_variant(settings, recipe.catalog))
-        for settings in recipe.variants
-    ]
-    if note and (new := [variant for variant in variants if not variant.folder.exists()]):
+    every = dict.fromkeys(r.file for r in source.listing.recordings)
+    training = dict.fromkeys(file for split in source.listing.splits for file in split.train)
+    extraction = fill_feature(source, feature, every, jobs, verify, progress)
+    variants, test_variants = (
+        tuple(
+            replace(feature, variant=resolve_variant(settings, recipe.catalog))
+            for settings in listed
+        )
+        for listed in (recipe.variants, recipe.evaluation.variants)
+    )
+    files = {variant.key: (variant, training) for variant in variants}
+    files |= {variant.key: (variant, every) for variant in test_variants}
+    if note and (new := [variant for variant, _ in files.values() if not variant.folder.exists()]):
         n_frames = extraction.audio_seconds / feature.hop_seconds
+        n_frames = len(every) if feature.framing.of_recording else n_frames
         megabytes = len(new) * n_frames * feature.n_bands * 4 / 1e6
         note(
             f"variants: {len(new)} more of each recording; about {megabytes:.0f} MB of features, "
             "and as much again in packs when they are trained on"
         )
-    for variant in variants:
-        more = _fill(source, variant, jobs, verify, progress)
+    for variant, listed_files in files.values():
+        more = fill_feature(source, variant, listed_files, jobs, verify, progress)
         failed = {str(f): f for f in (*extraction.failed, *more.failed)}
         extraction = replace(
             extraction,
-            variants=(*extraction.variants, variant),
             computed=extraction.computed + more.computed,
             reused=extraction.reused + more.reused,
             failed=sorted(failed.values(), key=lambda fault: str(fault.path)),
             wall_seconds=extraction.wall_seconds + more.wall_seconds,
         )
-    return extraction
+    return replace(extraction, variants=variants, test_variants=test_variants)
 
 
-def _fill(
+def fill_feature(
     source: Source,
     feature: StoredFeature,
+    files: dict[str, None],
     jobs: int | None,
     verify: bool,
     progress: Callable[[int, int], None] | None,
 ) -> Extraction:
+    """Extract one feature, in a variant or not, of these files."""
     started = time.monotonic()
     store.describe(feature, source.dataset.name, source.audio_root)
     if verify:
         store.remove_damaged_packs(feature)
-    files = dict.fromkeys(r.file for r in source.listing.recordings)
-    if feature.variant:
-        files = dict.fromkeys(file for split in source.listing.splits for file in split.train)
     failed = [FileFault(file, "no file has NUL in its name") for file in files if "\0" in file]
     paths = {file: source.path(file) for file in files if "\0" not in file}
     index = Index()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
-from asc_cli.core import plugins
+from asc_cli.core import json_text, plugins
 from asc_cli.core.errors import AscError
 
 KIND = "variants"
+CARD_KEY = "test_variants"  # of a model's card: what `evaluation.variants` were when it was trained
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,25 @@ class StoredVariant:
         if output.ndim != 1 or not np.isfinite(output).all():
             raise AscError(f"variant {self.name} gives {output.shape}, or is not finite")
         return output
+
+
+def of_card(card: Mapping[str, Any], catalog: plugins.Catalog) -> tuple[StoredVariant, ...]:
+    """Return the variants that a model scores beside each recording, as they are computed here.
+
+    Raises:
+        AscError: One is not there, or is computed otherwise than when the model was trained.
+    """
+    settings = card["recipe"]["evaluation"].get("variants", ())
+    described = card.get(CARD_KEY, [])
+    variants = tuple(resolve(each, catalog) for each in settings)
+    now = json.loads(json_text.dumps([variant.to_dict() for variant in variants]))
+    if now != json.loads(json_text.dumps(described)):
+        names = ", ".join(variant.name for variant in variants)
+        raise AscError(
+            f"the model was tested with variants ({names}) that this asc computes otherwise, or "
+            "from other files. Train it again, or use the version of asc that trained it"
+        )
+    return variants
 
 
 def resolve(settings: Mapping[str, Any], catalog: plugins.Catalog) -> StoredVariant:

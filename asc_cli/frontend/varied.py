@@ -1,8 +1,8 @@
-"""Clips of recordings and of their variants, for training.
+"""Clips of recordings and of their variants: at test, those of all.
 
-Each epoch has the clips of the recordings as they are, but each clip is taken from the recording or
-from one of its variants, each with the same probability: clip k of a recording is then clip
-k mod n of the n that the variant has.
+In training, each epoch has the clips of the recordings as they are, but each clip is taken from the
+recording or from one of its variants, each with the same probability: clip k of a recording is then
+clip k mod n of the n that the variant has.
 
 B clips, T frames, F bands.
 """
@@ -83,11 +83,7 @@ class VariedClips:
 
         labels: Of the clips of the recordings as they are.
         """
-        sets = tuple(s for s in self.sets if isinstance(s, ClipSet))
-        lengths = [len(clips) for clips in sets]
-        which_set = np.repeat(np.arange(len(sets)), lengths)
-        which_clip = np.concatenate([np.arange(n) for n in lengths])
-        clips = MixedClips(sets, which_set, which_clip)
+        clips = joined(tuple(s for s in self.sets if isinstance(s, ClipSet)))
         of_recording = labels[_firsts(self.owners)]
         return clips, of_recording[clips.owners]
 
@@ -95,6 +91,13 @@ class VariedClips:
     def is_random(self) -> bool:
         """Whether the clips are at random places, so that there is no set of all."""
         return isinstance(self.sets[0], RandomCrops)
+
+
+def joined(sets: tuple[ClipSet, ...]) -> MixedClips:
+    """Return all clips of several sets, those of one after those of another."""
+    lengths = [len(clips) for clips in sets]
+    which_set = np.repeat(np.arange(len(sets)), lengths)
+    return MixedClips(sets, which_set, np.concatenate([np.arange(n) for n in lengths]))
 
 
 def _firsts(owners: np.ndarray) -> np.ndarray:  # (B,) in order -> (n,)

@@ -109,12 +109,28 @@ def _clips(
     accumulators."""
     feature = model.feature
     for owner, (accumulator, blocks) in enumerate(zip(accumulators, streams, strict=True)):
-        frames = stream(feature.compute, accumulator.counted(blocks), feature.sample_rate)
         try:
-            cut = clips.from_stream(frames, model.clip_grid, BATCH_CLIPS)
-            for batch, lengths, numbers in clips.numbered(cut, model.clip_grid):
-                yield batch, lengths, numbers, np.full(len(batch), owner)
+            for samples in _versions(model, accumulator.counted(blocks)):
+                frames = stream(feature.compute, samples, feature.sample_rate)
+                cut = clips.from_stream(frames, model.clip_grid, BATCH_CLIPS)
+                for batch, lengths, numbers in clips.numbered(cut, model.clip_grid):
+                    yield batch, lengths, numbers, np.full(len(batch), owner)
         except FileFault as fault:
             accumulator.fault = fault
         except AscError as fault:
             accumulator.fault = FileFault(accumulator.path, str(fault))
+
+
+def _versions(
+    model: ensemble.Loaded, blocks: Iterable[np.ndarray]
+) -> Iterator[Iterable[np.ndarray]]:
+    """Yield the blocks of a recording, then each variant that the model scores beside it, which
+    takes all samples at once."""
+    if not model.variants:
+        yield blocks
+        return
+    parts = list(blocks)
+    yield parts
+    samples = np.concatenate([np.zeros(0, np.float32), *parts])
+    for variant in model.variants:
+        yield [variant.changed(samples, model.feature.sample_rate)]

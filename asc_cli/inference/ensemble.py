@@ -18,9 +18,11 @@ from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.core.plugins import Catalog
 from asc_cli.evaluation import aggregate, calibration
+from asc_cli.frontend import variant
 from asc_cli.frontend.clips import ClipGrid
 from asc_cli.frontend.feature import StoredFeature, of_card
 from asc_cli.frontend.standardise import Standardisation
+from asc_cli.frontend.variant import StoredVariant
 from asc_cli.registry import members, models
 
 
@@ -43,6 +45,7 @@ class Loaded:
     feature: StoredFeature
     clip_grid: ClipGrid
     members: tuple[Member, ...]
+    variants: tuple[StoredVariant, ...] = ()  # scored beside each recording
 
     @property
     def systems(self) -> tuple[Loaded, ...]:
@@ -102,6 +105,7 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
         feature,
         feature.clip_grid(settings["clips"]),
         tuple(_member(settings["model"], model.member(k), len(labels), catalog) for k in folds),
+        variant.of_card(card, catalog),
     )
 
 
@@ -148,15 +152,27 @@ def require_one_system(model: models.Model, what: str) -> None:
         )
 
 
-def require_frames(model: models.Model, what: str) -> None:
-    """Raise AscError for a model with a feature that describes a recording as a whole."""
+def require_parts(model: models.Model, what: str) -> None:
+    """Raise AscError for a model, or an ensemble with a system, that cannot classify parts of a
+    recording."""
     for system in model.systems():
+        require_no_variants(system, what)
         feature = of_card(system.card["feature"], models.catalog(system))
         if feature.framing.of_recording:
             raise AscError(
                 f"{what}: model {system.id} describes a recording as a whole ({feature.name}), and "
                 "has no parts of it to classify"
             )
+
+
+def require_no_variants(model: models.Model, what: str) -> None:
+    """Raise AscError for a model that scores variants of a whole recording beside it."""
+    if names := [v["name"] for v in model.card["recipe"]["evaluation"].get("variants", ())]:
+        raise AscError(
+            f"{what}: model {model.id} scores variants of a whole recording beside it "
+            f"(evaluation.variants: {', '.join(names)}); train the recipe without them: "
+            "--set evaluation.variants=[]"
+        )
 
 
 def clip_seconds(model: models.Model) -> float:

@@ -160,7 +160,7 @@ def costs(model: models.Model) -> complexity.Costs:
 def _costs(model: models.Model) -> complexity.Costs:
     loaded = ensemble.load(model, model.card["folds"][0])
     member, grid = loaded.members[0], loaded.clip_grid
-    seconds = grid.step_frames * loaded.feature.hop_seconds
+    seconds = grid.step_frames * loaded.feature.hop_seconds / (1 + len(loaded.variants))
     n_bands = len(member.standardise.mean)
     n_members = len(model.card["folds"])
     return complexity.measure(member.network, grid.n_frames, n_bands, seconds, n_members)

@@ -86,6 +86,7 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
     """
     registered = models.find(model)
     ensemble.require_one_system(registered, "--explain")
+    ensemble.require_no_variants(registered, "--explain")
     loaded = ensemble.load(registered, fold)
     folds = registered.card["folds"] if fold is None else [fold]
     if not hasattr(loaded.members[0].network, "explain"):

@@ -69,7 +69,7 @@ def _predictions(
 ) -> Iterator[LivePrediction]:
     chosen = models.find(model)
     ensemble.require_scenes(chosen)
-    ensemble.require_frames(chosen, "listen")
+    ensemble.require_parts(chosen, "listen")
     loaded = ensemble.load_systems(chosen, fold)
     clip_s = max(_seconds(system)[0] for system in loaded.systems)
     if not window_s >= clip_s or not every_s > 0:

@@ -14,8 +14,8 @@ from asc_cli.inference import engine
 from asc_cli.inference.ensemble import (
     clip_seconds,
     require_fold,
-    require_frames,
     require_one_system,
+    require_parts,
     require_scenes,
 )
 from asc_cli.inference.journal import Journal, from_record, stamp, to_record
@@ -44,7 +44,7 @@ def predict(
 
     Predictions come as they are ready, in no particular order when there are many. A bad file gives
     a Prediction with an `error`; the others are predicted. Memory does not grow with a recording's
-    length.
+    length, unless the model scores variants of it (`evaluation.variants`).
 
     Args:
         paths: Audio files, of any rate, depth and number of channels.
@@ -107,7 +107,7 @@ def with_timeline(
         raise AscError(f"threshold {threshold}: a probability from 0 to 1 was expected")
     shortest = clip_seconds(request.model)
     if timeline_s is not None:
-        require_frames(request.model, "a timeline")
+        require_parts(request.model, "a timeline")
     if timeline_s is not None and not shortest <= timeline_s < float("inf"):
         raise AscError(
             f"timeline {timeline_s} s: at least {shortest} s, the length of the clips of "

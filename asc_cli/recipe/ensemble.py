@@ -28,7 +28,7 @@ from asc_cli.recipe.ensemble_checks import fault, unlike
 from asc_cli.recipe.ensemble_keys import EnsembleKeys
 from asc_cli.recipe.faults import raise_if_any
 from asc_cli.recipe.load import Recipe
-from asc_cli.recipe.source import Fault, Place, Tree
+from asc_cli.recipe.source import Fault, Place, Tree, run_name
 from asc_cli.recipe.systems import Ensemble, System, outside_code
 
 LEAST = 2  # systems of an ensemble
@@ -52,7 +52,7 @@ def load(recipe: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     """
     path = files.find(recipe)
     tree, faults, catalog, shipped = files.read(path, overrides)
-    name = files.run_name(path)
+    name = run_name(path)
     if not is_ensemble(tree.values):
         return recipes.validated(name, tree, faults, catalog, shipped)
     return _validated(name, tree, faults, catalog, shipped)
@@ -160,4 +160,4 @@ def _system(
     if name is None:
         raise AscError("settings in place of a recipe's name need one beside them, as name: …")
     settings = copy.deepcopy(recipe)
-    return recipes.from_settings(files.run_name(Path(name)), settings, overrides, catalog)
+    return recipes.from_settings(run_name(Path(name)), settings, overrides, catalog)

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from asc_cli.recipe.schema import Section, Source
+from asc_cli.recipe.schema import Source
+from asc_cli.recipe.section import Section
 
 
 class System(Section):

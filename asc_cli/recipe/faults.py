@@ -9,7 +9,7 @@ from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import synonyms
-from asc_cli.recipe.sections import KINDS, OUTSIDE, known_keys, name_of, names_in
+from asc_cli.recipe.sections import KINDS, OUTSIDE, known_keys, list_around, name_of, names_in
 from asc_cli.recipe.source import LISTS, Fault, Tree
 
 ONE_OF = {"variants": "variant", "augment": "augmentation"}
@@ -21,20 +21,23 @@ def fault(error: Any, tree: Tree, catalog: Catalog) -> Fault:
     if location[0] in KINDS and len(location) > 1:
         tag = name_of(tree, location[0])
         location = [location[0], *location[2:]] if location[1] == tag else location
-    if location[0] in LISTS and len(location) > 2:
-        tag = names_in(tree, location[0])[int(location[1])]
-        location = [*location[:2], *location[3:]] if location[2] == tag else location
+    key = list_around(location)
+    entry = location[: len(key) + 1] if key else []
+    if key and len(location) > len(entry):
+        tag = names_in(tree, key)[int(entry[-1])]
+        rest = location[len(entry) :]
+        location = [*entry, *rest[1:]] if rest[0] == tag else location
     dotted = ".".join(location)
     place = tree.place(*location)
     if error["type"] == "extra_forbidden":
         return Fault(place, _unknown_key(location, tree, catalog))
     if error["type"] == "missing":
         return Fault(tree.place(*location[:-1]), f"{dotted} is missing")
-    if error["type"] == "union_tag_invalid" and (kind := location[0]) in LISTS:
-        name = names_in(tree, kind)[int(location[1])]
+    if error["type"] == "union_tag_invalid" and key:
+        kind, name = LISTS[key], names_in(tree, key)[int(entry[-1])]
         message = plugins.unknown(ONE_OF[kind], name, catalog.names(kind))
         own = OUTSIDE.format(kind=kind, name=name)
-        return Fault(tree.place(*location[:2], "name"), f"{dotted}: {message}.{own}")
+        return Fault(tree.place(*entry, "name"), f"{dotted}: {message}.{own}")
     if error["type"] == "union_tag_invalid":
         kind, name = KINDS[location[0]], name_of(tree, location[0])
         message = plugins.unknown(location[0], name, catalog.names(kind))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,12 +43,6 @@ def neighbour(path: Path, name: str) -> Path:
     """Return the file of a recipe that another names: beside that one, or as `find` does."""
     beside = path.parent / (name if name.endswith(".yaml") else f"{name}.yaml")
     return beside if os.path.isfile(beside) else find(name)
-
-
-def run_name(path: Path) -> str:
-    """Return what a recipe's runs and models are called: its file's name, less what a name that is
-    a folder's and a command's argument cannot have."""
-    return re.sub(r"[^A-Za-z0-9._+-]", "_", path.stem).lstrip("._+-") or "recipe"
 
 
 def _load_with_base(

@@ -22,20 +22,21 @@ from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import checks
 from asc_cli.recipe.changes import NON_FUNCTIONAL_KEYS
 from asc_cli.recipe.faults import fault, raise_if_any
-from asc_cli.recipe.files import find, read, rename_model, run_name
+from asc_cli.recipe.files import find, read, rename_model
 from asc_cli.recipe.schema import (
     Base,
     Clips,
     Evaluation,
     Paper,
-    Section,
     Stream,
     Training,
     Validation,
 )
+from asc_cli.recipe.section import Section
 from asc_cli.recipe.sections import json_schema, named_code, schema_for
 from asc_cli.recipe.signed import signed_settings
-from asc_cli.recipe.source import LISTS, Fault, Place, Tree, assign
+from asc_cli.recipe.source import LISTS, Fault, Place, Tree, assign, run_name
+from asc_cli.recipe.transfer import Distil
 
 
 class IsEnsemble(AscError):
@@ -56,6 +57,7 @@ class Recipe(BaseModel):
         training: Optimiser, epochs, batch size, seed.
         variants: Name and every parameter of each variant of the training recordings.
         augment: Name and every parameter of each augmentation, in order.
+        distil: Registered models to learn from; None: none.
         validation: What is held out of training; None: nothing.
         evaluation: How clips make a recording's score, and the headline metric.
         exclude: Files that are left out.
@@ -78,6 +80,7 @@ class Recipe(BaseModel):
     training: Training
     variants: tuple[dict[str, Any], ...] = ()
     augment: tuple[dict[str, Any], ...] = ()
+    distil: Distil | None = None
     validation: Validation | None
     evaluation: Evaluation
     exclude: tuple[str, ...]
@@ -104,7 +107,8 @@ class Recipe(BaseModel):
         """
         named = [("datasets", self.dataset), ("models", self.model["name"])]
         named += [("features", self.features["name"])] if self.features else []
-        named += [("variants", each["name"]) for each in self.variants]
+        variants = (*self.variants, *self.evaluation.variants)
+        named += [("variants", each["name"]) for each in variants]
         named += [("augment", each["name"]) for each in self.augment]
         outside = {(code.kind, code.name): code.described() for code in self.catalog.code}
         rows = {part: {"kind": part[0], "name": part[1], "origin": "asc"} for part in named}
@@ -232,13 +236,20 @@ def validated(
             "name": name,
             "features": settings["features"] or {},
             "model": settings["model"],
-            **{kind: settings.get(kind, ()) for kind in LISTS},
+            **{key: settings.get(key, ()) for (key, *within) in LISTS if not within},
+            "evaluation": _evaluation(validated.evaluation, settings["evaluation"]),
             "data": data,
             "settings": settings,
             "catalog": outside,
             "shipped": shipped,
         }
     )
+
+
+def _evaluation(section: Evaluation, settings: dict[str, Any]) -> Evaluation:
+    """Return the section with its variants as mappings, as the recipe's other lists are."""
+    variants = tuple(settings.get("variants", ()))
+    return Evaluation.model_construct(**{**dict(section), "variants": variants})
 
 
 def _without_added(recipe: Base) -> dict[str, Any]:

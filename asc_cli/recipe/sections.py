@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, create_model
@@ -13,7 +14,8 @@ from asc_cli.core.errors import AscError
 from asc_cli.core.limits import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe.ensemble_keys import EnsembleKeys
-from asc_cli.recipe.schema import HEADLINES, Base, Evaluation, Section
+from asc_cli.recipe.schema import HEADLINES, Base, Evaluation
+from asc_cli.recipe.section import Section
 from asc_cli.recipe.source import LISTS, Tree
 
 OUTSIDE = (
@@ -21,6 +23,7 @@ OUTSIDE = (
     "that ASC_PLUGINS lists."
 )
 KINDS = {"features": "features", "model": "models"}  # section → the kind of plug-in that it names
+TEST_VARIANTS = ("evaluation", "variants")
 
 
 def json_schema() -> dict[str, Any]:
@@ -45,7 +48,7 @@ def named_code(tree: Tree, catalog: Catalog) -> Catalog:
         ("models", name_of(tree, "model")),
         ("datasets", tree.values.get("dataset")),
         ("metrics", headline.get("headline") if isinstance(headline, dict) else None),
-        *((kind, name) for kind in LISTS for name in names_in(tree, kind)),
+        *((kind, name) for key, kind in LISTS.items() for name in names_in(tree, key)),
     ]
     return catalog.only(
         (kind, name)
@@ -59,18 +62,19 @@ def schema_for(tree: Tree, outside: Catalog) -> type[Base]:
     building those of all others takes longer than checking it."""
     names = {section: name_of(tree, section) for section in KINDS}
     existing = {s: name for s, name in names.items() if name in outside.names(KINDS[s])}
-    lists = tuple((kind, tuple(dict.fromkeys(names_in(tree, kind)))) for kind in LISTS)
-    lists = tuple(
-        (kind, listed if set(listed) <= set(outside.names(kind)) else tuple(outside.names(kind)))
-        for kind, listed in lists
-    )
-    return _schema(outside, existing.get("features"), existing.get("model"), lists)
+    lists = {key: tuple(dict.fromkeys(names_in(tree, key))) for key in LISTS}
+    lists = {
+        key: listed if set(listed) <= set(every := outside.names(LISTS[key])) else tuple(every)
+        for key, listed in lists.items()
+    }
+    return _schema(outside, existing.get("features"), existing.get("model"), tuple(lists.items()))
 
 
 def full_schema(outside: Catalog) -> type[Base]:
     """Return the schema with the sections of all features and models: those that are shipped, and
     the code in `outside`."""
-    return _schema(outside, None, None, tuple((k, tuple(outside.names(k))) for k in LISTS))
+    lists = tuple((key, tuple(outside.names(kind))) for key, kind in LISTS.items())
+    return _schema(outside, None, None, lists)
 
 
 @functools.cache
@@ -78,10 +82,10 @@ def _schema(
     outside: Catalog,
     feature: str | None,
     model: str | None,
-    lists: tuple[tuple[str, tuple[str, ...]], ...],
+    lists: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...],
 ) -> type[Base]:
     """Return Base plus the section of one feature and of one model, or of all where None, and those
-    of each list's plug-ins: (kind, names)."""
+    of each list's plug-ins: (its key, names)."""
     rate: Any = Field(
         None,
         ge=MIN_SAMPLE_RATE,
@@ -104,20 +108,35 @@ def _schema(
             Field(None, description="The feature and its parameters; none: shards hold features."),
         ),
         model=(_either(models), Field(description="The model and its parameters.")),
-        **{kind: _list(outside, kind, names) for kind, names in lists if names},
-        **_evaluation(outside),
+        **{
+            key[0]: _list(outside, key, names, Base)
+            for key, names in lists
+            if names and len(key) == 1
+        },
+        **_evaluation(outside, dict(lists)),
     )
 
 
-def _list(outside: Catalog, kind: str, names: tuple[str, ...]) -> Any:
-    """Return the field of a list of these plug-ins."""
-    items = _either([_section(outside, kind, name) for name in names])
-    return tuple[items, ...], Base.model_fields[kind]  # type: ignore[valid-type]
+def _list(
+    outside: Catalog, key: tuple[str, ...], names: tuple[str, ...], section: type[Section]
+) -> Any:
+    """Return the field of a list of these plug-ins, which a section has."""
+    items = _either([_section(outside, LISTS[key], name) for name in names])
+    return tuple[items, ...], section.model_fields[key[-1]]  # type: ignore[valid-type]
 
 
-def names_in(tree: Tree, section: str) -> list[str]:
+def list_around(path: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the key of the list that an entry's path leads into; None of any other path."""
+    return next(
+        (key for key in LISTS if len(path) > len(key) and (*path,)[: len(key)] == key), None
+    )
+
+
+def names_in(tree: Tree, key: tuple[str, ...]) -> list[str]:
     """Return the `name` of each entry of a recipe's list; "" where an entry has none."""
-    entries = tree.values.get(section)
+    entries: Any = tree.values
+    for part in key:
+        entries = entries.get(part) if isinstance(entries, dict) else None
     if not isinstance(entries, list):
         return []
     return [str(each.get("name", "")) if isinstance(each, dict) else "" for each in entries]
@@ -137,9 +156,9 @@ def known_keys(tree: Tree, section: list[str], catalog: Catalog) -> list[str]:
         kind = KINDS[section[0]]
         names = [p.name for p in catalog.parameters(kind, name_of(tree, section[0]))]
         return ["name", *(["sample_rate"] if kind == "features" else []), *names]
-    if section[0] in LISTS:
-        name = names_in(tree, section[0])[int(section[1])]
-        return ["name", *(p.name for p in catalog.parameters(section[0], name))]
+    if key := list_around(section):
+        name = names_in(tree, key)[int(section[len(key)])]
+        return ["name", *(p.name for p in catalog.parameters(LISTS[key], name))]
     annotation = Base.model_fields[section[0]].annotation
     return list(
         next(
@@ -167,8 +186,12 @@ def _either(sections: list[type[Section]]) -> Any:
     return Annotated[functools.reduce(operator.or_, sections), Field(discriminator="name")]
 
 
-def _evaluation(outside: Catalog) -> dict[str, Any]:
-    """Return the section `evaluation` with the metrics from outside among its headlines."""
+def _evaluation(outside: Catalog, lists: dict[tuple[str, ...], tuple[str, ...]]) -> dict[str, Any]:
+    """Return the section `evaluation` with the metrics from outside among its headlines, and the
+    variants that it names."""
+    fields: dict[str, Any] = {}
+    if variants := lists[TEST_VARIANTS]:
+        fields["variants"] = _list(outside, TEST_VARIANTS, variants, Evaluation)
     names = []
     for code in outside.code:
         if code.kind == "metrics" and (row := outside.metric(code.name)) is not None:
@@ -178,14 +201,10 @@ def _evaluation(outside: Catalog) -> dict[str, Any]:
                     'Metric(…, definition="…")'
                 )
             names.append(code.name)
-    if not names:
+    if names:
+        headlines = (*HEADLINES, *names)
+        fields["headline"] = (Literal[headlines], Evaluation.model_fields["headline"])
+    if not fields:
         return {}
-    default = Evaluation.model_fields["headline"]
-    headlines = (*HEADLINES, *names)
-    headline: Any = (Literal[headlines], default)
-    return {
-        "evaluation": (
-            create_model("Evaluation", __base__=Evaluation, headline=headline),
-            Base.model_fields["evaluation"],
-        )
-    }
+    section = create_model("Evaluation", __base__=Evaluation, **fields)
+    return {"evaluation": (section, Base.model_fields["evaluation"])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,12 @@ from asc_cli.core.errors import AscError
 from asc_cli.recipe import provenance as recipe_provenance
 from asc_cli.recipe.synonyms import key_for
 
-LISTS = ("variants", "augment")  # keys that are lists of plug-ins, each with its parameters
-ENTRIES = (*LISTS, "systems")  # keys that are lists of mappings
+LISTS = {  # keys that are lists of plug-ins, each with its parameters → the kind of plug-in
+    ("variants",): "variants",
+    ("augment",): "augment",
+    ("evaluation", "variants"): "variants",
+}
+ENTRIES = (*LISTS, ("systems",))  # keys that are lists of mappings
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,12 @@ class Tree:
             if path[:end] in self.places:
                 return self.places[path[:end]]
         return Place("recipe")
+
+
+def run_name(path: Path) -> str:
+    """Return what a recipe's runs and models are called: its file's name, less what a name that is
+    a folder's and a command's argument cannot have."""
+    return re.sub(r"[^A-Za-z0-9._+-]", "_", path.stem).lstrip("._+-") or "recipe"
 
 
 def parse(path: Path) -> tuple[Tree, list[Fault]]:
@@ -129,8 +140,9 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
         parsed = value
     if path == ("dataset",) and section.get("dataset") != parsed:
         section.pop("data", None)
-    if path[0] in ENTRIES:
-        _mark_as_own(tree.values, [path[0]])
+    for key in ENTRIES:
+        if path[: len(key)] == key:
+            _mark_as_own(tree.values, [".".join(key)])
     if len(path) == 2:
         _mark_as_own(tree.values, recipe_provenance.changed(path[0], section, {path[1]: parsed}))
     if path[-1] == "name" and section.get("name") != parsed:
@@ -142,7 +154,7 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
 def _value(
     node: yaml.Node, path: tuple[str, ...], source: str, places: dict, faults: list[Fault]
 ) -> Any:
-    if isinstance(node, yaml.SequenceNode) and path in {(name,) for name in ENTRIES}:
+    if isinstance(node, yaml.SequenceNode) and path in ENTRIES:
         entries = {(*path, str(i)): each for i, each in enumerate(node.value)}
         for entry, each in entries.items():
             places[entry] = Place(source, each.start_mark.line + 1)

@@ -73,6 +73,8 @@ OPTIONAL: Types = {
     "recipe.licence": (str, NOTHING),
     "recipe.exclude": list,
     "recipe.augment": list,
+    "recipe.evaluation.variants": list,
+    "test_variants": list,
     "recipe.subset": (int, NOTHING),
     "recipe.training": (dict, NOTHING),
     "recipe.training.seed": int,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,10 @@ from asc_cli.recipe import ensemble as recipes
 from asc_cli.recipe.ensemble import AnyRecipe
 from asc_cli.recipe.load import Recipe
 from asc_cli.recipe.systems import Ensemble
-from asc_cli.registry import card, models, run_files, runs
+from asc_cli.registry import card, models, run_files, runs, training_files
 from asc_cli.registry.run_files import PREDICTIONS
-from asc_cli.registry.training_files import TrainingFile
 from asc_cli.training import recordings
-from asc_cli.training.run import Training, registered_metrics
+from asc_cli.training.run import Training, has_model
 
 SCORING_SECONDS = 600.0  # how long to wait for another process that scores the same run
 PRINTS = ("dataset_fingerprint", "dataset_fingerprint_0_1", "lists_fingerprint")
@@ -103,12 +102,13 @@ def _require_same_data(ensemble: Ensemble, data: Path | None) -> None:
 
 def _finished(run: Path, folds: list[int]) -> dict[str, Any] | None:
     """Return the metrics of a run of these folds that has its predictions and its model."""
-    metrics = registered_metrics(run, folds)
-    if metrics is not None:
-        try:
-            predictions.read(run / PREDICTIONS)
-        except AscError:  # missing or damaged: averaged again
-            return None
+    metrics = run_files.metrics(run)
+    if metrics is None or not has_model(run, metrics, folds):
+        return None
+    try:
+        predictions.read(run / PREDICTIONS)
+    except AscError:  # missing or damaged: averaged again
+        return None
     return metrics
 
 
@@ -164,17 +164,7 @@ def _registered(
         ensemble.name,
         model_card,
         {},
-        _training_files(registered),
+        training_files.joined(file for each in registered for file in each.training_files()),
         check=require_usable,
         systems=registered,
     )
-
-
-def _training_files(systems: Sequence[models.Model]) -> Iterator[TrainingFile]:
-    """Yield every recording of the systems, with the folds of which any is trained on it."""
-    files: dict[tuple[str, str | None], set[int]] = {}
-    for system in systems:
-        for file in system.training_files():
-            files.setdefault((file.digest, file.audio_digest), set()).update(file.folds or ())
-    for (digest, audio_digest), folds in files.items():
-        yield TrainingFile(digest, audio_digest, tuple(sorted(folds)))

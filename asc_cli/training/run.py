@@ -17,6 +17,7 @@ from asc_cli.evaluation.metrics import Metric, named
 from asc_cli.evaluation.predictions import Predictions
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation, Remark
+from asc_cli.frontend import variant
 from asc_cli.frontend.fill import Extraction
 from asc_cli.inference.validation import require_usable
 from asc_cli.protocol import audit
@@ -25,10 +26,11 @@ from asc_cli.protocol.fingerprint import fingerprint, fingerprint_0_1
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.changes import Change, changes, flat
 from asc_cli.recipe.load import Recipe
-from asc_cli.registry import card, models, run_files, runs
+from asc_cli.registry import card, models, run_files, runs, training_files
 from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.registry.runs import fold_folder
 from asc_cli.registry.training_files import TrainingFile
+from asc_cli.training.transfer import NOTHING, Transfer, identities
 
 # what `asc train --json` prints of metrics.json: of recordings, of videos, of both
 FIGURES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss")
@@ -103,8 +105,8 @@ def require_complete(extraction: Extraction) -> None:
 
 def finished_metrics(run: Path, chosen: list[int]) -> dict[str, Any] | None:
     """Return the metrics of a run with all chosen folds and a registered model; else None."""
-    metrics = registered_metrics(run, chosen)
-    if metrics is None:
+    metrics = run_files.metrics(run)
+    if metrics is None or not has_model(run, metrics, chosen):
         return None
     try:
         predictions.read(run / PREDICTIONS)
@@ -113,13 +115,11 @@ def finished_metrics(run: Path, chosen: list[int]) -> dict[str, Any] | None:
     return metrics
 
 
-def registered_metrics(run: Path, chosen: list[int]) -> dict[str, Any] | None:
-    """Return the metrics of a run of all chosen folds whose model is registered; else None."""
-    metrics = run_files.metrics(run)
-    if metrics is None or [fold["fold"] for fold in metrics.get("folds", [])] != chosen:
-        return None
+def has_model(run: Path, metrics: Mapping[str, Any], chosen: list[int]) -> bool:
+    """Return whether a run's metrics are of the chosen folds, and its model is registered."""
     own_models = {model.id for model in models.models() if model.card.get("run") == run.name}
-    return metrics if metrics["model"] in own_models else None
+    folds = [fold["fold"] for fold in metrics.get("folds", [])]
+    return folds == chosen and metrics["model"] in own_models
 
 
 def _join_predictions(run: Path, chosen: list[int]) -> Predictions:
@@ -145,12 +145,13 @@ def conclude(
     protocol: Listing,
     chosen: list[int],
     tried: Mapping[str, str] | None = None,
+    transfer: Transfer = NOTHING,
 ) -> tuple[dict[str, Any], Evaluation]:
     """Score the folds together, register their models, and write metrics.json last.
 
     protocol: The lists with what the recipe excludes. tried: Of a run whose folds have settings of
     their own, each such key and the values that were tried. Its folds are no members of one model,
-    so none is registered.
+    so none is registered. transfer: What the folds took from registered models.
     """
     joined = _join_predictions(run, chosen)
     dataset = extraction.source.dataset
@@ -160,11 +161,15 @@ def conclude(
     scores = scoring.score(joined, metric, seen, conditions)
     if tried:
         scores = replace(scores, remarks=(*scores.remarks, CHOSEN_PER_FOLD))
+    scores = replace(scores, remarks=(*scores.remarks, *transfer.remarks()))
     metrics = scores.to_dict()
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
-    metrics["model"] = "" if tried else _registered(run, recipe, extraction, chosen, metrics).id
+    if tried:
+        metrics["model"] = ""
+    else:
+        metrics["model"] = _registered(run, recipe, extraction, chosen, metrics, transfer).id
     rows = published(recipe.settings, dataset, metrics, conditions)
     metrics["published"] = [row.to_dict() for row in rows]
     atomic.write_json(run / "metrics.json", metrics)
@@ -172,7 +177,12 @@ def conclude(
 
 
 def _registered(
-    run: Path, recipe: Recipe, extraction: Extraction, chosen: list[int], metrics: dict[str, Any]
+    run: Path,
+    recipe: Recipe,
+    extraction: Extraction,
+    chosen: list[int],
+    metrics: dict[str, Any],
+    transfer: Transfer,
 ) -> models.Model:
     """Register the folds' networks as the members of one model."""
     data = {
@@ -182,12 +192,14 @@ def _registered(
     model_card = card.card(run, recipe, extraction.source.dataset, data, metrics)
     model_card["labels"] = list(extraction.source.listing.labels)
     model_card["feature"] = extraction.feature.description()
+    if variants := [each.variant.to_dict() for each in extraction.test_variants if each.variant]:
+        model_card[variant.CARD_KEY] = variants
     weights = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     return models.register(
         recipe.name,
         model_card,
         weights,
-        _training_files(extraction, chosen),
+        training_files.joined([*_training_files(extraction, chosen), *transfer.trained_on()]),
         recipe.catalog.code,
         require_usable,
     )
@@ -253,7 +265,8 @@ def run_of(recipe: Recipe, extraction: Extraction) -> Path:
     folder if the devices are the same.
     """
     listing, feature = extraction.source.listing, extraction.feature
-    run = runs.run_folder(recipe, fingerprint(listing, extraction.digests), extraction.key)
+    prints = fingerprint(listing, extraction.digests)
+    run = runs.run_folder(recipe, prints, extraction.key, *identities(recipe))
     data = (fingerprint_0_1(listing, extraction.digests), feature.key)
     old = runs.run_folder_0_1(recipe, *data, key_of_0_1=feature.key_of_0_1)
     return old if old and not run.exists() and _has_devices(old, listing) else run

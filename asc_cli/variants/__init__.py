@@ -7,7 +7,8 @@ A variant module has
     comment each
 
 A recipe lists them under `variants`: each is a further copy of the recordings for training, whose
-features are computed once and stored.
+features are computed once and stored; and under `evaluation.variants`: each is scored beside a
+recording.
 
 N samples go in; M come out, where M differs from N if the variant changes the length.
 """
