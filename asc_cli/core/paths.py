@@ -43,6 +43,10 @@ def packs() -> Path:
     return home() / "packs"
 
 
+def logits() -> Path:
+    return home() / "logits"
+
+
 def runs() -> Path:
     return home() / "runs"
 

@@ -3,11 +3,11 @@
     x_0 = x        x_{i+1}[n] = Σ_d h[d] x_i[2n − d]                   d = −reach … reach
     C[n, b] = Σ_j k_b[j] x_i[n·hop / 2^i − L/2 + j]                    b of octave i, j = 0 … L − 1
 
-and zeros lie before and after every x_i. h is the impulse response of librosa's
-resampler, soxr; k_b is librosa's wavelet of bin b after the Fourier transform in which
-librosa drops the smallest values. The halving ends when the hop is odd. librosa would
-also halve the rate first if the highest bin lay more than an octave below half the rate; cqt.n_bins
-leaves less than one bin there.
+and zeros lie before and after every x_i. h is the impulse response of librosa's resampler, soxr;
+k_b is librosa's wavelet of bin b after the Fourier transform in which librosa drops the smallest
+values (Schörkhuber and Klapuri, Constant-Q transform toolbox, SMC 2010). The halving ends when the
+hop is odd. librosa would also halve the rate first if the highest bin lay more than an octave below
+half the rate; cqt.n_bins leaves less than one bin there.
 
 The two sums are computed here because soxr's use long Fourier transforms, whose rounding errors
 spread from loud samples into silence nearby, and depend on where a block of samples starts. Equal
@@ -99,14 +99,35 @@ def quality(bins_per_octave: int) -> float:
 
 
 def kernels(centres_hz: np.ndarray, rate: float, Q: float) -> np.ndarray:  # (F,) -> (F, L) complex
-    """Return the weights of librosa's sparse wavelets as filters of L samples."""
-    import librosa
+    """Return the weights of sparse wavelets as filters of L samples."""
+    lengths = Q * rate / centres_hz
+    L = int(2 ** np.ceil(np.log2(lengths.max())))
+    spectra = np.fft.fft(_wavelets(centres_hz, lengths, rate, L) * lengths[:, None] / L, axis=1)
+    return np.fft.fft(_sparse(spectra[:, : L // 2 + 1]), n=L, axis=1)
 
-    wavelets, lengths = librosa.filters.wavelet(freqs=centres_hz, sr=rate, alpha=1 / Q)
-    L = wavelets.shape[1]
-    spectra = np.fft.fft(wavelets * lengths[:, None] / L, axis=1)[:, : L // 2 + 1]
-    sparse = librosa.util.sparsify_rows(spectra, quantile=SPARSITY).toarray()
-    return np.fft.fft(sparse, n=L, axis=1)
+
+def _wavelets(
+    centres_hz: np.ndarray, lengths: np.ndarray, rate: float, L: int
+) -> np.ndarray:  # (F,), (F,) -> (F, L) complex64
+    """Return windowed phasors in the middle of L samples, their magnitudes' sum 1 each."""
+    result = np.zeros((len(centres_hz), L), np.complex64)
+    for row, hz, length in zip(result, centres_hz, lengths, strict=True):
+        angles = np.arange(-length // 2, length // 2) * 2 * np.pi * hz / rate
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(len(angles)) / len(angles))
+        wavelet = (np.cos(angles) + 1j * np.sin(angles)) * window
+        start = (L - len(angles)) // 2
+        row[start : start + len(angles)] = wavelet / np.abs(wavelet).sum()
+    return result
+
+
+def _sparse(spectra: np.ndarray) -> np.ndarray:  # (F, K) -> (F, K)
+    """Drop the smallest values of each row, SPARSITY of its magnitudes' sum in all."""
+    magnitudes = np.abs(spectra)
+    ascending = np.sort(magnitudes, axis=1)
+    shares = np.cumsum(ascending / magnitudes.sum(axis=1, keepdims=True), axis=1)
+    first = np.argmin(shares < SPARSITY, axis=1)
+    smallest = np.take_along_axis(ascending, first[:, None], axis=1)
+    return np.where(magnitudes >= smallest, spectra, 0)
 
 
 def re_im(kernel: np.ndarray) -> np.ndarray:  # (F, L) complex -> (2 F, L)
@@ -126,13 +147,14 @@ def halving() -> tuple[np.ndarray, int]:  # -> (block, 2 reach + 2 block − 1),
 
 def _halving_filter() -> np.ndarray:  # -> (2 reach + 1,)
     """Measure h: soxr's response to an impulse on an even and on an odd sample."""
-    import librosa
+    import soxr
 
     h = np.zeros(2 * IMPULSE_RADIUS + 1)  # h[IMPULSE_RADIUS + d]
     for odd in (0, 1):
         impulse = np.zeros(4 * IMPULSE_RADIUS, np.float32)
         impulse[2 * IMPULSE_RADIUS + odd] = 1
-        response = librosa.resample(impulse, orig_sr=2, target_sr=1, res_type=RESAMPLER, scale=True)
+        response = soxr.resample(impulse, 2, 1, quality=RESAMPLER)
+        response /= np.sqrt(0.5)  # in float32; so the energy is that of before
         h[odd::2] = response[IMPULSE_RADIUS // 2 + odd : 3 * IMPULSE_RADIUS // 2 + 1]
     h = (h + h[::-1]) / 2  # symmetric but for rounding
     reach = IMPULSE_RADIUS - np.flatnonzero(np.abs(h) > TAP_THRESHOLD * h.max())[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import paths
+from asc_cli.core import atomic, paths
 from asc_cli.core.errors import AscError
 from asc_cli.frontend import pack, usage
 
@@ -25,11 +26,13 @@ class Disk:
         usages: Per feature and dataset: how many recordings are stored, and their bytes.
         unused: Unused files and folders, which `prune` removes.
         checkpoint_bytes: Of folds that are not finished; training resumes from them.
+        logits_bytes: Of what teachers say of recordings; it is computed again when it is needed.
     """
 
     usages: list[usage.Usage]
     unused: list[usage.Unused]
     checkpoint_bytes: int
+    logits_bytes: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `asc store --json` prints.
@@ -41,6 +44,7 @@ class Disk:
             "home": str(paths.home()),
             "stored": [row.to_dict() for row in self.usages],
             "checkpoint_bytes": self.checkpoint_bytes,
+            "logits_bytes": self.logits_bytes,
             "unused": [
                 {"path": str(row.path), "bytes": row.n_bytes, "reason": row.reason}
                 for row in self.unused
@@ -67,6 +71,7 @@ def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
     finished, unfinished = _checkpoints()
     unused += [usage.Unused(p, p.stat().st_size, "its fold is finished") for p in finished]
     unused += _abandoned()
+    unused += _logits_of_no_model()
     if all_packs:
         unused += [_pack(folder, "--packs") for row in usages for folder in row.packs]
     if dataset is not None:
@@ -75,7 +80,9 @@ def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
             raise AscError(f"store: nothing is stored for dataset {dataset!r}. Stored: {names}")
         unused += usage.scan(without=dataset)[1]
     once = {row.path: row for row in reversed(unused)}
-    return Disk(usages, [*reversed(once.values())], sum(p.stat().st_size for p in unfinished))
+    unfinished_bytes = sum(path.stat().st_size for path in unfinished)
+    logits_bytes = usage.folder_bytes(paths.logits())
+    return Disk(usages, [*reversed(once.values())], unfinished_bytes, logits_bytes)
 
 
 @dataclass(frozen=True)
@@ -150,9 +157,19 @@ def _checkpoints() -> tuple[list[Path], list[Path]]:
     return finished, unfinished
 
 
+def _logits_of_no_model() -> Iterator[usage.Unused]:
+    """Yield the logits of models that were removed."""
+    for file in sorted(paths.logits().glob("*/about.json")):
+        with contextlib.suppress(OSError, ValueError):
+            name, _, version = atomic.read_json(file, model=str)["model"].partition("@")
+            if not (paths.models() / name / version / "card.yaml").exists():
+                n_bytes = usage.folder_bytes(file.parent)
+                yield usage.Unused(file.parent, n_bytes, "its model was removed")
+
+
 def _abandoned() -> Iterator[usage.Unused]:
     """Yield temporary files and folders of killed processes."""
-    for root in (paths.features(), paths.packs(), paths.runs(), paths.models()):
+    for root in (paths.features(), paths.packs(), paths.logits(), paths.runs(), paths.models()):
         for path in root.rglob(f"{pack.TEMPORARY}*"):
             age = time.time() - path.stat().st_mtime
             if age > ABANDONED_SECONDS:

@@ -124,7 +124,7 @@ def fill(
     feature = feature_of(recipe, source)
     every = dict.fromkeys(r.file for r in source.listing.recordings)
     training = dict.fromkeys(file for split in source.listing.splits for file in split.train)
-    extraction = _fill(source, feature, every, jobs, verify, progress)
+    extraction = fill_feature(source, feature, every, jobs, verify, progress)
     variants, test_variants = (
         tuple(
             replace(feature, variant=resolve_variant(settings, recipe.catalog))
@@ -143,7 +143,7 @@ def fill(
             "and as much again in packs when they are trained on"
         )
     for variant, listed_files in files.values():
-        more = _fill(source, variant, listed_files, jobs, verify, progress)
+        more = fill_feature(source, variant, listed_files, jobs, verify, progress)
         failed = {str(f): f for f in (*extraction.failed, *more.failed)}
         extraction = replace(
             extraction,
@@ -155,7 +155,7 @@ def fill(
     return replace(extraction, variants=variants, test_variants=test_variants)
 
 
-def _fill(
+def fill_feature(
     source: Source,
     feature: StoredFeature,
     files: dict[str, None],
@@ -163,6 +163,7 @@ def _fill(
     verify: bool,
     progress: Callable[[int, int], None] | None,
 ) -> Extraction:
+    """Extract one feature, in a variant or not, of these files."""
     started = time.monotonic()
     store.describe(feature, source.dataset.name, source.audio_root)
     if verify:

@@ -21,6 +21,7 @@ NOT_FOR_STREAMS = {  # what a stream of shards does not use, and what it has ins
     "subset": "none is published",
     "variants": "its videos are not changed",
     "augment": "its videos are not changed",
+    "distil": "its videos have many labels",
 }
 
 TRAINING_NOT_FOR_STREAMS = {
@@ -162,6 +163,8 @@ def fits_itself(recipe: Base, tree: Tree, catalog: Catalog) -> list[Fault]:
         messages[("clips", "crops")] = (
             "clips.crops = random: the model {} fits itself, on one set of clips; crops: grid"
         )
+    if recipe.distil:
+        messages[("distil",)] = "distil: the model {} fits itself, to labels alone; distil: null"
     name = recipe.model_dump()["model"]["name"]
     if not messages or not code.has_method(catalog.code_of("models", name), "estimate", 5):
         return []

@@ -26,14 +26,15 @@ from asc_cli.recipe.schema import (
     Clips,
     Evaluation,
     Paper,
-    Section,
     Stream,
     Training,
     Validation,
 )
+from asc_cli.recipe.section import Section
 from asc_cli.recipe.sections import json_schema, named_code, schema_for
 from asc_cli.recipe.signed import signed_settings
 from asc_cli.recipe.source import LISTS, Fault, Place, Tree, assign, merge, parse, run_name
+from asc_cli.recipe.transfer import Distil
 
 
 class Recipe(BaseModel):
@@ -50,6 +51,7 @@ class Recipe(BaseModel):
         training: Optimiser, epochs, batch size, seed.
         variants: Name and every parameter of each variant of the training recordings.
         augment: Name and every parameter of each augmentation, in order.
+        distil: Registered models to learn from; None: none.
         validation: What is held out of training; None: nothing.
         evaluation: How clips make a recording's score, and the headline metric.
         exclude: Files that are left out.
@@ -72,6 +74,7 @@ class Recipe(BaseModel):
     training: Training
     variants: tuple[dict[str, Any], ...] = ()
     augment: tuple[dict[str, Any], ...] = ()
+    distil: Distil | None = None
     validation: Validation | None
     evaluation: Evaluation
     exclude: tuple[str, ...]

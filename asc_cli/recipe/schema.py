@@ -6,11 +6,13 @@ own code, and joins these sections in `sections.py`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from asc_cli.core import plugins
+from asc_cli.recipe.section import Section
+from asc_cli.recipe.transfer import Distil
 
 DEPLOYED_AT = "float32"  # without `deployment_precision`
 HEADLINES = ("dataset", *(m.name for m in plugins.metrics() if m.definition))
@@ -18,16 +20,6 @@ if TYPE_CHECKING:
     Headline = str
 else:
     Headline = Literal[HEADLINES]
-
-
-class Section(BaseModel):
-    """Keys of a recipe. `ADDED` names those that version 0.1.0 did not have: `Recipe.settings`
-    leaves them out where they have their defaults, so that signatures of then go on."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, protected_namespaces=(), validate_default=True
-    )
-    ADDED: ClassVar[tuple[str, ...]] = ()
 
 
 class Clips(Section):
@@ -262,6 +254,9 @@ class Base(Section):
         description="What is done to the clips of training, one after another: a list of "
         "augmentations, each with its name and its parameters.",
     )
+    distil: Distil | None = Field(
+        None, description="Registered models to learn from; none by default."
+    )
     validation: Validation | None = Field(
         None, description="Recordings to hold out of training; none by default."
     )
@@ -278,4 +273,4 @@ class Base(Section):
     licence: str | None = Field(
         None, description="Licence of the trained models, for their cards, such as MIT."
     )
-    ADDED = ("variants", "augment", "deployment_precision", "licence")
+    ADDED = ("variants", "augment", "distil", "deployment_precision", "licence")

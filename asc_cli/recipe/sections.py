@@ -13,7 +13,8 @@ from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.limits import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from asc_cli.core.plugins import Catalog
-from asc_cli.recipe.schema import HEADLINES, Base, Evaluation, Section
+from asc_cli.recipe.schema import HEADLINES, Base, Evaluation
+from asc_cli.recipe.section import Section
 from asc_cli.recipe.source import LISTS, Tree
 
 OUTSIDE = (

@@ -37,6 +37,14 @@ class TrainingFile:
     folds: tuple[int, ...] | None = None
 
 
+def joined(files: Iterable[TrainingFile]) -> list[TrainingFile]:
+    """Return one row for each recording, with the folds of all of its rows."""
+    folds: dict[tuple[str, str | None], set[int]] = {}
+    for file in files:
+        folds.setdefault((file.digest, file.audio_digest), set()).update(file.folds or ())
+    return [TrainingFile(*key, tuple(sorted(own))) for key, own in folds.items()]
+
+
 def write(folder: Path, files: Iterable[TrainingFile]) -> None:
     """Write the list into a model's folder."""
     lines = sorted(

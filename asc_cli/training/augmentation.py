@@ -36,8 +36,27 @@ class Augmentation:
             labels: (b,) int64.
             seed: Of this step alone: the recipe's, the fold, the epoch, the step.
         """
+        return self._changed(x, mask, one_hot(labels, self.n_scenes), seed)
+
+    def with_answers(
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        labels: Tensor,
+        answers: Tensor,  # (b, C) of teachers
+        seed: Sequence[int],
+    ) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+        """Return the same as a call, and the answers (b, C), mixed as the targets are."""
+        both = torch.cat([one_hot(labels, self.n_scenes), answers], dim=1) / 2  # rows sum to 1
+        x, mask, both = self._changed(x, mask, both, seed)
+        targets, answers = (2 * both).split(self.n_scenes, dim=1)
+        return x, mask, targets, answers
+
+    def _changed(
+        self, x: Tensor, mask: Tensor | None, targets: Tensor, seed: Sequence[int]
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
         rng = np.random.default_rng(seed)
-        batch = Batch(x, mask, one_hot(labels, self.n_scenes), self.scale)
+        batch = Batch(x, mask, targets, self.scale)
         with torch.no_grad():
             for transform in self.transforms:
                 batch = _without_what_is_beyond(transform(batch, rng))

@@ -7,7 +7,8 @@ some out.
     loss = −1/B Σ_b ln softmax(logits_b)[label_b] + ½ λ Σ_w w²      w: weights, not biases
                                                  (Adam's coupled weight_decay λ is this gradient)
 
-loss.py has the loss of smoothed, weighted and mixed labels, optim.py the optimisers, schedule.py
+loss.py has the loss of smoothed, weighted and mixed labels, distillation.py that of teachers'
+answers, optim.py the optimisers, schedule.py
 the rate of each step, average.py the average of the weights.
 
 Every model is an nn.Module whose forward gives scores (B, C): their softmax is the clip's
@@ -41,6 +42,7 @@ from asc_cli.models import Clips, Estimator, OwnedClips
 from asc_cli.training import history, loop, optim
 from asc_cli.training.augmentation import Augmentation
 from asc_cli.training.average import WeightAverage
+from asc_cli.training.distillation import Distillation
 from asc_cli.training.loss import balanced_order, class_weights, cross_entropy
 from asc_cli.training.optim import seed
 from asc_cli.training.progress import Progress, ProgressReporter
@@ -85,6 +87,7 @@ def fit(
     report: Callable[[Progress], None],
     validate: Callable[[nn.Module], float] | None = None,
     augment: Augmentation | None = None,
+    distil: Distillation | None = None,
 ) -> None:
     """Fit in place, resuming from `folder`'s checkpoint if there is one.
 
@@ -92,7 +95,9 @@ def fit(
     order; no curve is drawn for it. Raises AscError when the data or the settings do not allow it.
     """
     if not isinstance(model, Estimator):
-        fit_network(model, clips, labels, settings, folder, curve, report, validate, augment)
+        fit_network(
+            model, clips, labels, settings, folder, curve, report, validate, augment, distil
+        )
         return
     if settings.choose_epoch == "validation":
         raise AscError(
@@ -127,6 +132,7 @@ def fit_network(
     report: Callable[[Progress], None],
     validate: Callable[[nn.Module], float] | None = None,
     augment: Augmentation | None = None,
+    distil: Distillation | None = None,
 ) -> list[Epoch]:
     """Fit a network by gradient descent; returns the history.
 
@@ -140,7 +146,9 @@ def fit_network(
 
     def run_epoch(epoch: int) -> Epoch:
         started = time.monotonic()
-        loss = _epoch(model, optimiser, clips, labels, settings, epoch, reporter, average, augment)
+        loss = _epoch(
+            model, optimiser, clips, labels, settings, epoch, reporter, average, augment, distil
+        )
         draws = curve and settings.curve_every and epoch % settings.curve_every == 0
         with average.applied(model) if average else contextlib.nullcontext():
             accuracy = curve(model) if curve and draws else None
@@ -198,11 +206,13 @@ def _epoch(
     reporter: ProgressReporter,
     average: WeightAverage | None,
     augment: Augmentation | None,
+    distil: Distillation | None,
 ) -> float:
     """One pass over the fold; returns the mean loss."""
     torch.manual_seed(seed(settings.seed, settings.fold, epoch))
     if isinstance(clips, RandomCrops | VariedClips):
         clips = clips.draw(np.random.default_rng([settings.seed, settings.fold, epoch, CROPS]))
+    answers = distil.of_clips(clips) if distil else None  # (B, C)
     order = _order(labels, settings, epoch)
     per_epoch = math.ceil(len(order) / settings.batch_size)
     model.train()
@@ -211,14 +221,21 @@ def _epoch(
         step = (epoch - 1) * per_epoch + i
         which = order[start : start + settings.batch_size]
         target = torch.from_numpy(labels[which]).to(settings.device)
+        q = None if answers is None else torch.from_numpy(answers[which]).to(settings.device)
         x, mask = tensors(clips, which, settings.device)
         if augment:
             seeds = (settings.seed, settings.fold, epoch, i, AUGMENT)
-            x, mask, target = augment(x, mask, target, seeds)
+            if q is None:
+                x, mask, target = augment(x, mask, target, seeds)
+            else:
+                x, mask, target, q = augment.with_answers(x, mask, target, q, seeds)
         scores = model(x, mask)
-        loss = cross_entropy(
-            scores, target, settings.label_smoothing, _class_weights(labels, scores, settings)
-        )
+        weights = None
+        if settings.balance == "weights":
+            weights = class_weights(labels, scores.shape[1]).to(scores.device)
+        loss = cross_entropy(scores, target, settings.label_smoothing, weights)
+        if distil and q is not None:
+            loss = distil.loss(loss, scores, q)
         rate = factor(settings.schedule, settings.warm_up, step, settings.epochs * per_epoch)
         optim.step(model, optimiser, loss, settings.learning_rate * rate, settings.clip_norm)
         if average:
@@ -240,12 +257,6 @@ def _order(labels: np.ndarray, settings: Settings, epoch: int) -> np.ndarray:  #
     if settings.balance == "sampler":
         return balanced_order(labels, rng)
     return rng.permutation(len(labels))
-
-
-def _class_weights(labels: np.ndarray, scores: Tensor, settings: Settings) -> Tensor | None:
-    if settings.balance != "weights":
-        return None
-    return class_weights(labels, scores.shape[1]).to(scores.device)
 
 
 # -- checkpoints ------------------------------------------------------------------------------

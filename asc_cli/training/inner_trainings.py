@@ -25,7 +25,7 @@ from asc_cli.recipe.load import Recipe
 from asc_cli.registry import run_files, runs
 from asc_cli.registry.runs import fold_folder
 from asc_cli.training import fold as _fold
-from asc_cli.training import recordings
+from asc_cli.training import recordings, transfer
 from asc_cli.training import run as run_of_folds
 from asc_cli.training.choice import InnerScore
 from asc_cli.training.recordings import Counting
@@ -93,7 +93,8 @@ class InnerTrainings:
         listing = replace(outer.source.listing, splits=splits)
         extraction = replace(outer, source=replace(outer.source, listing=listing))
         prints = run_of_folds.fingerprints(extraction)
-        signature = candidate.recipe.signature(prints["dataset_fingerprint"], outer.key)
+        data = (prints["dataset_fingerprint"], outer.key, *transfer.identities(candidate.recipe))
+        signature = candidate.recipe.signature(*data)
         folder = paths.tuning() / f"{candidate.recipe.name}-{signature}"
         packs = recordings.packs(outer, self.packing)
         return Prepared(number, candidate, outer, extraction, packs, folder)
@@ -118,12 +119,24 @@ class InnerTrainings:
             root = row.inner.source.audio_root
             device = resolve_device(self.device)
             runs.describe(row.folder, row.candidate.recipe, root, prints, device)
+        taken = {
+            row.number: transfer.prepare(
+                row.candidate.recipe, row.inner, numbers, self.jobs, self.extracting
+            )
+            for row in rows
+        }
 
         def unfinished() -> Iterator[_fold.Task]:
             for row in rows:
                 recipe = _without_curve(row.candidate.recipe)
                 yield from _fold.tasks(
-                    recipe, row.inner, row.packs, row.folder, numbers, self.device
+                    recipe,
+                    row.inner,
+                    row.packs,
+                    row.folder,
+                    numbers,
+                    self.device,
+                    taken[row.number],
                 )
 
         folders = {

@@ -18,7 +18,7 @@ from asc_cli.protocol.source import Source, exclude, open_source
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import runs
 from asc_cli.registry.runs import fold_folder
-from asc_cli.training import events
+from asc_cli.training import events, transfer
 from asc_cli.training import fold as _fold
 from asc_cli.training import run as run_of_folds
 from asc_cli.training.run import Training
@@ -56,6 +56,7 @@ def train(
     run = run_of_folds.run_of(recipe, extraction)
     finished = run_of_folds.finished_metrics(run, chosen)
     if finished is None:
+        taken = transfer.prepare(recipe, extraction, chosen, jobs, extracting)
         prints = run_of_folds.fingerprints(extraction)
         runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
         packed = packs(extraction, packing)
@@ -65,14 +66,16 @@ def train(
             watching(folders, report),
         ):
             _fold.fit_all(
-                lambda: _fold.tasks(recipe, extraction, packed, run, chosen, device), run, jobs
+                lambda: _fold.tasks(recipe, extraction, packed, run, chosen, device, taken),
+                run,
+                jobs,
             )
         with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
             # another process may have finished the same run by now
             finished = run_of_folds.finished_metrics(run, chosen)
             if finished is None:
                 finished, evaluation = run_of_folds.conclude(
-                    run, recipe, extraction, protocol.listing, chosen
+                    run, recipe, extraction, protocol.listing, chosen, transfer=taken
                 )
                 scored(run / "report.html", run, evaluation)
     else:

@@ -26,10 +26,11 @@ from asc_cli.protocol.fingerprint import fingerprint, fingerprint_0_1
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.changes import Change, changes, flat
 from asc_cli.recipe.load import Recipe
-from asc_cli.registry import card, models, run_files, runs
+from asc_cli.registry import card, models, run_files, runs, training_files
 from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.registry.runs import fold_folder
 from asc_cli.registry.training_files import TrainingFile
+from asc_cli.training.transfer import NOTHING, Transfer, identities
 
 # what `asc train --json` prints of metrics.json: of recordings, of videos, of both
 FIGURES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss")
@@ -140,12 +141,13 @@ def conclude(
     protocol: Listing,
     chosen: list[int],
     tried: Mapping[str, str] | None = None,
+    transfer: Transfer = NOTHING,
 ) -> tuple[dict[str, Any], Evaluation]:
     """Score the folds together, register their models, and write metrics.json last.
 
     protocol: The lists with what the recipe excludes. tried: Of a run whose folds have settings of
     their own, each such key and the values that were tried. Its folds are no members of one model,
-    so none is registered.
+    so none is registered. transfer: What the folds took from registered models.
     """
     joined = _join_predictions(run, chosen)
     dataset = extraction.source.dataset
@@ -155,11 +157,15 @@ def conclude(
     scores = scoring.score(joined, metric, seen, conditions)
     if tried:
         scores = replace(scores, remarks=(*scores.remarks, CHOSEN_PER_FOLD))
+    scores = replace(scores, remarks=(*scores.remarks, *transfer.remarks()))
     metrics = scores.to_dict()
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
-    metrics["model"] = "" if tried else _registered(run, recipe, extraction, chosen, metrics).id
+    if tried:
+        metrics["model"] = ""
+    else:
+        metrics["model"] = _registered(run, recipe, extraction, chosen, metrics, transfer).id
     rows = published(recipe.settings, dataset, metrics, conditions)
     metrics["published"] = [row.to_dict() for row in rows]
     atomic.write_json(run / "metrics.json", metrics)
@@ -167,7 +173,12 @@ def conclude(
 
 
 def _registered(
-    run: Path, recipe: Recipe, extraction: Extraction, chosen: list[int], metrics: dict[str, Any]
+    run: Path,
+    recipe: Recipe,
+    extraction: Extraction,
+    chosen: list[int],
+    metrics: dict[str, Any],
+    transfer: Transfer,
 ) -> models.Model:
     """Register the folds' networks as the members of one model."""
     data = {
@@ -184,7 +195,7 @@ def _registered(
         recipe.name,
         model_card,
         weights,
-        _training_files(extraction, chosen),
+        training_files.joined([*_training_files(extraction, chosen), *transfer.trained_on()]),
         recipe.catalog.code,
         require_usable,
     )
@@ -250,7 +261,8 @@ def run_of(recipe: Recipe, extraction: Extraction) -> Path:
     folder if the devices are the same.
     """
     listing, feature = extraction.source.listing, extraction.feature
-    run = runs.run_folder(recipe, fingerprint(listing, extraction.digests), extraction.key)
+    prints = fingerprint(listing, extraction.digests)
+    run = runs.run_folder(recipe, prints, extraction.key, *identities(recipe))
     data = (fingerprint_0_1(listing, extraction.digests), feature.key)
     old = runs.run_folder_0_1(recipe, *data, key_of_0_1=feature.key_of_0_1)
     return old if old and not run.exists() and _has_devices(old, listing) else run

@@ -22,6 +22,7 @@ from asc_cli.training import choice as choices
 from asc_cli.training import fold as _fold
 from asc_cli.training import run as run_of_folds
 from asc_cli.training import search as searching
+from asc_cli.training import transfer
 from asc_cli.training.choice import Choice
 from asc_cli.training.inner_trainings import Fitting, InnerTrainings, Prepared
 from asc_cli.training.recordings import SCORING_SECONDS, Counting
@@ -133,21 +134,40 @@ def _train_outer(
     tuned = recipe.model_copy(update={"name": f"{recipe.name}_tuned"})
     run = runs.run_folder(tuned, prints["dataset_fingerprint"], *(r.folder.name for r in rows))
 
+    folds = {r.number: [k for k in chosen if choice.chosen[k] == r.number] for r in rows}
+
     def unfinished() -> Iterator[_fold.Task]:
         for row in rows:
-            folds = [fold for fold in chosen if choice.chosen[fold] == row.number]
-            yield from _fold.tasks(row.candidate.recipe, row.outer, row.packs, run, folds, device)
+            yield from _fold.tasks(
+                row.candidate.recipe,
+                row.outer,
+                row.packs,
+                run,
+                folds[row.number],
+                device,
+                taken[row.number],
+            )
 
     if (metrics := _finished(run, choice, chosen)) is not None:
         return run, metrics
     _require_same_choice(run, choice)
+    taken = {
+        row.number: transfer.prepare(row.candidate.recipe, row.outer, folds[row.number], jobs)
+        for row in rows
+    }
     runs.describe(run, recipe, protocol.audio_root, prints, resolve_device(device))
     atomic.write_json(run / choices.FILE, choice.to_dict())
     with watching({fold: fold_folder(run, fold) for fold in chosen}, fitting):
         _fold.fit_all(unfinished, run, jobs)
     with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
         metrics, evaluation = run_of_folds.conclude(
-            run, recipe, rows[0].outer, protocol.listing, chosen, tried
+            run,
+            recipe,
+            rows[0].outer,
+            protocol.listing,
+            chosen,
+            tried,
+            transfer.joined(taken.values()),
         )
         scored(run / "report.html", run, evaluation)
     return run, metrics

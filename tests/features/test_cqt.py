@@ -113,3 +113,28 @@ def test_longer_recordings_are_not_padded(seconds: float):
     samples = tone(1_000, seconds, 22_050)
     frames = np.concatenate(list(stream(cqt.Cqt(), [samples], 22_050)))
     np.testing.assert_array_equal(frames, cqt.Cqt()(samples, 22_050))
+
+
+@pytest.mark.parametrize("rate", [8_000.0, 44_100.0])
+@pytest.mark.parametrize("per_octave", [12, 36])
+def test_wavelets_and_what_is_dropped_are_librosas_to_the_bit(rate: float, per_octave: int):
+    Q = _cqt.quality(per_octave)
+    centres_hz = 27.5 * 2 ** (np.arange(2 * per_octave) / per_octave)
+    wavelets, lengths = librosa.filters.wavelet(freqs=centres_hz, sr=rate, alpha=1 / Q)
+    L = wavelets.shape[1]
+    spectra = np.fft.fft(wavelets * lengths[:, None] / L, axis=1)[:, : L // 2 + 1]
+    sparse = librosa.util.sparsify_rows(spectra, quantile=_cqt.SPARSITY).toarray()
+    expected = np.fft.fft(sparse, n=L, axis=1)
+    np.testing.assert_array_equal(_cqt.kernels(centres_hz, rate, Q), expected)
+    assert (sparse == 0).any()
+
+
+def test_the_halving_is_librosas_to_the_bit():
+    impulse = np.zeros(4 * _cqt.IMPULSE_RADIUS, np.float32)
+    impulse[2 * _cqt.IMPULSE_RADIUS] = 1
+    response = librosa.resample(impulse, orig_sr=2, target_sr=1, res_type="soxr_hq", scale=True)
+    h = _cqt._halving_filter()
+    reach = len(h) // 2 // 2
+    middle = len(response) // 2
+    expected = response[middle - reach : middle + reach + 1].astype(float)
+    np.testing.assert_array_equal(h[len(h) // 2 % 2 :: 2], (expected + expected[::-1]) / 2)

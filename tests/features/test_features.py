@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.export import frontends
 from asc_cli.features import stream
 from asc_cli.frontend.feature import StoredFeature, resolve
+from tests.conftest import ROOT
 
 RATE = 22_050
 
@@ -84,3 +88,17 @@ KEYS = {  # of 0.1.0, with defaults at 22 050 Hz: another key, and no stored arr
 
 def test_the_keys_in_the_store_are_those_of_0_1_0():
     assert {name: resolve(name, RATE, {}).key for name in KEYS} == KEYS
+
+
+def test_computing_features_loads_nothing_heavy():
+    code = (
+        "import sys, numpy as np\n"
+        "from asc_cli.core import plugins\n"
+        "from asc_cli.frontend.feature import resolve\n"
+        "noise = np.random.default_rng(0).normal(0, 0.1, 44_100).astype('f4')\n"
+        "for name in plugins.names('features'):\n"
+        "    resolve(name, 22_050, {}).compute(noise, 22_050)\n"
+        "print(sorted({'librosa', 'numba', 'sklearn', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stderr
