@@ -128,7 +128,6 @@ def _features(lessons: Iterable[Lesson]) -> list[StoredFeature]:
 
 def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) -> Lesson:
     ensemble.require_scenes(teacher)
-    ensemble.require_one_system(teacher, "distil: a teacher")
     listing = extraction.source.listing
     labels = teacher.card["labels"]
     if {*labels} != {*listing.labels}:
@@ -146,8 +145,13 @@ def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) ->
     variants = (None, *(feature.variant for feature in extraction.variants))
     return Lesson(
         teacher.id,
-        tuple(logits.stored_logits(teacher, member, variant) for variant in variants),
+        tuple(
+            logits.stored_logits(system, member, variant)
+            for system in teacher.systems()
+            for variant in variants
+        ),
         tuple(labels.index(label) for label in listing.labels),
+        teacher.weights,
     )
 
 
