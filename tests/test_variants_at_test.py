@@ -87,7 +87,7 @@ def test_shards_of_videos_have_none():
 
 
 def scored(model: models.Model, loaded: ensemble.Loaded, samples: np.ndarray) -> np.ndarray:
-    [outcome] = engine.score(loaded, engine.Request(model), [(Path("x"), [samples])])
+    [outcome] = engine.score(loaded, engine.Request(model), [(Path("x"), lambda rate: [samples])])
     return outcome.probabilities
 
 

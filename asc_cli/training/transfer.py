@@ -128,6 +128,7 @@ def _features(lessons: Iterable[Lesson]) -> list[StoredFeature]:
 
 def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) -> Lesson:
     ensemble.require_scenes(teacher)
+    ensemble.require_one_system(teacher, "distil: a teacher")
     listing = extraction.source.listing
     labels = teacher.card["labels"]
     if {*labels} != {*listing.labels}:
