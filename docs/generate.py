@@ -20,6 +20,7 @@ import typer
 
 from asc_cli.cli import application
 from asc_cli.core import plugins
+from asc_cli.recipe import ensemble
 from asc_cli.recipe import load as recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -62,6 +63,10 @@ complete from. A key that is not listed here is refused, with the nearest one th
 
 A recipe that `extends` another holds only what differs. A section that names another feature or
 model starts afresh: the old one's parameters are not the new one's.
+
+A recipe with `systems` is an [ensemble](../howto/ensembles.md): its keys are `systems`,
+`description`, `dataset`, `data`, `subset`, `exclude`, `training.seed`, `source`, `licence` and
+`deployment_precision`, and no others.
 
 ## Top level
 
@@ -241,7 +246,7 @@ def keys(body: dict[str, Any], meanings: dict[str, str]) -> str:
 def shipped() -> str:
     rows = []
     for name in plugins.recipe_names():
-        loaded = recipe.load(name)
+        loaded = ensemble.load(name)
         rows.append(row(f"`{name}`", loaded.dataset, escaped(loaded.settings["description"])))
     return "\n## Recipes that ship with asc\n\n" + table(["recipe", "dataset", "what it is"], rows)
 

@@ -116,8 +116,9 @@ def command(
         _videos.label(input_names, model, top or LABELS, csv, jobs, as_json, scene_options)
         return
     registered = models.find(model)
-    for remark in decoders.remarks(registered.card["feature"]):
-        _progress.note(f"model {registered.id}: {remark}")
+    for system in registered.systems():
+        for remark in decoders.remarks(system.card["feature"]):
+            _progress.note(f"model {system.id}: {remark}")
     settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
     with _input_files(input_names) as (files, display_names):
         inputs.require_no_overwrite(outputs.by_option(), files)

@@ -161,7 +161,8 @@ def _logits_of_no_model() -> Iterator[usage.Unused]:
     """Yield the logits of models that were removed."""
     for file in sorted(paths.logits().glob("*/about.json")):
         with contextlib.suppress(OSError, ValueError):
-            name, _, version = atomic.read_json(file, model=str)["model"].partition("@")
+            model, _, _ = atomic.read_json(file, model=str)["model"].partition("/")  # a system's
+            name, _, version = model.partition("@")
             if not (paths.models() / name / version / "card.yaml").exists():
                 n_bytes = usage.folder_bytes(file.parent)
                 yield usage.Unused(file.parent, n_bytes, "its model was removed")

@@ -152,7 +152,12 @@ def of_model(
 
 
 def costs(model: models.Model) -> complexity.Costs:
-    """Measure parameters, bytes and multiply-accumulates of a member, on one clip."""
+    """Measure parameters, bytes and multiply-accumulates of a member, on one clip; of an ensemble
+    the sums over its systems, as all of them run on each second of audio."""
+    return complexity.together([_costs(system) for system in model.systems()])
+
+
+def _costs(model: models.Model) -> complexity.Costs:
     loaded = ensemble.load(model, model.card["folds"][0])
     member, grid = loaded.members[0], loaded.clip_grid
     seconds = grid.step_frames * loaded.feature.hop_seconds / (1 + len(loaded.variants))

@@ -14,6 +14,7 @@ from asc_cli.inference import engine
 from asc_cli.inference.ensemble import (
     clip_seconds,
     require_fold,
+    require_one_system,
     require_parts,
     require_scenes,
 )
@@ -72,6 +73,8 @@ def predict(
     """
     chosen = models.find(model)
     require_scenes(chosen)
+    if embeddings:
+        require_one_system(chosen, "embeddings")
     request = with_timeline(engine.Request(chosen, fold, None, embeddings), timeline_s, threshold)
     files = list(dict.fromkeys(Path(path) for path in paths))
     log = Journal(_key(request), os.getcwd(), *map(str, files)) if journal else None
@@ -114,11 +117,14 @@ def with_timeline(
 
 
 def _key(request: engine.Request) -> list[Any]:
-    card = request.model.card
+    model = request.model
+    card = model.card
     return [
-        request.model.id,
+        model.id,
         card["created"],
-        card["feature"],
+        [system.card["feature"] for system in model.systems()]
+        if model.is_ensemble
+        else card["feature"],
         request.fold,
         request.timeline_s,
         request.embeddings,
@@ -158,7 +164,7 @@ def _score_chunk(
     """Score a chunk in a worker: (path, its stamp before it was read, its record) of each file."""
     stamps = [stamp(path) for path in paths]
     model = engine.loaded(request)
-    outcomes = engine.score(model, request, engine.decoded(model, paths))
+    outcomes = engine.score(model, request, engine.decoded(paths))
     return [
         (path, stamped, to_record(outcome))
         for path, stamped, outcome in zip(paths, stamps, outcomes, strict=True)

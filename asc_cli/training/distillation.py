@@ -9,6 +9,9 @@ w: weight, T: temperature, t: targets; CE is `loss.cross_entropy`. T² makes the
 second term as large as those of the first, whatever T. Hinton, Vinyals, Dean: Distilling the
 knowledge in a neural network, arXiv:1503.02531.
 
+Of a teacher that is an ensemble, l = ln Σ_i w_i softmax(l_i)_c / Σ_i w_i over its systems i with
+their weights w_i.
+
 A teacher's logits are of a recording as a whole, or of its variant: each clip of it has them,
 wherever it was cut. Augmentations that mix clips mix q as they mix t.
 
@@ -35,13 +38,16 @@ class Lesson:
 
     Attributes:
         teacher: NAME@VERSION.
-        logits: Of the recordings as they are, then of each of their variants.
+        logits: Of the recordings as they are, then of each of their variants; of an ensemble, the
+            same of each of its systems, one after the other.
         columns: For each of the network's scenes, its number among the teacher's.
+        weights: What each system of the teacher weighs.
     """
 
     teacher: str
     logits: tuple[StoredLogits, ...]
     columns: tuple[int, ...]
+    weights: tuple[float, ...] = (1.0,)
 
     @property
     def member(self) -> int:
@@ -50,7 +56,18 @@ class Lesson:
 
     def load(self, digests: Sequence[str]) -> np.ndarray:  # -> (V, n, C)
         """Return the logits of recordings, whose files have these SHA-256."""
-        return np.stack([each.load(digests) for each in self.logits])[:, :, [*self.columns]]
+        rows = np.stack([each.load(digests) for each in self.logits])[:, :, [*self.columns]]
+        if len(self.weights) == 1:
+            return rows
+        by_system = rows.reshape(len(self.weights), -1, *rows.shape[1:])
+        return _ensemble_logits(by_system, self.weights)
+
+
+def _ensemble_logits(logits: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+    """Return the logits (V, n, C) of an ensemble from those of its systems, (S, V, n, C)."""
+    shares = np.log(weights) - np.log(sum(weights))
+    log_p = torch.log_softmax(torch.from_numpy(logits).double(), dim=-1).numpy()
+    return np.float32(np.logaddexp.reduce(log_p + shares[:, None, None, None], axis=0))
 
 
 @dataclass(frozen=True)

@@ -145,8 +145,13 @@ def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) ->
     variants = (None, *(feature.variant for feature in extraction.variants))
     return Lesson(
         teacher.id,
-        tuple(logits.stored_logits(teacher, member, variant) for variant in variants),
+        tuple(
+            logits.stored_logits(system, member, variant)
+            for system in teacher.systems()
+            for variant in variants
+        ),
         tuple(labels.index(label) for label in listing.labels),
+        teacher.weights,
     )
 
 
