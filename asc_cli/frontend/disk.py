@@ -148,8 +148,9 @@ def _checkpoints() -> tuple[list[Path], list[Path]]:
     finished: list[Path] = []
     unfinished: list[Path] = []
     for name in CHECKPOINTS:
-        for path in paths.runs().glob(f"*/fold*/{name}"):
-            fold = path.parent
+        own = [*paths.runs().glob(f"*/fold*/{name}"), *paths.runs().glob(f"*/fold*/device*/{name}")]
+        for path in own:
+            fold = path.parent if path.parent.name.startswith("fold") else path.parent.parent
             ended = (fold / "predictions.csv").exists() or (
                 (fold / "model.safetensors").exists() and (fold.parent / "metrics.json").exists()
             )

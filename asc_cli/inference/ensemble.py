@@ -44,8 +44,9 @@ class Loaded:
     variants: tuple[StoredVariant, ...] = ()  # scored beside each recording
 
 
-def load(model: models.Model, fold: int | None = None) -> Loaded:
-    """Load a model's networks with weights. Raises AscError if a file of it is damaged."""
+def load(model: models.Model, fold: int | None = None, device: str | None = None) -> Loaded:
+    """Load a model's networks with weights; those for a recording device, of members that have
+    them. Raises AscError if a file of it is damaged."""
     require_scenes(model)
     card = model.card
     folds = card["folds"] if fold is None else [require_fold(model, fold)]
@@ -60,7 +61,9 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
         aggregate.require_method(settings["evaluation"]["aggregate"]),
         feature,
         feature.clip_grid(settings["clips"]),
-        tuple(_member(settings["model"], model.member(k), len(labels), catalog) for k in folds),
+        tuple(
+            _member(settings["model"], model.member(k), len(labels), catalog, device) for k in folds
+        ),
         variant.of_card(card, catalog),
     )
 
@@ -128,13 +131,15 @@ def clip_seconds(model: models.Model) -> float:
     return math.ceil(1000 * settings["length_frames"] * hop_s) / 1000
 
 
-def _member(settings: dict[str, Any], path: Path, n_scenes: int, catalog: Catalog) -> Member:
+def _member(
+    settings: dict[str, Any], path: Path, n_scenes: int, catalog: Catalog, device: str | None
+) -> Member:
     def build(arrays: members.Arrays) -> Any:
         if arrays.mean is None or arrays.deviation is None:
             raise KeyError("standardisation.mean")
         return model_files.build(settings, len(arrays.mean), n_scenes, catalog)
 
-    network, arrays = members.load(path, build)
+    network, arrays = members.load(path, build, device)
     assert arrays.mean is not None and arrays.deviation is not None
     standardise = Standardisation(arrays.mean, arrays.deviation)
     return Member(network, standardise, arrays.temperature or 1.0)

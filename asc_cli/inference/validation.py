@@ -25,8 +25,13 @@ def require_usable(model: models.Model) -> None:
         AscError: Its feature cannot be computed, its weights are not those of its network or not
             finite, or its answers are no probabilities; the text says which.
     """
+    for device in (None, *model.card.get("devices", ())):
+        _require_usable(model, device)
+
+
+def _require_usable(model: models.Model, device: str | None) -> None:
     try:
-        loaded = ensemble.load(model)
+        loaded = ensemble.load(model, device=device)
         features.probe(loaded.feature)
         _require_sizes(loaded)
         rng = np.random.default_rng(0)
