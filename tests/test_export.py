@@ -228,6 +228,13 @@ def test_int8_is_smaller_and_agrees(recordings: list[Path], tmp_path: Path):
     assert 0 < small.check.largest_difference < 0.1
 
 
+def test_a_convolutions_channels_are_rounded_by_their_own_scales() -> None:
+    quiet_and_loud = np.ones((2, 3, 4, 5), np.float32) * np.array([1e-3, 10.0])[:, None, None, None]
+    q, scale = int8._rounded(np.float32(quiet_and_loud), 0)
+    assert q.shape == quiet_and_loud.shape and (q == 127).all()
+    np.testing.assert_allclose(scale, np.float32([1e-3, 10.0]) / 127)
+
+
 def test_a_hub_folder_holds_weights_card_and_configuration(tmp_path: Path):
     workflow.export(registered("m"), "hub", tmp_path / "up")
     names = {path.name for path in (tmp_path / "up").iterdir()}

@@ -39,6 +39,7 @@ class Request:
     fold: int | None = None  # one member; None: the average of all
     timeline_s: float | None = None  # length of a segment; None: the whole recording
     embeddings: bool = False
+    device: str | None = None  # the recording device, of models with members for devices
 
 
 def score(
@@ -63,17 +64,17 @@ def score(
     return [accumulator.fault or accumulator.result() for accumulator in accumulators]
 
 
-_loaded_models: dict[tuple[str, int | None], ensemble.Loaded] = {}
+_loaded_models: dict[tuple[str, int | None, str | None], ensemble.Loaded] = {}
 
 
 def loaded(request: Request) -> ensemble.Loaded:
     """Return the request's model, loaded once per process."""
-    model, fold = request.model, request.fold
-    key = (f"{model.folder} {model.card['created']}", fold)
+    model, fold, device = request.model, request.fold, request.device
+    key = (f"{model.folder} {model.card['created']}", fold, device)
     if key not in _loaded_models:
         _loaded_models.clear()
         with gc_disabled():
-            _loaded_models[key] = ensemble.load(model, fold)
+            _loaded_models[key] = ensemble.load(model, fold, device)
     return _loaded_models[key]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from asc_cli import models as model_files
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
-from asc_cli.core.plugins import Catalog
+from asc_cli.core.plugins import Catalog, unknown
 from asc_cli.evaluation import aggregate, calibration
 from asc_cli.frontend import variant
 from asc_cli.frontend.clips import ClipGrid
@@ -99,6 +99,19 @@ def require_fold(model: models.Model, fold: int) -> int:
     if fold not in model.card["folds"]:
         raise AscError(f"model {model.id} has no fold {fold}; it has {model.card['folds']}")
     return fold
+
+
+def require_device(model: models.Model, device: str | None) -> str | None:
+    """Return a recording device. Raises AscError if the model has no members for it."""
+    devices = model.card.get("devices", ())
+    if device is None or device in devices:
+        return device
+    if not devices:
+        raise AscError(
+            f"--recording-device {device}: model {model.id} has no members for recording devices; "
+            "fine_tune in its recipe trains them"
+        )
+    raise AscError(f"model {model.id}: {unknown('recording device', device, devices)}")
 
 
 def require_parts(model: models.Model, what: str) -> None:

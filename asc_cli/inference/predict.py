@@ -38,6 +38,7 @@ def predict(
     jobs: int | None = None,
     journal: bool = False,
     resumed: Callable[[int], None] | None = None,
+    device: str | None = None,
 ) -> Iterator[Prediction]:
     """Classify the acoustic scene of recordings.
 
@@ -58,6 +59,8 @@ def predict(
             differ by rounding at most.
         journal: Save results at once, so that the same call resumes after a crash.
         resumed: Called with the number of recordings that an earlier call has done.
+        device: The recording device, whose members classify if the model has any; None: the
+            general members.
 
     Yields:
         One Prediction for each distinct path.
@@ -72,7 +75,9 @@ def predict(
     """
     chosen = models.find(model)
     require_scenes(chosen)
-    request = with_timeline(engine.Request(chosen, fold, None, embeddings), timeline_s, threshold)
+    request = with_timeline(
+        engine.Request(chosen, fold, None, embeddings, device), timeline_s, threshold
+    )
     files = list(dict.fromkeys(Path(path) for path in paths))
     log = Journal(_key(request), os.getcwd(), *map(str, files)) if journal else None
     labels = tuple(chosen.card["labels"])
@@ -122,6 +127,7 @@ def _key(request: engine.Request) -> list[Any]:
         request.fold,
         request.timeline_s,
         request.embeddings,
+        *([] if request.device is None else [request.device]),
     ]
 
 

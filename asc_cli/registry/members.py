@@ -4,8 +4,8 @@ model.<name>                 the network's parameters and buffers
 standardisation.mean         (F,) float32      of recordings' features; a model of videos
 standardisation.deviation    (F,) float32      standardises nothing
 calibration.temperature      (1,) float64      1 where a file does not have it
-device.<i>.<name>            the network's parameters and buffers for recordings of the device that
-                             is number i in the JSON list `devices` of the metadata
+devices                      (n,) uint8        a JSON list of recording devices, where there are
+device.<i>.<name>            the network's parameters and buffers for recordings of device number i
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from asc_cli.core import tensors
 from asc_cli.core.errors import AscError, DamagedFile
 
 STANDARDISATION = ("mean", "deviation")
-DEVICE = "device."
+DEVICES, DEVICE = "devices", "device."
 REMEDY = "import the model again from its zip file, or train it again"
 
 
@@ -60,7 +60,8 @@ def save(
     for i, own in enumerate(devices.values()):
         state = own.state_dict()
         contents |= {f"{DEVICE}{i}.{k}": v.cpu().contiguous() for k, v in state.items()}
-    tensors.save(path, contents, {"devices": json.dumps([*devices])})
+    names = bytearray(json.dumps([*devices]).encode())
+    tensors.save(path, {**contents, DEVICES: torch.frombuffer(names, dtype=torch.uint8)})
 
 
 def require_intact(path: Path) -> None:
@@ -91,7 +92,7 @@ def load(
             for array in (weights.pop(f"standardisation.{name}", None) for name in STANDARDISATION)
         )
         temperature = weights.pop("calibration.temperature", None)
-        devices = devices_in(file.texts)
+        devices = devices_in(weights)
         arrays = Arrays(
             mean,
             deviation,
@@ -99,7 +100,7 @@ def load(
             file.checked,
             devices,
         )
-        general = {k: a for k, a in weights.items() if not k.startswith(DEVICE)}
+        general = {k: a for k, a in weights.items() if not k.startswith((DEVICES, DEVICE))}
         state = {k.removeprefix("model."): a for k, a in general.items()}
         if device in devices:
             own = f"{DEVICE}{devices.index(device)}."
@@ -114,9 +115,9 @@ def load(
     return network.eval(), arrays
 
 
-def devices_in(texts: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the devices in a file's metadata. Raises ValueError for what `save` does not write."""
-    devices = json.loads(texts.get("devices", "[]"))
+def devices_in(arrays: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the devices of a file's arrays. Raises ValueError for what `save` does not write."""
+    devices = json.loads(bytes(arrays[DEVICES].tolist())) if DEVICES in arrays else []
     if not isinstance(devices, list) or not all(isinstance(each, str) for each in devices):
         raise ValueError(f"its devices are {devices!r:.80}")
     return tuple(devices)

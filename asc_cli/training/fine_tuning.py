@@ -125,7 +125,9 @@ def routed(
 def devices_of(run: Path, folds: Iterable[int]) -> list[str]:
     """Return the recording devices that some fold of a run has a member for."""
     files = (fold_folder(run, fold) / "model.safetensors" for fold in folds)
-    return sorted({each for file in files for each in members.devices_in(tensors.load(file).texts)})
+    return sorted(
+        {each for file in files for each in members.devices_in(tensors.load(file).arrays)}
+    )
 
 
 def remarks(run: Path, folds: Sequence[int], metric: Metric) -> list[Remark]:
