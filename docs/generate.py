@@ -20,6 +20,7 @@ import typer
 
 from asc_cli.cli import application
 from asc_cli.core import plugins
+from asc_cli.recipe import ensemble
 from asc_cli.recipe import load as recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -241,7 +242,7 @@ def keys(body: dict[str, Any], meanings: dict[str, str]) -> str:
 def shipped() -> str:
     rows = []
     for name in plugins.recipe_names():
-        loaded = recipe.load(name)
+        loaded = ensemble.load(name)
         rows.append(row(f"`{name}`", loaded.dataset, escaped(loaded.settings["description"])))
     return "\n## Recipes that ship with asc\n\n" + table(["recipe", "dataset", "what it is"], rows)
 

@@ -14,7 +14,7 @@ from asc_cli import workflow
 from asc_cli.audio import decode
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
-from asc_cli.export import frontends
+from asc_cli.export import frontends, int8
 from asc_cli.export import model as whole
 from asc_cli.export.frontends import log_mel
 from asc_cli.frontend import store
@@ -135,7 +135,7 @@ def test_a_clip_may_be_surer_than_a_probability_can_represent(tmp_path: Path):
     samples = tone(440, 2.2, RATE) + np.random.default_rng(0).normal(0, 0.1, 48510).astype("f4")
     samples = np.concatenate([samples, np.zeros(RATE, "f4")])
     request = engine.Request(models.find(name))
-    [output] = engine.score(model, request, [(tmp_path, [samples])])
+    [output] = engine.score(model, request, [(tmp_path, lambda rate: [samples])])
     assert isinstance(output, Scored)
     created = whole.build(model, log_mel.onnx(model.feature.compute, RATE))
     session = onnxruntime.InferenceSession(created.SerializeToString())

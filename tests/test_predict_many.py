@@ -19,7 +19,7 @@ import soundfile
 from asc_cli import workflow
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
-from asc_cli.inference import engine, types
+from asc_cli.inference import segments, types
 from asc_cli.inference.journal import Journal, stamp
 from asc_cli.inference.types import Segment
 from tests.conftest import ROOT, Asc, Program, command, write
@@ -197,7 +197,7 @@ def test_stretches_are_as_long_as_clips_of_frames(tmp_path: Path, n_frames: int,
 def test_a_stretch_without_a_clip_belongs_to_the_next(tmp_path: Path):
     model = SimpleNamespace(aggregate="mean", feature=SimpleNamespace(sample_rate=10))
     counts, sums = [1, 0, 2], [np.array(p) for p in ([0.8, 0.2], [0.0, 0.0], [0.5, 1.5])]
-    accumulator = engine.SegmentAccumulator(
+    accumulator = segments.SegmentAccumulator(
         tmp_path,
         model,
         SimpleNamespace(timeline_s=2.0, embeddings=False),
@@ -206,7 +206,7 @@ def test_a_stretch_without_a_clip_belongs_to_the_next(tmp_path: Path):
         sums=sums,
         counts=counts,
     )
-    done = accumulator.result()
+    done = segments.average([accumulator], [1.0])
     assert done.ends_s.tolist() == [2.0, 6.5]
     np.testing.assert_allclose(done.segments, [[0.8, 0.2], [0.25, 0.75]])
 

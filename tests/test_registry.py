@@ -189,8 +189,11 @@ CARD = (
     [
         ("[", "not YAML: did not find"),
         ("a: 1", "lacks format, name, version"),
-        (CARD.format(format=9, name="a"), "format 9, and this asc reads 1; use the version of asc"),
-        (CARD.format(format=1, name="a"), r"the weights of fold\(s\) \[1\] are not in it"),
+        (
+            CARD.format(format=9, name="a"),
+            "format 9, and this asc reads 1 and 2; use the version of asc",
+        ),
+        (CARD.format(format=1, name="a"), r"the weights fold01\.safetensors are not in it"),
         ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),
     ],
 )

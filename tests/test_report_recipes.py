@@ -8,10 +8,12 @@ import pytest
 from rich.console import Console
 
 from asc_cli.core import plugins
+from asc_cli.recipe import ensemble
 from asc_cli.recipe import load as recipe
 from asc_cli.report.console import recipes
 
-SOURCED = [n for n in plugins.recipe_names() if recipe.load(n).settings["source"]]
+SYSTEMS = [n for n in plugins.recipe_names() if isinstance(ensemble.load(n), recipe.Recipe)]
+SOURCED = [n for n in SYSTEMS if recipe.load(n).settings["source"]]
 BASELINES = [n for n in SOURCED if recipe.load(n).stream is None]
 VIDEOS = [n for n in SOURCED if n not in BASELINES]
 

@@ -151,7 +151,7 @@ def test_a_timeline_has_clips_where_they_are(recordings: list[Path]):
     outcomes = []
     for model in (loaded, replace(loaded, clip_grid=replace(loaded.clip_grid, floor=None))):
         request = engine.Request(chosen, timeline_s=1.0)
-        [scored] = engine.score(model, request, engine.decoded(model, recordings[1:2]))
+        [scored] = engine.score(model, request, engine.decoded(recordings[1:2]))
         assert isinstance(scored, Scored)
         outcomes.append(scored)
     dropped, all_clips = outcomes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import yaml
 
 from asc_cli import workflow
 from asc_cli.audio import decode
+from asc_cli.cli.features import _recipes_by_feature
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions
@@ -86,7 +87,7 @@ def test_shards_of_videos_have_none():
 
 
 def scored(model: models.Model, loaded: ensemble.Loaded, samples: np.ndarray) -> np.ndarray:
-    [outcome] = engine.score(loaded, engine.Request(model), [(Path("x"), [samples])])
+    [outcome] = engine.score(loaded, engine.Request(model), [(Path("x"), lambda rate: [samples])])
     return outcome.probabilities
 
 
@@ -191,3 +192,16 @@ def test_asc_tune_chooses_variants_at_test(asc: Asc, toy_root: Path):
     done = asc("tune", "toy_mfcc_gmm", "--try", tried, *words)
     assert done.returncode == 0, done.stderr
     assert re.search(r"\[\{name: speed, factor: 0\.8\}\]", done.stdout)
+
+
+def test_features_of_a_dataset_include_the_variants_of_each_recipe(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    load = recipe.load
+
+    def changed(name: str, overrides: Sequence[str] = ()) -> recipe.Recipe:
+        return load(name, [*overrides, *([FASTER] if name == "toy_ta" else [])])
+
+    monkeypatch.setattr(recipe, "load", changed)
+    rows = {names[0]: names for _, names in _recipes_by_feature(None, "toy", [])}
+    assert rows["toy_ta"] == ["toy_ta"] and "toy_sa" in rows["toy_lstm"]

@@ -90,18 +90,23 @@ def _recipes_by_feature(
 ) -> list[tuple[Recipe, list[str]]]:
     """Return a recipe per different feature, and the names of the recipes that need it."""
     from asc_cli.core import plugins as catalog
+    from asc_cli.recipe import ensemble
     from asc_cli.recipe import load as recipes
 
-    if recipe is not None:
-        on_dataset = [f"dataset={dataset}"] if dataset else []
-        return [(recipes.load(recipe, [*overrides, *on_dataset]), [recipe])]
     by_feature: dict[str, tuple[Recipe, list[str]]] = {}
+
+    def add(name: str, settings: list[str]) -> None:
+        for part in ensemble.parts(ensemble.load(name, settings)):
+            needed = (part.features, part.variants, part.evaluation.variants)
+            by_feature.setdefault(str(needed), (part, []))[1].append(name)
+
+    if recipe is not None:
+        add(recipe, [*overrides, *([f"dataset={dataset}"] if dataset else [])])
+        return [*by_feature.values()]
     if dataset is not None and not any(text.startswith("features.") for text in overrides):
         for name in catalog.recipe_names():
-            if recipes.load(name).dataset == dataset:
-                loaded = recipes.load(name, overrides)
-                needed = (loaded.features, loaded.variants, loaded.evaluation.variants)
-                by_feature.setdefault(str(needed), (loaded, []))[1].append(name)
+            if ensemble.load(name).dataset == dataset:
+                add(name, overrides)
     paper = {**DEFAULT_SECTIONS, "dataset": dataset or "table"}
     return [*by_feature.values()] or [(recipes.from_settings("features", paper, overrides), [])]
 

@@ -71,8 +71,9 @@ def show(
         "remarks": [
             *registered.remarks(),
             *(
-                f"model {registered.id}: {remark}"
-                for remark in decoders.remarks(registered.card["feature"])
+                f"model {system.id}: {remark}"
+                for system in registered.systems()
+                for remark in decoders.remarks(system.card["feature"])
             ),
         ],
         "complexity": costs.to_dict() if costs else None,

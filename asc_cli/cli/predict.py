@@ -126,11 +126,10 @@ def command(
         _videos.label(input_names, model, top or LABELS, csv, jobs, as_json, scene_options)
         return
     registered = models.find(model)
-    for remark in decoders.remarks(registered.card["feature"]):
-        _progress.note(f"model {registered.id}: {remark}")
-    if recording_device is not None and recording_device not in (
-        registered.card.get("devices") or ()
-    ):
+    for system in registered.systems():
+        for remark in decoders.remarks(system.card["feature"]):
+            _progress.note(f"model {system.id}: {remark}")
+    if recording_device is not None and recording_device not in registered.devices:
         _progress.note(
             f"model {registered.id} has no members for the device {recording_device}: its general "
             "members classify"

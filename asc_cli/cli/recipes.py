@@ -32,7 +32,7 @@ def list_(
     from asc_cli import report, workflow
     from asc_cli.core import plugins
     from asc_cli.core.kind import VIDEOS, kind_of
-    from asc_cli.recipe import load as recipes
+    from asc_cli.recipe import ensemble as recipes
 
     if dataset is not None:
         plugins.require("datasets", dataset)
@@ -41,17 +41,19 @@ def list_(
         recipe = recipes.load(name)
         if dataset not in (None, recipe.dataset):
             continue
-        kind = kind_of(recipe.settings)
+        kind, systems = kind_of(recipe.settings), recipes.parts(recipe)
+        features = ["shards" if kind == VIDEOS else one.features["name"] for one in systems]
+        paper = recipe.settings.get("paper") or {}
         ours = workflow.result(recipe)
         rows.append(
             {
                 "recipe": name,
                 "dataset": recipe.dataset,
                 "kind": kind,
-                "feature": "shards" if kind == VIDEOS else recipe.features["name"],
-                "model": recipe.model["name"],
-                "paper_error": recipe.paper.error if recipe.paper else None,
-                "paper_gap": recipe.paper.gap if recipe.paper else None,
+                "feature": " + ".join(features),
+                "model": " + ".join(one.model["name"] for one in systems),
+                "paper_error": paper.get("error"),
+                "paper_gap": paper.get("gap"),
                 "our_error": ours.error if ours else None,
                 "run": ours.run if ours else None,
                 "description": recipe.settings["description"],
@@ -79,7 +81,7 @@ def show(
     Example: **asc recipes show my.yaml --set training.epochs=5**
     """
     from asc_cli import report
-    from asc_cli.recipe import load as recipes
+    from asc_cli.recipe import ensemble as recipes
 
     loaded = recipes.load(recipe, set or [])
     data = {"data": str(loaded.data)} if loaded.data else {}

@@ -51,10 +51,14 @@ def command(
     code is 3. With --seeds, each run is the one that --set training.seed=N alone trains, and the
     mean and the standard deviation over runs are shown. With --tensorboard (extra tensorboard),
     loss, accuracy and learning rate of each epoch are in event files: tensorboard --logdir RUN.
+    Of an ensemble, each system is trained as by its own recipe, and what is finished is used; then
+    the weighted mean of what they predict is scored, and registered as one model.
 
     Example: **asc train toy_lstm**
 
     Example: **asc train esc10_lstm --seeds 0-4**
+
+    Example: **asc train toy_best**
 
     Example: **asc train recipes/dcase_ta_sa.yaml --data ~/TUT-2016 --set training.epochs=5**
 
@@ -65,7 +69,7 @@ def command(
     from asc_cli.cli._options import numbers
     from asc_cli.core import paths
     from asc_cli.core.kind import VIDEOS, kind_of
-    from asc_cli.recipe import load as recipes
+    from asc_cli.recipe import ensemble as recipes
     from asc_cli.recipe import seeds as several
     from asc_cli.video import report as videos
 

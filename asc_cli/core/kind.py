@@ -21,6 +21,11 @@ def kind_of(settings: Mapping[str, Any]) -> str:
     return VIDEOS if settings.get("stream") else RECORDINGS
 
 
+def is_ensemble(settings: Mapping[str, Any]) -> bool:
+    """Return whether settings are of several systems, whose probabilities are averaged."""
+    return "systems" in settings
+
+
 def kind_of_dataset(name: str, catalog: plugins.Catalog = plugins.INSTALLED) -> str:
     """Return RECORDINGS or VIDEOS. Raises AscError with the nearest name for an unknown dataset."""
     catalog.require("datasets", name)

@@ -5,6 +5,8 @@ B clips, C scenes, n recordings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from asc_cli.core import plugins
@@ -41,6 +43,14 @@ def normalise(total: np.ndarray, n_clips: np.ndarray, aggregate: str) -> np.ndar
         return total / n_clips[:, None]
     shifted = np.exp(total - total.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def weighted_mean(parts: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """Return Σ weight × part / Σ weight of probabilities of the same shape."""
+    total = np.zeros_like(parts[0])
+    for part, weight in zip(parts, weights, strict=True):
+        total = total + weight * part
+    return total / sum(weights)
 
 
 def recording_scores(

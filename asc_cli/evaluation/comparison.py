@@ -109,7 +109,7 @@ class ComparedRun:
         run: Its folder.
         name: The recipe's name.
         description: The recipe's description.
-        seed: The recipe's seed.
+        seed: The recipe's seed; None of an ensemble whose systems have different ones.
         headline: The metric that heads its report.
         value: That metric's value.
         error: 1 − value.
@@ -124,7 +124,7 @@ class ComparedRun:
     run: str
     name: str
     description: str
-    seed: int
+    seed: int | None
     headline: str
     value: float
     error: float

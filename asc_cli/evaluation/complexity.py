@@ -16,7 +16,7 @@ element-wise products and activations are not counted, as in the challenge's own
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -148,6 +148,25 @@ def measure(
         macs_per_clip=macs,
         macs_per_second=None if macs is None else round(macs / step_seconds),
         members=members,
+    )
+
+
+def together(systems: Sequence[Costs]) -> Costs:
+    """Return the costs of systems that all run on the same audio: sums.
+
+    Multiply-accumulates are not counted where one's are not; those of a clip are of no ensemble,
+    whose systems have clips of their own.
+    """
+    if len(systems) == 1:
+        return systems[0]
+    macs = [costs.macs_per_second for costs in systems]
+    counted = [n for n in macs if n is not None]
+    return Costs(
+        parameters=sum(costs.parameters for costs in systems),
+        bytes={name: sum(costs.bytes[name] for costs in systems) for name in BYTES},
+        macs_per_clip=None,
+        macs_per_second=sum(counted) if len(counted) == len(macs) else None,
+        members=systems[0].members,
     )
 
 

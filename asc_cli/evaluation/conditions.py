@@ -270,8 +270,9 @@ def _summary(c: Conditions) -> Iterator[str]:
     yield from _recordings_missing(c)
     if c.averaged:
         yield f"mean of {len(c.averaged)} runs: {', '.join(c.averaged)}"
-    if c.seed is not None:
+    if c.seed is not None or c.recipe is not None:
         yield from _settings(c)
+    if c.seed is not None:
         yield f"seed {c.seed}"
 
 

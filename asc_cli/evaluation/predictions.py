@@ -15,6 +15,7 @@ import numpy as np
 
 from asc_cli.core import atomic, csv_text
 from asc_cli.core.errors import AscError
+from asc_cli.evaluation.aggregate import weighted_mean
 
 COLUMNS = ("file", "fold", "label", "group", "device")
 
@@ -77,17 +78,17 @@ def average(parts: Sequence[Predictions], weights: Sequence[float]) -> Predictio
 
     Raises AscError where the parts are not of the same scenes, recordings, folds and labels.
     """
-    first, total = parts[0], np.zeros_like(parts[0].probabilities)
+    first, ordered = parts[0], []
     rows_of_first = _keys(first)
-    for part, weight in zip(parts, weights, strict=True):
+    for part in parts:
         rows, order = _keys(part), [first.scenes.index(s) for s in part.scenes if s in first.scenes]
         if {*part.scenes} != {*first.scenes} or rows.keys() != rows_of_first.keys():
             raise AscError("predictions: not of the same scenes, recordings, folds and labels")
         probabilities = np.empty_like(first.probabilities)
         in_order = [rows[key] for key in rows_of_first]
         probabilities[:, order] = part.probabilities[in_order]
-        total = total + weight * probabilities
-    return replace(first, probabilities=total / sum(weights))
+        ordered.append(probabilities)
+    return replace(first, probabilities=weighted_mean(ordered, weights))
 
 
 def _keys(p: Predictions) -> dict[tuple[int, str, str], int]:

@@ -8,7 +8,7 @@ from typing import Any
 from asc_cli.datasets import Dataset
 from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.scores import Published
-from asc_cli.recipe import load as recipes
+from asc_cli.recipe import ensemble
 from asc_cli.report.console.table import figure, percent, titles
 
 
@@ -52,7 +52,8 @@ def unlike_paper(settings: Mapping[str, Any], own: Conditions) -> list[str]:
     A recipe that extends a shipped one and quotes another figure than that describes another
     system: then its settings are no difference.
     """
+    paper = settings.get("paper")
     quotes_shipped = (
-        own.recipe is not None and recipes.load(own.recipe).settings["paper"] == settings["paper"]
+        own.recipe is not None and ensemble.load(own.recipe).settings.get("paper") == paper
     )
     return [*own.unlike_protocol(), *(own.unlike_recipe() if quotes_shipped else [])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,15 +27,15 @@ class Model:
     Attributes:
         id: NAME@VERSION.
         labels: Its C scenes, in the order of the class index.
-        sample_rate: Hz, the rate that its feature is computed at; samples at any other rate are
-            resampled.
+        sample_rate: Hz, the rate that its feature is computed at, of an ensemble the highest of
+            its systems'; samples at any other rate are resampled.
     """
 
     id: str
     labels: tuple[str, ...]
     sample_rate: int
     _request: engine.Request
-    _loaded: ensemble.Loaded
+    _loaded: ensemble.Loaded | ensemble.LoadedEnsemble
 
     def predict(
         self,
@@ -70,9 +71,13 @@ class Model:
         """
         recording = _checked(samples, sample_rate)
         size = int(decode.BLOCK_SECONDS * sample_rate)
-        blocks = (recording[start : start + size] for start in range(0, len(recording), size))
+        starts = range(0, len(recording), size)
         request = _predict.with_timeline(self._request, timeline_s, threshold)
-        resampled = decode.resample_stream(blocks, sample_rate, self._loaded.feature.sample_rate)
+
+        def resampled(rate: int) -> Iterable[np.ndarray]:
+            blocks = (recording[start : start + size] for start in starts)
+            return decode.resample_stream(blocks, sample_rate, rate)
+
         with parallel.one_thread():
             [outcome] = engine.score(self._loaded, request, [(Path(SAMPLES), resampled)])
         if isinstance(outcome, FileFault):
@@ -101,9 +106,10 @@ def load_model(
             damaged.
     """
     registered = models.find(name)
-    loaded = ensemble.load(registered, fold, device)
+    loaded = ensemble.load_systems(registered, fold, device)
     request = engine.Request(registered, fold, device=device)
-    return Model(loaded.id, loaded.labels, loaded.feature.sample_rate, request, loaded)
+    rate = max(system.feature.sample_rate for system in loaded.systems)
+    return Model(loaded.id, loaded.labels, rate, request, loaded)
 
 
 def _checked(samples: np.ndarray, sample_rate: int) -> np.ndarray:

@@ -68,7 +68,7 @@ def _predict_chunk(
         files, paths = zip(*own, strict=True)
         request = engine.Request(registered, fold, device=device)
         loaded = engine.loaded(request)
-        outcomes = engine.score(loaded, request, engine.decoded(loaded, paths))
+        outcomes = engine.score(loaded, request, engine.decoded(paths))
         for file, outcome in zip(files, outcomes, strict=True):
             if isinstance(outcome, FileFault):
                 predictions.append(((fold, file), FileFault(file, outcome.reason)))

@@ -1,4 +1,8 @@
-"""A registered model in memory: clips of a recording → probabilities of its scenes."""
+"""A registered model in memory: clips of a recording → probabilities of its scenes.
+
+A member is the network that one fold trained; a system is all members of one recipe. A model is one
+system, or an ensemble of several, each with a feature and clips of its own.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +47,54 @@ class Loaded:
     members: tuple[Member, ...]
     variants: tuple[StoredVariant, ...] = ()  # scored beside each recording
 
+    @property
+    def systems(self) -> tuple[Loaded, ...]:
+        """Itself: a model of one system."""
+        return (self,)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """What its one system weighs."""
+        return (1.0,)
+
+
+@dataclass(frozen=True)
+class LoadedEnsemble:
+    """A registered ensemble in memory: its systems, and what their probabilities weigh."""
+
+    id: str
+    labels: tuple[str, ...]
+    systems: tuple[Loaded, ...]
+    weights: tuple[float, ...]
+
+
+def load_systems(
+    model: models.Model, fold: int | None = None, device: str | None = None
+) -> Loaded | LoadedEnsemble:
+    """Load a model or an ensemble with all that it needs to predict.
+
+    Args:
+        model: A registered model.
+        fold: The member that this fold trained, of each system; None: all members.
+        device: The recording device, of models with members for devices; None: the general ones.
+
+    Returns:
+        The model, whose `systems` each predict, and their `weights`.
+
+    Raises:
+        AscError: A file of it is damaged.
+    """
+    if not model.is_ensemble:
+        return load(model, fold, device)
+    systems = tuple(load(system, fold, device) for system in model.systems())
+    return LoadedEnsemble(model.id, tuple(model.card["labels"]), systems, model.weights)
+
 
 def load(model: models.Model, fold: int | None = None, device: str | None = None) -> Loaded:
-    """Load a model's networks with weights; those for a recording device, of members that have
-    them. Raises AscError if a file of it is damaged."""
+    """Load the networks of a model of one system; those for a recording device, of members that
+    have them. Raises AscError if a file of it is damaged."""
     require_scenes(model)
+    require_one_system(model, "this")
     card = model.card
     folds = card["folds"] if fold is None else [require_fold(model, fold)]
     described, settings = card["feature"], card["recipe"]
@@ -103,26 +150,37 @@ def require_fold(model: models.Model, fold: int) -> int:
 
 def require_device(model: models.Model, device: str | None) -> str | None:
     """Return a recording device. Raises AscError if the model has no members for it."""
-    devices = model.card.get("devices", ())
-    if device is None or device in devices:
+    if device is None or device in model.devices:
         return device
-    if not devices:
+    if not model.devices:
         raise AscError(
             f"--recording-device {device}: model {model.id} has no members for recording devices; "
             "fine_tune in its recipe trains them"
         )
-    raise AscError(f"model {model.id}: {unknown('recording device', device, devices)}")
+    raise AscError(f"model {model.id}: {unknown('recording device', device, model.devices)}")
+
+
+def require_one_system(model: models.Model, what: str) -> None:
+    """Raise AscError for an ensemble, of which `what` is not defined."""
+    if model.is_ensemble:
+        names = [system.id for system in model.systems()]
+        raise AscError(
+            f"{what}: model {model.id} is an ensemble, whose systems have features and networks of "
+            f"their own; name one of them: {', '.join(names)}"
+        )
 
 
 def require_parts(model: models.Model, what: str) -> None:
-    """Raise AscError for a model that cannot classify parts of a recording."""
-    require_no_variants(model, what)
-    feature = of_card(model.card["feature"], models.catalog(model))
-    if feature.framing.of_recording:
-        raise AscError(
-            f"{what}: model {model.id} describes a recording as a whole ({feature.name}), and has "
-            "no parts of it to classify"
-        )
+    """Raise AscError for a model, or an ensemble with a system, that cannot classify parts of a
+    recording."""
+    for system in model.systems():
+        require_no_variants(system, what)
+        feature = of_card(system.card["feature"], models.catalog(system))
+        if feature.framing.of_recording:
+            raise AscError(
+                f"{what}: model {system.id} describes a recording as a whole ({feature.name}), and "
+                "has no parts of it to classify"
+            )
 
 
 def require_no_variants(model: models.Model, what: str) -> None:
@@ -136,10 +194,15 @@ def require_no_variants(model: models.Model, what: str) -> None:
 
 
 def clip_seconds(model: models.Model) -> float:
-    """Return the length of a model's clips in seconds, rounded up to a millisecond."""
+    """Return the length of a model's clips in seconds, rounded up to a millisecond; of an ensemble,
+    of those of its systems the longest."""
+    return max(_clip_seconds(system) for system in model.systems())
+
+
+def _clip_seconds(model: models.Model) -> float:
     settings = model.card["recipe"]["clips"]
     if settings.get("length_frames") is None:
-        return settings["length_s"]
+        return float(settings["length_s"])
     hop_s = of_card(model.card["feature"], models.catalog(model)).hop_seconds
     return math.ceil(1000 * settings["length_frames"] * hop_s) / 1000
 

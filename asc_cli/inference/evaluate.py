@@ -134,7 +134,7 @@ def of_model(
     )
     requests = list(dict.fromkeys((member[key], key[1]) for key in expected))
     devices = {r.file: r.recording_device for r in source.listing.recordings}
-    if not model.card.get("devices"):  # then all recordings share batches
+    if not model.devices:  # then all recordings share batches
         devices = {}
     predicted = predict_dataset(model.id, requests, source, jobs, progress, devices)
     probabilities = np.stack([predicted[member[key], key[1]] for key in expected])
@@ -155,10 +155,12 @@ def of_model(
 
 
 def costs(model: models.Model) -> complexity.Costs:
-    """Measure parameters, bytes and multiply-accumulates of a member, on one clip; of one for each
-    recording device too."""
-    devices = {device: _costs(model, device) for device in model.card.get("devices", ())}
-    return replace(_costs(model), devices=devices)
+    """Measure parameters, bytes and multiply-accumulates of a member, on one clip, and of one for
+    each recording device; of an ensemble the sums over its systems, as all of them run on each
+    second of audio."""
+    devices = () if model.is_ensemble else model.devices
+    general = complexity.together([_costs(system) for system in model.systems()])
+    return replace(general, devices={device: _costs(model, device) for device in devices})
 
 
 def _costs(model: models.Model, device: str | None = None) -> complexity.Costs:

@@ -85,6 +85,7 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
         AscError: There is no such model, it has no attention, or the recording is too long.
     """
     registered = models.find(model)
+    ensemble.require_one_system(registered, "--explain")
     ensemble.require_no_variants(registered, "--explain")
     loaded = ensemble.load(registered, fold)
     folds = registered.card["folds"] if fold is None else [fold]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import heapq
+import itertools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -68,35 +70,27 @@ def _predictions(
     chosen = models.find(model)
     ensemble.require_scenes(chosen)
     ensemble.require_parts(chosen, "listen")
-    loaded = ensemble.load(chosen, fold)
-    rate = loaded.feature.sample_rate
-    hop = loaded.feature.framing.hop_samples
-    clip_s, step_s = (
-        frames * hop / rate for frames in (loaded.clip_grid.n_frames, loaded.clip_grid.step_frames)
-    )
+    loaded = ensemble.load_systems(chosen, fold)
+    clip_s = max(_seconds(system)[0] for system in loaded.systems)
     if not window_s >= clip_s or not every_s > 0:
         raise AscError(
             f"listen: a window of {window_s} s every {every_s} s; at least {clip_s:.2f} s, the "
             "length of the model's clips, every more than 0 s was expected"
         )
-    resampled = decode.resample_stream(blocks, sample_rate, rate)
-    frames = _name_source(stream(loaded.feature.compute, resampled, rate))
-    window: collections.deque[tuple[np.ndarray, bool]] = collections.deque(  # summand, silent?
-        maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
-    )
+    copies = itertools.tee(blocks, len(loaded.systems))
+    streams = [
+        _windows(system, number, decode.resample_stream(copy, sample_rate, rate), window_s)
+        for number, (system, copy) in enumerate(zip(loaded.systems, copies, strict=True))
+        for rate in [system.feature.sample_rate]
+    ]
+    latest: dict[int, np.ndarray] = {}  # each system's scores of its last window
     last_reported_s = 0.0
-    for k, (batch, lengths) in enumerate(clips.from_stream(frames, loaded.clip_grid, 1)):
-        logs = ensemble.log_probabilities(loaded, batch, lengths)[0]
-        silent = bool(loaded.clip_grid.silent(batch).all())
-        window.append((aggregate.summands(logs, loaded.aggregate)[0], silent))
-        time_s = k * step_s + clip_s
-        if time_s < last_reported_s + every_s and last_reported_s:
+    for time_s, number, own in heapq.merge(*streams, key=lambda window: window[0]):
+        latest[number] = own
+        if len(latest) < len(streams) or (time_s < last_reported_s + every_s and last_reported_s):
             continue
         last_reported_s = time_s
-        counted = [summand for summand, silent in window if not silent] or [window[0][0]]
-        scores = aggregate.normalise(
-            np.sum(counted, axis=0)[None], np.array([len(counted)]), loaded.aggregate
-        )[0]
+        scores = aggregate.weighted_mean([latest[n] for n in sorted(latest)], loaded.weights)
         if not np.isfinite(scores).all():
             raise FileFault("the sound", engine.NOT_FINITE)
         scenes = dict(zip(loaded.labels, scores.tolist(), strict=True))
@@ -107,6 +101,35 @@ def _predictions(
             scenes=scenes,
             model=loaded.id,
         )
+
+
+def _seconds(system: ensemble.Loaded) -> tuple[float, float]:
+    """Return the length of a system's clips, and from one to the next."""
+    grid, rate = system.clip_grid, system.feature.sample_rate
+    hop = system.feature.framing.hop_samples
+    return grid.n_frames * hop / rate, grid.step_frames * hop / rate
+
+
+def _windows(
+    system: ensemble.Loaded, number: int, blocks: Iterable[np.ndarray], window_s: float
+) -> Iterator[tuple[float, int, np.ndarray]]:
+    """Yield time, the system's number, and its scores (C,) of the last `window_s` seconds, clip by
+    clip."""
+    frames = _name_source(stream(system.feature.compute, blocks, system.feature.sample_rate))
+    clip_s, step_s = _seconds(system)
+    window: collections.deque[tuple[np.ndarray, bool]] = collections.deque(  # summand, silent?
+        maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
+    )
+    for k, (batch, lengths) in enumerate(clips.from_stream(frames, system.clip_grid, 1)):
+        logs = ensemble.log_probabilities(system, batch, lengths)[0]
+        silent = bool(system.clip_grid.silent(batch).all())
+        window.append((aggregate.summands(logs, system.aggregate)[0], silent))
+        counted = [summand for summand, silent in window if not silent] or [window[0][0]]
+        with np.errstate(all="ignore"):  # what is not finite is refused where it is used
+            scores = aggregate.normalise(
+                np.sum(counted, axis=0)[None], np.array([len(counted)]), system.aggregate
+            )[0]
+        yield k * step_s + clip_s, number, scores
 
 
 def _name_source(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

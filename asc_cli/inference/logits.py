@@ -120,7 +120,7 @@ def _compute(stored: StoredLogits, digit: str, digests: Sequence[str]) -> int:
     """Compute the logits of recordings in a worker, and store them beside those there are."""
     import torch
 
-    loaded = engine.loaded(engine.Request(models.find(stored.model), stored.fold))
+    [loaded] = engine.loaded(engine.Request(models.find(stored.model), stored.fold)).systems
     features = store.Stored(stored.feature)
     new = {digest: _of_recording(loaded, features.load(digest)) for digest in digests}
     path = stored.folder / f"{digit}.safetensors"

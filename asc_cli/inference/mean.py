@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asc_cli.core.errors import AscError
@@ -36,21 +36,10 @@ def evaluate_mean(
     if len(runs) < 2:
         raise AscError("--mean: two runs or more were expected, as in asc evaluate RUN RUN --mean")
     read = [read_run(run, folds) for run in runs]
-    names = [each.folder.name for each in read]
-    weights = _checked(weights, names)
-    require_alike(
-        [(each.folder.name, each.conditions) for each in read],
-        "--mean",
-        "only probabilities of the same recordings, by models of the same folds, can be averaged",
-    )
-    if len(headlines := {each.headline.name for each in read}) > 1:
-        raise AscError(
-            f"--mean: the runs have different headline metrics ({', '.join(sorted(headlines))})"
-        )
-    first = read[0]
-    rows = predictions.average([each.rows for each in read], weights)
-    own = _conditions(read, weights)
-    scores = scoring.score(rows, first.headline, first.seen_devices, own)
+    weights = _checked(weights, [each.folder.name for each in read])
+    mean = mean_of(read, weights, "--mean")
+    first, own = read[0], mean.conditions
+    scores = scoring.score(mean.rows, first.headline, first.seen_devices, own)
     scores = replace(scores, remarks=(*scores.remarks, *_remarks(weights)))
     return Evaluation(
         scores,
@@ -58,6 +47,33 @@ def evaluate_mean(
         runs=tuple(str(each.folder) for each in read),
         weights=tuple(weights),
     )
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Averaged predictions of runs, and the conditions that they have in common."""
+
+    rows: predictions.Predictions
+    conditions: Conditions
+
+
+def mean_of(read: Sequence[RunPredictions], weights: Sequence[float], command: str) -> Mean:
+    """Return the weighted mean of the probabilities of runs.
+
+    command: Begins the sentence where the runs were not trained and tested on the same recordings,
+    scenes and folds, or have different headline metrics, which raises AscError.
+    """
+    require_alike(
+        [(each.folder.name, each.conditions) for each in read],
+        command,
+        "only probabilities of the same recordings, by models of the same folds, can be averaged",
+    )
+    if len(headlines := {each.headline.name for each in read}) > 1:
+        raise AscError(
+            f"{command}: the runs have different headline metrics ({', '.join(sorted(headlines))})"
+        )
+    rows = predictions.average([each.rows for each in read], weights)
+    return Mean(rows, _conditions(read, weights))
 
 
 def _checked(weights: Sequence[float] | None, names: Sequence[str]) -> list[float]:

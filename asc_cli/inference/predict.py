@@ -14,6 +14,7 @@ from asc_cli.inference import engine
 from asc_cli.inference.ensemble import (
     clip_seconds,
     require_fold,
+    require_one_system,
     require_parts,
     require_scenes,
 )
@@ -75,6 +76,8 @@ def predict(
     """
     chosen = models.find(model)
     require_scenes(chosen)
+    if embeddings:
+        require_one_system(chosen, "embeddings")
     request = with_timeline(
         engine.Request(chosen, fold, None, embeddings, device), timeline_s, threshold
     )
@@ -119,11 +122,12 @@ def with_timeline(
 
 
 def _key(request: engine.Request) -> list[Any]:
-    card = request.model.card
+    model = request.model
+    card = model.card
     return [
-        request.model.id,
+        model.id,
         card["created"],
-        card["feature"],
+        card["feature"] if "feature" in card else [s.card["feature"] for s in model.systems()],
         request.fold,
         request.timeline_s,
         request.embeddings,
@@ -164,7 +168,7 @@ def _score_chunk(
     """Score a chunk in a worker: (path, its stamp before it was read, its record) of each file."""
     stamps = [stamp(path) for path in paths]
     model = engine.loaded(request)
-    outcomes = engine.score(model, request, engine.decoded(model, paths))
+    outcomes = engine.score(model, request, engine.decoded(paths))
     return [
         (path, stamped, to_record(outcome))
         for path, stamped, outcome in zip(paths, stamps, outcomes, strict=True)

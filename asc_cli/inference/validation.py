@@ -16,7 +16,7 @@ SUM_TOLERANCE = 1e-4
 
 
 def require_usable(model: models.Model) -> None:
-    """Load a model of recordings, and let each member classify noise.
+    """Load a model of recordings, or an ensemble, and let each member classify noise.
 
     Args:
         model: Registered, or about to be.
@@ -25,8 +25,9 @@ def require_usable(model: models.Model) -> None:
         AscError: Its feature cannot be computed, its weights are not those of its network or not
             finite, or its answers are no probabilities; the text says which.
     """
-    for device in (None, *model.card.get("devices", ())):
-        _require_usable(model, device)
+    for system in model.systems():
+        for device in (None, *system.devices):
+            _require_usable(system, device)
 
 
 def _require_usable(model: models.Model, device: str | None) -> None:

@@ -92,7 +92,7 @@ def reference_predictions(
     request = engine.Request(model, device=device)
     loaded = engine.loaded(request)
     with parallel.one_thread():
-        outcomes = engine.score(loaded, request, engine.decoded(loaded, recordings))
+        outcomes = engine.score(loaded, request, engine.decoded(recordings))
     predicted = []
     for outcome in outcomes:
         if isinstance(outcome, FileFault):

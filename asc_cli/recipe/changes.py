@@ -37,10 +37,14 @@ class Change:
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
-    """Flatten {"model": {"name": …}} to {"model.name": …}."""
+    """Flatten {"model": {"name": …}} to {"model.name": …}; a system's behind systems.NAME."""
     rows: dict[str, object] = {}
     for key, value in settings.items():
-        if isinstance(value, Mapping):
+        if key == "systems" and not prefix:
+            for one in value:
+                own = {"weight": one["weight"], **one["recipe"]}
+                rows |= flat(own, f"systems.{one['name']}.")
+        elif isinstance(value, Mapping):
             rows |= flat(value, f"{prefix}{key}.")
         elif isinstance(value, (list, tuple)):
             rows[prefix + key] = ", ".join(map(_entry, value)) or "none"

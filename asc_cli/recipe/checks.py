@@ -8,6 +8,7 @@ from typing import Any
 from asc_cli.core import code, plugins
 from asc_cli.core.kind import RECORDINGS, VIDEOS, kind_of, kind_of_dataset, kind_of_model
 from asc_cli.core.plugins import Catalog
+from asc_cli.recipe.ensemble_keys import EnsembleKeys
 from asc_cli.recipe.schema import Base
 from asc_cli.recipe.sections import OUTSIDE
 from asc_cli.recipe.source import Fault, Tree
@@ -107,7 +108,7 @@ def _as_list(default: Any) -> Any:
     return list(default) if isinstance(default, tuple) else default
 
 
-def unknown_sources(recipe: Base, tree: Tree) -> list[Fault]:
+def unknown_sources(recipe: Base | EnsembleKeys, tree: Tree) -> list[Fault]:
     """Return faults for keys under source.stated and source.ours that the recipe does not have."""
     settings = recipe.model_dump(mode="json")
     keys = [name for name, value in settings.items() if not isinstance(value, dict)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from asc_cli.core import plugins
+from asc_cli.core.errors import AscError
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import synonyms
 from asc_cli.recipe.sections import KINDS, OUTSIDE, known_keys, list_around, name_of, names_in
@@ -48,6 +50,14 @@ def fault(error: Any, tree: Tree, catalog: Catalog) -> Fault:
     if location == ["evaluation", "headline"]:
         message = f"{message}.{OUTSIDE.format(kind='metrics', name=error['input'])}"
     return Fault(place, f"{dotted} = {error['input']!r}: {message}")
+
+
+def raise_if_any(name: str, faults: Sequence[Fault]) -> None:
+    """Raise AscError that lists all faults of a recipe, each with its place."""
+    if faults:
+        lines = "\n".join(f"  {each.place}: {each.message}" for each in faults)
+        count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise AscError(f"recipe {name}: {count}\n{lines}")
 
 
 def _unknown_key(location: list[str], tree: Tree, catalog: Catalog) -> str:

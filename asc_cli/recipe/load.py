@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, InstanceOf, ValidationError
 
-from asc_cli.core import json_text, paths, plugins
+from asc_cli.core import json_text, plugins
 from asc_cli.core.errors import AscError
+from asc_cli.core.kind import is_ensemble
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import checks
-from asc_cli.recipe.faults import fault
+from asc_cli.recipe.changes import NON_FUNCTIONAL_KEYS
+from asc_cli.recipe.faults import fault, raise_if_any
+from asc_cli.recipe.files import find, read, rename_model
 from asc_cli.recipe.schema import (
     Base,
     Clips,
@@ -33,8 +35,12 @@ from asc_cli.recipe.schema import (
 from asc_cli.recipe.section import Section
 from asc_cli.recipe.sections import json_schema, named_code, schema_for
 from asc_cli.recipe.signed import signed_settings
-from asc_cli.recipe.source import LISTS, Fault, Place, Tree, assign, merge, parse, run_name
+from asc_cli.recipe.source import LISTS, Fault, Place, Tree, assign, run_name
 from asc_cli.recipe.transfer import Distil, FineTune
+
+
+class IsEnsemble(AscError):
+    """A recipe of several systems, where one of a single system was expected."""
 
 
 class Recipe(BaseModel):
@@ -113,6 +119,14 @@ class Recipe(BaseModel):
             for part, row in {**rows, **outside}.items()
         ]
 
+    def functional_settings(self) -> Mapping[str, Any]:
+        """Return the settings that may change a result, to tell runs apart.
+
+        Returns:
+            `settings` without description, sources and the like.
+        """
+        return {k: v for k, v in self.settings.items() if k not in NON_FUNCTIONAL_KEYS}
+
     def signature(self, *data: str, code: bool = True) -> str:
         """Hash the whole resolved recipe, its code and what it runs on.
 
@@ -155,10 +169,7 @@ def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             file, line, what is wrong and the nearest known name.
     """
     path = find(recipe)
-    tree, faults, catalog, shipped = _load_with_base(path)
-    for text in overrides:
-        assign(tree, text, faults)
-    return _validated(run_name(path), tree, faults, catalog, shipped)
+    return validated(run_name(path), *read(path, overrides))
 
 
 def resolved(recipe: Recipe | str | Path) -> Recipe:
@@ -190,66 +201,19 @@ def from_settings(
     faults: list[Fault] = []
     for text in overrides:
         assign(tree, text, faults)
-    return _validated(name, tree, faults, catalog)
+    return validated(name, tree, faults, catalog)
 
 
-def find(recipe: str | Path) -> Path:
-    """Return the file of a recipe. Raises AscError with the nearest name there is."""
-    path = Path(recipe)
-    if os.path.isfile(path):
-        return path
-    for suffix in (".yaml", ".yml"):
-        if os.path.isfile(with_suffix := Path(f"{path}{suffix}")):
-            raise AscError(f"unknown recipe {str(recipe)!r}; did you mean {with_suffix}?")
-    shipped = plugins.recipes_folder() / f"{path.stem}.yaml"
-    if os.path.isfile(shipped) and str(recipe) in (path.stem, f"recipes/{path.stem}.yaml"):
-        return shipped
-    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
-        hint = plugins.nearest(path.stem, plugins.recipe_names())
-        suggestion = f"; the shipped recipe {hint} is spelt most like it" if hint else ""
-        raise AscError(f"recipe {recipe}: there is no such file{suggestion}")
-    raise AscError(plugins.unknown("recipe", str(recipe), plugins.recipe_names()))
-
-
-def _load_with_base(
-    path: Path, children: tuple[Path, ...] = ()
-) -> tuple[Tree, list[Fault], Catalog, str | None]:
-    """Load a recipe file merged over the one it extends, and so on.
-
-    Return their plug-in folders too, and the nearest shipped recipe: the file itself or a copy of
-    it, or the one that it extends.
-    """
-    if path.resolve() in children:
-        chain = " → ".join(p.name for p in [*children, path.resolve()])
-        raise AscError(f"recipe {path}: extends itself: {chain}")
-    tree, faults = parse(path)
-    catalog = plugins.beside(path)
-    if isinstance(data := tree.values.get("data"), str):
-        tree.values["data"] = str(path.parent / paths.expanded(data, "data:"))
-    _rename_model(tree)
-    parent = tree.values.pop("extends", None)
-    shipped = path.stem if path.stem in plugins.recipe_names() else None
-    if parent is None:
-        return tree, faults, catalog, shipped
-    neighbour = path.parent / (parent if str(parent).endswith(".yaml") else f"{parent}.yaml")
-    base, base_faults, base_catalog, base_shipped = _load_with_base(
-        neighbour if os.path.isfile(neighbour) else find(str(parent)), (*children, path.resolve())
-    )
-    catalog = plugins.joined(catalog, base_catalog)
-    return merge(base, tree), base_faults + faults, catalog, shipped or base_shipped
-
-
-def _rename_model(tree: Tree) -> None:
-    """Replace a model's name of an earlier version by the current one, in place."""
-    model = tree.values.get("model")
-    if isinstance(model, dict) and isinstance(model.get("name"), str):
-        model["name"] = plugins.renamed("models", model["name"])
-
-
-def _validated(
+def validated(
     name: str, tree: Tree, faults: list[Fault], catalog: Catalog, shipped: str | None = None
 ) -> Recipe:
-    _rename_model(tree)
+    """Return a recipe from what `read` returns. Raises AscError that lists all its faults."""
+    if is_ensemble(tree.values):
+        raise IsEnsemble(
+            f"recipe {name}: is an ensemble, and this takes the recipe of one system; name one of "
+            "those that it lists under systems"
+        )
+    rename_model(tree)
     outside = named_code(tree, catalog)
     try:
         validated = schema_for(tree, outside).model_validate(tree.values)
@@ -263,10 +227,7 @@ def _validated(
         faults = [*faults, *checks.augmentation(validated, tree, catalog)]
         faults = [*faults, *checks.fits_itself(validated, tree, catalog)]
         faults = [*faults, *checks.selection(validated, tree)]
-    if faults:
-        lines = "\n".join(f"  {each.place}: {each.message}" for each in faults)
-        count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise AscError(f"recipe {name}: {count}\n{lines}")
+    raise_if_any(name, faults)
     settings = _without_added(validated)
     data = settings.pop("data")
     if settings["source"] and not settings["source"]["own"]:

@@ -15,7 +15,7 @@ SECTIONS = ("features", "clips", "model", "training", "evaluation", "stream", "d
 
 def changed(section: str, base: Any, override: Any) -> list[str]:
     """Return the names that an overriding section changes: keys, or the whole section if new."""
-    if section in ("variants", "augment"):  # lists
+    if section in ("variants", "augment", "systems"):  # lists
         return [section] if base != override else []
     if section not in SECTIONS or not isinstance(override, dict):
         return []

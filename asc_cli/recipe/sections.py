@@ -13,6 +13,7 @@ from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.limits import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from asc_cli.core.plugins import Catalog
+from asc_cli.recipe.ensemble_keys import EnsembleKeys
 from asc_cli.recipe.schema import HEADLINES, Base, Evaluation
 from asc_cli.recipe.section import Section
 from asc_cli.recipe.source import LISTS, Tree
@@ -32,6 +33,9 @@ def json_schema() -> dict[str, Any]:
         "type": "string",
         "description": "Name or path of a recipe that this one changes.",
     }
+    ensemble = EnsembleKeys.model_json_schema()
+    schema["properties"]["systems"] = ensemble["properties"]["systems"]
+    schema["$defs"]["System"] = ensemble["$defs"]["System"]
     schema["required"] = []  # with extends, any key may come from the other recipe
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
@@ -147,7 +151,7 @@ def name_of(tree: Tree, section: str) -> str:
 def known_keys(tree: Tree, section: list[str], catalog: Catalog) -> list[str]:
     """Return the keys of a section, for the nearest-name hint."""
     if not section:
-        return [*full_schema(Catalog(sealed=True)).model_fields, "extends"]
+        return [*full_schema(Catalog(sealed=True)).model_fields, "extends", "systems"]
     if section[0] in KINDS:
         kind = KINDS[section[0]]
         names = [p.name for p in catalog.parameters(kind, name_of(tree, section[0]))]

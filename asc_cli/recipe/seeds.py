@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asc_cli.core.errors import AscError
-from asc_cli.recipe import load as recipes
-from asc_cli.recipe.load import Recipe
+from asc_cli.recipe import ensemble
+from asc_cli.recipe.ensemble import AnyRecipe
 
 
-def load(recipe: str | Path, seeds: Sequence[int], overrides: Sequence[str] = ()) -> list[Recipe]:
+def load(
+    recipe: str | Path, seeds: Sequence[int], overrides: Sequence[str] = ()
+) -> list[AnyRecipe]:
     """Read a recipe once per seed, each as with `--set training.seed=N`.
 
     Args:
@@ -31,4 +33,4 @@ def load(recipe: str | Path, seeds: Sequence[int], overrides: Sequence[str] = ()
             )
     if repeated := [seed for seed in seeds if seeds.count(seed) > 1]:
         raise AscError(f"--seeds: seed {repeated[0]} is there more than once")
-    return [recipes.load(recipe, [*overrides, f"training.seed={seed}"]) for seed in seeds]
+    return [ensemble.load(recipe, [*overrides, f"training.seed={seed}"]) for seed in seeds]

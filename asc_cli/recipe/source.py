@@ -19,6 +19,7 @@ LISTS = {  # keys that are lists of plug-ins, each with its parameters → the k
     ("augment",): "augment",
     ("evaluation", "variants"): "variants",
 }
+ENTRIES = (*LISTS, ("systems",))  # keys that are lists of mappings
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
         parsed = value
     if path == ("dataset",) and section.get("dataset") != parsed:
         section.pop("data", None)
-    for key in LISTS:
+    for key in ENTRIES:
         if path[: len(key)] == key:
             _mark_as_own(tree.values, [".".join(key)])
     if len(path) == 2:
@@ -153,7 +154,7 @@ def assign(tree: Tree, text: str, faults: list[Fault]) -> None:
 def _value(
     node: yaml.Node, path: tuple[str, ...], source: str, places: dict, faults: list[Fault]
 ) -> Any:
-    if isinstance(node, yaml.SequenceNode) and path in LISTS:
+    if isinstance(node, yaml.SequenceNode) and path in ENTRIES:
         entries = {(*path, str(i)): each for i, each in enumerate(node.value)}
         for entry, each in entries.items():
             places[entry] = Place(source, each.start_mark.line + 1)

@@ -11,16 +11,16 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from asc_cli.core import archives, atomic, paths, plugins
+from asc_cli.core import archives, atomic, paths
 from asc_cli.core.errors import AscError
-from asc_cli.registry.models import Check, Model, add_version, catalog, find, member_file, read_card
+from asc_cli.registry.models import Check, Model, add_version, catalog, find, read_card
 
 MAX_UNPACKED_BYTES = 4 << 30
 MAX_EXPANSION = 20  # how much larger than the zip a model may be: weights do not shrink
 PIECE_BYTES = 1 << 20
 MEMBER = re.compile(
-    r"card\.yaml|README\.md|(training_files|heard)\.txt|fold\d+\.safetensors"
-    r"|plugins/(code\.json|([A-Za-z0-9_]+/)*[A-Za-z0-9_]+\.py)"
+    r"(system\d\d/)?(card\.yaml|README\.md|(training_files|heard)\.txt|fold\d+\.safetensors"
+    r"|plugins/(code\.json|([A-Za-z0-9_]+/)*[A-Za-z0-9_]+\.py))"
 )
 
 
@@ -83,9 +83,9 @@ def import_file(
         model = read_card(building, path)
         model.require_intact()
         card = model.card
-        missing = [f for f in card["folds"] if not (building / member_file(f)).is_file()]
+        missing = [name for name in model.weight_files() if not (building / name).is_file()]
         if missing:
-            raise AscError(f"{path}: the weights of fold(s) {missing} are not in it")
+            raise AscError(f"{path}: the weights {', '.join(missing)} are not in it")
         _require_trust(path, building, trust_code, show)
         try:
             if check is not None:
@@ -102,7 +102,7 @@ def _require_trust(
     path: Path, building: Path, trust_code: bool, show: Callable[[str], None] | None
 ) -> None:
     """Raise AscError for a model that brings code, unless the user trusts it; show it then."""
-    sources = sorted((building / plugins.BESIDE).rglob("*.py"))
+    sources = sorted(building.rglob("*.py"))
     names = [source.relative_to(building).as_posix() for source in sources]
     quoted = shlex.quote(str(path))
     if sources and not trust_code:

@@ -18,21 +18,22 @@ from asc_cli import __version__
 from asc_cli.core import atomic, checksums, yaml_text
 from asc_cli.core.errors import AscError
 from asc_cli.core.installation import DISTRIBUTION
+from asc_cli.core.kind import is_ensemble
 from asc_cli.datasets import Dataset
 from asc_cli.registry import card_schema
 
 if TYPE_CHECKING:
-    from asc_cli.recipe.load import Recipe
+    from asc_cli.recipe.ensemble import AnyRecipe
 
 FILE = "card.yaml"
-FORMAT = 1
+FORMAT, FORMAT_OF_ENSEMBLE = 1, 2  # asc 0.1 refuses 2 in words
 SHOWN = 3  # faults in a message
-WITHOUT_CHECKSUM = (FILE, "README.md")  # README.md: asc does not read it
+README = "README.md"  # without a checksum: asc does not read it
 PACKAGES = ("torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "soxr")
 
 
 def card(
-    run: Path, recipe: Recipe, dataset: Dataset, data: dict[str, str], metrics: dict[str, Any]
+    run: Path, recipe: AnyRecipe, dataset: Dataset, data: dict[str, str], metrics: dict[str, Any]
 ) -> dict[str, Any]:
     """Return a model's card, without labels and feature. data: fingerprints."""
     return {
@@ -60,12 +61,17 @@ def packages() -> dict[str, str]:
     return {DISTRIBUTION: __version__, **{name: metadata.version(name) for name in PACKAGES}}
 
 
+def format_of(card: dict[str, Any]) -> int:
+    """Return the number of a card's format."""
+    return FORMAT_OF_ENSEMBLE if is_ensemble(card["recipe"]) else FORMAT
+
+
 def write(folder: Path, card: dict[str, Any]) -> None:
     """Write a model's card, with checksums of the files in its folder and of itself."""
     files = {
-        path.name: checksums.of_bytes(path.read_bytes())
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name not in WITHOUT_CHECKSUM
+        path.relative_to(folder).as_posix(): checksums.of_bytes(path.read_bytes())
+        for path in sorted([*folder.glob("*"), *folder.glob("system*/*")])
+        if path.is_file() and path.name != README and path != folder / FILE
     }
     text = yaml.safe_dump({**card, "files": files}, sort_keys=False, allow_unicode=True)
     values = checksums.added(yaml_text.load(text, FILE))  # as it will be read
@@ -95,10 +101,10 @@ def read(folder: Path, archive: Path | None = None) -> tuple[dict[str, Any], boo
             f"delete the line `{checksums.KEY}`"
         )
     checked = card.pop(checksums.KEY, None) is not None
-    if card.get("format", FORMAT) != FORMAT:
+    if card.get("format", FORMAT) not in (FORMAT, FORMAT_OF_ENSEMBLE):
         raise AscError(
-            f"{where}: format {card['format']}, and this asc reads {FORMAT}; "
-            "use the version of asc that wrote it"
+            f"{where}: format {card['format']}, and this asc reads {FORMAT} and "
+            f"{FORMAT_OF_ENSEMBLE}; use the version of asc that wrote it"
         )
     if faults := card_schema.faults(card):
         raise AscError(f"{where}: {'; '.join(faults[:SHOWN])}; {remedy}")

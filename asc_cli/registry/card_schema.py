@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from asc_cli.core.kind import VIDEOS, kind_of
+from asc_cli.core.kind import VIDEOS, is_ensemble, kind_of
 from asc_cli.core.limits import SAMPLE_RATES, is_sample_rate
 
 NUMBER = (int, float)
@@ -20,15 +20,19 @@ REQUIRED: Types = {
     "version": int,
     "created": str,
     "labels": list,
-    "feature": dict,
     "recipe": dict,
     "folds": list,
     "recipe.dataset": str,
+}
+OF_ENSEMBLES: Types = {"recipe.systems": list}
+OF_ONE: Types = {
+    "feature": dict,
+    "feature.name": str,
     "recipe.model": dict,
     "recipe.model.name": str,
-    "feature.name": str,
 }
 OF_RECORDINGS: Types = {
+    **OF_ONE,
     "feature.version": int,
     "feature.parameters": dict,
     "feature.audio": dict,
@@ -40,6 +44,7 @@ OF_RECORDINGS: Types = {
     "recipe.evaluation.aggregate": str,
 }
 OF_VIDEOS: Types = {
+    **OF_ONE,
     "feature.level": str,
     "feature.rgb": int,
     "feature.audio": int,
@@ -77,6 +82,7 @@ OPTIONAL: Types = {
     "recipe.clips.length_s": (*NUMBER, NOTHING),
     "recipe.clips.length_frames": (int, NOTHING),
 }
+FILE_NAME = re.compile(r"(system\d\d/)?[^/\\]+")
 CODE_KEYS = ("kind", "name", "origin", "hash")
 LARGEST = {  # of any number in a section; more would only take memory
     "feature.parameters": 1e6,
@@ -96,8 +102,7 @@ def faults(card: Mapping[str, Any]) -> list[str]:
 def _types(card: Mapping[str, Any]) -> Iterator[str]:
     """Yield the keys that are missing, or of another type than this package writes."""
     settings = card.get("recipe")
-    videos = isinstance(settings, dict) and kind_of(settings) == VIDEOS
-    required = REQUIRED | (OF_VIDEOS if videos else OF_RECORDINGS)
+    required = REQUIRED | _required(settings if isinstance(settings, dict) else {})
     missing = []
     for path, kind in required.items():
         there, value = _at(card, path)
@@ -114,6 +119,12 @@ def _types(card: Mapping[str, Any]) -> Iterator[str]:
             yield f"{path} is no {_words(kind)}"
 
 
+def _required(settings: Mapping[str, Any]) -> Types:
+    if is_ensemble(settings):
+        return OF_ENSEMBLES
+    return OF_VIDEOS if kind_of(settings) == VIDEOS else OF_RECORDINGS
+
+
 def _names(card: Mapping[str, Any]) -> Iterator[str]:
     """Yield faults of labels, folds, files and code."""
     labels, folds = card["labels"], card["folds"]
@@ -127,7 +138,7 @@ def _names(card: Mapping[str, Any]) -> Iterator[str]:
         yield "two folds are the same"
     if not all(isinstance(each, str) for each in card.get("devices") or ()):
         yield "devices are no names"
-    if not all(str(name) == Path(str(name)).name for name in card.get("files") or ()):
+    if not all(FILE_NAME.fullmatch(str(name)) for name in card.get("files") or ()):
         yield "files are no names"
     for row in card.get("code") or ():
         if not isinstance(row, dict) or not all(isinstance(row.get(k), str) for k in CODE_KEYS):
@@ -135,9 +146,24 @@ def _names(card: Mapping[str, Any]) -> Iterator[str]:
             return
 
 
+def _systems(rows: list[Any]) -> Iterator[str]:
+    """Yield faults of an ensemble's systems: names and weights."""
+    if not all(isinstance(row, dict) and isinstance(row.get("name"), str) for row in rows):
+        yield "recipe.systems has an entry without name"
+        return
+    if not rows or len({row["name"] for row in rows}) < len(rows):
+        yield "recipe.systems has none, or two of one name"
+    for row in rows:
+        weight = row.get("weight")
+        if not _is(weight, NUMBER) or not 0 < weight < math.inf:
+            yield f"recipe.systems has a weight of {weight}, which is no number above 0"
+
+
 def _ranges(card: Mapping[str, Any]) -> Iterator[str]:
     """Yield numbers that no recording, clip or model has."""
-    if kind_of(card["recipe"]) != VIDEOS:
+    if is_ensemble(card["recipe"]):
+        yield from _systems(card["recipe"]["systems"])
+    elif kind_of(card["recipe"]) != VIDEOS:
         rate, clips = card["feature"]["audio"]["sample_rate"], card["recipe"]["clips"]
         if not is_sample_rate(rate):
             yield f"feature.audio.sample_rate is {rate}, not {SAMPLE_RATES}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
-from asc_cli.core.kind import VIDEOS, kind_of
+from asc_cli.core.kind import VIDEOS, is_ensemble, kind_of
 from asc_cli.registry import run_files
 from asc_cli.registry.runs import SETTINGS, folders, recipe_of, unknown_run
 
@@ -58,11 +58,12 @@ def read(folder: Path) -> Run:
         min(stamp.st_mtime for stamp in stamps), datetime.timezone.utc
     )
     headline = metrics.get("headline")
+    fitted = len(list(folder.glob("fold*/model.safetensors")))
     return Run(
         run=folder.name,
         recipe=recipe_of(folder),
         dataset=str(settings.get("dataset")),
-        folds=len(list(folder.glob("fold*/model.safetensors"))),
+        folds=len(metrics.get("folds", ())) if is_ensemble(settings) else fitted,
         published=_published(folder, settings),
         finished=bool(metrics),
         headline=headline,

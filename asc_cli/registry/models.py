@@ -5,6 +5,7 @@
                             fold01.safetensors   weights and standardisation of one member
                             training_files.txt   hashes of its recordings, train and test
                             plugins/             code that it needs and that is not shipped
+                            system01/            of an ensemble: the model of its first system
     models/<name>/newest                         the highest version so far, removed ones too
     models/<name>/.removed-<version>             of one that was removed while the disk was full
     models/default.json                          set by `asc models use`, else the newest counts
@@ -19,79 +20,23 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic, checksums, paths, plugins
+from asc_cli.core import atomic, paths, plugins
 from asc_cli.core.code import Code, write_copy
 from asc_cli.core.errors import AscError
 from asc_cli.registry import card as cards
 from asc_cli.registry import default, members, readme, training_files
+from asc_cli.registry.model import Model, member_file, read_card, system_folder
+from asc_cli.registry.model import catalog as catalog
 from asc_cli.registry.training_files import TrainingFile
 
 REMOVED = ".removed-"  # and the number of a version whose files are gone
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 
 
-@dataclass(frozen=True)
-class Model:
-    """A registered model: its card and where its members' weights are."""
-
-    card: dict[str, Any]
-    folder: Path
-    checked: bool = False  # whether the card has a checksum, which it then equals
-
-    @property
-    def id(self) -> str:
-        return f"{self.card['name']}@{self.card['version']}"
-
-    def member(self, fold: int) -> Path:
-        return self.folder / member_file(fold)
-
-    def training_files(self) -> tuple[TrainingFile, ...]:
-        """Return every recording used in training or testing; () if not recorded.
-
-        Raises AscError for a list that is damaged.
-        """
-        for name in (training_files.NAME, training_files.NAME_0_1):
-            if name in self.card.get("files", {}):
-                self.require_intact(name)
-        return training_files.read(self.folder)
-
-    def require_intact(self, *names: str) -> None:
-        """Raise AscError for a file that differs from its checksum in the card.
-
-        names: Of files in its folder; none: all that have a checksum.
-        """
-        expected = self.card.get("files", {})
-        for name in names or expected:
-            path = self.folder / name
-            contents = path.read_bytes() if path.is_file() else b""
-            if name in expected and checksums.of_bytes(contents) != expected[name]:
-                raise AscError(
-                    f"model {self.id}: {path} is damaged: it differs from its checksum in the "
-                    f"card; {members.REMEDY}"
-                )
-
-    def remarks(self) -> list[str]:
-        """Return a remark if damage to its files could not be noticed."""
-        whose = [] if self.checked else [cards.FILE]
-        files = [member_file(fold) for fold in self.card["folds"]]
-        whose += [name for name in files if name not in self.card.get("files", {})]
-        if not whose:
-            return []
-        return [
-            f"model {self.id}: {', '.join(whose)}: without a checksum, as version 0.1 wrote them; "
-            "whether they are damaged is not known"
-        ]
-
-
 Check = Callable[[Model], None]
-
-
-def member_file(fold: int) -> str:
-    return f"fold{fold:02d}.safetensors"
 
 
 def register(
@@ -101,12 +46,15 @@ def register(
     recordings: Iterable[TrainingFile] = (),
     code: Sequence[Code] = (),
     check: Check | None = None,
+    systems: Sequence[Model] = (),
 ) -> Model:
     """Copy weights (fold → safetensors) and card into the next free version of `name`.
 
     recordings: All that some member was trained or tested on.
     code: Plug-ins that are not shipped, and that the model needs.
     check: May raise AscError for a model that is not to be registered.
+    systems: Of an ensemble, in place of weights and code: the models that it averages. Its card has
+    their folds.
     """
     parent = paths.models() / name
     parent.mkdir(parents=True, exist_ok=True)
@@ -116,33 +64,18 @@ def register(
         for fold, path in weights.items():
             members.require_intact(path)
             shutil.copyfile(path, building / member_file(fold))
+        for number, system in enumerate(systems, start=1):
+            system.require_intact()
+            shutil.copytree(system.folder, building / system_folder(number))
         training_files.write(building, recordings)
         if code:
             write_copy(building / plugins.BESIDE, code)
-        full_card = {**card, "folds": sorted(weights)}
+        full_card = card if systems else {**card, "folds": sorted(weights)}
         if check is not None:
             check(Model({**full_card, "name": name, "version": 1 + _newest(parent)}, building))
         return add_version(building, name, full_card)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-
-
-def catalog(model: Model) -> plugins.Catalog:
-    """Return the code that a model brought along, and what is shipped.
-
-    Raises:
-        AscError: Code that it needs is missing or was changed.
-    """
-    own = plugins.brought_along(model.folder)
-    hashes = {(code.kind, code.name): code.hash for code in own.code}
-    for row in model.card.get("code", []):
-        if row["origin"] != "asc" and hashes.get((row["kind"], row["name"])) != row["hash"]:
-            raise AscError(
-                f"model {model.id} needs {row['kind']}/{row['name']}.py, which is not in "
-                f"{model.folder / plugins.BESIDE}; it came from {row['origin']}. Import the model "
-                "again from the file that asc models export wrote, or train it again"
-            )
-    return own
 
 
 def models() -> list[Model]:
@@ -188,6 +121,9 @@ def find(reference: str | None = None) -> Model:
     if reference is None:
         chosen = default.chosen()
         return next((model for model in registered if model.id == chosen), registered[-1])
+    reference, slash, system = reference.partition("/")
+    if slash:
+        return _system(find(reference), system)
     name, _, version = reference.partition("@")
     matching = [model for model in registered if model.card["name"] == name]
     if version and (paths.models() / name / version / "card.yaml").is_file():
@@ -206,9 +142,30 @@ def find(reference: str | None = None) -> Model:
     raise AscError(f"model {name} has no version {version!r}; it has {versions}")
 
 
+def _system(ensemble: Model, name: str) -> Model:
+    """Return the system of an ensemble, a model of its own."""
+    if not ensemble.is_ensemble:
+        raise AscError(f"{ensemble.id}/{name}: model {ensemble.id} is no ensemble of systems")
+    systems = {system.card["name"]: system for system in ensemble.systems()}
+    if name not in systems:
+        raise AscError(f"model {ensemble.id}: {plugins.unknown('system', name, systems)}")
+    return systems[name]
+
+
+def _find_registered(reference: str, command: str) -> Model:
+    """Return a model that is no part of another. Raises AscError for a system of an ensemble."""
+    model = find(reference)
+    if model.ensemble:
+        raise AscError(
+            f"{command} {model.id}: is a part of {model.ensemble}; to have it as a model of its "
+            f"own: asc models export {model.id} FILE, then asc models import FILE"
+        )
+    return model
+
+
 def use(reference: str) -> Model:
     """Make a model the default."""
-    model = find(reference)
+    model = _find_registered(reference, "use")
     default.choose(model.id)
     return model
 
@@ -219,7 +176,7 @@ def remove(reference: str) -> Model:
 
     A full disk does not stop it: nothing is written before the files are gone.
     """
-    model = find(reference)
+    model = _find_registered(reference, "remove")
     if default.chosen() == model.id:
         default.clear()
     parent = model.folder.parent
@@ -246,7 +203,7 @@ def add_version(building: Path, name: str, card: dict[str, Any]) -> Model:
         version = 1 + _newest(parent)
         full_card: dict[str, Any] = {
             **card,
-            "format": cards.FORMAT,
+            "format": cards.format_of(card),
             "name": name,
             "version": version,
             "registered": 1 + max((_order(model)[0] for model in models()), default=0),
@@ -262,13 +219,6 @@ def add_version(building: Path, name: str, card: dict[str, Any]) -> Model:
             continue
         atomic.sync_file(parent)
         return read_card(parent / str(version))
-
-
-def read_card(folder: Path, archive: Path | None = None) -> Model:
-    """Return the model in a folder, unpacked from `archive` if that is given. Raises AscError where
-    its card is damaged."""
-    values, checked = cards.read(folder, archive)
-    return Model(values, folder, checked)
 
 
 def _card_files() -> list[Path]:

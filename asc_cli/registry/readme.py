@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from asc_cli.core.kind import VIDEOS, kind_of
+from asc_cli.core.kind import VIDEOS, is_ensemble, kind_of
 
 
 def text(card: dict[str, Any]) -> str:
     """Return the model card as Markdown."""
-    metrics, feature = card.get("metrics", {}), card["feature"]
+    metrics, feature = card.get("metrics", {}), card.get("feature")
     figures = "\n".join(
         f"| {name} | {value:.4f} |" for name, value in metrics.items() if isinstance(value, float)
     )
@@ -19,6 +19,7 @@ def text(card: dict[str, Any]) -> str:
     videos = kind_of(card["recipe"]) == VIDEOS
     if videos:
         kind = f"Labels of videos: {len(card['labels'])} labels, many a video"
+        assert feature is not None
         command = f"asc predict --model {reference} shard.tfrecord"
         accepts = f"shards of videos' features in YouTube-8M's format, level {feature['level']}, "
         accepts += f"{feature['rgb']} + {feature['audio']} numbers a frame"
@@ -26,12 +27,14 @@ def text(card: dict[str, Any]) -> str:
     else:
         kind = f"Acoustic scene classification: {len(card['labels'])} scenes"
         command = f"asc predict --model {reference} clip.wav"
-        accepts = f"any audio file; resampled to {feature['audio']['sample_rate']} Hz mono, "
-        accepts += f"feature {feature['name']}"
+        accepts = "any audio file; resampled as each system needs it"
+        if feature is not None:
+            accepts = f"any audio file; resampled to {feature['audio']['sample_rate']} Hz mono, "
+            accepts += f"feature {feature['name']}"
         labels_section = "## Scenes\n\n" + "\n".join(f"- {label}" for label in card["labels"])
     return (
         f"# {reference}\n\n"
-        f"{kind}, {len(card['folds'])} member(s), trained {card['created']} on "
+        f"{kind}, {len(card['folds'])} member(s){_systems(card)}, trained {card['created']} on "
         f"{data.get('title', '?')} (fingerprint {data.get('fingerprint', '?')}).\n\n"
         f"    {command}\n\n"
         f"Input: {accepts}.\n\n"
@@ -44,6 +47,15 @@ def text(card: dict[str, Any]) -> str:
         f"Licence of the training data: {data.get('licence', 'not stated')}.\n\n"
         f"Cite: {data.get('citation') or 'not stated'}\n"
     )
+
+
+def _systems(card: dict[str, Any]) -> str:
+    """Return what an ensemble averages; "" of another model."""
+    if not is_ensemble(card["recipe"]):
+        return ""
+    rows = card["recipe"]["systems"]
+    listed = ", ".join(f"{row['name']} (weight {row['weight']:g})" for row in rows)
+    return f" of each of {len(rows)} systems, whose probabilities are averaged: {listed}"
 
 
 def _conditions(card: dict[str, Any]) -> str:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
-from asc_cli.recipe.changes import NON_FUNCTIONAL_KEYS
 from asc_cli.registry import run_files
 from asc_cli.registry.run_files import SETTINGS
 
 if TYPE_CHECKING:  # importing it takes 0.3 s
-    from asc_cli.recipe.load import Recipe
+    from asc_cli.recipe.ensemble import AnyRecipe
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Result:
     run: str
 
 
-def result(recipe: Recipe) -> Result | None:
+def result(recipe: AnyRecipe) -> Result | None:
     """Return the newest finished run of exactly this recipe on all of the protocol.
 
     Args:
@@ -48,7 +47,7 @@ def result(recipe: Recipe) -> Result | None:
             metrics
             and (not expected or len(metrics.get("folds", [])) == expected)
             and all(row.get("comparable", True) for row in metrics.get("published", []))
-            and _settings_of(path.parent / SETTINGS) == _functional_settings(recipe)
+            and _settings_of(path.parent / SETTINGS) == recipe.functional_settings()
         ):
             finished.append((path.stat().st_mtime, metrics["error"], path.parent.name))
     if not finished:
@@ -65,15 +64,11 @@ def _readable_metrics(run: Path) -> dict[str, Any] | None:
         return None
 
 
-def _settings_of(path: Path) -> dict[str, Any] | None:
+def _settings_of(path: Path) -> Any:
     """Return a run's settings with current defaults; None if this version refuses them."""
-    from asc_cli.recipe import load as recipes
+    from asc_cli.recipe import ensemble
 
     try:
-        return _functional_settings(recipes.load(path))
+        return ensemble.load(path).functional_settings()
     except AscError:
         return None
-
-
-def _functional_settings(recipe: Recipe) -> dict[str, Any]:
-    return {key: value for key, value in recipe.settings.items() if key not in NON_FUNCTIONAL_KEYS}

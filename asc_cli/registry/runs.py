@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ from asc_cli.registry.card import packages
 from asc_cli.registry.run_files import ENVIRONMENT, METRICS, PREDICTIONS, SETTINGS
 
 if TYPE_CHECKING:  # importing it takes 0.3 s
+    from asc_cli.recipe.ensemble import AnyRecipe
     from asc_cli.recipe.load import Recipe
+    from asc_cli.recipe.systems import Ensemble
 
 DECODERS = ("soundfile", "soxr")  # soundfile brings libsndfile
 
@@ -55,6 +58,12 @@ def run_folder_0_1(recipe: Recipe, *data: str, key_of_0_1: str = "") -> Path | N
     return None
 
 
+def ensemble_folder(ensemble: Ensemble, systems: Sequence[Path]) -> Path:
+    """Return the folder of an ensemble's run, from those of its systems' runs."""
+    signature = ensemble.signature(*(folder.name for folder in systems))
+    return paths.runs() / f"{ensemble.name}-{signature}"
+
+
 def _folder(recipe: Recipe, *data: str, code: bool = True) -> Path:
     return paths.runs() / f"{recipe.name}-{recipe.signature(*data, code=code)}"
 
@@ -70,7 +79,7 @@ def _same_decoders(run: Path) -> bool:
 
 
 def describe(
-    run: Path, recipe: Recipe, root: Path, fingerprints: dict[str, str], device: str
+    run: Path, recipe: AnyRecipe, root: Path, fingerprints: dict[str, str], device: str
 ) -> None:
     """Write recipe.yaml, environment.json and the code that is not shipped."""
     atomic.write_checked(run / SETTINGS, recipe.yaml().encode())
@@ -164,8 +173,15 @@ def _run_of(model: models.Model) -> Path:
 def require_file(what: str | Path) -> None:
     """Raise AscError if `what` looks like a path but does not exist."""
     path = Path(what)
-    if not path.exists() and (path.suffix.lower() == ".csv" or len(path.parts) > 1):
+    is_file = path.suffix.lower() == ".csv" or (len(path.parts) > 1 and not _is_system(str(what)))
+    if not path.exists() and is_file:
         raise AscError(f"{what}: there is no such file")
+
+
+def _is_system(reference: str) -> bool:
+    """Return whether a text is MODEL/SYSTEM, of a model that is registered."""
+    name = reference.partition("/")[0].partition("@")[0]
+    return any(name == model.card["name"] for model in models.models() if model.is_ensemble)
 
 
 def fold_folder(run: Path, fold: int) -> Path:

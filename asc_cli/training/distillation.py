@@ -2,7 +2,8 @@
 
     loss = (1 − w) · CE(t, s) + w · T² · KL(q ‖ p)
     KL(q ‖ p) = 1/b Σ_b Σ_c q_bc ln(q_bc / p_bc)
-    q = softmax(l / T)      l: the teacher's logits, the mean of several teachers'
+    q = softmax(l / T)      l: the teacher's logits, the mean of several teachers'; of an ensemble
+                               ln Σ_i a_i softmax(l_i) of its systems i with weights a_i
     p = softmax(s / T)      s: the network's scores
 
 w: weight, T: temperature, t: targets; CE is `loss.cross_entropy`. T² makes the gradients of the
@@ -25,8 +26,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asc_cli.evaluation.aggregate import weighted_mean
 from asc_cli.frontend.varied import MixedClips
 from asc_cli.inference.logits import StoredLogits
+
+
+@dataclass(frozen=True)
+class TaughtBySystem:
+    """What a member of one system says of a fold's training recordings.
+
+    Attributes:
+        weight: The system's in its ensemble; 1 of a teacher of one system.
+        logits: Of the recordings as they are, then of each of their variants.
+        columns: For each of the network's scenes, its number among the teacher's.
+    """
+
+    weight: float
+    logits: tuple[StoredLogits, ...]
+    columns: tuple[int, ...]
+
+    def load(self, digests: Sequence[str]) -> np.ndarray:  # -> (V, n, C)
+        """Return the logits of recordings, whose files have these SHA-256."""
+        return np.stack([each.load(digests) for each in self.logits])[:, :, [*self.columns]]
 
 
 @dataclass(frozen=True)
@@ -35,22 +56,22 @@ class Lesson:
 
     Attributes:
         teacher: NAME@VERSION.
-        logits: Of the recordings as they are, then of each of their variants.
-        columns: For each of the network's scenes, its number among the teacher's.
+        member: The fold whose member teaches.
+        systems: One; of an ensemble, each of its systems.
     """
 
     teacher: str
-    logits: tuple[StoredLogits, ...]
-    columns: tuple[int, ...]
-
-    @property
-    def member(self) -> int:
-        """The fold whose member teaches."""
-        return self.logits[0].fold
+    member: int
+    systems: tuple[TaughtBySystem, ...]
 
     def load(self, digests: Sequence[str]) -> np.ndarray:  # -> (V, n, C)
         """Return the logits of recordings, whose files have these SHA-256."""
-        return np.stack([each.load(digests) for each in self.logits])[:, :, [*self.columns]]
+        logits = [system.load(digests) for system in self.systems]
+        if len(logits) == 1:
+            return logits[0]
+        parts = [torch.softmax(torch.from_numpy(own).double(), dim=2).numpy() for own in logits]
+        mean = weighted_mean(parts, [system.weight for system in self.systems])
+        return np.log(np.maximum(mean, np.finfo(np.float32).tiny)).astype(np.float32)
 
 
 @dataclass(frozen=True)

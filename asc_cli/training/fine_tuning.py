@@ -27,6 +27,8 @@ from asc_cli.registry import members, models
 from asc_cli.registry.runs import fold_folder
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from asc_cli.training.descent import Settings
 
 GENERAL = "general.csv"  # what the general member predicts of the fold's test recordings
@@ -65,7 +67,7 @@ def fit_devices(
     settings: Settings,
     folder: Path,
     fit: Fit,
-) -> dict[str, Any]:
+) -> dict[str, nn.Module]:
     """Return a fitted copy of a network for each recording device.
 
     Args:

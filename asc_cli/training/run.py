@@ -107,16 +107,20 @@ def require_complete(extraction: Extraction) -> None:
 def finished_metrics(run: Path, chosen: list[int]) -> dict[str, Any] | None:
     """Return the metrics of a run with all chosen folds and a registered model; else None."""
     metrics = run_files.metrics(run)
-    if metrics is None or [fold["fold"] for fold in metrics.get("folds", [])] != chosen:
-        return None
-    own_models = {model.id for model in models.models() if model.card.get("run") == run.name}
-    if metrics["model"] not in own_models:
+    if metrics is None or not has_model(run, metrics, chosen):
         return None
     try:
         predictions.read(run / PREDICTIONS)
     except AscError:  # missing or damaged: those of the folds are there
         _join_predictions(run, chosen)
     return metrics
+
+
+def has_model(run: Path, metrics: Mapping[str, Any], chosen: list[int]) -> bool:
+    """Return whether a run's metrics are of the chosen folds, and its model is registered."""
+    own_models = {model.id for model in models.models() if model.card.get("run") == run.name}
+    folds = [fold["fold"] for fold in metrics.get("folds", [])]
+    return folds == chosen and metrics["model"] in own_models
 
 
 def _join_predictions(run: Path, chosen: list[int]) -> Predictions:

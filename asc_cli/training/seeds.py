@@ -19,7 +19,7 @@ class SeedTrainings:
         trainings: The run of each.
     """
 
-    seeds: tuple[int, ...]
+    seeds: tuple[int | None, ...]
     trainings: tuple[Training, ...]
 
     def to_dict(self) -> dict[str, Any]:

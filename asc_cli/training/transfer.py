@@ -17,7 +17,7 @@ from asc_cli.recipe.schema import Clips
 from asc_cli.registry import models, run_files, runs
 from asc_cli.registry.identity import identity
 from asc_cli.registry.training_files import TrainingFile
-from asc_cli.training.distillation import Lesson
+from asc_cli.training.distillation import Lesson, TaughtBySystem
 from asc_cli.training.fine_tuning import Start, require_devices
 from asc_cli.training.held_out import split_validation
 
@@ -143,14 +143,16 @@ def prepare(
         (stored, trained[fold])
         for fold, own in lessons.items()
         for lesson in own
-        for stored in lesson.logits
+        for system in lesson.systems
+        for stored in system.logits
     ]
     logits.compute(needed, jobs, progress)
     return Transfer(lessons, starts)
 
 
 def _features(lessons: Iterable[Lesson]) -> list[StoredFeature]:
-    return [*{each.feature.folder: each.feature for own in lessons for each in own.logits}.values()]
+    stored = [each for own in lessons for system in own.systems for each in system.logits]
+    return [*{each.feature.folder: each.feature for each in stored}.values()]
 
 
 def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) -> Lesson:
@@ -170,11 +172,15 @@ def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) ->
             "depends on these, so the student's score would too"
         )
     variants = (None, *(feature.variant for feature in extraction.variants))
-    return Lesson(
-        teacher.id,
-        tuple(logits.stored_logits(teacher, member, variant) for variant in variants),
-        tuple(labels.index(label) for label in listing.labels),
-    )
+    systems = [
+        TaughtBySystem(
+            weight,
+            tuple(logits.stored_logits(system, member, variant) for variant in variants),
+            tuple(system.card["labels"].index(label) for label in listing.labels),
+        )
+        for system, weight in zip(teacher.systems(), teacher.weights, strict=True)
+    ]
+    return Lesson(teacher.id, member, tuple(systems))
 
 
 def _start_model(reference: str) -> models.Model:
@@ -199,6 +205,7 @@ def _start(model: models.Model, recipe: Recipe, extraction: Extraction, held_out
 def _require_same_network(model: models.Model, recipe: Recipe, extraction: Extraction) -> None:
     """Raise AscError for a model whose weights are not those of the recipe's network."""
     ensemble.require_scenes(model)
+    ensemble.require_one_system(model, "fine_tune.start")
     settings = model.card["recipe"]
     feature = of_card(model.card["feature"], models.catalog(model))
     unlike = {

@@ -21,6 +21,7 @@ from asc_cli.evaluation.published import unlike_paper
 from asc_cli.evaluation.scores import Remark
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.changes import changes
+from asc_cli.recipe.ensemble import AnyRecipe
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import card as _run
 from asc_cli.registry import members, models, run_files, runs
@@ -46,7 +47,7 @@ class Shards:
 
 
 def train(
-    recipe: Recipe,
+    recipe: AnyRecipe,
     data: Path | None,
     folds: Sequence[int] | None,
     device: str,
@@ -56,6 +57,7 @@ def train(
     tensorboard: Path | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Train and return the run's folder and its metrics; see `workflow.train`."""
+    assert isinstance(recipe, Recipe)  # an ensemble is of recordings
     if folds is not None:
         raise AscError(
             f"--folds: {recipe.dataset} is a stream of shards, without folds; leave it out"

@@ -49,7 +49,7 @@ def export(
         raise AscError(
             "--check: goes with --format onnx; a hub folder holds the weights as they are"
         )
-    registered = models.find(model)
+    ensemble.require_one_system(registered := models.find(model), "export")
     target = output or Path(
         f"{registered.card['name']}.onnx" if format == "onnx" else registered.card["name"]
     )

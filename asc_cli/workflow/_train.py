@@ -9,8 +9,8 @@ from typing import Any
 
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.recipe import candidates, load
-from asc_cli.recipe.load import Recipe, resolved
-from asc_cli.training import events, recordings
+from asc_cli.recipe.ensemble import AnyRecipe, resolved
+from asc_cli.training import ensemble, events
 from asc_cli.training import tune as tuning
 from asc_cli.training.run import Training
 from asc_cli.training.seeds import SeedTrainings
@@ -19,7 +19,7 @@ from asc_cli.workflow import _report
 
 
 def train(
-    recipe: Recipe | str | Path,
+    recipe: AnyRecipe | str | Path,
     *,
     data: Path | None = None,
     folds: Sequence[int] | None = None,
@@ -73,7 +73,7 @@ def train(
             recipe, data, folds, device, jobs, fitting, epoch_done, tensorboard
         )
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
-    return recordings.train(
+    return ensemble.train(
         recipe,
         data,
         folds,
@@ -89,7 +89,7 @@ def train(
 
 
 def train_seeds(
-    recipes: Sequence[Recipe], begin: Callable[[int], None] | None = None, **options: Any
+    recipes: Sequence[AnyRecipe], begin: Callable[[int | None], None] | None = None, **options: Any
 ) -> SeedTrainings:
     """Train recipes that differ in their seed alone, one after the other.
 

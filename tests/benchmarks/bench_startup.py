@@ -32,9 +32,9 @@ from asc_cli.registry import models
 request = engine.Request(models.find())
 model = engine.loaded(request)
 with parallel.one_thread():
-    engine.score(model, request, engine.decoded(model, [Path(sys.argv[1])]))
+    engine.score(model, request, engine.decoded([Path(sys.argv[1])]))
     wall, busy = time.perf_counter(), time.process_time()
-    engine.score(model, request, engine.decoded(model, [Path(sys.argv[1])]))
+    engine.score(model, request, engine.decoded([Path(sys.argv[1])]))
 print(time.perf_counter() - wall, time.process_time() - busy)
 """
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from asc_cli import workflow
 from asc_cli.core.errors import AscError
+from asc_cli.datasets import toy
 from asc_cli.evaluation import complexity
 from asc_cli.models import cp_mobile
+from asc_cli.recipe import load as recipe
 
 PUBLISHED = {  # parameters, layer by layer: README of CPJKU/dcase2024_task1_baseline
     "stem.0": 88,
@@ -53,3 +58,10 @@ def test_strides_without_a_bottleneck_and_empty_networks_are_refused():
         cp_mobile.build(64, 3, width=0)
     with pytest.raises(AscError, match=r"n_blocks \[\]"):
         cp_mobile.build(64, 3, n_blocks=(), halve_frames=(), halve_bands=())
+
+
+@pytest.mark.campaign
+def test_its_recipe_learns(tmp_path: Path):
+    toy.make(tmp_path / "toy", recordings=120, seconds=3.0)
+    run = workflow.train(recipe.load("toy_cp_mobile"), data=tmp_path / "toy", folds=[1], jobs=1)
+    assert run.metrics["accuracy"] > 0.4  # chance: 1 in 15

@@ -161,7 +161,7 @@ def comparison(result: dict[str, Any]) -> list[Any]:
             paper = "not comparable"
         output.add_row(
             Path(row["run"]).name if same_name else row["name"],
-            str(row["seed"]),
+            "" if row["seed"] is None else str(row["seed"]),
             percent(row["value"]),
             span(row["intervals"]["exact"] or row["intervals"]["bootstrap"]),
             percent(row["error"]),

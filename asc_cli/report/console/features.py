@@ -13,7 +13,7 @@ def extractions(result: dict[str, Any]) -> list[Any]:
         return [*extraction(result), *([f"needed by {users}"] if users else [])]
     from asc_cli.report.console.table import right, table
 
-    recipes = sum(len(row["recipes"]) for row in rows)
+    recipes = len({name for row in rows for name in row["recipes"]})
     output = table(
         "",
         "feature",
@@ -32,9 +32,10 @@ def extractions(result: dict[str, Any]) -> list[Any]:
             f"{row['wall_seconds']:.1f}",
             ", ".join(row["recipes"]),
         )
+    whose = f"its {recipes} shipped recipes need" if recipes > 1 else "its systems need"
     head = (
         f"{result['dataset']}: {result['recordings']} recordings, {result['audio_seconds']:.0f} s "
-        f"of audio; {len(rows)} features, which its {recipes} shipped recipes need"
+        f"of audio; {len(rows)} features, which {whose}"
     )
     return [head, output, *extraction(result)[2:]]
 

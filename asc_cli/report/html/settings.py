@@ -18,6 +18,10 @@ def facts(
         "official metric": dataset.metric,
         "dataset fingerprint": environment["dataset_fingerprint"],
         "audio": environment.get("audio_root", "not recorded"),
+        "systems": ", ".join(
+            f"{system['name']} (weight {system['weight']:g})"
+            for system in settings.get("systems", ())
+        ),
         "feature": (settings.get("features") or {}).get("name", ""),
         "trained on": f"{environment.get('device')}, {environment.get('platform')}",
         "python": environment.get("python"),
@@ -38,4 +42,6 @@ def calibration(settings: Mapping[str, Any]) -> str:
     """Return whether probabilities were calibrated."""
     if (settings.get("evaluation") or {}).get("calibrate") == "temperature":
         return "Probabilities were scaled by a temperature fitted on validation recordings."
+    if "systems" in settings:
+        return "Probabilities are the weighted mean of those of the systems."
     return "Probabilities are not calibrated."
