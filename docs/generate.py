@@ -64,6 +64,10 @@ complete from. A key that is not listed here is refused, with the nearest one th
 A recipe that `extends` another holds only what differs. A section that names another feature or
 model starts afresh: the old one's parameters are not the new one's.
 
+A recipe with `systems` is an [ensemble](../howto/ensembles.md): its keys are `systems`,
+`description`, `dataset`, `data`, `subset`, `exclude`, `training.seed`, `source`, `licence` and
+`deployment_precision`, and no others.
+
 ## Top level
 
 """

@@ -30,7 +30,7 @@ from asc_cli.registry import models
 from asc_cli.registry.identity import identity
 from asc_cli.training import descent
 from asc_cli.training.augmentation import Augmentation
-from asc_cli.training.distillation import Distillation, Lesson, TaughtBySystem
+from asc_cli.training.distillation import Distillation, Lesson
 from asc_cli.training.loss import cross_entropy
 from tests.conftest import SMALL
 
@@ -207,14 +207,9 @@ def test_an_ensemble_teaches_by_its_mean(
     assert {*models.find(done.model).training_files()} == {*models.find("both").training_files()}
     file = toy_root / split_of(toy_root)[1][0]
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    lesson = Lesson(
-        "both@1",
-        1,
-        tuple(
-            TaughtBySystem(weight, (logits.stored_logits(system, 1),), tuple(range(15)))
-            for system, weight in zip(models.find("both").systems(), (1.0, 3.0), strict=True)
-        ),
-    )
+    systems = models.find("both").systems()
+    stored = tuple(logits.stored_logits(system, 1) for system in systems)
+    lesson = Lesson("both@1", stored, tuple(range(15)), (1.0, 3.0))
     [predicted] = workflow.predict([file], model="both", fold=1)
     expected = [*predicted.scenes.values()]
     np.testing.assert_allclose(np.exp(lesson.load([digest])[0, 0]), expected, rtol=1e-3)

@@ -11,19 +11,22 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
 from asc_cli import workflow
 from asc_cli.core.code import Code
 from asc_cli.core.errors import AscError
 from asc_cli.core.plugins import recipe_names
 from asc_cli.evaluation import complexity, predictions
-from asc_cli.inference import segments
+from asc_cli.frontend import disk
+from asc_cli.inference import logits, segments
 from asc_cli.inference.mean import evaluate_mean
 from asc_cli.recipe import ensemble, seeds
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.systems import Ensemble
 from asc_cli.registry import archive, models, runs
-from tests.conftest import Asc, Once, minimal_card
+from asc_cli.training.distillation import Lesson
+from tests.conftest import SMALL, Asc, Once, minimal_card
 from tests.test_workflow import killed_when
 
 RATE = 22_050
@@ -377,6 +380,64 @@ def test_code_of_a_system_needs_trust(tmp_path: Path, two_folds: Path, home: Pat
     shown: list[str] = []
     archive.import_file(tmp_path / "both.zip", True, shown.append)
     assert len(shown) == 2 and source in shown[0]
+
+
+def test_an_ensemble_teaches_with_its_mean(pair: Path, toy_root: Path) -> None:
+    student = recipes.load("toy_sa", [*SMALL, "distil.teachers=[pair]"])
+    done = workflow.train(student, data=toy_root, folds=[1], jobs=1)
+    [remark] = [r["text"] for r in done.metrics["remarks"] if r["code"] == "distilled"]
+    assert "fold 1 by the member of fold 1 of pair@1" in remark
+    systems = models.find("pair").systems()
+    stored = [logits.stored_logits(system, 1) for system in systems]
+    digests = [file.digest for file in systems[0].training_files() if 1 in (file.folds or ())]
+    lesson = Lesson("pair@1", tuple(stored), tuple(range(15)), models.find("pair").weights)
+    first, second = (np.exp(each.load(digests).astype(float)) for each in stored)
+    first, second = (p / p.sum(axis=1, keepdims=True) for p in (first, second))
+    [mean] = np.exp(lesson.load(digests))
+    np.testing.assert_allclose(mean, (3 * first + second) / 4, atol=1e-6)
+    assert not [row for row in disk.disk().unused if "model" in row.reason]
+    other = recipes.load("toy_ta", [*SMALL, "distil.teachers=[pair]"])
+    with pytest.raises(AscError, match="the teacher pair@1 has no member that was not trained on"):
+        workflow.train(other, data=toy_root, folds=[3], jobs=1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"systems": []}, "recipe.systems has none"),
+        ({"systems": 3}, "recipe.systems is no list"),
+        ({"systems": [{"name": "a", "weight": 1}] * 2}, "two of one name"),
+        ({"systems": [{"name": "a", "weight": 0}]}, "a weight of 0, which is no number above 0"),
+        ({"systems": [{"name": "a", "weight": True}]}, "a weight of True, which is no number"),
+        ({"systems": [{"weight": 1}]}, "recipe.systems has an entry without name"),
+        ({"systems": [{"name": "a", "weight": 1}], "stream": {"a": 1}}, "both systems and stream"),
+    ],
+)
+def test_a_card_of_no_ensemble_is_refused(
+    changed: dict[str, object], message: str, pair: Path
+) -> None:
+    path = models.find("pair").folder / "card.yaml"
+    card = yaml.safe_load(path.read_text())
+    del card["checksum"]
+    path.write_text(yaml.safe_dump({**card, "recipe": {"dataset": "toy", **changed}}))
+    with pytest.raises(AscError, match=message):
+        models.read_card(path.parent)
+
+
+def test_a_system_that_is_not_the_card_s_is_refused(pair: Path) -> None:
+    path = models.find("pair").folder / "card.yaml"
+    card = yaml.safe_load(path.read_text())
+    del card["checksum"]
+    for changed, message in (
+        ({"labels": card["labels"][::-1]}, "its system small has other labels than its card"),
+        (
+            {"recipe": {"dataset": "toy", "systems": [{"name": "a", "weight": 1}]}},
+            "of its system a",
+        ),
+    ):
+        path.write_text(yaml.safe_dump({**card, **changed}))
+        with pytest.raises(AscError, match=message):
+            workflow.load_model("pair")
 
 
 # -- what an ensemble has not ---------------------------------------------------------------------

@@ -127,7 +127,9 @@ def _key(request: engine.Request) -> list[Any]:
     return [
         model.id,
         card["created"],
-        card["feature"] if "feature" in card else [s.card["feature"] for s in model.systems()],
+        [system.card["feature"] for system in model.systems()]
+        if model.is_ensemble
+        else card["feature"],
         request.fold,
         request.timeline_s,
         request.embeddings,

@@ -82,7 +82,7 @@ OPTIONAL: Types = {
     "recipe.clips.length_s": (*NUMBER, NOTHING),
     "recipe.clips.length_frames": (int, NOTHING),
 }
-FILE_NAME = re.compile(r"(system\d\d/)?[^/\\]+")
+FILE_NAME = re.compile(r"(system\d{2,}/)?[^/\\]+")
 CODE_KEYS = ("kind", "name", "origin", "hash")
 LARGEST = {  # of any number in a section; more would only take memory
     "feature.parameters": 1e6,
@@ -163,6 +163,8 @@ def _ranges(card: Mapping[str, Any]) -> Iterator[str]:
     """Yield numbers that no recording, clip or model has."""
     if is_ensemble(card["recipe"]):
         yield from _systems(card["recipe"]["systems"])
+        if kind_of(card["recipe"]) == VIDEOS:
+            yield "recipe has both systems and stream"
     elif kind_of(card["recipe"]) != VIDEOS:
         rate, clips = card["feature"]["audio"]["sample_rate"], card["recipe"]["clips"]
         if not is_sample_rate(rate):

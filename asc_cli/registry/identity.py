@@ -28,6 +28,8 @@ def identity(model: Model) -> str:
         path.relative_to(model.folder).as_posix(): checksums.of_bytes(path.read_bytes())
         for path in sorted(model.folder.rglob("*.safetensors"))
     }
-    contents = [{key: model.card.get(key) for key in KEYS}, files]
+    contents: list[object] = [{key: model.card.get(key) for key in KEYS}, files]
+    if model.is_ensemble:
+        contents += [identity(system) for system in model.systems()]
     text = json_text.dumps(contents, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

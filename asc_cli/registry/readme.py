@@ -9,7 +9,8 @@ from asc_cli.core.kind import VIDEOS, is_ensemble, kind_of
 
 def text(card: dict[str, Any]) -> str:
     """Return the model card as Markdown."""
-    metrics, feature = card.get("metrics", {}), card.get("feature")
+    metrics = card.get("metrics", {})
+    feature = None if is_ensemble(card["recipe"]) else card["feature"]
     figures = "\n".join(
         f"| {name} | {value:.4f} |" for name, value in metrics.items() if isinstance(value, float)
     )

@@ -26,6 +26,7 @@ def settings(folder: Path) -> Mapping[str, Any]:
     wrong += [] if isinstance(values.get("dataset"), str) else ["dataset"]
     wrong += [] if isinstance(values.get("exclude", []), list) else ["exclude"]
     wrong += [] if isinstance(values.get("subset"), int | None) else ["subset"]
+    wrong += [] if _SYSTEMS(values.get("systems", [])) else ["systems"]
     if wrong:
         raise AscError(
             f"{folder / SETTINGS}: is damaged (no recipe's {', '.join(wrong)}); train the recipe "
@@ -108,6 +109,7 @@ def _are_remarks(value: Any) -> bool:
     )
 
 
+_SYSTEMS = _rows_with(name=str, weight=float, recipe=dict)  # of an ensemble's recipe.yaml
 FORMS: dict[str, Callable[[Any], bool]] = {
     "folds": _rows_with(fold=int),
     "published": _rows_with(),

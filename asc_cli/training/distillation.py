@@ -2,13 +2,15 @@
 
     loss = (1 − w) · CE(t, s) + w · T² · KL(q ‖ p)
     KL(q ‖ p) = 1/b Σ_b Σ_c q_bc ln(q_bc / p_bc)
-    q = softmax(l / T)      l: the teacher's logits, the mean of several teachers'; of an ensemble
-                               ln Σ_i a_i softmax(l_i) of its systems i with weights a_i
+    q = softmax(l / T)      l: the teacher's logits, the mean of several teachers'
     p = softmax(s / T)      s: the network's scores
 
 w: weight, T: temperature, t: targets; CE is `loss.cross_entropy`. T² makes the gradients of the
 second term as large as those of the first, whatever T. Hinton, Vinyals, Dean: Distilling the
 knowledge in a neural network, arXiv:1503.02531.
+
+Of a teacher that is an ensemble, l = ln Σ_i w_i softmax(l_i)_c / Σ_i w_i over its systems i with
+their weights w_i.
 
 A teacher's logits are of a recording as a whole, or of its variant: each clip of it has them,
 wherever it was cut. Augmentations that mix clips mix q as they mix t.
@@ -26,28 +28,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asc_cli.evaluation.aggregate import weighted_mean
 from asc_cli.frontend.varied import MixedClips
 from asc_cli.inference.logits import StoredLogits
-
-
-@dataclass(frozen=True)
-class TaughtBySystem:
-    """What a member of one system says of a fold's training recordings.
-
-    Attributes:
-        weight: The system's in its ensemble; 1 of a teacher of one system.
-        logits: Of the recordings as they are, then of each of their variants.
-        columns: For each of the network's scenes, its number among the teacher's.
-    """
-
-    weight: float
-    logits: tuple[StoredLogits, ...]
-    columns: tuple[int, ...]
-
-    def load(self, digests: Sequence[str]) -> np.ndarray:  # -> (V, n, C)
-        """Return the logits of recordings, whose files have these SHA-256."""
-        return np.stack([each.load(digests) for each in self.logits])[:, :, [*self.columns]]
 
 
 @dataclass(frozen=True)
@@ -56,22 +38,36 @@ class Lesson:
 
     Attributes:
         teacher: NAME@VERSION.
-        member: The fold whose member teaches.
-        systems: One; of an ensemble, each of its systems.
+        logits: Of the recordings as they are, then of each of their variants; of an ensemble, the
+            same of each of its systems, one after the other.
+        columns: For each of the network's scenes, its number among the teacher's.
+        weights: What each system of the teacher weighs.
     """
 
     teacher: str
-    member: int
-    systems: tuple[TaughtBySystem, ...]
+    logits: tuple[StoredLogits, ...]
+    columns: tuple[int, ...]
+    weights: tuple[float, ...] = (1.0,)
+
+    @property
+    def member(self) -> int:
+        """The fold whose member teaches."""
+        return self.logits[0].fold
 
     def load(self, digests: Sequence[str]) -> np.ndarray:  # -> (V, n, C)
         """Return the logits of recordings, whose files have these SHA-256."""
-        logits = [system.load(digests) for system in self.systems]
-        if len(logits) == 1:
-            return logits[0]
-        parts = [torch.softmax(torch.from_numpy(own).double(), dim=2).numpy() for own in logits]
-        mean = weighted_mean(parts, [system.weight for system in self.systems])
-        return np.log(np.maximum(mean, np.finfo(np.float32).tiny)).astype(np.float32)
+        rows = np.stack([each.load(digests) for each in self.logits])[:, :, [*self.columns]]
+        if len(self.weights) == 1:
+            return rows
+        by_system = rows.reshape(len(self.weights), -1, *rows.shape[1:])
+        return _ensemble_logits(by_system, self.weights)
+
+
+def _ensemble_logits(logits: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+    """Return the logits (V, n, C) of an ensemble from those of its systems, (S, V, n, C)."""
+    shares = np.log(weights) - np.log(sum(weights))
+    log_p = torch.log_softmax(torch.from_numpy(logits).double(), dim=-1).numpy()
+    return np.float32(np.logaddexp.reduce(log_p + shares[:, None, None, None], axis=0))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from asc_cli.recipe.schema import Clips
 from asc_cli.registry import models, run_files, runs
 from asc_cli.registry.identity import identity
 from asc_cli.registry.training_files import TrainingFile
-from asc_cli.training.distillation import Lesson, TaughtBySystem
+from asc_cli.training.distillation import Lesson
 from asc_cli.training.fine_tuning import Start, require_devices
 from asc_cli.training.held_out import split_validation
 
@@ -143,16 +143,14 @@ def prepare(
         (stored, trained[fold])
         for fold, own in lessons.items()
         for lesson in own
-        for system in lesson.systems
-        for stored in system.logits
+        for stored in lesson.logits
     ]
     logits.compute(needed, jobs, progress)
     return Transfer(lessons, starts)
 
 
 def _features(lessons: Iterable[Lesson]) -> list[StoredFeature]:
-    stored = [each for own in lessons for system in own.systems for each in system.logits]
-    return [*{each.feature.folder: each.feature for each in stored}.values()]
+    return [*{each.feature.folder: each.feature for own in lessons for each in own.logits}.values()]
 
 
 def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) -> Lesson:
@@ -172,15 +170,16 @@ def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) ->
             "depends on these, so the student's score would too"
         )
     variants = (None, *(feature.variant for feature in extraction.variants))
-    systems = [
-        TaughtBySystem(
-            weight,
-            tuple(logits.stored_logits(system, member, variant) for variant in variants),
-            tuple(system.card["labels"].index(label) for label in listing.labels),
-        )
-        for system, weight in zip(teacher.systems(), teacher.weights, strict=True)
-    ]
-    return Lesson(teacher.id, member, tuple(systems))
+    return Lesson(
+        teacher.id,
+        tuple(
+            logits.stored_logits(system, member, variant)
+            for system in teacher.systems()
+            for variant in variants
+        ),
+        tuple(labels.index(label) for label in listing.labels),
+        teacher.weights,
+    )
 
 
 def _start_model(reference: str) -> models.Model:
