@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core import tensors
+from asc_cli.core import json_text, tensors
 from asc_cli.core.errors import AscError, DamagedFile
 
 STANDARDISATION = ("mean", "deviation")
@@ -60,7 +60,7 @@ def save(
     for i, own in enumerate(devices.values()):
         state = own.state_dict()
         contents |= {f"{DEVICE}{i}.{k}": v.cpu().contiguous() for k, v in state.items()}
-    names = bytearray(json.dumps([*devices]).encode())
+    names = bytearray(json_text.dumps([*devices]).encode())
     tensors.save(path, {**contents, DEVICES: torch.frombuffer(names, dtype=torch.uint8)})
 
 
