@@ -205,6 +205,7 @@ def test_the_run_is_the_weighted_mean_of_its_systems_runs(pair: Path, toy_root: 
         "small",
         "toy_mfcc_gmm",
     ]
+    assert metrics["remarks"][-1]["code"] == "weights"
     assert any("(weight 3)" in text for text in metrics["conditions"]["summary"])
     assert (folder / "report.html").exists()
 
@@ -379,7 +380,8 @@ def test_code_of_a_system_needs_trust(tmp_path: Path, two_folds: Path, home: Pat
         archive.import_file(tmp_path / "both.zip")
     shown: list[str] = []
     archive.import_file(tmp_path / "both.zip", True, shown.append)
-    assert len(shown) == 2 and source in shown[0]
+    files = ", ".join(f"system{number}/plugins/models/mine.py" for number in ("01", "02"))
+    assert shown == [f"# {files}\n{source}"]
 
 
 def test_an_ensemble_teaches_with_its_mean(pair: Path, toy_root: Path) -> None:

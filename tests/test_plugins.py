@@ -81,6 +81,12 @@ def beside(tmp_path: Path, model: str = MODEL) -> Path:
 # -- the page's example ---------------------------------------------------------------------------
 
 
+def test_a_recipe_beside_the_one_that_it_extends_has_its_plugins(tmp_path: Path) -> None:
+    beside(tmp_path)
+    child = put(tmp_path, "child.yaml", "extends: r.yaml\ntraining: {seed: 1}\n")
+    assert recipes.load(child).code()[1]["origin"] == str(tmp_path / "plugins")
+
+
 def test_the_example_of_the_page(rooms: Path, asc: Asc, monkeypatch: pytest.MonkeyPatch) -> None:
     done = asc("train", "rooms.yaml", "--jobs", "1", cwd=rooms)
     assert "accuracy of the worst scene" in done.stdout, done

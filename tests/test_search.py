@@ -89,6 +89,8 @@ def test_each_fold_is_searched_by_its_own_scores(
     # for use: those that are best for a fold, judged for both
     finalists = {s["candidate"] for s in choice["for_use_scores"]}
     assert finalists == set(choice["chosen"].values()) and choice["for_use"] in finalists
+    judged_for_all = {c["candidate"] for c in choice["candidates"] if c["mean"] is not None}
+    assert judged_for_all == finalists
     assert result["for_use"] == [f"model.classifier_hidden={n_hidden[choice['for_use']]}"]
     changed = {c["key"]: c["value"] for c in result["conditions"]["changed"]}
     assert changed["model.classifier_hidden"] == "chosen per fold of 2 to 40"

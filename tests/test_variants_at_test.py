@@ -17,10 +17,12 @@ from asc_cli.cli.features import _recipes_by_feature
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions
-from asc_cli.frontend import variant
+from asc_cli.frontend import feature, variant
 from asc_cli.inference import engine, ensemble, explain, live
 from asc_cli.inference import evaluate as costs_of
+from asc_cli.recipe import ensemble as recipes_or_ensembles
 from asc_cli.recipe import load as recipe
+from asc_cli.recipe.ensemble import AnyRecipe
 from asc_cli.registry import models
 from asc_cli.variants import speed
 from asc_cli.variants.speed import Speed
@@ -167,6 +169,13 @@ def test_what_takes_parts_of_a_recording_is_refused(what: str, model: models.Mod
         REFUSED[what](model, next(toy_root.glob("audio/*.wav")))
 
 
+def test_a_feature_of_a_recording_as_a_whole_is_the_first_reason(model: models.Model):
+    described = feature.resolve("texture", 22_050, {}).description()
+    whole = replace(model, card={**model.card, "feature": described})
+    with pytest.raises(AscError, match=r"describes a recording as a whole \(texture\)"):
+        ensemble.require_parts(whole, "a timeline")
+
+
 def test_costs_count_every_version_of_a_recording(model: models.Model, toy_root: Path, home: Path):
     twice = costs_of.costs(model)
     assert twice.macs_per_clip is not None and twice.macs_per_second is not None
@@ -197,11 +206,11 @@ def test_asc_tune_chooses_variants_at_test(asc: Asc, toy_root: Path):
 def test_features_of_a_dataset_include_the_variants_of_each_recipe(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    load = recipe.load
+    load = recipes_or_ensembles.load
 
-    def changed(name: str, overrides: Sequence[str] = ()) -> recipe.Recipe:
+    def changed(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
         return load(name, [*overrides, *([FASTER] if name == "toy_ta" else [])])
 
-    monkeypatch.setattr(recipe, "load", changed)
+    monkeypatch.setattr(recipes_or_ensembles, "load", changed)
     rows = {names[0]: names for _, names in _recipes_by_feature(None, "toy", [])}
     assert rows["toy_ta"] == ["toy_ta"] and "toy_sa" in rows["toy_lstm"]

@@ -205,8 +205,9 @@ def brought_along(folder: Path) -> Catalog:
 
 
 def joined(first: Catalog, second: Catalog) -> Catalog:
-    """Return a catalogue that looks in the first, then in the second."""
-    return replace(first, code=(*first.code, *second.code), beside=(*first.beside, *second.beside))
+    """Return a catalogue that looks in the first, then in the second; in a folder of both once."""
+    folders = {folder.resolve(): folder for folder in (*first.beside, *second.beside)}
+    return replace(first, code=(*first.code, *second.code), beside=tuple(folders.values()))
 
 
 def renamed(kind: str, name: str) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from asc_cli.core.errors import AscError
 from asc_cli.features import Framing
 from asc_cli.features._mel import mel_filters
 from asc_cli.features._spectrum import FLOOR, bands, hamming
@@ -52,6 +53,8 @@ class Mfcc:
         if self.deltas:
             # shorter than the width, there is no parabola at the ends: repeat the end frames
             width, mode = self.delta_width, "interp"
+            if width < 3 or width % 2 == 0:
+                raise AscError(f"features.delta_width = {width}: an odd number from 3 was expected")
             if cepstra.shape[1] < width:
                 mode = "nearest"
             slope = savgol_filter(cepstra, width, polyorder=1, deriv=1, mode=mode)

@@ -174,13 +174,13 @@ def require_parts(model: models.Model, what: str) -> None:
     """Raise AscError for a model, or an ensemble with a system, that cannot classify parts of a
     recording."""
     for system in model.systems():
-        require_no_variants(system, what)
         feature = of_card(system.card["feature"], models.catalog(system))
         if feature.framing.of_recording:
             raise AscError(
                 f"{what}: model {system.id} describes a recording as a whole ({feature.name}), and "
                 "has no parts of it to classify"
             )
+        require_no_variants(system, what)
 
 
 def require_no_variants(model: models.Model, what: str) -> None:

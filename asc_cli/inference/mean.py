@@ -40,7 +40,7 @@ def evaluate_mean(
     mean = mean_of(read, weights, "--mean")
     first, own = read[0], mean.conditions
     scores = scoring.score(mean.rows, first.headline, first.seen_devices, own)
-    scores = replace(scores, remarks=(*scores.remarks, *_remarks(weights)))
+    scores = replace(scores, remarks=(*scores.remarks, *mean.remarks))
     return Evaluation(
         scores,
         published=first.published(scores, paper=None),
@@ -51,10 +51,11 @@ def evaluate_mean(
 
 @dataclass(frozen=True)
 class Mean:
-    """Averaged predictions of runs, and the conditions that they have in common."""
+    """Averaged predictions of runs, the conditions that they have in common, and remarks."""
 
     rows: predictions.Predictions
     conditions: Conditions
+    remarks: tuple[Remark, ...]
 
 
 def mean_of(read: Sequence[RunPredictions], weights: Sequence[float], command: str) -> Mean:
@@ -73,7 +74,7 @@ def mean_of(read: Sequence[RunPredictions], weights: Sequence[float], command: s
             f"{command}: the runs have different headline metrics ({', '.join(sorted(headlines))})"
         )
     rows = predictions.average([each.rows for each in read], weights)
-    return Mean(rows, _conditions(read, weights))
+    return Mean(rows, _conditions(read, weights), _remarks(weights))
 
 
 def _checked(weights: Sequence[float] | None, names: Sequence[str]) -> list[float]:

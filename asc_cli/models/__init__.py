@@ -20,12 +20,16 @@ B clips, T frames, F bands, C scenes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from asc_cli.core import plugins
+from asc_cli.core.errors import AscError, resource_fault
+from asc_cli.core.importing import fault_in_plugin
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,10 +53,70 @@ def build(
         The network, as `Model.build` describes it.
 
     Raises:
-        AscError: No model has that name; the text names the nearest.
+        AscError: No model has that name; the text names the nearest. Or its parameters give no
+            network.
     """
-    module = catalog.load("models", settings["name"])
-    return module.build(n_bands, n_scenes, **{k: v for k, v in settings.items() if k != "name"})
+    name = settings["name"]
+    module = catalog.load("models", name)
+    parameters = {key: value for key, value in settings.items() if key != "name"}
+    with faults_in_words(name, "cannot be built"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+        network = module.build(n_bands, n_scenes, **parameters)
+    if isinstance(network, Estimator):
+        return network
+    for key, array in network.named_parameters():
+        if array.numel() == 0:
+            raise AscError(
+                f"model {name}: cannot be built with these settings ({key} is of shape "
+                f"{tuple(array.shape)}); sizes from 1 were expected"
+            )
+    return network
+
+
+def require_usable(network: Any, name: str, n_frames: int, n_bands: int) -> None:
+    """Try a network on a clip of zeros.
+
+    One that fits itself is not tried: it answers nothing before.
+
+    Args:
+        network: As `build` returns it.
+        name: The model's, for the message.
+        n_frames: T, frames of a clip.
+        n_bands: F, bands of the feature.
+
+    Raises:
+        AscError: It cannot take such clips.
+    """
+    import torch
+
+    if isinstance(network, Estimator):
+        return
+    with faults_in_words(name, f"takes no clips of {n_frames} frames"), torch.no_grad():
+        network.eval()(torch.zeros(1, n_frames, n_bands), None)
+    network.train()
+
+
+@contextlib.contextmanager
+def faults_in_words(name: str, what: str) -> Iterator[None]:
+    """Turn what settings that fit no network raise into a sentence.
+
+    Args:
+        name: The model's.
+        what: What could not be done.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        AscError: In place of another error, unless code from outside raised it, or memory lacks.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as fault:
+        if fault_in_plugin(fault) or resource_fault(fault):
+            raise
+        text = " ".join(str(fault).split())
+        raise AscError(f"model {name}: {what} with these settings ({text})") from fault
 
 
 class Model(Protocol):

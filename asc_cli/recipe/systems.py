@@ -122,7 +122,11 @@ class Ensemble(BaseModel):
         )
 
     def functional_settings(self) -> list[tuple[float, Mapping[str, Any]]]:
-        """Return each system's weight and what may change its result, to tell runs apart."""
+        """Return what may change the result, to tell runs apart.
+
+        Returns:
+            Each system's weight and settings, without description, sources and the like.
+        """
         return [(system.weight, system.recipe.functional_settings()) for system in self.systems]
 
 

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import stat
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def _require_trust(
     if sources and not trust_code:
         raise AscError(
             f"{path}: contains code that would run with your permissions: {', '.join(names)}. "
-            f"Read it (unzip -p {quoted} 'plugins/*'), then allow it: "
+            f"Read it (unzip -p {quoted} '*.py'), then allow it: "
             f"asc models import {quoted} --trust-code"
         )
     try:
@@ -117,9 +118,12 @@ def _require_trust(
         raise AscError(
             f"{path}: the code in it is not the code that its card names; get the file again"
         ) from fault
+    places: dict[str, list[str]] = defaultdict(list)  # text → files; systems may share it
     for name, source in zip(names, sources, strict=True):
-        if show:
-            show(f"# {name}\n{source.read_text(encoding='utf-8')}")
+        places[source.read_text(encoding="utf-8")].append(name)
+    if show:
+        for text, files in places.items():
+            show(f"# {', '.join(files)}\n{text}")
 
 
 def _unpack(path: Path, building: Path) -> None:

@@ -66,7 +66,7 @@ class Choice:
         Returns:
             As in JSON, with the mean inner score of each candidate for each fold under `means`.
         """
-        table = means(self.scores)
+        table, overall = means(self.scores), means(self.for_use_scores or self.scores)
         drawn = {
             "trials": self.trials,
             "for_use_scores": [vars(score) for score in self.for_use_scores],
@@ -79,7 +79,7 @@ class Choice:
                     "candidate": number,
                     "values": dict(values),
                     "means": {str(fold): table[number].get(fold) for fold in self.chosen},
-                    "mean": _mean(table[number], self.chosen),
+                    "mean": _mean(overall.get(number, {}), self.chosen),
                     "chosen_for": [f for f, best in self.chosen.items() if best == number],
                 }
                 for number, values in enumerate(self.candidates, start=1)
@@ -145,7 +145,7 @@ def _best(values: Mapping[int, float]) -> int:
 
 
 def _mean(row: Mapping[int, float], folds: Mapping[int, int]) -> float | None:
-    """Return the mean over folds; None of a candidate that was not drawn for all of them."""
+    """Return the mean over folds; None of a candidate that was not judged for all of them."""
     return statistics.fmean(row.values()) if len(row) == len(folds) else None
 
 

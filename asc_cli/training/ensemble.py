@@ -65,7 +65,9 @@ def train(
     for number, system in enumerate(recipe.systems, start=1):
         if note:
             note(f"system {number} of {len(recipe.systems)}: {system.name}")
-        trainings.append(train_one(system.recipe, data))
+        trainings.append(done := train_one(system.recipe, data))
+        if note:
+            note(f"{system.name}: error {100 * done.metrics['error']:.2f} %, run {done.run.name}")
     run, metrics = _finish(recipe, trainings, scored)
     return Training(run, metrics["model"], metrics, time.monotonic() - started)
 
@@ -135,6 +137,7 @@ def _conclude(
         seed=ensemble.seed,
     )
     scores = scoring.score(mean.rows, read[0].headline, read[0].seen_devices, conditions)
+    scores = replace(scores, remarks=(*scores.remarks, *mean.remarks))
     metrics = scores.to_dict()
     for key in ("seen_devices", "trained_recordings"):
         metrics[key] = systems[0].metrics[key]

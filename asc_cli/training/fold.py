@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -110,13 +111,15 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
         )
 
     torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
-    model = models.build(
-        task.recipe.model, pack.frames.shape[1], len(task.labels), task.recipe.catalog
-    )
+    n_bands, name = pack.frames.shape[1], task.recipe.model["name"]
+    model = models.build(task.recipe.model, n_bands, len(task.labels), task.recipe.catalog)
+    models.require_usable(model, name, fold_data.clip_grid(task).n_frames, n_bands)
+    fitting = models.faults_in_words(name, "cannot be fitted")
     if start:
         model = start.network.to(task.device)
     else:
-        fit(model, fitted, settings, task.folder)
+        with fitting if isinstance(model, models.Estimator) else contextlib.nullcontext():
+            fit(model, fitted, settings, task.folder)
     temperature = validation.temperature(model, task) if validation else 1.0
     if start:
         temperature = start.temperature

@@ -109,5 +109,10 @@ def _places(
     """Return the pack's frames, each recording's first and how many it has, and the grid."""
     rows = pack.rows([digest for _, digest in recordings])
     pack.require_intact(rows)
-    table, grid = pack.table[rows], task.feature.clip_grid(task.recipe.clips.model_dump())
-    return pack.frames, table["first"], table["n_frames"], grid
+    table = pack.table[rows]
+    return pack.frames, table["first"], table["n_frames"], clip_grid(task)
+
+
+def clip_grid(task: Task) -> clips.ClipGrid:
+    """Return where the recipe cuts clips."""
+    return task.feature.clip_grid(task.recipe.clips.model_dump())

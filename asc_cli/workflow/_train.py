@@ -38,7 +38,7 @@ def train(
     finished.
 
     Args:
-        recipe: A shipped recipe's name, a path, or a Recipe.
+        recipe: A shipped recipe's name, a path, or a Recipe or Ensemble.
         data: Where the dataset is; the recipe's `data`, or $ASC_DATA/NAME, when None.
         folds: Some of the folds, from 1; all when None. A stream of shards has none.
         device: cpu, cuda, or auto: cuda where there is one.

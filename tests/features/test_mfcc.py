@@ -2,8 +2,10 @@
 
 import librosa
 import numpy as np
+import pytest
 import scipy.signal
 
+from asc_cli.core.errors import AscError
 from asc_cli.features import mfcc
 
 RATE = 44_100
@@ -63,3 +65,8 @@ def test_a_frame_longer_than_n_fft_is_not_cut():
     np.testing.assert_allclose(
         full, mfcc.Mfcc(n_fft=1764, deltas=False)(noise(RATE), RATE), atol=1e-4
     )
+
+
+def test_the_width_of_a_difference_is_odd() -> None:
+    with pytest.raises(AscError, match="features.delta_width = 4: an odd number from 3"):
+        mfcc.Mfcc(delta_width=4)(noise(RATE), RATE)
