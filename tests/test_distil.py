@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 from torch.nn import functional
 
 from asc_cli import workflow
@@ -29,7 +30,7 @@ from asc_cli.registry import models
 from asc_cli.registry.identity import identity
 from asc_cli.training import descent
 from asc_cli.training.augmentation import Augmentation
-from asc_cli.training.distillation import Distillation
+from asc_cli.training.distillation import Distillation, Lesson
 from asc_cli.training.loss import cross_entropy
 from tests.conftest import SMALL
 
@@ -186,6 +187,33 @@ def test_logits_go_with_their_model(taught: Path, toy_root: Path) -> None:
     [row] = [row for row in disk.disk().unused if row.reason == "its model was removed"]
     disk.prune()
     assert not row.path.exists() and disk.disk().logits_bytes == 0
+
+
+def test_an_ensemble_teaches_by_its_mean(
+    taught: Path, toy_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow.train(recipe.load("toy_sa", SMALL), data=toy_root, folds=[1], jobs=1)
+    small = recipe.load("toy_lstm", SMALL), recipe.load("toy_sa", SMALL)
+    systems = [
+        {"recipe": {**each.settings}, "name": each.name, "weight": weight}
+        for each, weight in zip(small, (1.0, 3.0), strict=True)
+    ]
+    path = tmp_path / "both.yaml"
+    path.write_text(yaml.safe_dump({"dataset": "toy", "systems": systems}))
+    workflow.train(path, data=toy_root, folds=[1], jobs=1)
+    done = train(toy_root, "distil.teachers=[both]", folds=[1])
+    [remark] = [r["text"] for r in done.metrics["remarks"] if r["code"] == "distilled"]
+    assert remark.startswith("taught fold 1 by the member of fold 1 of both@1")
+    assert {*models.find(done.model).training_files()} == {*models.find("both").training_files()}
+    file = toy_root / split_of(toy_root)[1][0]
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    systems = models.find("both").systems()
+    stored = tuple(logits.stored_logits(system, 1) for system in systems)
+    lesson = Lesson("both@1", stored, tuple(range(15)), (1.0, 3.0))
+    [predicted] = workflow.predict([file], model="both", fold=1)
+    expected = [*predicted.scenes.values()]
+    np.testing.assert_allclose(np.exp(lesson.load([digest])[0, 0]), expected, rtol=1e-3)
+    assert not [row for row in disk.disk().unused if "model" in row.reason]
 
 
 # -- leaks ---------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from asc_cli import workflow
 from asc_cli.audio import decode
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
-from asc_cli.export import frontends
+from asc_cli.export import frontends, int8
 from asc_cli.export import model as whole
 from asc_cli.export.frontends import log_mel
 from asc_cli.frontend import store
@@ -226,6 +226,13 @@ def test_int8_is_smaller_and_agrees(recordings: list[Path], tmp_path: Path):
     assert small.file.endswith("m.int8.onnx") and small.bytes < 0.65 * full.bytes
     assert full.check.largest_difference < 1e-4
     assert 0 < small.check.largest_difference < 0.1
+
+
+def test_a_convolutions_channels_are_rounded_by_their_own_scales() -> None:
+    quiet_and_loud = np.ones((2, 3, 4, 5), np.float32) * np.array([1e-3, 10.0])[:, None, None, None]
+    q, scale = int8._rounded(np.float32(quiet_and_loud), 0)
+    assert q.shape == quiet_and_loud.shape and (q == 127).all()
+    np.testing.assert_allclose(scale, np.float32([1e-3, 10.0]) / 127)
 
 
 def test_a_hub_folder_holds_weights_card_and_configuration(tmp_path: Path):

@@ -35,6 +35,13 @@ def command(
             show_default="20 of the model's own dataset, if it is on this machine",
         ),
     ] = None,
+    recording_device: Annotated[
+        str | None,
+        typer.Option(
+            help="Write the members for this recording device, of a model with `fine_tune`.",
+            show_default="the general ones",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a model for use without asc: samples in, probabilities out.
@@ -48,10 +55,19 @@ def command(
 
     Example: **asc export toy_lstm --output scenes.onnx --int8 --check recordings/**
 
+    Example: **asc export phones --recording-device a --int8**
+
     Example: **asc export toy_lstm --format hub --output to-upload**
     """
     from asc_cli import report, workflow
     from asc_cli.audio import inputs
 
-    result = workflow.export(model, format, output, int8=int8, check=inputs.find(check or []))
+    result = workflow.export(
+        model,
+        format,
+        output,
+        int8=int8,
+        check=inputs.find(check or []),
+        device=recording_device,
+    )
     report.show(result.to_dict(), report.exported, as_json)

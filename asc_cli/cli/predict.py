@@ -50,6 +50,13 @@ def command(
         float | None,
         typer.Option(help="Classify segments of this many seconds.", show_default=False),
     ] = None,
+    recording_device: Annotated[
+        str | None,
+        typer.Option(
+            help="The device that recorded them, for models with `fine_tune`.",
+            show_default="the general members",
+        ),
+    ] = None,
     csv: Annotated[
         Path | None,
         typer.Option(help="Write a row for each recording, or for each segment of --timeline."),
@@ -83,6 +90,8 @@ def command(
 
     Example: **asc predict ~/recordings --csv scenes.csv --threshold 0.5**
 
+    Example: **asc predict phone-a/ --model phones --recording-device a**
+
     Example: **asc predict day.wav --timeline 10 --audacity day.txt**
 
     Example: **asc predict clip.wav --model esc10_ta_sa --explain attention.png**
@@ -111,6 +120,7 @@ def command(
             "--fold": fold,
             "--threshold": threshold or None,
             "--timeline": timeline,
+            "--recording-device": recording_device,
         }
         scene_options |= {o: path for o, path in outputs.by_option().items() if o != "--csv"}
         _videos.label(input_names, model, top or LABELS, csv, jobs, as_json, scene_options)
@@ -119,6 +129,11 @@ def command(
     for system in registered.systems():
         for remark in decoders.remarks(system.card["feature"]):
             _progress.note(f"model {system.id}: {remark}")
+    if recording_device is not None and recording_device not in registered.devices:
+        _progress.note(
+            f"model {registered.id} has no members for the device {recording_device}: its general "
+            "members classify"
+        )
     settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
     with _input_files(input_names) as (files, display_names):
         inputs.require_no_overwrite(outputs.by_option(), files)
@@ -127,6 +142,7 @@ def command(
             files,
             model=model,
             fold=fold,
+            device=recording_device,
             timeline_s=timeline,
             threshold=threshold,
             embeddings=embeddings is not None,

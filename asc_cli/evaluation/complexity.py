@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from asc_cli.core import plugins
@@ -67,7 +67,8 @@ class Check:
     Attributes:
         name: The limit's name.
         limit: The limit.
-        passes: Whether one member at the deployed precision is within it.
+        passes: Whether one member at the deployed precision is within it, and one for each
+            recording device.
         precision: The precision that the recipe deploys it at (`deployment_precision`).
         precisions: float32, float16 and int8 → whether the model is within it.
     """
@@ -106,6 +107,7 @@ class Costs:
         macs_per_second: The same, per second of audio.
         members: How many members the model has.
         limit: The costs held against a limit; None without one.
+        devices: Recording device → the costs of a member for it, which the limit is for as well.
     """
 
     parameters: int
@@ -114,14 +116,17 @@ class Costs:
     macs_per_second: int | None
     members: int = 1
     limit: Check | None = None
+    devices: dict[str, Costs] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes, without `limit` if there is none.
+        """Return the attributes, without `limit` and `devices` if there are none.
 
         Returns:
             As in JSON.
         """
-        figures = {key: value for key, value in vars(self).items() if key != "limit"}
+        figures = {k: value for k, value in vars(self).items() if k not in ("limit", "devices")}
+        if self.devices:
+            figures["devices"] = {name: costs.to_dict() for name, costs in self.devices.items()}
         return figures if self.limit is None else {**figures, "limit": self.limit.to_dict()}
 
 
@@ -201,7 +206,8 @@ def check_limit(costs: Costs, limit: str, precision: str = DEPLOYED_AT) -> Check
     return Check(
         name=limit,
         limit=allowed,
-        passes=within(1, precision),
+        passes=within(1, precision)
+        and all(check_limit(own, limit, precision).passes for own in costs.devices.values()),
         precision=precision,
         precisions={
             name: Within(member=within(1, name), all_members=within(costs.members, name))

@@ -148,8 +148,9 @@ def _checkpoints() -> tuple[list[Path], list[Path]]:
     finished: list[Path] = []
     unfinished: list[Path] = []
     for name in CHECKPOINTS:
-        for path in paths.runs().glob(f"*/fold*/{name}"):
-            fold = path.parent
+        own = [*paths.runs().glob(f"*/fold*/{name}"), *paths.runs().glob(f"*/fold*/device*/{name}")]
+        for path in own:
+            fold = path.parent if path.parent.name.startswith("fold") else path.parent.parent
             ended = (fold / "predictions.csv").exists() or (
                 (fold / "model.safetensors").exists() and (fold.parent / "metrics.json").exists()
             )
@@ -161,11 +162,15 @@ def _logits_of_no_model() -> Iterator[usage.Unused]:
     """Yield the logits of models that were removed."""
     for file in sorted(paths.logits().glob("*/about.json")):
         with contextlib.suppress(OSError, ValueError):
-            model, _, _ = atomic.read_json(file, model=str)["model"].partition("/")  # a system's
-            name, _, version = model.partition("@")
+            name, _, version = _model_of(file).partition("@")
             if not (paths.models() / name / version / "card.yaml").exists():
                 n_bytes = usage.folder_bytes(file.parent)
                 yield usage.Unused(file.parent, n_bytes, "its model was removed")
+
+
+def _model_of(file: Path) -> str:
+    """Return NAME@VERSION of the model whose logits these are, or of the ensemble that it is in."""
+    return str(atomic.read_json(file, model=str)["model"]).partition("/")[0]
 
 
 def _abandoned() -> Iterator[usage.Unused]:

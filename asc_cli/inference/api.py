@@ -86,13 +86,17 @@ class Model:
         return journal.from_record(Path(SAMPLES), record, request, self.labels, threshold)
 
 
-def load_model(name: str | None = None, *, fold: int | None = None) -> Model:
+def load_model(
+    name: str | None = None, *, fold: int | None = None, device: str | None = None
+) -> Model:
     """Load a registered model into memory.
 
     Args:
         name: NAME or NAME@VERSION; the default model when None.
         fold: The member that this fold trained, alone. None: all members, whose probabilities are
             averaged.
+        device: The recording device of what it will classify, of a model with members for devices.
+            None: its general members.
 
     Returns:
         The model, ready to predict.
@@ -102,8 +106,8 @@ def load_model(name: str | None = None, *, fold: int | None = None) -> Model:
             damaged.
     """
     registered = models.find(name)
-    loaded = ensemble.load_systems(registered, fold)
-    request = engine.Request(registered, fold)
+    loaded = ensemble.load_systems(registered, fold, device)
+    request = engine.Request(registered, fold, device=device)
     rate = max(system.feature.sample_rate for system in loaded.systems)
     return Model(loaded.id, loaded.labels, rate, request, loaded)
 

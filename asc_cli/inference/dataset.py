@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +22,20 @@ def predict_dataset(
     source: Source,
     jobs: int | None,
     progress: Callable[[int, int], None] | None,
+    devices: Mapping[str, str] | None = None,
 ) -> dict[tuple[int | None, str], np.ndarray]:
     """Predict every listed recording: {(member, file): probabilities (C,)}.
+
+    devices: File → recording device, of a model with members for devices.
 
     Raises AscError naming every file that cannot be predicted.
     """
     chunks = [requests[i : i + CHUNK] for i in range(0, len(requests), CHUNK)]
-    tasks = [(model, [(fold, file, source.path(file)) for fold, file in chunk]) for chunk in chunks]
+    device_of = devices or {}
+    tasks = [
+        (model, [(fold, file, source.path(file), device_of.get(file)) for fold, file in chunk])
+        for chunk in chunks
+    ]
     predictions: dict[tuple[int | None, str], np.ndarray] = {}
     failed: list[FileFault] = []
     done = 0
@@ -51,14 +58,15 @@ def predict_dataset(
 
 
 def _predict_chunk(
-    model: str, requests: list[tuple[int | None, str, Path]]
+    model: str, requests: list[tuple[int | None, str, Path, str | None]]
 ) -> list[tuple[tuple[int | None, str], np.ndarray | FileFault]]:
     """Predict a chunk of recordings in a worker process."""
     predictions: list[tuple[tuple[int | None, str], np.ndarray | FileFault]] = []
     registered = models.find(model)
-    for fold in dict.fromkeys(fold for fold, _, _ in requests):
-        files, paths = zip(*((file, path) for k, file, path in requests if k == fold), strict=True)
-        request = engine.Request(registered, fold)
+    for fold, device in dict.fromkeys((fold, device) for fold, _, _, device in requests):
+        own = [(file, path) for k, file, path, d in requests if (k, d) == (fold, device)]
+        files, paths = zip(*own, strict=True)
+        request = engine.Request(registered, fold, device=device)
         loaded = engine.loaded(request)
         outcomes = engine.score(loaded, request, engine.decoded(paths))
         for file, outcome in zip(files, outcomes, strict=True):

@@ -69,17 +69,18 @@ def _add_scores(
                 accumulators[owner].add(added[own], numbers[own], None if v is None else v[own])
 
 
-_loaded_models: dict[tuple[str, int | None], ensemble.Loaded | ensemble.LoadedEnsemble] = {}
+Key = tuple[str, int | None, str | None]
+_loaded_models: dict[Key, ensemble.Loaded | ensemble.LoadedEnsemble] = {}
 
 
 def loaded(request: Request) -> ensemble.Loaded | ensemble.LoadedEnsemble:
     """Return the request's model, loaded once per process."""
-    model, fold = request.model, request.fold
-    key = (f"{model.folder} {model.card['created']}", fold)
+    model, fold, device = request.model, request.fold, request.device
+    key = (f"{model.folder} {model.card['created']}", fold, device)
     if key not in _loaded_models:
         _loaded_models.clear()
         with gc_disabled():
-            _loaded_models[key] = ensemble.load_systems(model, fold)
+            _loaded_models[key] = ensemble.load_systems(model, fold, device)
     return _loaded_models[key]
 
 

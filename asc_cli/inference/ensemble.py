@@ -16,7 +16,7 @@ import numpy as np
 from asc_cli import models as model_files
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
-from asc_cli.core.plugins import Catalog
+from asc_cli.core.plugins import Catalog, unknown
 from asc_cli.evaluation import aggregate, calibration
 from asc_cli.frontend import variant
 from asc_cli.frontend.clips import ClipGrid
@@ -68,12 +68,15 @@ class LoadedEnsemble:
     weights: tuple[float, ...]
 
 
-def load_systems(model: models.Model, fold: int | None = None) -> Loaded | LoadedEnsemble:
+def load_systems(
+    model: models.Model, fold: int | None = None, device: str | None = None
+) -> Loaded | LoadedEnsemble:
     """Load a model or an ensemble with all that it needs to predict.
 
     Args:
         model: A registered model.
         fold: The member that this fold trained, of each system; None: all members.
+        device: The recording device, of models with members for devices; None: the general ones.
 
     Returns:
         The model, whose `systems` each predict, and their `weights`.
@@ -82,13 +85,14 @@ def load_systems(model: models.Model, fold: int | None = None) -> Loaded | Loade
         AscError: A file of it is damaged.
     """
     if not model.is_ensemble:
-        return load(model, fold)
-    systems = tuple(load(system, fold) for system in model.systems())
+        return load(model, fold, device)
+    systems = tuple(load(system, fold, device) for system in model.systems())
     return LoadedEnsemble(model.id, tuple(model.card["labels"]), systems, model.weights)
 
 
-def load(model: models.Model, fold: int | None = None) -> Loaded:
-    """Load the networks of a model of one system. Raises AscError if a file of it is damaged."""
+def load(model: models.Model, fold: int | None = None, device: str | None = None) -> Loaded:
+    """Load the networks of a model of one system; those for a recording device, of members that
+    have them. Raises AscError if a file of it is damaged."""
     require_scenes(model)
     require_one_system(model, "this")
     card = model.card
@@ -104,7 +108,9 @@ def load(model: models.Model, fold: int | None = None) -> Loaded:
         aggregate.require_method(settings["evaluation"]["aggregate"]),
         feature,
         feature.clip_grid(settings["clips"]),
-        tuple(_member(settings["model"], model.member(k), len(labels), catalog) for k in folds),
+        tuple(
+            _member(settings["model"], model.member(k), len(labels), catalog, device) for k in folds
+        ),
         variant.of_card(card, catalog),
     )
 
@@ -140,6 +146,18 @@ def require_fold(model: models.Model, fold: int) -> int:
     if fold not in model.card["folds"]:
         raise AscError(f"model {model.id} has no fold {fold}; it has {model.card['folds']}")
     return fold
+
+
+def require_device(model: models.Model, device: str | None) -> str | None:
+    """Return a recording device. Raises AscError if the model has no members for it."""
+    if device is None or device in model.devices:
+        return device
+    if not model.devices:
+        raise AscError(
+            f"--recording-device {device}: model {model.id} has no members for recording devices; "
+            "fine_tune in its recipe trains them"
+        )
+    raise AscError(f"model {model.id}: {unknown('recording device', device, model.devices)}")
 
 
 def require_one_system(model: models.Model, what: str) -> None:
@@ -189,13 +207,15 @@ def _clip_seconds(model: models.Model) -> float:
     return math.ceil(1000 * settings["length_frames"] * hop_s) / 1000
 
 
-def _member(settings: dict[str, Any], path: Path, n_scenes: int, catalog: Catalog) -> Member:
+def _member(
+    settings: dict[str, Any], path: Path, n_scenes: int, catalog: Catalog, device: str | None
+) -> Member:
     def build(arrays: members.Arrays) -> Any:
         if arrays.mean is None or arrays.deviation is None:
             raise KeyError("standardisation.mean")
         return model_files.build(settings, len(arrays.mean), n_scenes, catalog)
 
-    network, arrays = members.load(path, build)
+    network, arrays = members.load(path, build, device)
     assert arrays.mean is not None and arrays.deviation is not None
     standardise = Standardisation(arrays.mean, arrays.deviation)
     return Member(network, standardise, arrays.temperature or 1.0)

@@ -133,7 +133,10 @@ def of_model(
         else require_unseen(model, source, entries)
     )
     requests = list(dict.fromkeys((member[key], key[1]) for key in expected))
-    predicted = predict_dataset(model.id, requests, source, jobs, progress)
+    devices = {r.file: r.recording_device for r in source.listing.recordings}
+    if not model.devices:  # then all recordings share batches
+        devices = {}
+    predicted = predict_dataset(model.id, requests, source, jobs, progress, devices)
     probabilities = np.stack([predicted[member[key], key[1]] for key in expected])
     rows = predictions.Predictions(
         labels,
@@ -152,13 +155,16 @@ def of_model(
 
 
 def costs(model: models.Model) -> complexity.Costs:
-    """Measure parameters, bytes and multiply-accumulates of a member, on one clip; of an ensemble
-    the sums over its systems, as all of them run on each second of audio."""
-    return complexity.together([_costs(system) for system in model.systems()])
+    """Measure parameters, bytes and multiply-accumulates of a member, on one clip, and of one for
+    each recording device; of an ensemble the sums over its systems, as all of them run on each
+    second of audio."""
+    devices = () if model.is_ensemble else model.devices
+    general = complexity.together([_costs(system) for system in model.systems()])
+    return replace(general, devices={device: _costs(model, device) for device in devices})
 
 
-def _costs(model: models.Model) -> complexity.Costs:
-    loaded = ensemble.load(model, model.card["folds"][0])
+def _costs(model: models.Model, device: str | None = None) -> complexity.Costs:
+    loaded = ensemble.load(model, model.card["folds"][0], device)
     member, grid = loaded.members[0], loaded.clip_grid
     seconds = grid.step_frames * loaded.feature.hop_seconds / (1 + len(loaded.variants))
     n_bands = len(member.standardise.mean)

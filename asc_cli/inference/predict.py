@@ -39,6 +39,7 @@ def predict(
     jobs: int | None = None,
     journal: bool = False,
     resumed: Callable[[int], None] | None = None,
+    device: str | None = None,
 ) -> Iterator[Prediction]:
     """Classify the acoustic scene of recordings.
 
@@ -59,6 +60,8 @@ def predict(
             differ by rounding at most.
         journal: Save results at once, so that the same call resumes after a crash.
         resumed: Called with the number of recordings that an earlier call has done.
+        device: The recording device, whose members classify if the model has any; None: the
+            general members.
 
     Yields:
         One Prediction for each distinct path.
@@ -75,7 +78,9 @@ def predict(
     require_scenes(chosen)
     if embeddings:
         require_one_system(chosen, "embeddings")
-    request = with_timeline(engine.Request(chosen, fold, None, embeddings), timeline_s, threshold)
+    request = with_timeline(
+        engine.Request(chosen, fold, None, embeddings, device), timeline_s, threshold
+    )
     files = list(dict.fromkeys(Path(path) for path in paths))
     log = Journal(_key(request), os.getcwd(), *map(str, files)) if journal else None
     labels = tuple(chosen.card["labels"])
@@ -128,6 +133,7 @@ def _key(request: engine.Request) -> list[Any]:
         request.fold,
         request.timeline_s,
         request.embeddings,
+        *([] if request.device is None else [request.device]),
     ]
 
 

@@ -28,6 +28,7 @@ class Request:
     fold: int | None = None  # one member; None: the average of all
     timeline_s: float | None = None  # length of a segment; None: the whole recording
     embeddings: bool = False
+    device: str | None = None  # the recording device, of models with members for devices
 
 
 @dataclass

@@ -26,12 +26,13 @@ def require_usable(model: models.Model) -> None:
             finite, or its answers are no probabilities; the text says which.
     """
     for system in model.systems():
-        _require_usable(system)
+        for device in (None, *system.devices):
+            _require_usable(system, device)
 
 
-def _require_usable(model: models.Model) -> None:
+def _require_usable(model: models.Model, device: str | None) -> None:
     try:
-        loaded = ensemble.load(model)
+        loaded = ensemble.load(model, device=device)
         features.probe(loaded.feature)
         _require_sizes(loaded)
         rng = np.random.default_rng(0)

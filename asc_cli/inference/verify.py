@@ -86,10 +86,10 @@ def own_recordings(model: models.Model) -> list[Path]:
 
 
 def reference_predictions(
-    model: models.Model, recordings: Sequence[Path]
+    model: models.Model, recordings: Sequence[Path], device: str | None = None
 ) -> list[tuple[Path, np.ndarray]]:  # each with (C,) probabilities
-    """Return the model's own prediction for each recording."""
-    request = engine.Request(model)
+    """Return the model's own prediction for each recording, as if of a recording device."""
+    request = engine.Request(model, device=device)
     loaded = engine.loaded(request)
     with parallel.one_thread():
         outcomes = engine.score(loaded, request, engine.decoded(recordings))

@@ -23,6 +23,7 @@ NOT_FOR_STREAMS = {  # what a stream of shards does not use, and what it has ins
     "variants": "its videos are not changed",
     "augment": "its videos are not changed",
     "distil": "its videos have many labels",
+    "fine_tune": "its videos name no recording device",
 }
 
 TRAINING_NOT_FOR_STREAMS = {
@@ -166,6 +167,8 @@ def fits_itself(recipe: Base, tree: Tree, catalog: Catalog) -> list[Fault]:
         )
     if recipe.distil:
         messages[("distil",)] = "distil: the model {} fits itself, to labels alone; distil: null"
+    if recipe.fine_tune:
+        messages[("fine_tune",)] = "fine_tune: the model {} fits itself, once; fine_tune: null"
     name = recipe.model_dump()["model"]["name"]
     if not messages or not code.has_method(catalog.code_of("models", name), "estimate", 5):
         return []

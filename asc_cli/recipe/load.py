@@ -36,7 +36,7 @@ from asc_cli.recipe.section import Section
 from asc_cli.recipe.sections import json_schema, named_code, schema_for
 from asc_cli.recipe.signed import signed_settings
 from asc_cli.recipe.source import LISTS, Fault, Place, Tree, assign, run_name
-from asc_cli.recipe.transfer import Distil
+from asc_cli.recipe.transfer import Distil, FineTune
 
 
 class IsEnsemble(AscError):
@@ -58,6 +58,7 @@ class Recipe(BaseModel):
         variants: Name and every parameter of each variant of the training recordings.
         augment: Name and every parameter of each augmentation, in order.
         distil: Registered models to learn from; None: none.
+        fine_tune: How members for recording devices are trained; None: there are none.
         validation: What is held out of training; None: nothing.
         evaluation: How clips make a recording's score, and the headline metric.
         exclude: Files that are left out.
@@ -81,6 +82,7 @@ class Recipe(BaseModel):
     variants: tuple[dict[str, Any], ...] = ()
     augment: tuple[dict[str, Any], ...] = ()
     distil: Distil | None = None
+    fine_tune: FineTune | None = None
     validation: Validation | None
     evaluation: Evaluation
     exclude: tuple[str, ...]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-SECTIONS = ("features", "clips", "model", "training", "evaluation", "stream", "distil")
+SECTIONS = ("features", "clips", "model", "training", "evaluation", "stream", "distil", "fine_tune")
 
 
 def changed(section: str, base: Any, override: Any) -> list[str]:

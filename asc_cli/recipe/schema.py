@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from asc_cli.core import plugins
 from asc_cli.recipe.section import Section
-from asc_cli.recipe.transfer import Distil
+from asc_cli.recipe.transfer import Distil, FineTune
 
 DEPLOYED_AT = "float32"  # without `deployment_precision`
 HEADLINES = ("dataset", *(m.name for m in plugins.metrics() if m.definition))
@@ -257,6 +257,9 @@ class Base(Section):
     distil: Distil | None = Field(
         None, description="Registered models to learn from; none by default."
     )
+    fine_tune: FineTune | None = Field(
+        None, description="A member for each recording device; none by default."
+    )
     validation: Validation | None = Field(
         None, description="Recordings to hold out of training; none by default."
     )
@@ -273,4 +276,4 @@ class Base(Section):
     licence: str | None = Field(
         None, description="Licence of the trained models, for their cards, such as MIT."
     )
-    ADDED = ("variants", "augment", "distil", "deployment_precision", "licence")
+    ADDED = ("variants", "augment", "distil", "fine_tune", "deployment_precision", "licence")

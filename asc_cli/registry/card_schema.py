@@ -70,6 +70,7 @@ OPTIONAL: Types = {
     "packages": dict,
     "code": list,
     "files": dict,
+    "devices": list,
     "recipe.licence": (str, NOTHING),
     "recipe.exclude": list,
     "recipe.augment": list,
@@ -135,6 +136,8 @@ def _names(card: Mapping[str, Any]) -> Iterator[str]:
         yield "folds are no numbers from 1"
     elif len(set(folds)) < len(folds):
         yield "two folds are the same"
+    if not all(isinstance(each, str) for each in card.get("devices") or ()):
+        yield "devices are no names"
     if not all(FILE_NAME.fullmatch(str(name)) for name in card.get("files") or ()):
         yield "files are no names"
     for row in card.get("code") or ():

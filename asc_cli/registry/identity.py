@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from asc_cli.core import checksums, json_text
-from asc_cli.registry.models import Model
+from asc_cli.registry.model import Model
 
 KEYS = ("labels", "feature", "recipe", "folds", "code")  # of a card
 DIGITS = 16

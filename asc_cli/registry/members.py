@@ -4,21 +4,25 @@ model.<name>                 the network's parameters and buffers
 standardisation.mean         (F,) float32      of recordings' features; a model of videos
 standardisation.deviation    (F,) float32      standardises nothing
 calibration.temperature      (1,) float64      1 where a file does not have it
+devices                      (n,) uint8        a JSON list of recording devices, where there are
+device.<i>.<name>            the network's parameters and buffers for recordings of device number i
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from asc_cli.core import tensors
+from asc_cli.core import json_text, tensors
 from asc_cli.core.errors import AscError, DamagedFile
 
 STANDARDISATION = ("mean", "deviation")
+DEVICES, DEVICE = "devices", "device."
 REMEDY = "import the model again from its zip file, or train it again"
 
 
@@ -30,10 +34,17 @@ class Arrays:
     deviation: np.ndarray | None = None  # (F,) float32
     temperature: float | None = None
     checked: bool = False  # whether the file that they were read from has a checksum
+    devices: tuple[str, ...] = ()  # recording devices with weights of their own
 
 
-def save(path: Path, network: Any, arrays: Arrays | None = None) -> None:
-    """Write a network and its arrays; complete or not at all."""
+def save(
+    path: Path,
+    network: Any,
+    arrays: Arrays | None = None,
+    devices: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a network and its arrays, and the network of each recording device; complete or not at
+    all."""
     import torch
 
     contents = {f"model.{k}": v.cpu().contiguous() for k, v in network.state_dict().items()}
@@ -43,7 +54,14 @@ def save(path: Path, network: Any, arrays: Arrays | None = None) -> None:
     if arrays is not None and arrays.temperature is not None:
         temperature = torch.tensor([arrays.temperature], dtype=torch.float64)
         contents["calibration.temperature"] = temperature
-    tensors.save(path, contents)
+    if not devices:
+        tensors.save(path, contents)
+        return
+    for i, own in enumerate(devices.values()):
+        state = own.state_dict()
+        contents |= {f"{DEVICE}{i}.{k}": v.cpu().contiguous() for k, v in state.items()}
+    names = bytearray(json_text.dumps([*devices]).encode())
+    tensors.save(path, {**contents, DEVICES: torch.frombuffer(names, dtype=torch.uint8)})
 
 
 def require_intact(path: Path) -> None:
@@ -57,8 +75,12 @@ def require_intact(path: Path) -> None:
         ) from fault
 
 
-def load(path: Path, build: Callable[[Arrays], Any]) -> tuple[Any, Arrays]:
+def load(
+    path: Path, build: Callable[[Arrays], Any], device: str | None = None
+) -> tuple[Any, Arrays]:
     """Load a member: the network that `build` returns, with the file's weights, in eval mode.
+
+    device: A recording device, whose weights are loaded if it has its own; else the general ones.
 
     Raises AscError when the file is missing or damaged, or holds another network's weights.
     """
@@ -70,13 +92,19 @@ def load(path: Path, build: Callable[[Arrays], Any]) -> tuple[Any, Arrays]:
             for array in (weights.pop(f"standardisation.{name}", None) for name in STANDARDISATION)
         )
         temperature = weights.pop("calibration.temperature", None)
+        devices = devices_in(weights)
         arrays = Arrays(
             mean,
             deviation,
             1.0 if temperature is None else float(temperature.reshape(-1)[0]),
             file.checked,
+            devices,
         )
-        state = {k.removeprefix("model."): a for k, a in weights.items()}
+        general = {k: a for k, a in weights.items() if not k.startswith((DEVICES, DEVICE))}
+        state = {k.removeprefix("model."): a for k, a in general.items()}
+        if device in devices:
+            own = f"{DEVICE}{devices.index(device)}."
+            state = {k.removeprefix(own): a for k, a in weights.items() if k.startswith(own)}
         _require_numbers(state, arrays)
         network = build_for(state, lambda: build(arrays))
         network.load_state_dict(state)
@@ -85,6 +113,14 @@ def load(path: Path, build: Callable[[Arrays], Any]) -> tuple[Any, Arrays]:
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, ArithmeticError) as fault:
         raise AscError(f"model weights {path}: cannot be used ({fault})") from fault
     return network.eval(), arrays
+
+
+def devices_in(arrays: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the devices of a file's arrays. Raises ValueError for what `save` does not write."""
+    devices = json.loads(bytes(arrays[DEVICES].tolist())) if DEVICES in arrays else []
+    if not isinstance(devices, list) or not all(isinstance(each, str) for each in devices):
+        raise ValueError(f"its devices are {devices!r:.80}")
+    return tuple(devices)
 
 
 def build_for(state: dict[str, Any], build: Callable[[], Any]) -> Any:

@@ -42,6 +42,12 @@ class Model:
             return (1.0,)
         return tuple(float(row["weight"]) for row in self.card["recipe"]["systems"])
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The recording devices that it has members of their own for."""
+        rows = [system.card.get("devices") or () for system in self.systems()]
+        return tuple(dict.fromkeys(device for row in rows for device in row))
+
     def systems(self) -> tuple[Model, ...]:
         """Return the models of its systems, in the order of `weights`; itself if it has none.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions
 from asc_cli.frontend.pack import load as load_pack
 from asc_cli.registry import members
-from asc_cli.training import fold_data
+from asc_cli.training import fine_tuning, fold_data
 from asc_cli.training.distillation import Distillation, distillation
 from asc_cli.training.progress import Progress
 from asc_cli.training.task import Recordings, Task, label_indices, tasks
@@ -76,8 +77,8 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     )
     pack = load_pack(task.packs[0], task.feature.description())
     fitted, held_out = fold_data.hold_out(task)
-    standardise = fold_data.standardisation(task, pack, fitted)
-    train = fold_data.training_part(task, pack, fitted, standardise)
+    start = task.start.load() if task.start else None
+    standardise = start.standardise if start else fold_data.standardisation(task, pack, fitted)
     test = fold_data.fold_part(task, pack, task.test, standardise)
     validation = fold_data.fold_part(task, pack, held_out, standardise) if held_out else None
 
@@ -85,21 +86,19 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
         require_held()
         atomic.write_json(task.folder / "progress.json", vars(progress), sync=False)
 
-    torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
-    n_bands, name = pack.frames.shape[1], task.recipe.model["name"]
-    model = models.build(task.recipe.model, n_bands, len(task.labels), task.recipe.catalog)
-    models.require_usable(model, name, fold_data.clip_grid(task).n_frames, n_bands)
-    fitting = models.faults_in_words(name, "cannot be fitted")
-    with fitting if isinstance(model, models.Estimator) else contextlib.nullcontext():
+    def fit(network: Any, recordings: Recordings, own: descent.Settings, folder: Path) -> None:
+        train = fold_data.training_part(task, pack, recordings, standardise)
         descent.fit(
-            model,
+            network,
             train,
-            label_indices(fitted, task.labels)[train.owners],
-            settings,
-            task.folder,
-            curve=lambda _: float((test.scores(model, task).argmax(axis=1) == test.labels).mean()),
+            label_indices(recordings, task.labels)[train.owners],
+            own,
+            folder,
+            curve=lambda m: float((test.scores(m, task).argmax(axis=1) == test.labels).mean()),
             report=report,
-            validate=(lambda _: validation.loss(model, task)) if validation else None,
+            validate=(lambda m: validation.loss(m, task))
+            if validation and own is settings
+            else None,
             augment=augmentation(
                 task.recipe.augment,
                 task.feature,
@@ -108,13 +107,38 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
                 task.device,
                 task.recipe.catalog,
             ),
-            distil=_distillation(task, fitted),
+            distil=_distillation(task, recordings),
         )
+
+    torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
+    n_bands, name = pack.frames.shape[1], task.recipe.model["name"]
+    model = models.build(task.recipe.model, n_bands, len(task.labels), task.recipe.catalog)
+    models.require_usable(model, name, fold_data.clip_grid(task).n_frames, n_bands)
+    fitting = models.faults_in_words(name, "cannot be fitted")
+    if start:
+        model = start.network.to(task.device)
+    else:
+        with fitting if isinstance(model, models.Estimator) else contextlib.nullcontext():
+            fit(model, fitted, settings, task.folder)
     temperature = validation.temperature(model, task) if validation else 1.0
-    arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)
+    if start:
+        temperature = start.temperature
+    networks = fine_tuning.fit_devices(model, fitted, task.recipe, settings, task.folder, fit)
     scores = test.scores(model, task, temperature)
+    if networks:
+        general = as_predictions(task, test.labels, scores)
+        predictions.write(task.folder / fine_tuning.GENERAL, general)
+        scores = fine_tuning.routed(
+            model,
+            networks,
+            task.test,
+            lambda network, own: fold_data.fold_part(task, pack, own, standardise).scores(
+                network, task, temperature
+            ),
+        )
+    arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)
     require_held()
-    members.save(task.folder / "model.safetensors", model, arrays)
+    members.save(task.folder / "model.safetensors", model, arrays, networks)
     predictions.write(task.folder / "predictions.csv", as_predictions(task, test.labels, scores))
     (task.folder / "progress.json").unlink(missing_ok=True)
 

@@ -30,6 +30,7 @@ from asc_cli.registry import card, models, run_files, runs, training_files
 from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.registry.runs import fold_folder
 from asc_cli.registry.training_files import TrainingFile
+from asc_cli.training import fine_tuning
 from asc_cli.training.transfer import NOTHING, Transfer, identities
 
 # what `asc train --json` prints of metrics.json: of recordings, of videos, of both
@@ -161,7 +162,8 @@ def conclude(
     scores = scoring.score(joined, metric, seen, conditions)
     if tried:
         scores = replace(scores, remarks=(*scores.remarks, CHOSEN_PER_FOLD))
-    scores = replace(scores, remarks=(*scores.remarks, *transfer.remarks()))
+    taken = [*transfer.remarks(), *fine_tuning.remarks(run, chosen, metric)]
+    scores = replace(scores, remarks=(*scores.remarks, *taken))
     metrics = scores.to_dict()
     metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
@@ -194,6 +196,8 @@ def _registered(
     model_card["feature"] = extraction.feature.description()
     if variants := [each.variant.to_dict() for each in extraction.test_variants if each.variant]:
         model_card[variant.CARD_KEY] = variants
+    if devices := fine_tuning.devices_of(run, chosen):
+        model_card["devices"] = devices
     weights = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
     return models.register(
         recipe.name,

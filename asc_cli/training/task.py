@@ -15,6 +15,7 @@ from asc_cli.frontend.fill import Extraction
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry.runs import fold_folder
 from asc_cli.training.distillation import Lesson
+from asc_cli.training.fine_tuning import Start
 from asc_cli.training.transfer import Transfer
 
 Recordings = tuple[tuple[Recording, str], ...]  # each with the hash of its audio
@@ -37,6 +38,7 @@ class Task:
     folder: Path
     device: str
     lessons: tuple[Lesson, ...] = ()  # what teachers say of the training recordings
+    start: Start | None = None  # whose weights are the general member's
 
 
 def tasks(
@@ -74,6 +76,7 @@ def tasks(
             folder,
             resolved,
             transfer.lessons.get(split.fold, ()) if transfer else (),
+            transfer.starts.get(split.fold) if transfer else None,
         )
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from asc_cli.core import paths
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation.scores import Remark
-from asc_cli.frontend.feature import StoredFeature
+from asc_cli.frontend.feature import StoredFeature, of_card
 from asc_cli.frontend.fill import Extraction, fill_feature
 from asc_cli.inference import ensemble, logits
 from asc_cli.inference.free_member import HeldOut, free_member
 from asc_cli.recipe.load import Recipe
-from asc_cli.registry import models
+from asc_cli.recipe.schema import Clips
+from asc_cli.registry import models, run_files, runs
 from asc_cli.registry.identity import identity
 from asc_cli.registry.training_files import TrainingFile
 from asc_cli.training.distillation import Lesson
+from asc_cli.training.fine_tuning import Start, require_devices
 from asc_cli.training.held_out import split_validation
 
 Counting = Callable[[int, int], None]
@@ -27,37 +30,47 @@ class Transfer:
 
     Attributes:
         lessons: Fold → what its teachers' members say.
+        starts: Fold → the member that it starts from.
     """
 
     lessons: Mapping[int, tuple[Lesson, ...]] = field(default_factory=dict)
+    starts: Mapping[int, Start] = field(default_factory=dict)
+
+    def sources(self) -> Iterator[tuple[int, str, int]]:
+        """Yield each fold with a model that it takes something from, and the member's fold."""
+        for fold, lessons in self.lessons.items():
+            yield from ((fold, lesson.teacher, lesson.member) for lesson in lessons)
+        for fold, start in self.starts.items():
+            yield fold, start.model, start.fold
 
     def trained_on(self) -> Iterator[TrainingFile]:
         """Yield what members of other models were trained on, with the folds that learn from them.
 
-        A model that was distilled knows its teachers' recordings, and counts as trained on them.
+        A network that learnt from them knows their recordings, and counts as trained on them.
         """
-        for fold, lessons in self.lessons.items():
-            for lesson in lessons:
-                for row in models.find(lesson.teacher).training_files():
-                    if lesson.member in (row.folds or ()):
-                        yield TrainingFile(row.digest, row.audio_digest, (fold,))
+        for fold, model, member in self.sources():
+            for row in models.find(model).training_files():
+                if member in (row.folds or ()):
+                    yield TrainingFile(row.digest, row.audio_digest, (fold,))
 
     def remarks(self) -> list[Remark]:
         """Return a remark for the run's figures; none where nothing was taken."""
+        unseen = "none was trained on a recording that its fold tests or validates on"
         taught = sorted(
-            {
-                f"fold {fold} by the member of fold {lesson.member} of {lesson.teacher}"
-                for fold, lessons in self.lessons.items()
-                for lesson in lessons
-            }
+            f"fold {fold} by the member of fold {lesson.member} of {lesson.teacher}"
+            for fold, lessons in self.lessons.items()
+            for lesson in lessons
         )
-        if not taught:
-            return []
-        text = (
-            f"taught {'; '.join(taught)}: none of these members was trained on a recording that "
-            "its fold tests or validates on"
+        started = sorted(
+            f"fold {fold} from the member of fold {start.fold} of {start.model}"
+            for fold, start in self.starts.items()
         )
-        return [Remark("distilled", text)]
+        remarks = []
+        if taught:
+            remarks.append(Remark("distilled", f"taught {'; '.join(taught)}: {unseen}"))
+        if started:
+            remarks.append(Remark("started", f"started {'; '.join(started)}: {unseen}"))
+        return remarks
 
 
 NOTHING = Transfer()
@@ -65,14 +78,20 @@ NOTHING = Transfer()
 
 def identities(recipe: Recipe) -> tuple[str, ...]:
     """Return what the signature of a run counts of the models that its recipe names."""
-    if recipe.distil is None:
-        return ()
-    return tuple(f"teacher {identity(models.find(name))}" for name in recipe.distil.teachers)
+    teachers = recipe.distil.teachers if recipe.distil else ()
+    counted = [f"teacher {identity(models.find(name))}" for name in teachers]
+    if recipe.fine_tune and recipe.fine_tune.start:
+        counted.append(f"start {identity(_start_model(recipe.fine_tune.start))}")
+    return tuple(counted)
 
 
 def joined(parts: Iterable[Transfer]) -> Transfer:
     """Return what different folds take as one."""
-    return Transfer({fold: own for part in parts for fold, own in part.lessons.items()})
+    parts = [*parts]
+    return Transfer(
+        {fold: own for part in parts for fold, own in part.lessons.items()},
+        {fold: own for part in parts for fold, own in part.starts.items()},
+    )
 
 
 def prepare(
@@ -82,10 +101,10 @@ def prepare(
     jobs: int | None,
     progress: Counting | None = None,
 ) -> Transfer:
-    """Choose the members that may teach, and compute their logits where they are missing.
+    """Choose the members that may be used, and compute teachers' logits where they are missing.
 
     Args:
-        recipe: May name teachers under `distil`.
+        recipe: May name models under `distil` and `fine_tune.start`.
         extraction: Its recordings.
         folds: Those that are to be trained.
         jobs: Worker processes; one per processor when None.
@@ -95,18 +114,26 @@ def prepare(
         What each fold takes; nothing for a recipe that names no model.
 
     Raises:
-        AscError: A teacher has no member that may teach a fold, or other scenes.
+        AscError: A model has no member that may be used, or does not fit.
     """
-    if recipe.distil is None:
+    listing = extraction.source.listing
+    require_devices(recipe, extraction.source.dataset.name, listing.recordings)
+    names = recipe.distil.teachers if recipe.distil else ()
+    start = recipe.fine_tune.start if recipe.fine_tune else None
+    if not names and start is None:
         return NOTHING
-    teachers = [models.find(name) for name in recipe.distil.teachers]
+    teachers = [models.find(name) for name in names]
     held_out = {fold: _held_out(recipe, extraction, fold) for fold in folds}
     lessons = {
         fold: tuple(_lesson(teacher, extraction, held_out[fold]) for teacher in teachers)
         for fold in folds
     }
-    digests, splits = extraction.digests, extraction.source.listing.splits
+    digests, splits = extraction.digests, listing.splits
     files = dict.fromkeys(f for split in splits if split.fold in folds for f in split.train)
+    starts = {}
+    if start is not None:
+        model = _start_model(start)
+        starts = {fold: _start(model, recipe, extraction, held_out[fold]) for fold in folds}
     for feature in _features(each for own in lessons.values() for each in own):
         filled = fill_feature(extraction.source, feature, files, jobs, False, progress)
         if filled.failed:
@@ -119,7 +146,7 @@ def prepare(
         for stored in lesson.logits
     ]
     logits.compute(needed, jobs, progress)
-    return Transfer(lessons)
+    return Transfer(lessons, starts)
 
 
 def _features(lessons: Iterable[Lesson]) -> list[StoredFeature]:
@@ -153,6 +180,44 @@ def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) ->
         tuple(labels.index(label) for label in listing.labels),
         teacher.weights,
     )
+
+
+def _start_model(reference: str) -> models.Model:
+    """Return the model that a run's name or folder, or a model's name, stands for."""
+    if (paths.runs() / reference / run_files.SETTINGS).is_file():
+        return models.find(runs.recorded_metrics(runs.find_run(reference))["model"])
+    return models.find(reference)
+
+
+def _start(model: models.Model, recipe: Recipe, extraction: Extraction, held_out: HeldOut) -> Start:
+    """Return the member that a fold may start from."""
+    _require_same_network(model, recipe, extraction)
+    member = free_member(model, extraction.source.dataset, held_out)
+    if isinstance(member, str):
+        raise AscError(
+            f"fine_tune: {model.id}, whose weights it would start from, {member}. They stay in the "
+            "weights, however long these are trained further"
+        )
+    return Start(model.id, member)
+
+
+def _require_same_network(model: models.Model, recipe: Recipe, extraction: Extraction) -> None:
+    """Raise AscError for a model whose weights are not those of the recipe's network."""
+    ensemble.require_scenes(model)
+    ensemble.require_one_system(model, "fine_tune.start")
+    settings = model.card["recipe"]
+    feature = of_card(model.card["feature"], models.catalog(model))
+    unlike = {
+        "model": {**settings["model"]} != {**recipe.model},
+        "features": feature.description() != extraction.feature.description(),
+        "clips": Clips(**settings["clips"]) != recipe.clips,
+        "scenes": tuple(model.card["labels"]) != extraction.source.listing.labels,
+    }
+    if wrong := [key for key, differs in unlike.items() if differs]:
+        raise AscError(
+            f"fine_tune: {model.id} has other {' and other '.join(wrong)} than the recipe, so its "
+            "weights are no start for it; extend its recipe"
+        )
 
 
 def _held_out(recipe: Recipe, extraction: Extraction, fold: int) -> HeldOut:

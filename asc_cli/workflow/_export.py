@@ -21,6 +21,7 @@ def export(
     *,
     int8: bool = False,
     check: Sequence[Path] = (),
+    device: str | None = None,
 ) -> Export:
     """Write a model for other programs, and compare it with the original on recordings.
 
@@ -31,6 +32,7 @@ def export(
         int8: Write an ONNX file with 8-bit weights as well, beside the other.
         check: Recordings to compare on; some of the model's own dataset, where it is on this
             machine, when there are none.
+        device: The recording device whose members are written; the general ones when None.
 
     Returns:
         The files that were written and, for ONNX, the largest difference of a probability.
@@ -57,11 +59,11 @@ def export(
         written: list[Path] = hub.write(registered.card, registered.folder, target)
         files = [ExportedFile(str(p), p.stat().st_size) for p in written]
         return Export(registered.id, format, files)
-    return Export(registered.id, format, _onnx(registered, target, int8, check))
+    return Export(registered.id, format, _onnx(registered, target, int8, check, device))
 
 
 def _onnx(
-    model: models.Model, target: Path, int8: bool, check: Sequence[Path]
+    model: models.Model, target: Path, int8: bool, check: Sequence[Path], device: str | None
 ) -> list[ExportedFile]:
     try:
         import onnx
@@ -72,7 +74,7 @@ def _onnx(
     from asc_cli.export import int8 as quantisation
     from asc_cli.export import model as onnx_model
 
-    loaded = ensemble.load(model)
+    loaded = ensemble.load(model, device=ensemble.require_device(model, device))
     front_end = frontends.find(loaded.feature.compute)
     if front_end is None:
         raise AscError(
@@ -85,7 +87,7 @@ def _onnx(
         int8_path = target.with_name(f"{target.stem}.int8{target.suffix}")
         variants.append((int8_path, quantisation.quantise(graph)))
     recordings = list(check) or verify.own_recordings(model)
-    references = verify.reference_predictions(model, recordings)
+    references = verify.reference_predictions(model, recordings, device)
     files = []
     for path, variant in variants:
         with atomic.replacing(path) as temporary:

@@ -60,8 +60,7 @@ def train(
 
     Raises:
         AscError: Before any training: the recipe has a fault, a file of the dataset is bad, or
-            the copy violates the dataset's protocol. While fitting: the loss is no longer a
-            number.
+            the copy violates the dataset's protocol. While fitting: the loss is no number.
     """
     started = time.monotonic()
     recipe = resolved(recipe)
@@ -133,8 +132,7 @@ def tune(
         The choice with every inner score, and the run that was trained with it.
 
     Raises:
-        AscError: As `train` does; or there is nothing to choose, or an inner training could see
-            what the fold that it judges for tests.
+        AscError: As `train` does; nothing to choose; or an inner training could see a test part.
     """
     tried = candidates.load(recipe, tries, overrides, trials)
     return tuning.tune(load.load(recipe, overrides), tried, _report.write_page, **options)

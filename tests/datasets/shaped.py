@@ -9,6 +9,8 @@ import numpy as np
 import soundfile
 
 from asc_cli.datasets import litis
+from asc_cli.datasets._synthetic.scenes import SCENES, record
+from asc_cli.datasets._synthetic.textures import SAMPLE_RATE
 
 
 def one_sound(path: Path) -> bytes:
@@ -48,3 +50,39 @@ def make_tut2016(root: Path, lists: Path) -> Path:
     for line in (lists / "meta.txt").read_text().splitlines():
         (root / line.split("\t")[0]).write_bytes(contents)
     return root
+
+
+DEVICES = {  # of the phones that a scene is recorded with: gain in dB at 100 Hz, 1, 4 and 12 kHz
+    "a": (0, 0, 0, 0),
+    "b": (-25, 5, 0, -20),
+    "c": (10, -10, 12, -30),
+    "s1": (-30, 0, -15, 10),
+    "s4": (5, -5, -20, -40),
+}
+UNSEEN = "s4"  # in the test part alone
+
+
+def make_phones(root: Path, scenes: int = 4, places: int = 4, seconds: float = 1.0) -> Path:
+    """A table of made-up scenes shaped as the TAU mobile sets: each place recorded with several
+    devices at other moments, half of the places in the test part, one device there alone."""
+    rows = ["file,label,group,device,split"]
+    for scene in [*SCENES][:scenes]:
+        for place in range(places):
+            part = "test" if place % 2 else "train"
+            for device, response in DEVICES.items():
+                if device == UNSEEN and part == "train":
+                    continue
+                name = f"{scene.replace('/', '_')}-{place}-{device}.wav"
+                sound = record(scene, f"place{place}", device, round(seconds * SAMPLE_RATE), 0)
+                soundfile.write(root / name, through(sound[:, 0], response), SAMPLE_RATE)
+                rows.append(f"{name},{scene},{scene}{place},{device},{part}")
+    (root / "table.csv").write_text("\n".join(rows) + "\n")
+    return root / "table.csv"
+
+
+def through(samples: np.ndarray, response: tuple[float, ...]) -> np.ndarray:
+    """What a device with this frequency response records."""
+    hz = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE)
+    db = np.interp(np.log(np.maximum(hz, 1)), np.log([100, 1000, 4000, 12_000]), response)
+    filtered = np.fft.irfft(np.fft.rfft(samples) * 10 ** (db / 20), len(samples))
+    return 0.5 * filtered / np.abs(filtered).max()

@@ -36,6 +36,11 @@ def complexity(costs: dict[str, Any]) -> Table:
     )
     if limit:
         verdict = ("pass", "green") if limit["passes"] else ("fail", "red")
+        for device, own in costs.get("devices", {}).items():
+            fits = own["bytes"][limit["precision"]] <= limit["bytes"]
+            fits = fits and (own["macs_per_second"] or 0) <= limit["macs_per_second"]
+            name = f"the same, the member for device {device}"
+            output.add_row(name, *[""] * len(counts), "yes" if fits else "no")
         output.add_row(
             f"verdict, one member at {limit['precision']}", *[""] * len(counts), Text(*verdict)
         )
