@@ -139,6 +139,7 @@ SYSTEMS = "dataset: toy\nsystems:\n- {recipe: toy_lstm}\n- "
         (SYSTEMS + "{recipe: toy_ta, name: a}", r":4: .*leave name: a away"),
         (SYSTEMS + "{recipe: {dataset: toy}}", r":4: systems\.1\.recipe: settings in place of a"),
         ("dataset: toy\nsystems: [{recipe: toy_ta}]\n", r":2: systems: 2 or more were expected"),
+        ("dataset: toy\nsystems: []\n", r":2: systems: 2 or more were expected"),
         ("systems: [{recipe: toy_ta}, {recipe: toy_sa}]\n", r":1: dataset is missing"),
         (PAIR + "model: {name: lstm}\n", r":5: model: no key of an ensemble, which has descript"),
         (PAIR + "training: {epochs: 3}\n", r":5: training\.epochs: no key of an ensemble, which"),

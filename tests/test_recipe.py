@@ -270,3 +270,19 @@ def test_a_model_by_its_name_of_0_1_0_is_the_same_recipe(tmp_path: Path, old: st
     assert now.signature("data", code=False) == expected[:12]
     assert before.signature("data") == now.signature("data")
     assert plugins.load("models", old) is plugins.load("models", new)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "training.learning_rate=.inf",
+        "clips.length_s=.inf",
+        "augment=[{name: gain, db: .inf}]",
+        "distil={teachers: [a], temperature: .inf}",
+    ],
+)
+def test_an_infinite_number_is_refused_as_a_fault_of_the_recipe(override: str):
+    """No JSON holds it, so that a run with it could not be written."""
+    key = "distil" if "distil" in override else override.split("=")[0]
+    with pytest.raises(AscError, match=rf"--set .*: {key}.* = inf: input should be a finite"):
+        recipe.load("toy_cp_mobile", [override])

@@ -224,6 +224,15 @@ def test_a_loss_that_is_no_number_stops_with_a_remedy(data, tmp_path: Path):
         fit(data, tmp_path, 20, learning_rate=1e30)
 
 
+def test_a_loss_that_is_no_number_is_not_reported_as_progress(data, tmp_path: Path, monkeypatch):
+    """Progress is written as JSON, which holds no NaN: the remedy comes before it."""
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0.0)
+    seen: list[progress.Progress] = []
+    with pytest.raises(AscError, match="the loss of fold 1 is"):
+        fit(data, tmp_path, 20, report=seen.append, learning_rate=1e30)
+    assert all(np.isfinite(p.loss) for p in seen)
+
+
 def test_progress_has_share_and_speed(data, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(progress, "REPORT_SECONDS", 0.0)
     seen: list[progress.Progress] = []

@@ -15,7 +15,7 @@ NONE_YET = "no runs yet; asc train RECIPE or asc demo makes one"
 
 
 def list_(as_json: Json = False) -> None:
-    """List the runs on this machine, oldest first: folds fitted, result, size, model.
+    """List the runs on this machine, oldest first: folds, result, size, model.
 
     Example: **asc runs list**
     """
@@ -80,7 +80,7 @@ def remove(
     if not yes:
         if not _terminal():
             raise AscError(f"runs remove {run}: there is no terminal to ask on; give --yes")
-        size = f"{row.bytes / 1e6:.1f} MB, {row.folds} fold(s) fitted"
+        size = f"{row.bytes / 1e6:.1f} MB, {row.folds} fold(s)"
         if not typer.confirm(f"Remove {row.run} ({size})?", err=True):
             return
     removed = inventory.remove(row.run).to_dict()

@@ -115,7 +115,7 @@ def faults_in_words(name: str, what: str) -> Iterator[None]:
     except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as fault:
         if fault_in_plugin(fault) or resource_fault(fault):
             raise
-        text = " ".join(str(fault).split())
+        text = " ".join(str(fault).partition("Exception raised from")[0].split()).strip(' "')
         raise AscError(f"model {name}: {what} with these settings ({text})") from fault
 
 

@@ -84,7 +84,7 @@ def _validated(
         message = f"systems: {LEAST} or more were expected; train one system by its own recipe"
         faults.append(Fault(tree.place("systems"), message))
     systems, wrong = _systems(keys, tree, catalog)
-    faults = [*faults, *wrong, *([] if wrong else unlike(keys, systems, tree))]
+    faults = [*faults, *wrong, *([] if wrong or not systems else unlike(keys, systems, tree))]
     raise_if_any(name, faults)
     first = systems[0].recipe
     return Ensemble(

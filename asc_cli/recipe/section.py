@@ -12,6 +12,10 @@ class Section(BaseModel):
     leaves them out where they have their defaults, so that signatures of then go on."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, protected_namespaces=(), validate_default=True
+        extra="forbid",
+        frozen=True,
+        protected_namespaces=(),
+        validate_default=True,
+        allow_inf_nan=False,  # which no JSON holds, so that no run could be written
     )
     ADDED: ClassVar[tuple[str, ...]] = ()

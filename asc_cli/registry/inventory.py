@@ -20,7 +20,8 @@ from asc_cli.registry.runs import SETTINGS, folders, recipe_of, unknown_run
 
 @dataclass(frozen=True)
 class Run:
-    """Facts about a run's folder. folds: fitted; published: how many the protocol has, if known."""
+    """Facts about a run's folder. folds: of the result, or fitted while there is none; published:
+    how many the protocol has, if known."""
 
     run: str
     recipe: str
@@ -58,12 +59,12 @@ def read(folder: Path) -> Run:
         min(stamp.st_mtime for stamp in stamps), datetime.timezone.utc
     )
     headline = metrics.get("headline")
-    fitted = len(list(folder.glob("fold*/model.safetensors")))
+    fitted = 0 if is_ensemble(settings) else len(list(folder.glob("fold*/model.safetensors")))
     return Run(
         run=folder.name,
         recipe=recipe_of(folder),
         dataset=str(settings.get("dataset")),
-        folds=len(metrics.get("folds", ())) if is_ensemble(settings) else fitted,
+        folds=len(metrics.get("folds") or ()) or fitted,
         published=_published(folder, settings),
         finished=bool(metrics),
         headline=headline,

@@ -240,15 +240,14 @@ def _epoch(
         optim.step(model, optimiser, loss, settings.learning_rate * rate, settings.clip_norm)
         if average:
             average.update(model, step)
-        total += (value := loss.item()) * len(which)
+        if not np.isfinite(value := loss.item()):
+            raise AscError(
+                f"training: the loss of fold {settings.fold} is {value} in epoch {epoch}; "
+                "a lower training.learning_rate may help"
+            )
+        total += value * len(which)
         reporter.update(epoch, (start + len(which)) / len(order), value, len(which))
-    mean = total / len(order)
-    if not np.isfinite(mean):
-        raise AscError(
-            f"training: the loss of fold {settings.fold} is {mean} in epoch {epoch}; "
-            "a lower training.learning_rate may help"
-        )
-    return mean
+    return total / len(order)
 
 
 def _order(labels: np.ndarray, settings: Settings, epoch: int) -> np.ndarray:  # -> (B,)

@@ -58,6 +58,19 @@ def test_list_names_folds_result_size_and_model(home: Path) -> None:
     assert [set(row) for row in rows] == [KEYS, KEYS]
 
 
+def test_list_counts_the_folds_that_the_result_is_of(home: Path) -> None:
+    """--folds 1 after all folds: the score is of one, though the others' members are there."""
+    folder = made(home, ONE)
+    for fold in ("fold02", "fold03"):
+        (folder / fold).mkdir()
+        (folder / fold / "model.safetensors").touch()
+    assert inventory.read(folder).folds == 3
+    figures = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").write_text(json.dumps({**figures, "folds": [{"fold": 1}]}))
+    assert inventory.read(folder).folds == 1
+    assert "1 of 5" in asc("runs", "list")[1]
+
+
 def test_no_runs_yet(home: Path) -> None:
     assert asc("runs", "list")[1].startswith("no runs yet; asc train RECIPE")
     assert asc("runs", "list", "--json")[1] == "[]\n"
@@ -105,7 +118,7 @@ def test_remove_asks(home: Path, monkeypatch: pytest.MonkeyPatch, answer: str, s
     monkeypatch.setattr("asc_cli.cli.runs._terminal", lambda: True)
     done = CliRunner().invoke(application(), ["runs", "remove", ONE], input=answer)
     assert done.exit_code == 0 and folder.exists() is stays
-    assert f"Remove {ONE} (1.5 MB, 1 fold(s) fitted)? [y/N]" in done.stderr
+    assert f"Remove {ONE} (1.5 MB, 1 fold(s))? [y/N]" in done.stderr
 
 
 def test_removing_needs_one_run(home: Path) -> None:

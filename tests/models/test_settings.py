@@ -19,6 +19,7 @@ from tests.conftest import Asc
     [
         ("lstm", {"n_hidden": 0}, r"model lstm: cannot be built with these settings \("),
         ("lstm", {"n_hidden": -3}, "negative dimension"),
+        ("cp_mobile", {"width": 10**20}, r"Overflow when unpacking long long\)$"),
         ("lstm", {"classifier_hidden": 0}, r"weight is of shape \(0, 128\)\); sizes from 1"),
         ("lstm", {"dropout": 2.0}, "dropout probability has to be between 0 and 1"),
         ("cnn", {"kernel": 0}, r"stages.0.weight is of shape .*; sizes from 1 were expected"),
