@@ -76,19 +76,22 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from _paths(each, (*path, key))
 
 
-def write(original: Path, change: Change, path: Path) -> None:
-    """Write a model's file with a change, without checksums, as version 0.1 wrote it."""
+def write(original: Path, change: Change, path: Path, folder: str = "") -> None:
+    """Write a model's file with a change, without checksums, as version 0.1 wrote it.
+
+    folder: Where the changed card and arrays are: "", or "system01/" of an ensemble.
+    """
     kind, where, value = change
     with zipfile.ZipFile(original) as good, zipfile.ZipFile(path, "w") as out:
         for name in good.namelist():
             data = good.read(name)
-            if name == "card.yaml" and kind != "array":
+            if name == f"{folder}card.yaml" and kind != "array":
                 data = yaml.safe_dump(_changed(yaml.safe_load(data), kind, where, value)).encode()
-            elif name == "card.yaml":
+            elif name.endswith("card.yaml"):
                 data = yaml.safe_dump(_unchecked(yaml.safe_load(data))).encode()
             elif name.endswith(".safetensors"):
                 tensors = load(data)
-                if kind == "array":
+                if kind == "array" and name.rpartition("/")[0] == folder.rstrip("/"):
                     tensors[where] = array(tensors[where], value)
                 data = save(tensors)
             out.writestr(name, data)

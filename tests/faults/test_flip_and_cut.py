@@ -18,6 +18,7 @@ from tests.test_workflow import arrays
 
 FLIPS, CUTS = 2, 1  # of a kind of file in the campaign
 ALL_FLIPS, ALL_CUTS = 24, 6
+TAUGHT = "distil={teachers: [toy_lstm@1]}"
 NOT_AN_ANSWER = ("wall_seconds", "seconds", "created")
 
 Words = list[object]
@@ -39,8 +40,16 @@ def printed(folder: Path, output: str) -> object:
 class Case:
     """Files that are damaged, and the command whose answer rests on them."""
 
-    def __init__(self, files: str, words: Words, answer: Answer = printed, kill_at: int = 0):
-        self.files, self.words, self.answer, self.kill_at = files, words, answer, kill_at
+    def __init__(
+        self,
+        files: str,
+        words: Words,
+        answer: Answer = printed,
+        kill_at: int = 0,
+        before: Words | None = None,
+    ):
+        self.files, self.words, self.answer = files, words, answer
+        self.kill_at, self.before = kill_at, before
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +70,18 @@ def cases(toy_root: Path) -> dict[str, Case]:
         "arrays, trained on": Case("home/features/*/short/*/*", new, lambda f, _: new_run(f)),
         "feature.json": Case("home/features/*/feature.json", new, lambda f, _: new_run(f)),
         "pack": Case("home/packs/*/*", new, lambda f, _: new_run(f)),
-        "index": Case("home/features/index/*", new, lambda f, _: new_run(f)),
+        "index": Case(
+            "home/features/index/*",
+            new,
+            lambda f, _: new_run(f),
+            before=["features", "--recipe", "toy_lstm", *data],  # new recordings were not in it
+        ),
         "weights": Case(models + "1/fold*", predict),
         "card": Case(models + "1/card.yaml", predict),
         "default.json": Case(
-            "home/models/default.json", ["predict", *audio, "--jobs", "1", "--json"]
+            "home/models/default.json",
+            ["predict", *audio, "--jobs", "1", "--json"],
+            before=["models", "use", "toy_lstm@1"],
         ),
         "training_files.txt": Case(models + "1/training_files.txt", evaluate),
         "metrics.json": Case(runs + "metrics.json", [*again, *settings()]),
@@ -81,6 +97,17 @@ def cases(toy_root: Path) -> dict[str, Case]:
             [*predict[:-1], "--csv", "OUT"],
             lambda f, _: (f / "out.csv").read_text(),
             kill_at=40,
+        ),
+        "logits": Case(
+            "home/logits/*/*.safetensors",
+            [*new, *settings(TAUGHT)],
+            lambda f, _: new_run(f),
+            before=[*new[:-1], "training.seed=2", *settings(TAUGHT)],
+        ),
+        "an ensemble's files": Case(
+            "home/models/toy_best/1/**/*",
+            [*predict[:5], "--model", "toy_best", *predict[7:]],
+            before=["train", "toy_best", *data, "--folds", "1,2", "--jobs", "1"],
         ),
     }
 
@@ -106,7 +133,8 @@ def damaged(contents: bytes, rng: random.Random, flips: int, cuts: int) -> Itera
 KINDS = (
     *("arrays, verified", "arrays, trained on", "feature.json", "pack", "index", "weights", "card"),
     *("default.json", "training_files.txt", "metrics.json", "predictions.csv of a fold"),
-    *("predictions.csv", "recipe.yaml", "environment.json", "checkpoint", "journal"),
+    *("predictions.csv", "recipe.yaml", "environment.json", "checkpoint", "journal", "logits"),
+    "an ensemble's files",
 )
 
 
@@ -125,16 +153,18 @@ def test_a_damaged_file_is_refused_or_changes_no_answer(
     monkeypatch.setenv("ASC_HOME", str(folder / "home"))
     words = [folder / "out.csv" if word == "OUT" else word for word in case.words]
 
+    folder.mkdir()
+    shutil.copytree(two_folds, folder / "home")
+    if case.before:
+        done = injection.run(case.before, folder)
+        assert done.code == 0, done.output
+    if case.kill_at:
+        injection.run(words, folder, case.kill_at, "death")
+    folder.rename(tmp_path / "prepared")
+
     def fresh() -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        shutil.copytree(two_folds, folder / "home")
-        if kind == "index":  # recordings that were just made had not been taken into it
-            injection.run(["features", "--recipe", "toy_lstm", *case.words[2:4]], folder)
-        if kind == "default.json":
-            injection.run(["models", "use", "toy_lstm@1"], folder)
-        if case.kill_at:
-            injection.run(words, folder, case.kill_at, "death")
+        shutil.copytree(tmp_path / "prepared", folder)
 
     fresh()
     undisturbed = injection.run(words, folder)
