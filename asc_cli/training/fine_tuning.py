@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asc_cli.core import tensors
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, DamagedFile
 from asc_cli.datasets import Recording
 from asc_cli.evaluation import metrics, predictions
 from asc_cli.evaluation.metrics import Metric
@@ -126,12 +126,24 @@ def routed(
 
 
 def devices_of(run: Path, folds: Iterable[int]) -> list[str]:
-    """Return the recording devices that some fold of a run has a member for."""
+    """Return the recording devices that some fold of a run has a member for.
+
+    Raises DamagedFile for weights that are not what was written.
+    """
     folders = (fold_folder(run, fold) for fold in folds)
-    files = [each / "model.safetensors" for each in folders if (each / GENERAL).exists()]
-    return sorted(
-        {each for file in files for each in members.devices_in(tensors.load(file).arrays)}
-    )
+    return sorted({each for folder in folders for each in _devices_of_fold(folder)})
+
+
+def _devices_of_fold(folder: Path) -> tuple[str, ...]:
+    if not (folder / GENERAL).exists():
+        return ()
+    file = folder / "model.safetensors"
+    try:
+        return members.devices_in(tensors.load(file).arrays)
+    except (DamagedFile, ValueError) as fault:
+        raise DamagedFile(
+            f"{file}: is damaged ({fault}); remove {folder}, and the same command trains it again"
+        ) from fault
 
 
 def remarks(run: Path, folds: Sequence[int], metric: Metric) -> list[Remark]:
