@@ -57,13 +57,13 @@ class Code:
     @functools.cached_property
     def hash(self) -> str:
         """Of what runs: the syntax trees of all files, without docstrings and comments."""
-        trees = [(path, _plain(_parse(path, source))) for path, source in sorted(self.files)]
+        trees = [(path, _plain(parsed(path, source))) for path, source in sorted(self.files)]
         return hashlib.sha256(repr(trees).encode()).hexdigest()[:HASH_CHARACTERS]
 
     @functools.cached_property
     def tree(self) -> ast.Module:
         """The syntax tree of its own file."""
-        return _parse(*self.files[0])
+        return parsed(*self.files[0])
 
     def module(self) -> ModuleType:
         """Import it, once a process.
@@ -125,7 +125,7 @@ def read(
             files[path] = (root / path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as fault:
             raise AscError(f"{root / path} ({origin}): cannot be read ({fault})") from fault
-        imported = [*_packages(path), *_imports(_parse(path, files[path]), path, top)]
+        imported = [*_packages(path), *_imports(parsed(path, files[path]), path, top)]
         waiting += [p for p in imported if p.startswith(within) and (root / p).is_file()]
     ordered = ((path, files[path]) for path in [file, *sorted(files.keys() - {file})])
     return Code(kind, name, origin, tuple(ordered), str(root), top)
@@ -147,7 +147,7 @@ def has_method(code: Code, name: str, n_arguments: int) -> bool:
     classes = (
         node
         for path, source in files
-        for node in ast.walk(_parse(path, source))
+        for node in ast.walk(parsed(path, source))
         if isinstance(node, ast.ClassDef)
     )
     return any(
@@ -207,14 +207,23 @@ def _copied(folder: Path, row: dict[str, Any]) -> Code:
     return code
 
 
-@functools.cache
-def _parse(path: str, source: str) -> ast.Module:
+def parsed(path: str, source: str) -> ast.Module:
+    """Return the syntax tree of a file's text, parsed once a process.
+
+    Raises:
+        AscError: It is no Python; the text names the file and the line.
+    """
     try:
-        return ast.parse(source, path)
+        return _tree(source)
     except (SyntaxError, ValueError, RecursionError) as fault:
         line = f", line {fault.lineno}" if isinstance(fault, SyntaxError) else ""
         reason = getattr(fault, "msg", None) or fault
         raise AscError(f"{path}{line}: is no valid Python: {reason}") from fault
+
+
+@functools.cache
+def _tree(source: str) -> ast.Module:
+    return ast.parse(source)
 
 
 def _packages(path: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from asc_cli.core import declarations, outside
-from asc_cli.core.code import Code, read_copy, shipped_code
+from asc_cli.core.code import Code, parsed, read_copy, shipped_code
 from asc_cli.core.declarations import REQUIRED, MetricRow, Parameter
 from asc_cli.core.errors import AscError
 
@@ -294,7 +294,7 @@ def _shipped(package: Path, kind: str) -> tuple[str, ...]:
 @functools.cache
 def _parsed(path: Path) -> ast.Module:
     """Return a source file's syntax tree, read once per process."""
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return parsed(str(path), path.read_text(encoding="utf-8"))
 
 
 __all__ = ["REQUIRED", "Catalog", "Parameter"]

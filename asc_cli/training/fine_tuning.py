@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asc_cli.core import tensors
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, DamagedFile
 from asc_cli.datasets import Recording
 from asc_cli.evaluation import metrics, predictions
 from asc_cli.evaluation.metrics import Metric
@@ -24,6 +24,7 @@ from asc_cli.evaluation.scores import Remark
 from asc_cli.inference import ensemble
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import members, models
+from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.registry.runs import fold_folder
 
 if TYPE_CHECKING:
@@ -125,24 +126,39 @@ def routed(
 
 
 def devices_of(run: Path, folds: Iterable[int]) -> list[str]:
-    """Return the recording devices that some fold of a run has a member for."""
-    files = (fold_folder(run, fold) / "model.safetensors" for fold in folds)
-    return sorted(
-        {each for file in files for each in members.devices_in(tensors.load(file).arrays)}
-    )
+    """Return the recording devices that some fold of a run has a member for.
+
+    Raises DamagedFile for weights that are not what was written.
+    """
+    folders = (fold_folder(run, fold) for fold in folds)
+    return sorted({each for folder in folders for each in _devices_of_fold(folder)})
+
+
+def _devices_of_fold(folder: Path) -> tuple[str, ...]:
+    if not (folder / GENERAL).exists():
+        return ()
+    file = folder / "model.safetensors"
+    try:
+        return members.devices_in(tensors.load(file).arrays)
+    except (DamagedFile, ValueError) as fault:
+        raise DamagedFile(
+            f"{file}: is damaged ({fault}); remove {folder}, and the same command trains it again"
+        ) from fault
 
 
 def remarks(run: Path, folds: Sequence[int], metric: Metric) -> list[Remark]:
     """Return a remark on what the general members alone would score; none without others."""
     if not (devices := devices_of(run, folds)):
         return []
-    parts = [predictions.read(fold_folder(run, fold) / GENERAL) for fold in folds]
+    folders = [fold_folder(run, fold) for fold in folds]
+    names = [GENERAL if (each / GENERAL).exists() else PREDICTIONS for each in folders]
+    parts = [predictions.read(each / name) for each, name in zip(folders, names, strict=True)]
     n_scenes = len(parts[0].scenes)
     value = metric.of([metrics.confusion(p.labels, p.guesses, n_scenes) for p in parts])
     shown = f"{100 * value:.2f} %" if metric.share else f"{value:.4g}"
     text = (
         f"recordings of the devices {', '.join(devices)} were classified by members of their own; "
-        f"the general members alone have a {metric.name.replace('_', ' ')} of {shown} on all of "
-        "the same recordings"
+        f"on all of the same recordings, {metric.name.replace('_', ' ')} of the general members "
+        f"alone: {shown}"
     )
     return [Remark("device-members", text)]
