@@ -337,5 +337,5 @@ def test_a_teacher_of_other_scenes_is_refused(taught: Path, tmp_path: Path, toy_
     (tmp_path / "table.csv").write_text("\n".join(["file,label,fold", *rows]) + "\n")
     with pytest.raises(AscError, match="toy_lstm@1 has other scenes than table: a is not in both"):
         train(tmp_path / "table.csv", "dataset=table", folds=[1])
-    with pytest.raises(AscError, match="unknown model 'toy_lsm'"):
+    with pytest.raises(AscError, match="distil.teachers: unknown model 'toy_lsm'"):
         train(toy_root, "distil.teachers=[toy_lsm]")

@@ -221,6 +221,8 @@ def test_other_networks_are_no_start(own: Path, phones: Path) -> None:
     ]:
         with pytest.raises(AscError, match=f"fine_tune: toy_lstm@1 has {what} the recipe"):
             train(phones, "fine_tune.start=toy_lstm@1", *change)
+    with pytest.raises(AscError, match="fine_tune.start: unknown model 'nothing'"):
+        train(phones, "fine_tune.start=nothing")
 
 
 def test_without_devices_there_is_nothing_to_fine_tune(phones: Path, toy_root: Path) -> None:

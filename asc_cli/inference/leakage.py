@@ -64,8 +64,9 @@ def require_unseen_by_members(
     _require_untrained(model, source, folds, audio)
     return Remark(
         "own-folds-other-audio",
-        "the files are not those that the model was trained on; fold k's recordings were predicted "
-        "by fold k's member, and none has the same samples as a recording that it was trained on",
+        "the files, or what their list says of them, differ from those that the model was trained "
+        "on; fold k's recordings were predicted by fold k's member, and none has the same samples "
+        "as a recording that it was trained on",
     )
 
 

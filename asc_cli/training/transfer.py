@@ -78,8 +78,7 @@ NOTHING = Transfer()
 
 def identities(recipe: Recipe) -> tuple[str, ...]:
     """Return what the signature of a run counts of the models that its recipe names."""
-    teachers = recipe.distil.teachers if recipe.distil else ()
-    counted = [f"teacher {identity(models.find(name))}" for name in teachers]
+    counted = [f"teacher {identity(teacher)}" for teacher in _teachers(recipe)]
     if recipe.fine_tune and recipe.fine_tune.start:
         counted.append(f"start {identity(_start_model(recipe.fine_tune.start))}")
     return tuple(counted)
@@ -118,11 +117,10 @@ def prepare(
     """
     listing = extraction.source.listing
     require_devices(recipe, extraction.source.dataset.name, listing.recordings)
-    names = recipe.distil.teachers if recipe.distil else ()
+    teachers = _teachers(recipe)
     start = recipe.fine_tune.start if recipe.fine_tune else None
-    if not names and start is None:
+    if not teachers and start is None:
         return NOTHING
-    teachers = [models.find(name) for name in names]
     held_out = {fold: _held_out(recipe, extraction, fold) for fold in folds}
     lessons = {
         fold: tuple(_lesson(teacher, extraction, held_out[fold]) for teacher in teachers)
@@ -182,11 +180,25 @@ def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) ->
     )
 
 
+def _teachers(recipe: Recipe) -> list[models.Model]:
+    """Return the models that teach; none where the recipe names none."""
+    names = recipe.distil.teachers if recipe.distil else ()
+    return [_find("distil.teachers", name) for name in names]
+
+
 def _start_model(reference: str) -> models.Model:
     """Return the model that a run's name or folder, or a model's name, stands for."""
     if (paths.runs() / reference / run_files.SETTINGS).is_file():
-        return models.find(runs.recorded_metrics(runs.find_run(reference))["model"])
-    return models.find(reference)
+        reference = runs.recorded_metrics(runs.find_run(reference))["model"]
+    return _find("fine_tune.start", reference)
+
+
+def _find(key: str, name: str) -> models.Model:
+    """Return a model that a recipe's key names. Raises AscError, with the key, if it is gone."""
+    try:
+        return models.find(name)
+    except AscError as fault:
+        raise AscError(f"{key}: {fault}") from fault
 
 
 def _start(model: models.Model, recipe: Recipe, extraction: Extraction, held_out: HeldOut) -> Start:
