@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -43,9 +44,13 @@ KINDS = {
 
 
 def registered(
-    name: str, *overrides: str, feature: str = "log_mel", temperature: float = 1.0
+    name: str,
+    *overrides: str,
+    feature: str = "log_mel",
+    temperature: float = 1.0,
+    devices: tuple[str, ...] = (),
 ) -> str:
-    """A model of two members with weights that nobody trained."""
+    """A model of two members with weights that nobody trained, also those for the devices."""
     chosen = recipe.load("toy_lstm", [*SMALL, *overrides])
     described = resolve(feature, RATE, {})
     F = described.compute(np.zeros(4_096, "f4"), RATE).shape[1]
@@ -61,7 +66,8 @@ def registered(
         spread = Standardisation(np.full(F, -9, "f4"), np.full(F, 3, "f4"))
         members[fold] = folder / f"{name}{fold}.safetensors"
         arrays = Arrays(spread.mean, spread.deviation, temperature)
-        save(members[fold], network, arrays)
+        own = {device: copy.deepcopy(network) for device in devices}
+        save(members[fold], network, arrays, own)
     card = {
         "created": "2026-01-01",
         "labels": list(SCENES),
@@ -69,6 +75,7 @@ def registered(
         "recipe": chosen.settings,
         "metrics": {},
         "dataset": {"name": "toy"},
+        **({"devices": [*devices]} if devices else {}),
     }
     return models.register(name, card, members).id
 

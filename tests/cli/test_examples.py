@@ -89,10 +89,18 @@ def runs(text: str) -> bool:
 
 @pytest.fixture
 def world(tmp_path: Path, asc: Asc) -> Path:
-    """A folder with what examples name, and a home with a model called toy_lstm."""
+    """A folder with what examples name, and a home with the models phones and toy_lstm."""
+    registered("phones", devices=("a",))
     registered("toy_lstm")
     noise = np.random.default_rng(0).normal(0, 0.1, 60_000)
-    for name in ("clip.wav", "day.wav", "park.flac", "street.mp3", "recordings/a.wav"):
+    for name in (
+        "clip.wav",
+        "day.wav",
+        "park.flac",
+        "street.mp3",
+        "recordings/a.wav",
+        "phone-a/1.wav",
+    ):
         write(tmp_path / "here" / name, noise, 22_050)
     shutil.copytree(tmp_path / "here/recordings", tmp_path / "user/recordings")
     (tmp_path / "here/my.yaml").write_text("extends: toy_lstm\n")
