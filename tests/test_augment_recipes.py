@@ -154,3 +154,21 @@ def test_a_file_beside_the_recipe_is_copied_into_the_run(own_recipe: Path, toy_r
     clip = next(toy_root.rglob("*.wav"))
     [predicted] = workflow.predict([clip], model=models.find(trained.model).id)
     assert predicted.scene
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("toy_texture_svm", "training.ema_decay=0.9"),
+        ("toy_texture_svm", "training.label_smoothing=0.1"),
+        ("toy_mfcc_gmm", "training.balance=sampler"),
+        ("toy_sparse_nmf", "training.schedule=cosine"),
+    ],
+)
+def test_settings_of_gradient_descent_are_for_models_with_a_stage_of_it(
+    name: str, setting: str
+) -> None:
+    key = setting.partition("=")[0]
+    with pytest.raises(AscError, match=f"{key}: the model .* fits itself, without gradient desce"):
+        recipe.load(name, [setting])
+    recipe.load("toy_cnn_gam", [setting])  # a label tree ends in a network

@@ -140,23 +140,32 @@ def shipped_code(package: Path, kind: str, name: str) -> Code:
     return replace(code, files=own)
 
 
-def has_method(code: Code, name: str, n_arguments: int) -> bool:
-    """Return whether a class in a plug-in's files has a method of so many arguments, self among
-    them; packages' __init__ files, which hold protocols, do not count."""
+def method(code: Code, name: str, n_arguments: int) -> ast.FunctionDef | None:
+    """Return a method of so many arguments, self among them, of a class in a plug-in's files; None
+    if there is none. Packages' __init__ files, which hold protocols, do not count."""
     files = (each for each in code.files if not each[0].endswith("__init__.py"))
-    classes = (
-        node
+    methods = (
+        each
         for path, source in files
         for node in ast.walk(parsed(path, source))
         if isinstance(node, ast.ClassDef)
-    )
-    return any(
-        isinstance(each, ast.FunctionDef)
-        and each.name == name
-        and len(each.args.posonlyargs) + len(each.args.args) == n_arguments
-        for node in classes
         for each in node.body
+        if isinstance(each, ast.FunctionDef)
+        and each.name == name
+        and len(_arguments(each)) == n_arguments
     )
+    return next(methods, None)
+
+
+def uses_argument(function: ast.FunctionDef, position: int) -> bool:
+    """Return whether a function's body names its argument at a position; self is 0."""
+    name = _arguments(function)[position].arg
+    nodes = (node for statement in function.body for node in ast.walk(statement))
+    return any(isinstance(node, ast.Name) and node.id == name for node in nodes)
+
+
+def _arguments(function: ast.FunctionDef) -> list[ast.arg]:
+    return [*function.args.posonlyargs, *function.args.args]
 
 
 def write_copy(folder: Path, codes: Sequence[Code]) -> None:

@@ -26,6 +26,8 @@ NOT_FOR_STREAMS = {  # what a stream of shards does not use, and what it has ins
     "fine_tune": "its videos name no recording device",
 }
 
+OF_DESCENT = ("clip_norm", "schedule", "ema_decay", "label_smoothing", "balance")
+FIT_NETWORK = 3  # the argument of `Estimator.estimate` that a model without such a stage ignores
 TRAINING_NOT_FOR_STREAMS = {
     "clip_norm": "stream.clip_norm is its key",
     "schedule": "its learning rate falls by stream.decay",
@@ -169,9 +171,20 @@ def fits_itself(recipe: Base, tree: Tree, catalog: Catalog) -> list[Fault]:
         messages[("distil",)] = "distil: the model {} fits itself, to labels alone; distil: null"
     if recipe.fine_tune:
         messages[("fine_tune",)] = "fine_tune: the model {} fits itself, once; fine_tune: null"
-    name = recipe.model_dump()["model"]["name"]
-    if not messages or not code.has_method(catalog.code_of("models", name), "estimate", 5):
+    fields = type(recipe.training).model_fields
+    descent = [key for key in OF_DESCENT if getattr(recipe.training, key) != fields[key].default]
+    if not messages and not descent:
         return []
+    name = recipe.model_dump()["model"]["name"]
+    estimate = code.method(catalog.code_of("models", name), "estimate", 5)
+    if estimate is None:
+        return []
+    if not code.uses_argument(estimate, FIT_NETWORK):
+        for key in descent:
+            messages[("training", key)] = (
+                f"training.{key}: the model {{}} fits itself, without gradient descent; leave it "
+                "out"
+            )
     return [Fault(tree.place(*key), text.format(name)) for key, text in messages.items()]
 
 
