@@ -30,7 +30,7 @@ from asc_cli.registry import models
 from asc_cli.registry.identity import identity
 from asc_cli.training import descent
 from asc_cli.training.augmentation import Augmentation
-from asc_cli.training.distillation import Distillation, Lesson
+from asc_cli.training.distillation import Distillation, TeacherLogits
 from asc_cli.training.loss import cross_entropy
 from tests.conftest import SMALL
 
@@ -209,10 +209,10 @@ def test_an_ensemble_teaches_by_its_mean(
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     systems = models.find("both").systems()
     stored = tuple(logits.stored_logits(system, 1) for system in systems)
-    lesson = Lesson("both@1", stored, tuple(range(15)), (1.0, 3.0))
+    one = TeacherLogits("both@1", stored, tuple(range(15)), (1.0, 3.0))
     [predicted] = workflow.predict([file], model="both", fold=1)
     expected = [*predicted.scenes.values()]
-    np.testing.assert_allclose(np.exp(lesson.load([digest])[0, 0]), expected, rtol=1e-3)
+    np.testing.assert_allclose(np.exp(one.load([digest])[0, 0]), expected, rtol=1e-3)
     assert not [row for row in disk.disk().unused if "model" in row.reason]
 
 

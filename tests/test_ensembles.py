@@ -25,7 +25,7 @@ from asc_cli.recipe import ensemble, seeds
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe.systems import Ensemble
 from asc_cli.registry import archive, models, runs
-from asc_cli.training.distillation import Lesson
+from asc_cli.training.distillation import TeacherLogits
 from tests.conftest import SMALL, Asc, Once, minimal_card
 from tests.test_workflow import killed_when
 
@@ -393,10 +393,10 @@ def test_an_ensemble_teaches_with_its_mean(pair: Path, toy_root: Path) -> None:
     systems = models.find("pair").systems()
     stored = [logits.stored_logits(system, 1) for system in systems]
     digests = [file.digest for file in systems[0].training_files() if 1 in (file.folds or ())]
-    lesson = Lesson("pair@1", tuple(stored), tuple(range(15)), models.find("pair").weights)
+    one = TeacherLogits("pair@1", tuple(stored), tuple(range(15)), models.find("pair").weights)
     first, second = (np.exp(each.load(digests).astype(float)) for each in stored)
     first, second = (p / p.sum(axis=1, keepdims=True) for p in (first, second))
-    [mean] = np.exp(lesson.load(digests))
+    [mean] = np.exp(one.load(digests))
     np.testing.assert_allclose(mean, (3 * first + second) / 4, atol=1e-6)
     assert not [row for row in disk.disk().unused if "model" in row.reason]
     other = recipes.load("toy_ta", [*SMALL, "distil.teachers=[pair]"])

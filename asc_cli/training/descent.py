@@ -7,9 +7,8 @@ some out.
     loss = −1/B Σ_b ln softmax(logits_b)[label_b] + ½ λ Σ_w w²      w: weights, not biases
                                                  (Adam's coupled weight_decay λ is this gradient)
 
-loss.py has the loss of smoothed, weighted and mixed labels, distillation.py that of teachers'
-answers, optim.py the optimisers, schedule.py
-the rate of each step, average.py the average of the weights.
+loss.py has the loss of smoothed, weighted and mixed labels, distillation.py that of teachers,
+optim.py the optimisers, schedule.py the rate of each step, average.py the average of the weights.
 
 Every model is an nn.Module whose forward gives scores (B, C): their softmax is the clip's
 probabilities. So logits are scores, and so are a mixture's log-likelihoods. What a model learns

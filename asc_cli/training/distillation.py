@@ -33,8 +33,8 @@ from asc_cli.inference.logits import StoredLogits
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What a teacher's member says of a fold's training recordings.
+class TeacherLogits:
+    """The logits of a teacher's member for a fold's training recordings.
 
     Attributes:
         teacher: NAME@VERSION.
@@ -72,7 +72,7 @@ def _ensemble_logits(logits: np.ndarray, weights: Sequence[float]) -> np.ndarray
 
 @dataclass(frozen=True)
 class Distillation:
-    """What teachers say of the recordings of a fold, and how much it counts."""
+    """The logits of teachers for the recordings of a fold, and how much they count."""
 
     logits: np.ndarray  # (V, n, C) float32, the mean of the teachers'
     weight: float
@@ -92,10 +92,13 @@ class Distillation:
 
 
 def distillation(
-    lessons: Sequence[Lesson], digests: Sequence[str], weight: float, temperature: float
+    teaching: Sequence[TeacherLogits],
+    digests: Sequence[str],
+    weight: float,
+    temperature: float,
 ) -> Distillation | None:
-    """Return what teachers say of recordings with these SHA-256; None without teachers."""
-    if not lessons:
+    """Return the teachers' logits of recordings with these SHA-256; None without teachers."""
+    if not teaching:
         return None
-    logits = np.stack([lesson.load(digests) for lesson in lessons]).mean(axis=0)
+    logits = np.stack([one.load(digests) for one in teaching]).mean(axis=0)
     return Distillation(logits, weight, temperature)

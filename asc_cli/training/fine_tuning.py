@@ -113,7 +113,7 @@ def routed(
     recordings: tuple[tuple[Recording, str], ...],
     score: Callable[[Any, tuple[tuple[Recording, str], ...]], np.ndarray],
 ) -> np.ndarray:  # -> (n, C)
-    """Return what each recording's network says of it; score(network, recordings) -> (m, C)."""
+    """Return the scores of each recording by its network; score(network, recordings) -> (m, C)."""
     named = [r.recording_device for r, _ in recordings]
     device_of = [device if device in networks else "" for device in named]
     parts = []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,12 +14,17 @@ from asc_cli import models
 from asc_cli.core import atomic, locks, parallel
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions
+from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
+from asc_cli.frontend.standardise import Standardisation
 from asc_cli.registry import members
 from asc_cli.training import fine_tuning, fold_data
 from asc_cli.training.distillation import Distillation, distillation
 from asc_cli.training.progress import Progress
 from asc_cli.training.task import Recordings, Task, label_indices, tasks
+
+if TYPE_CHECKING:
+    from asc_cli.training import descent
 
 __all__ = ["Task", "as_predictions", "fit", "fit_all", "label_indices", "tasks"]
 
@@ -69,7 +75,6 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     import torch
 
     from asc_cli.training import descent
-    from asc_cli.training.augmentation import augmentation
 
     torch.set_num_threads(1)
     settings = descent.Settings(
@@ -81,61 +86,24 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     standardise = start.standardise if start else fold_data.standardisation(task, pack, fitted)
     test = fold_data.fold_part(task, pack, task.test, standardise)
     validation = fold_data.fold_part(task, pack, held_out, standardise) if held_out else None
-
-    def report(progress: Progress) -> None:
-        require_held()
-        atomic.write_json(task.folder / "progress.json", vars(progress), sync=False)
-
-    def fit(network: Any, recordings: Recordings, own: descent.Settings, folder: Path) -> None:
-        train = fold_data.training_part(task, pack, recordings, standardise)
-        descent.fit(
-            network,
-            train,
-            label_indices(recordings, task.labels)[train.owners],
-            own,
-            folder,
-            curve=lambda m: float((test.scores(m, task).argmax(axis=1) == test.labels).mean()),
-            report=report,
-            validate=(lambda m: validation.loss(m, task))
-            if validation and own is settings
-            else None,
-            augment=augmentation(
-                task.recipe.augment,
-                task.feature,
-                standardise,
-                len(task.labels),
-                task.device,
-                task.recipe.catalog,
-            ),
-            distil=_distillation(task, recordings),
-        )
-
-    torch.manual_seed(descent.seed(settings.seed, task.fold, 0))
-    n_bands, name = pack.frames.shape[1], task.recipe.model["name"]
-    model = models.build(task.recipe.model, n_bands, len(task.labels), task.recipe.catalog)
-    models.require_usable(model, name, fold_data.clip_grid(task).n_frames, n_bands)
-    fitting = models.faults_in_words(name, "cannot be fitted")
-    if start:
-        model = start.network.to(task.device)
-    else:
-        with fitting if isinstance(model, models.Estimator) else contextlib.nullcontext():
-            fit(model, fitted, settings, task.folder)
+    fitting = _Fitting(task, pack, standardise, settings, test, validation, require_held)
+    model = start.network.to(task.device) if start else fitting.general(fitted)
     temperature = validation.temperature(model, task) if validation else 1.0
     if start:
         temperature = start.temperature
-    networks = fine_tuning.fit_devices(model, fitted, task.recipe, settings, task.folder, fit)
+    networks = fine_tuning.fit_devices(
+        model, fitted, task.recipe, settings, task.folder, fitting.fit
+    )
     scores = test.scores(model, task, temperature)
     if networks:
         general = as_predictions(task, test.labels, scores)
         predictions.write(task.folder / fine_tuning.GENERAL, general)
-        scores = fine_tuning.routed(
-            model,
-            networks,
-            task.test,
-            lambda network, own: fold_data.fold_part(task, pack, own, standardise).scores(
-                network, task, temperature
-            ),
-        )
+
+        def score(network: Any, recordings: Recordings) -> np.ndarray:
+            part = fold_data.fold_part(task, pack, recordings, standardise)
+            return part.scores(network, task, temperature)
+
+        scores = fine_tuning.routed(model, networks, task.test, score)
     arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)
     require_held()
     members.save(task.folder / "model.safetensors", model, arrays, networks)
@@ -143,12 +111,75 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     (task.folder / "progress.json").unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class _Fitting:
+    """Fits the networks of a fold: the general one, and those of recording devices."""
+
+    task: Task
+    pack: Pack
+    standardise: Standardisation
+    settings: descent.Settings  # of the general training
+    test: fold_data.FoldPart
+    validation: fold_data.FoldPart | None
+    require_held: Callable[[], None]
+
+    def general(self, recordings: Recordings) -> Any:
+        """Return a new network, fitted on recordings."""
+        import torch
+
+        from asc_cli.training import descent
+
+        task, n_bands = self.task, self.pack.frames.shape[1]
+        name = task.recipe.model["name"]
+        torch.manual_seed(descent.seed(self.settings.seed, task.fold, 0))
+        model = models.build(task.recipe.model, n_bands, len(task.labels), task.recipe.catalog)
+        models.require_usable(model, name, fold_data.clip_grid(task).n_frames, n_bands)
+        faults = models.faults_in_words(name, "cannot be fitted")
+        with faults if isinstance(model, models.Estimator) else contextlib.nullcontext():
+            self.fit(model, recordings, self.settings, task.folder)
+        return model
+
+    def fit(
+        self, network: Any, recordings: Recordings, settings: descent.Settings, folder: Path
+    ) -> None:
+        """Fit a network on recordings in place; validation is of the general training alone."""
+        from asc_cli.training import descent
+        from asc_cli.training.augmentation import augmentation
+
+        task, test, validation = self.task, self.test, self.validation
+        train = fold_data.training_part(task, self.pack, recordings, self.standardise)
+        validates = settings is self.settings
+        descent.fit(
+            network,
+            train,
+            label_indices(recordings, task.labels)[train.owners],
+            settings,
+            folder,
+            curve=lambda m: float((test.scores(m, task).argmax(axis=1) == test.labels).mean()),
+            report=self._report,
+            validate=(lambda m: validation.loss(m, task)) if validation and validates else None,
+            augment=augmentation(
+                task.recipe.augment,
+                task.feature,
+                self.standardise,
+                len(task.labels),
+                task.device,
+                task.recipe.catalog,
+            ),
+            distil=_distillation(task, recordings),
+        )
+
+    def _report(self, progress: Progress) -> None:
+        self.require_held()
+        atomic.write_json(self.task.folder / "progress.json", vars(progress), sync=False)
+
+
 def _distillation(task: Task, fitted: Recordings) -> Distillation | None:
     settings = task.recipe.distil
     if settings is None:
         return None
     digests = [digest for _, digest in fitted]
-    return distillation(task.lessons, digests, settings.weight, settings.temperature)
+    return distillation(task.teaching, digests, settings.weight, settings.temperature)
 
 
 def as_predictions(task: Task, truth: np.ndarray, scores: np.ndarray) -> predictions.Predictions:

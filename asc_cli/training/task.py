@@ -14,7 +14,7 @@ from asc_cli.frontend.feature import StoredFeature
 from asc_cli.frontend.fill import Extraction
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry.runs import fold_folder
-from asc_cli.training.distillation import Lesson
+from asc_cli.training.distillation import TeacherLogits
 from asc_cli.training.fine_tuning import Start
 from asc_cli.training.transfer import Transfer
 
@@ -37,7 +37,7 @@ class Task:
     fold: int
     folder: Path
     device: str
-    lessons: tuple[Lesson, ...] = ()  # what teachers say of the training recordings
+    teaching: tuple[TeacherLogits, ...] = ()  # teachers' logits of the training recordings
     start: Start | None = None  # whose weights are the general member's
 
 
@@ -75,7 +75,7 @@ def tasks(
             split.fold,
             folder,
             resolved,
-            transfer.lessons.get(split.fold, ()) if transfer else (),
+            transfer.teaching.get(split.fold, ()) if transfer else (),
             transfer.starts.get(split.fold) if transfer else None,
         )
 

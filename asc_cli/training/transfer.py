@@ -17,7 +17,7 @@ from asc_cli.recipe.schema import Clips
 from asc_cli.registry import models, run_files, runs
 from asc_cli.registry.identity import identity
 from asc_cli.registry.training_files import TrainingFile
-from asc_cli.training.distillation import Lesson
+from asc_cli.training.distillation import TeacherLogits
 from asc_cli.training.fine_tuning import Start, require_devices
 from asc_cli.training.held_out import split_validation
 
@@ -29,24 +29,24 @@ class Transfer:
     """What each fold takes from registered models.
 
     Attributes:
-        lessons: Fold → what its teachers' members say.
+        teaching: Fold → the logits of its teachers' members.
         starts: Fold → the member that it starts from.
     """
 
-    lessons: Mapping[int, tuple[Lesson, ...]] = field(default_factory=dict)
+    teaching: Mapping[int, tuple[TeacherLogits, ...]] = field(default_factory=dict)
     starts: Mapping[int, Start] = field(default_factory=dict)
 
     def sources(self) -> Iterator[tuple[int, str, int]]:
         """Yield each fold with a model that it takes something from, and the member's fold."""
-        for fold, lessons in self.lessons.items():
-            yield from ((fold, lesson.teacher, lesson.member) for lesson in lessons)
+        for fold, teaching in self.teaching.items():
+            yield from ((fold, one.teacher, one.member) for one in teaching)
         for fold, start in self.starts.items():
             yield fold, start.model, start.fold
 
     def trained_on(self) -> Iterator[TrainingFile]:
         """Yield what members of other models were trained on, with the folds that learn from them.
 
-        A network that learnt from them knows their recordings, and counts as trained on them.
+        A network that learnt from them counts as trained on their recordings.
         """
         for fold, model, member in self.sources():
             for row in models.find(model).training_files():
@@ -57,9 +57,9 @@ class Transfer:
         """Return a remark for the run's figures; none where nothing was taken."""
         unseen = "none was trained on a recording that its fold tests or validates on"
         taught = sorted(
-            f"fold {fold} by the member of fold {lesson.member} of {lesson.teacher}"
-            for fold, lessons in self.lessons.items()
-            for lesson in lessons
+            f"fold {fold} by the member of fold {one.member} of {one.teacher}"
+            for fold, teaching in self.teaching.items()
+            for one in teaching
         )
         started = sorted(
             f"fold {fold} from the member of fold {start.fold} of {start.model}"
@@ -88,7 +88,7 @@ def joined(parts: Iterable[Transfer]) -> Transfer:
     """Return what different folds take as one."""
     parts = [*parts]
     return Transfer(
-        {fold: own for part in parts for fold, own in part.lessons.items()},
+        {fold: own for part in parts for fold, own in part.teaching.items()},
         {fold: own for part in parts for fold, own in part.starts.items()},
     )
 
@@ -122,8 +122,8 @@ def prepare(
     if not teachers and start is None:
         return NOTHING
     held_out = {fold: _held_out(recipe, extraction, fold) for fold in folds}
-    lessons = {
-        fold: tuple(_lesson(teacher, extraction, held_out[fold]) for teacher in teachers)
+    teaching = {
+        fold: tuple(_logits_of(teacher, extraction, held_out[fold]) for teacher in teachers)
         for fold in folds
     }
     digests, splits = extraction.digests, listing.splits
@@ -132,26 +132,28 @@ def prepare(
     if start is not None:
         model = _start_model(start)
         starts = {fold: _start(model, recipe, extraction, held_out[fold]) for fold in folds}
-    for feature in _features(each for own in lessons.values() for each in own):
+    for feature in _features(each for own in teaching.values() for each in own):
         filled = fill_feature(extraction.source, feature, files, jobs, False, progress)
         if filled.failed:
             raise AscError(f"distil: a teacher's feature has no frames of {filled.failed[0]}")
     trained = {split.fold: [digests[file] for file in split.train] for split in splits}
     needed = [
         (stored, trained[fold])
-        for fold, own in lessons.items()
-        for lesson in own
-        for stored in lesson.logits
+        for fold, own in teaching.items()
+        for one in own
+        for stored in one.logits
     ]
     logits.compute(needed, jobs, progress)
-    return Transfer(lessons, starts)
+    return Transfer(teaching, starts)
 
 
-def _features(lessons: Iterable[Lesson]) -> list[StoredFeature]:
-    return [*{each.feature.folder: each.feature for own in lessons for each in own.logits}.values()]
+def _features(teaching: Iterable[TeacherLogits]) -> list[StoredFeature]:
+    return [
+        *{each.feature.folder: each.feature for own in teaching for each in own.logits}.values()
+    ]
 
 
-def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) -> Lesson:
+def _logits_of(teacher: models.Model, extraction: Extraction, held_out: HeldOut) -> TeacherLogits:
     ensemble.require_scenes(teacher)
     listing = extraction.source.listing
     labels = teacher.card["labels"]
@@ -164,11 +166,11 @@ def _lesson(teacher: models.Model, extraction: Extraction, held_out: HeldOut) ->
     member = free_member(teacher, extraction.source.dataset, held_out)
     if isinstance(member, str):
         raise AscError(
-            f"distil: the teacher {teacher.id} {member}. What it says of the other recordings "
-            "depends on these, so the student's score would too"
+            f"distil: the teacher {teacher.id} {member}. Its logits of the other recordings "
+            "depend on these, so the student's score would too"
         )
     variants = (None, *(feature.variant for feature in extraction.variants))
-    return Lesson(
+    return TeacherLogits(
         teacher.id,
         tuple(
             logits.stored_logits(system, member, variant)
