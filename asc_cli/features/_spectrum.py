@@ -10,6 +10,8 @@ import functools
 
 import numpy as np
 
+from asc_cli.features._fft import rfft
+
 BLOCK_FRAMES = 64  # 64 × 1024 float32 = 256 kB: windows and spectra stay in the cache
 FLOOR = 1e-10  # power below which a logarithm is cut
 
@@ -23,14 +25,12 @@ def bands(
 ) -> np.ndarray:  # -> (T, F) float32
     """Return band power, or magnitude, of each frame; frames are padded with zeros to n_fft
     samples."""
-    import scipy.fft
-
     n_fft = 2 * (len(filters) - 1)
     frames = np.lib.stride_tricks.sliding_window_view(samples, len(window))[::hop_samples]
     banded = np.empty((len(frames), filters.shape[1]), np.float32)
     for start in range(0, len(frames), BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
-        spectrum = scipy.fft.rfft(frames[block] * window, n_fft, overwrite_x=True)  # (t, K)
+        spectrum = rfft(frames[block] * window, n_fft)  # (t, K)
         power = np.square(spectrum.real)
         power += np.square(spectrum.imag)
         np.matmul(np.sqrt(power) if magnitude else power, filters, out=banded[block])
