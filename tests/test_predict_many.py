@@ -94,7 +94,7 @@ def test_the_last_chunks_are_small_and_large_files_go_first():
     assert [path for chunk in chunks for path in chunk] == list(sizes)
     lengths = [len(chunk) for chunk in chunks]
     assert lengths == sorted(lengths, reverse=True)
-    assert lengths[0] == predict.CHUNK_FILES and lengths[-8:] == [1] * 8
+    assert lengths[0] == predict.CHUNK_FILES and lengths[-4:] == [1] * 4
     day = Path("day")
     assert next(predict._chunks({**sizes, day: 1 << 30}, 2)) == (day,)
     assert [*predict._chunks({**sizes, day: 1 << 30}, 1)][-1] == (day,)
