@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import asc_cli
 from asc_cli.cli import application
 from asc_cli.core import code, plugins
+from asc_cli.inference import graphs
 from tests.conftest import write
 from tests.test_export import registered
 
@@ -27,7 +28,7 @@ OPTIMISED = 1  # flag of a code object that is a function, not a class body
 
 def test_a_prediction_calls_few_functions(tmp_path: Path) -> None:
     """Comprehensions, lambdas and what runs when a module is imported do not count."""
-    registered("m")
+    graphs.ensure_graphs(registered("m"))
     path = write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 66_150))
     called: set[tuple[str, int]] = set()
 

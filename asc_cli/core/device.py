@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 from asc_cli.core.errors import AscError
 
 
@@ -18,3 +20,8 @@ def resolve_device(device: str) -> str:
     if not torch.cuda.is_available():
         raise AscError("--device cuda: torch sees no GPU here; use --device cpu")
     return device
+
+
+def has_torch() -> bool:
+    """Return whether torch is installed; it is not imported."""
+    return importlib.util.find_spec("torch") is not None
