@@ -28,22 +28,19 @@ from asc_cli import workflow
 from asc_cli.datasets import toy
 from asc_cli.evaluation import intervals
 from asc_cli.recipe import load as recipe
-from asc_cli.report.html import figures
 
 ROOT = Path(__file__).parent.parent
 
-# Every training ends in bootstrapped intervals and a drawn page, which take most of its time. Tests
-# of other things make do with fewer draws and an empty drawing; `full_reports` has them whole.
+# Every training ends in bootstrapped intervals, which take most of its time. Tests of other things
+# make do with fewer draws; `full_reports` has them all.
 ALL_BOOTSTRAPS, intervals.BOOTSTRAPS = intervals.BOOTSTRAPS, 50
-DRAW, figures._svg = figures._svg, lambda figure, name: "<svg></svg>"
 
 
 @contextlib.contextmanager
 def in_full() -> Iterator[None]:
-    """All bootstrap draws, and pages with their drawings."""
+    """All bootstrap draws."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(intervals, "BOOTSTRAPS", ALL_BOOTSTRAPS)
-        patch.setattr(figures, "_svg", DRAW)
         yield
 
 

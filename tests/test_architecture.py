@@ -16,6 +16,7 @@ PACKAGE = ROOT / "asc_cli"
 PAGE = ROOT / "docs" / "architecture.md"
 VERSION_FILE = "__init__"  # asc_cli/__init__.py: the version, which every package may import
 DYNAMIC = {
+    "core/exports.py",
     "core/plugins.py",
     "core/code.py",
     "cli/__init__.py",

@@ -56,6 +56,16 @@ def test_mono_is_the_mean_of_the_channels(tmp_path: Path):
     np.testing.assert_allclose(decode.read(path, 22_050), channels.mean(0), atol=1e-7)
 
 
+@pytest.mark.parametrize("n_channels", range(1, 10))
+@pytest.mark.parametrize("n_samples", [1, 5, 1000])
+def test_mono_has_the_bits_of_numpys_mean(n_channels: int, n_samples: int):
+    block = np.random.default_rng(0).normal(0, 0.1, (n_samples, n_channels)).astype("f4")
+    block[::3] = -0.0
+    if n_channels > 1:  # one channel stays as it is, the sign of a zero too
+        assert decode.mono(block).tobytes() == block.mean(axis=1, dtype="f4").tobytes()
+    assert decode.mono(block).shape == (n_samples,)
+
+
 def test_blocks_joined_are_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     noise = np.random.default_rng(0).normal(0, 0.1, 44_100).astype("f4")
     path = write(tmp_path / "a.wav", noise, 44_100, subtype="FLOAT")

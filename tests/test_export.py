@@ -29,8 +29,8 @@ from asc_cli.registry import models
 from asc_cli.registry.members import Arrays, save
 from tests.conftest import SMALL, tone, write
 
-onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
-onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+onnx = pytest.importorskip("onnx", reason="the extra `train` is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `train` is not installed")
 RATE = 22_050
 SCENES = ("bus", "park", "tram")
 KINDS = {

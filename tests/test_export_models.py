@@ -15,8 +15,8 @@ from asc_cli.recipe import load as recipe
 from tests.conftest import QUICK, write
 from tests.markdown import ROOT
 
-pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
-pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+pytest.importorskip("onnx", reason="the extra `train` is not installed")
+pytest.importorskip("onnxruntime", reason="the extra `train` is not installed")
 RATE = 22_050
 LENGTHS_S = (1.0, 2.37, 7.3)
 SLOW = ("label_tree_gru", "label_tree_cnn", "sparse_nmf", "gmm")  # to export

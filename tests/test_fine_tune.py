@@ -239,7 +239,7 @@ def test_without_devices_there_is_nothing_to_fine_tune(phones: Path, toy_root: P
 
 
 def test_one_devices_members_are_exported(own: Path, phones: Path, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra `train` is not installed")
     check = sorted(phones.parent.glob("*-1-a.wav"))
     done = workflow.export("toy_lstm", "onnx", tmp_path / "a.onnx", check=check, device="a")
     [file] = done.files

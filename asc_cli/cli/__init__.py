@@ -160,7 +160,12 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
         except Exception as fault:
-            text = fault_in_plugin(fault) or resource_fault(fault)
+            needs = f"asc {command.__module__.rpartition('.')[2]}"
+            text = (
+                fault_in_plugin(fault)
+                or installation.missing_extra(needs, fault)
+                or resource_fault(fault)
+            )
             if text is None:
                 raise
             note(f"asc: {text}")

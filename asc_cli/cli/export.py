@@ -49,7 +49,7 @@ def command(
     The ONNX file computes the features too. It takes `samples` (recordings, samples):
     mono floats at the model's rate, which its metadata names beside the labels; any number, any
     length. It is run through onnxruntime and compared with the model before it replaces an older
-    file. Needs the extra `onnx`.
+    file. Needs the extra `train`.
 
     Example: **asc export toy_lstm**
 

@@ -54,13 +54,15 @@ def show(
     from asc_cli import report, workflow
     from asc_cli.audio import decoders
     from asc_cli.cli import _progress
+    from asc_cli.core import installation
     from asc_cli.registry import models
 
     registered = models.find(model)
     answered_by = {} if workflow.is_video_model(registered) else workflow.answered_by(registered)
     try:
-        costs = workflow.costs(registered, limit)
-    except AscError as fault:  # its code is gone, or its weights are damaged
+        with installation.in_words("complexity"):
+            costs = workflow.costs(registered, limit)
+    except AscError as fault:  # its code is gone, its weights are damaged, torch is not there
         if limit is not None:
             raise
         costs = None

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
 
-from asc_cli.core import atomic, importing
+from asc_cli.core import atomic, importing, installation
 from asc_cli.core.errors import AscError
 
 INDEX = "code.json"  # of a folder of copied plug-ins
@@ -86,6 +86,8 @@ class Code:
         return {"kind": self.kind, "name": self.name, "origin": self.origin, "hash": self.hash}
 
     def _cannot_import(self, fault: Exception) -> str:
+        if needed := installation.missing_extra(f"{self.file} ({self.origin})", fault):
+            return needed
         where = importing.fault_in_plugin(fault) or f"{type(fault).__name__}: {fault}"
         missing = str(getattr(fault, "name", None) or "")
         if missing.startswith(importing.PREFIX):

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from asc_cli.core import installation
 
 
 def names(file: str) -> dict[str, str]:
@@ -23,3 +28,18 @@ def names(file: str) -> dict[str, str]:
         if isinstance(statement, ast.ImportFrom)
         for alias in statement.names
     }
+
+
+def lazy(package: str, modules: dict[str, str]) -> Callable[[str], Any]:
+    """Return a package's `__getattr__`: public name → its module, imported on first access.
+
+    It raises AscError where the module needs an extra that is not installed.
+    """
+
+    def get(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        with installation.in_words(name):
+            return getattr(importlib.import_module(modules[name]), name)
+
+    return get

@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any
 
+from asc_cli.core import installation
+
 PREFIX = "asc_plugins_"  # of the package that a plug-in is imported under
 Files = Sequence[tuple[str, str]]  # (path, source); "/" between the parts of a path
 
@@ -33,14 +35,17 @@ def fault_in_plugin(fault: BaseException) -> str | None:
     """Return an exception in a sentence if it was raised by code from outside, or below it.
 
     Returns:
-        Its file and line, type and text; None for an exception that is not of such code.
+        Its file and line, type and text, or how to install an extra that the code needs; None for
+        an exception that is not of such code.
     """
     place, trace = None, fault.__traceback__
     while trace is not None:
         if str(trace.tb_frame.f_globals.get("__name__", "")).startswith(PREFIX):
             place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
         trace = trace.tb_next
-    return None if place is None else f"{place}: {type(fault).__name__}: {fault}"
+    if place is None:
+        return None
+    return installation.missing_extra(place, fault) or f"{place}: {type(fault).__name__}: {fault}"
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):

@@ -7,14 +7,17 @@ that the installer left (PEP 610: direct_url.json), and none names a package ind
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asc_cli
+from asc_cli.core.errors import AscError
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -22,12 +25,46 @@ if TYPE_CHECKING:
 DISTRIBUTION = "asc-scenes"
 FORMER = "asc-cli"  # its name up to 0.1.0, and that of the other tool
 FORMER_FOLDERS = ("asc_cli-*.dist-info", "asc_cli-*.egg-info")
+MODULES = {  # extra → the modules that come with it
+    "train": ("torch", "librosa", "numba", "llvmlite", "sklearn", "onnx", "onnxscript"),
+    "figures": ("matplotlib",),
+    "mic": ("sounddevice",),
+    "tune": ("optuna",),
+    "tensorboard": ("tensorboard",),
+    "yt8m": ("tfrecord", "crc32c"),
+}
 
 
 def needs_extra(what: str, extra: str, fault: Exception) -> str:
     """Return the message for a missing extra: what needs it, and how to install it."""
     how = install_command(extra)
     return f"{what}: the extra `{extra}` is needed ({fault}); install it with: {how}"
+
+
+def missing_extra(what: str, fault: BaseException) -> str | None:
+    """Return the message where an exception means that a module of an extra is not installed; None
+    for any other exception.
+
+    Args:
+        what: What needs the module: a command, or a function of the Python API.
+        fault: What was raised.
+    """
+    if not isinstance(fault, ModuleNotFoundError):
+        return None
+    top = (fault.name or "").partition(".")[0]
+    extra = next((extra for extra, modules in MODULES.items() if top in modules), None)
+    return None if extra is None else needs_extra(what, extra, fault)
+
+
+@contextlib.contextmanager
+def in_words(what: str) -> Iterator[None]:
+    """Raise AscError, with `missing_extra`'s message, in place of what a missing module raises."""
+    try:
+        yield
+    except ModuleNotFoundError as fault:
+        if (text := missing_extra(what, fault)) is None:
+            raise
+        raise AscError(text) from fault
 
 
 def install_command(extra: str) -> str:

@@ -13,7 +13,7 @@ import difflib
 import functools
 import importlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -218,17 +218,6 @@ def renamed(kind: str, name: str) -> str:
 def first_name(kind: str, name: str) -> str:
     """Return the name that an earlier version used; else `name`."""
     return next((old for old, new in RENAMED.get(kind, {}).items() if new == name), name)
-
-
-def lazy(package: str, modules: dict[str, str]) -> Callable[[str], Any]:
-    """Return a package's `__getattr__`: public name → its module, imported on first access."""
-
-    def get(name: str) -> Any:
-        if name not in modules:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(modules[name]), name)
-
-    return get
 
 
 def path_hint(name: str) -> str | None:

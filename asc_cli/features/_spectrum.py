@@ -10,7 +10,12 @@ import functools
 
 import numpy as np
 
-BLOCK_FRAMES = 64  # 64 × 1024 float32 = 256 kB: windows and spectra stay in the cache
+from asc_cli.features._banded import ROWS, pieces_of, product
+
+BLOCK_VALUES = (
+    192 * 1024
+)  # samples of the frames that are transformed at once: 768 kB, in the cache
+WINDOW_ROWS = 32  # frames that are multiplied by the window at once
 FLOOR = 1e-10  # power below which a logarithm is cut
 
 
@@ -28,13 +33,33 @@ def bands(
     n_fft = 2 * (len(filters) - 1)
     frames = np.lib.stride_tricks.sliding_window_view(samples, len(window))[::hop_samples]
     banded = np.empty((len(frames), filters.shape[1]), np.float32)
-    for start in range(0, len(frames), BLOCK_FRAMES):
-        block = slice(start, start + BLOCK_FRAMES)
-        spectrum = scipy.fft.rfft(frames[block] * window, n_fft, overwrite_x=True)  # (t, K)
-        power = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-        np.matmul(np.sqrt(power) if magnitude else power, filters, out=banded[block])
+    size = min(max(1, BLOCK_VALUES // n_fft // ROWS) * ROWS, len(frames))
+    windowed = np.empty((size, len(window)), np.result_type(samples, window))
+    power, imaginary = np.empty((2, size, len(filters)), windowed.dtype)
+    windows = np.tile(window, min(WINDOW_ROWS, size))
+    pieces = pieces_of(filters) if size >= ROWS else ()
+    for start in range(0, len(frames), size):
+        block = slice(start, start + size)
+        n = len(frames[block])
+        _multiply(frames[block], windows, out=windowed[:n])
+        spectrum = scipy.fft.rfft(windowed[:n], n_fft, overwrite_x=True)
+        np.square(spectrum.real, out=power[:n])
+        power[:n] += np.square(spectrum.imag, out=imaginary[:n])
+        if magnitude:
+            np.sqrt(power[:n], out=power[:n])
+        product(power[:n], filters, pieces, banded[block])
     return banded
+
+
+def _multiply(frames: np.ndarray, windows: np.ndarray, out: np.ndarray) -> None:  # (t, n), (r n,)
+    """Write frames, which overlap in memory, times the window, which `windows` repeats, into out:
+    a copy and long products are faster than a product for each frame."""
+    np.copyto(out, frames)
+    n_rows = len(windows) // frames.shape[1]
+    full = len(frames) - len(frames) % n_rows
+    rows = out[:full].reshape(-1, len(windows))
+    np.multiply(rows, windows, out=rows)
+    out[full:] *= windows[: frames.shape[1]]
 
 
 def bin_centres_hz(sample_rate: int, frame_samples: int) -> np.ndarray:  # -> (K,)

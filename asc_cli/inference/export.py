@@ -40,7 +40,7 @@ def export(
 
     Raises:
         AscError: There is no such model or format, the model or its feature has no ONNX form, or
-            the extra `export` is not installed.
+            the extra `train` is not installed.
     """
     if format not in FORMATS:
         raise AscError(plugins.unknown("format", format, FORMATS))
@@ -68,9 +68,9 @@ def _onnx(
 ) -> list[ExportedFile]:
     try:
         import onnx
-        import onnxruntime  # noqa: F401  (the check needs it; fail before the work)
+        import onnxscript  # noqa: F401  (torch needs it; fail before the work)
     except ImportError as fault:
-        raise AscError(installation.needs_extra("export", "onnx", fault)) from fault
+        raise AscError(installation.needs_extra("export", "train", fault)) from fault
     from asc_cli.export import frontends
     from asc_cli.export import int8 as quantisation
     from asc_cli.export import model as onnx_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asc_cli.core import exports, plugins
+from asc_cli.core import exports
 
 if TYPE_CHECKING:
     from asc_cli.report.console.datasets import audit, dataset, datasets
@@ -22,4 +22,4 @@ if TYPE_CHECKING:
 
 NAMES = exports.names(__file__)
 __all__ = [*NAMES]
-__getattr__ = plugins.lazy(__name__, NAMES)
+__getattr__ = exports.lazy(__name__, NAMES)

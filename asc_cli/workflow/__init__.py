@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asc_cli.core import exports, plugins
+from asc_cli.core import exports
 
 if TYPE_CHECKING:
     from asc_cli.evaluation.comparison import Comparison
@@ -56,4 +56,4 @@ if TYPE_CHECKING:
 
 NAMES = exports.names(__file__)
 __all__ = [*NAMES]
-__getattr__ = plugins.lazy(__name__, NAMES)
+__getattr__ = exports.lazy(__name__, NAMES)

@@ -30,7 +30,7 @@ SCENES, PLACES = 10, 10
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A folder in which the page's lines were run, and what each printed."""
-    pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra `train` is not installed")
     folder = tmp_path_factory.mktemp("phones")
     shaped.make_phones(folder, SCENES, PLACES).rename(folder / "recordings.csv")
     shutil.copy(next(folder.glob("*-1-a.wav")), folder / "phone-a.wav")

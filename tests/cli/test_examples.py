@@ -138,7 +138,7 @@ def test_every_example_runs_in_a_shell(text: str, world: Path):
 
 def needs_onnx(text: str) -> None:
     if "export toy_lstm" in text and not text.endswith(".zip"):
-        pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+        pytest.importorskip("onnxruntime", reason="the extra `train` is not installed")
 
 
 def test_most_examples_run():

@@ -15,7 +15,6 @@ from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
 from asc_cli.report.console.evaluation import evaluation
-from asc_cli.report.html.figures import reliability
 from asc_cli.report.writers.predictions import Predictions
 from tests.conftest import SMALL, Asc, minimal_card, tone, write
 
@@ -134,14 +133,6 @@ def test_a_csv_prints_a_summary_of_many_and_no_embeddings_of_none(
     with Predictions(csv_file=tmp_path / "a.csv") as out:
         out.add({"file": "x.wav", **row})
     assert "x.wav" in capsys.readouterr().out
-
-
-def test_dots_at_the_edge_of_reliability_are_not_cut(full_reports: None):
-    svg = reliability(
-        [{"from": 0.93, "to": 1.0, "accuracy": 1.0, "confidence": 1.0, "recordings": 9}]
-    )
-    dots = svg[svg.index("reliability-PathCollection_1") :]
-    assert "clip-path" not in dots[: dots.index("</g>")]
 
 
 def test_help_of_listen_is_no_list(asc: Asc):

@@ -103,7 +103,7 @@ def test_the_shortest_that_can_be_reflected(frame: int):
 
 @pytest.mark.parametrize("name", FRONT_ENDS)
 def test_the_same_in_onnx_operators(name: str):
-    pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
+    pytest.importorskip("onnx", reason="the extra `train` is not installed")
     from tests.features import test_onnx
 
     feature = front_end(name)

@@ -11,8 +11,8 @@ from asc_cli.core import plugins
 from asc_cli.export import frontends, network
 from tests.conftest import tone
 
-onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
-onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+onnx = pytest.importorskip("onnx", reason="the extra `train` is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `train` is not installed")
 RATE = 22_050
 WITH_FRONT_END = [name for name in plugins.names("features") if name != "texture"]
 
