@@ -58,14 +58,14 @@ def show(
     from asc_cli.registry import models
 
     registered = models.find(model)
-    answered_by = {} if workflow.is_video_model(registered) else workflow.answered_by(registered)
+    answered_by, costs = None, None
     try:
+        answered_by = workflow.answered_by(registered)
         with installation.in_words("complexity"):
             costs = workflow.costs(registered, limit)
     except AscError as fault:  # its code is gone, its weights are damaged, torch is not there
         if limit is not None:
             raise
-        costs = None
         _progress.note(f"asc: {fault}")
     card = {
         "id": registered.id,

@@ -24,4 +24,7 @@ def resolve_device(device: str) -> str:
 
 def has_torch() -> bool:
     """Return whether torch is installed; it is not imported."""
-    return importlib.util.find_spec("torch") is not None
+    try:
+        return importlib.util.find_spec("torch") is not None
+    except ModuleNotFoundError:
+        return False

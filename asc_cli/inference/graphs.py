@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from asc_cli.core import parallel
 from asc_cli.core.device import has_torch
 from asc_cli.core.errors import AscError
+from asc_cli.export import onnx_file
 from asc_cli.frontend.feature import of_card
 from asc_cli.inference import ensemble, member, networks
 from asc_cli.inference.networks import GraphNetwork
@@ -21,8 +22,10 @@ TOLERANCE = 1e-5  # of a clip's probability
 
 
 def ensure_graphs(model: models.Model) -> None:
-    """Make the graphs that a model lacks, if torch and onnx are installed and its folder can be
-    written; nothing is raised for a model that has none.
+    """Make the graphs that a model lacks, by torch and onnx.
+
+    Nothing is made where these are not installed or the model's folder cannot be written, and
+    nothing is raised for a model that torch cannot export.
 
     Args:
         model: A registered model of scenes.
@@ -30,10 +33,10 @@ def ensure_graphs(model: models.Model) -> None:
     Raises:
         AscError: Its weights are damaged.
     """
-    if not has_torch() or ensemble.is_video_model(model):
+    if ensemble.is_video_model(model):
         return
     for system in model.systems():
-        if needs_graph(system) and graphs.read(system.folder) is None:
+        if needs_graph(system) and graphs.read(system.folder) is None and has_torch():
             with contextlib.suppress(ImportError, OSError):  # torch answers, as before
                 graphs.write(system.folder, make(system))
 
@@ -47,11 +50,13 @@ def answered_by(model: models.Model) -> dict[str, str]:
     """Return what answers for each system of a model: its name → onnxruntime, numpy or torch.
 
     Args:
-        model: A registered model of scenes.
+        model: A registered model.
 
     Returns:
         In words, for torch with the reason.
     """
+    if ensemble.is_video_model(model):
+        return {model.id: "torch"}
     return {system.id: _answered_by(system) for system in model.systems()}
 
 
@@ -85,18 +90,19 @@ def make(system: models.Model) -> Graph:
     with parallel.one_thread():
         try:
             data = architecture.graph(networks.module_of(loaded.members[0].network), *shape)
+            weights = onnx_file.outside(data)
         except AscError as fault:
             return Graph(torch_only=str(fault))
         scores, largest = {}, 0.0
         try:
-            for name, by_torch, by_graph in _answers(system, data, shape):
+            for name, by_torch, by_graph in _answers(system, data, weights, shape):
                 scores[name] = by_torch.tolist()
                 largest = max(largest, _difference(by_torch, by_graph))
         except AscError as fault:
             return Graph(torch_only=str(fault))
     if not largest <= TOLERANCE:
         return Graph(torch_only=f"its graph differs from torch by {largest:.1e} on noise")
-    return Graph(data, "", scores, largest)
+    return Graph(data, "", weights, scores, largest)
 
 
 def require_true(model: models.Model) -> None:
@@ -116,14 +122,16 @@ def require_true(model: models.Model) -> None:
             raise AscError(f"its {present[0]} is damaged")
         if graph is None or not graph.data:
             continue
-        for name, by_torch, by_graph in _answers(system, graph.data, _shape(system)):
+        if sorted(names := onnx_file.outside(graph.data)) != sorted(graph.weights):
+            raise AscError("its graph.json names other weights than its graph takes")
+        for name, by_torch, by_graph in _answers(system, graph.data, names, _shape(system)):
             expected = by_torch if has_torch() else np.asarray(graph.scores.get(name), np.float64)
             if expected.shape != by_graph.shape or _difference(expected, by_graph) > TOLERANCE:
                 raise AscError(f"its graph does not answer as the weights {name} do")
 
 
 def _answers(
-    system: models.Model, data: bytes, shape: tuple[int, int]
+    system: models.Model, data: bytes, names: Sequence[str], shape: tuple[int, int]
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Yield each member's name, and log probabilities (B, C) of noise by torch (NaN where it is not
     installed) and by a graph; of members for devices too."""
@@ -132,7 +140,7 @@ def _answers(
         for device in (None, *system.devices):
             name = f"{models.member_file(fold)}{'' if device is None else f' for {device}'}"
             weights, _ = members.read(system.member(fold), device)
-            graph = GraphNetwork(networks.session(data, weights))
+            graph = GraphNetwork(networks.session(data, names, weights))
             x, mask = noise(*shape)
             by_graph, _ = graph.log_probabilities(x, mask)
             by_torch = np.full_like(by_graph, np.nan)

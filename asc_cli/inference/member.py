@@ -79,10 +79,10 @@ def load(
     elif engine == AUTO and graph is not None and graph.data:
         weights, arrays = members.read(path, device)
         try:
-            network = GraphNetwork(networks.session(graph.data, weights))
+            network = GraphNetwork(networks.session(graph.data, graph.weights, weights))
         except AscError as fault:
             raise AscError(f"model weights {path}: cannot be used: {fault}") from fault
-    elif has_torch():
+    elif engine == TORCH or has_torch():
         module, arrays = _module(settings, path, len(model.card["labels"]), catalog, device)
         network = TorchNetwork(module)
     else:

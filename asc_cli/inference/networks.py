@@ -7,7 +7,7 @@ whichever it is, and of one of them the same to 1e-6 however clips are batched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,6 +60,8 @@ class GraphNetwork:
 
     def attention(self, x: np.ndarray, mask: np.ndarray | None) -> Attention:
         names = [name for name in ("alpha", "codewords") if name in self.outputs]
+        if not names:
+            return None, None
         arrays = dict(zip(names, self._run(names, x, mask), strict=True))
         return arrays.get("alpha"), arrays.get("codewords")
 
@@ -68,22 +70,21 @@ class GraphNetwork:
         return list(self.session.run(names, {"x": x, "mask": counted}))
 
 
-def session(graph: bytes, weights: Mapping[str, np.ndarray]) -> Any:
+def session(graph: bytes, names: Sequence[str], weights: Mapping[str, np.ndarray]) -> Any:
     """Return an onnxruntime session of a graph with one member's weights, on one thread.
+
+    names: Of the weights that the graph leaves out, as `export.onnx_file.outside` finds them.
 
     Raises AscError for a graph that these weights do not fit.
     """
     import onnxruntime
 
-    from asc_cli.export import onnx_file
-
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # of its messages only those that end it
-    names = onnx_file.outside(graph)
     try:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(weights[name]) for name in names]
-        options.add_external_initializers(names, values)
+        options.add_external_initializers([*names], values)
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except KeyError as fault:
         raise AscError(f"its graph reads {fault}, which is not among its weights") from fault

@@ -2,12 +2,13 @@
 
     graph.onnx     the network without its weights, which all members share; not there where torch
                    alone can answer
-    graph.json     {"checksum": …, "graph": SHA-256 of graph.onnx, "scores": {"fold01": …}}
+    graph.json     {"checksum": …, "graph": SHA-256 of graph.onnx, "weights": […], "scores": {…}}
                    or {"checksum": …, "torch_only": why}
 
 Both are made from the weights, after the model is registered, so its card does not list them;
-where they are missing, damaged or of another form, they are made again. `scores` is what torch
-answered to noise, member by member, to compare with.
+where they are missing, damaged or of another form, they are made again. `weights` are the names of
+the arrays that the graph takes from a member's file, `scores` what torch answered to noise, member
+by member, to compare with.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ class Graph:
     Attributes:
         data: The bytes of an ONNX file; b"" where torch alone can answer.
         torch_only: Why.
+        weights: The names of the arrays that it takes from a member's file.
         scores: What torch answered to noise: name of a member's file → scores (B, C).
         largest_difference: Of a clip's probability, between torch and the graph, on noise.
     """
 
     data: bytes = b""
     torch_only: str = ""
+    weights: Sequence[str] = ()
     scores: Mapping[str, Scores] = field(default_factory=dict)
     largest_difference: float = 0.0
 
@@ -52,7 +55,9 @@ def read(folder: Path) -> Graph | None:
         data = (folder / GRAPH).read_bytes()
         if checksums.of_bytes(data) != about["graph"]:
             return None
-        return Graph(data, "", about["scores"], float(about["largest_difference"]))
+        return Graph(
+            data, "", about["weights"], about["scores"], float(about["largest_difference"])
+        )
     except (OSError, ValueError, KeyError, TypeError):  # a damaged file is a ValueError
         return None
 
@@ -69,6 +74,7 @@ def write(folder: Path, graph: Graph) -> None:
         about = {
             "format": FORMAT,
             "graph": checksums.of_bytes(graph.data),
+            "weights": [*graph.weights],
             "largest_difference": graph.largest_difference,
             "scores": {name: [[*row] for row in rows] for name, rows in graph.scores.items()},
         }

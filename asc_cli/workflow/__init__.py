@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from asc_cli.frontend.fill import Extraction, extract
     from asc_cli.inference.api import Model, load_model
     from asc_cli.inference.check import check_model
-    from asc_cli.inference.ensemble import is_video_model, takes_shards
+    from asc_cli.inference.ensemble import takes_shards
     from asc_cli.inference.explain import Explanation, explain
     from asc_cli.inference.export import export
     from asc_cli.inference.graphs import answered_by, ensure_graphs
