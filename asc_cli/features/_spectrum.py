@@ -11,6 +11,7 @@ import functools
 import numpy as np
 
 from asc_cli.features._banded import ROWS, pieces_of, product
+from asc_cli.features._fft import rfft
 
 BLOCK_VALUES = (
     192 * 1024
@@ -28,8 +29,6 @@ def bands(
 ) -> np.ndarray:  # -> (T, F) float32
     """Return band power, or magnitude, of each frame; frames are padded with zeros to n_fft
     samples."""
-    import scipy.fft
-
     n_fft = 2 * (len(filters) - 1)
     frames = np.lib.stride_tricks.sliding_window_view(samples, len(window))[::hop_samples]
     banded = np.empty((len(frames), filters.shape[1]), np.float32)
@@ -42,7 +41,7 @@ def bands(
         block = slice(start, start + size)
         n = len(frames[block])
         _multiply(frames[block], windows, out=windowed[:n])
-        spectrum = scipy.fft.rfft(windowed[:n], n_fft, overwrite_x=True)
+        spectrum = rfft(windowed[:n], n_fft)
         np.square(spectrum.real, out=power[:n])
         power[:n] += np.square(spectrum.imag, out=imaginary[:n])
         if magnitude:
