@@ -214,6 +214,22 @@ def test_inference_keeps_one_frame_not_all(no_gradients, monkeypatch):
     assert inference < training / 10
 
 
+@pytest.mark.parametrize("attention", VARIANTS)
+def test_after_compile_kernels_no_training_compiles(attention, monkeypatch):
+    """Nor are random numbers drawn."""
+    from asc_cli.models._recurrence.backward import backward_block
+    from asc_cli.models._recurrence.forward import forward_block
+
+    model, x = cell(attention, torch.float32), torch.randn(3, 4, F)
+    state = torch.get_rng_state()
+    model.compile_kernels(lambda *n: None)
+    assert torch.equal(torch.get_rng_state(), state)
+    monkeypatch.setattr(forward_block, "_can_compile", False)
+    monkeypatch.setattr(backward_block, "_can_compile", False)
+    for mask in (None, torch.ones(3, 4, dtype=torch.bool)):
+        model(x, mask).sum().backward()
+
+
 def test_a_step_holds_none_of_its_arrays_afterwards(monkeypatch):
     """The kernels do not count references: neither one too many nor one too few."""
     allocated = []
