@@ -30,7 +30,7 @@ K codewords, C scenes. `_recurrence/reference.py:step` has these equations as co
 the compiled version that runs on a CPU; `scan.py` chooses between them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -135,6 +135,10 @@ class AttentionLSTM(nn.Module):
         """mask is True where a frame is valid; a clip without any gets zeros."""
         self._check_shapes(x, mask)
         return scan.scan(x, mask, self.weights())
+
+    def compile_kernels(self, report: Callable[[int, int], None]) -> None:
+        """Compile what training on a processor computes with, as `models.compile_kernels` says."""
+        scan.compile_kernels(self.W.dtype, report)
 
     def explain(self, x: Tensor, mask: Tensor | None = None) -> Trace:
         """Representation (B, H), and each attention's weights, None where there is none:

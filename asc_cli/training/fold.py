@@ -20,7 +20,7 @@ from asc_cli.frontend.standardise import Standardisation
 from asc_cli.registry import members
 from asc_cli.training import fine_tuning, fold_data
 from asc_cli.training.distillation import Distillation, distillation
-from asc_cli.training.progress import Progress
+from asc_cli.training.progress import Compilation, Progress
 from asc_cli.training.task import Recordings, Task, label_indices, tasks
 
 if TYPE_CHECKING:
@@ -147,6 +147,8 @@ class _Fitting:
         from asc_cli.training.augmentation import augmentation
 
         task, test, validation = self.task, self.test, self.validation
+        if task.device == "cpu":
+            models.compile_kernels(network, lambda *n: self._report(Compilation(*n)))
         train = fold_data.training_part(task, self.pack, recordings, self.standardise)
         validates = settings is self.settings
         descent.fit(
@@ -169,7 +171,7 @@ class _Fitting:
             distil=_distillation(task, recordings),
         )
 
-    def _report(self, progress: Progress) -> None:
+    def _report(self, progress: Progress | Compilation) -> None:
         self.require_held()
         atomic.write_json(self.task.folder / "progress.json", vars(progress), sync=False)
 

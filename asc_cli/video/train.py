@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from asc_cli import models as networks
 from asc_cli.core import atomic, locks, parallel, paths
 from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
@@ -27,6 +28,7 @@ from asc_cli.registry import card as _run
 from asc_cli.registry import members, models, run_files, runs
 from asc_cli.registry.runs import fold_folder
 from asc_cli.training import events
+from asc_cli.training.progress import Compilation
 from asc_cli.video import predict
 from asc_cli.video.validation import require_usable
 
@@ -151,6 +153,9 @@ def _fit(
     buffer = recipe.stream.buffer
     torch.manual_seed(optim.seed(settings.seed, 0))
     model = predict.build(recipe.settings, recipe.catalog)
+
+    if device == "cpu":
+        networks.compile_kernels(model, lambda *n: report({1: vars(Compilation(*n))}))
 
     def part(epoch: int, position: dict[str, Any] | None) -> _Part:
         order = Order((settings.seed + 1, epoch), buffer)
