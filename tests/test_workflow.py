@@ -133,7 +133,7 @@ def test_a_bad_file_stops_training_by_name_unless_it_is_excluded(toy_root: Path,
 def test_missing_folds_and_devices(toy_root: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(AscError, match="--folds: there is no fold 7; there are 1 to 4"):
         workflow.train(small(), data=toy_root, folds=[7])
-    with pytest.raises(AscError, match="--device tpu: auto, cpu or cuda was expected"):
+    with pytest.raises(AscError, match="--device tpu: auto, cpu, cuda or mps was expected"):
         workflow.train(small(), data=toy_root, device="tpu")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(AscError, match="--device cuda: torch sees no GPU here; use --device cpu"):

@@ -12,6 +12,7 @@ import numpy as np
 
 from asc_cli import models
 from asc_cli.core import atomic, locks, parallel
+from asc_cli.core.device import require_types
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions
 from asc_cli.frontend.pack import Pack
@@ -133,6 +134,7 @@ class _Fitting:
         name = task.recipe.model["name"]
         torch.manual_seed(descent.seed(self.settings.seed, task.fold, 0))
         model = models.build(task.recipe.model, n_bands, len(task.labels), task.recipe.catalog)
+        require_types(task.device, model, name)
         models.require_usable(model, name, fold_data.clip_grid(task).n_frames, n_bands)
         faults = models.faults_in_words(name, "cannot be fitted")
         with faults if isinstance(model, models.Estimator) else contextlib.nullcontext():
