@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli._options import Fold, Model, Threshold
+from asc_cli.cli._options import Engine, Fold, Model, Threshold
 from asc_cli.core.errors import AscError
 from asc_cli.core.limits import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
@@ -33,6 +33,7 @@ def command(
     encoding: Annotated[
         str, typer.Option(help="Of raw PCM: s16le, s32le or f32le, as ffmpeg calls them.")
     ] = "s16le",
+    engine: Engine = "auto",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per line.")
     ] = False,
@@ -56,7 +57,14 @@ def command(
         else microphone.blocks(rate, channels)
     )
     predictions = workflow.listen(
-        blocks, rate, model=model, fold=fold, window_s=window, every_s=every, threshold=threshold
+        blocks,
+        rate,
+        model=model,
+        fold=fold,
+        window_s=window,
+        every_s=every,
+        threshold=threshold,
+        engine=engine,
     )
     with report.Live(as_json) as out:
         for row in predictions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 from asc_cli.core.errors import AscError
@@ -36,6 +37,14 @@ def resolve_device(device: str) -> str:
     if device == "mps" and not torch.backends.mps.is_available():
         raise AscError("--device mps: torch sees no Apple GPU here; use --device cpu")
     return device
+
+
+def has_torch() -> bool:
+    """Return whether torch is installed; it is not imported."""
+    try:
+        return importlib.util.find_spec("torch") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def require_types(device: str, network: Any, name: str) -> None:

@@ -12,8 +12,10 @@ from asc_cli.audio import decode
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.core.limits import require_sample_rate
-from asc_cli.inference import engine, ensemble, journal
+from asc_cli.inference import ensemble, graphs, journal
 from asc_cli.inference import predict as _predict
+from asc_cli.inference.engine import Request, score
+from asc_cli.inference.member import AUTO, require_engine
 from asc_cli.inference.types import Prediction
 from asc_cli.registry import models
 
@@ -34,7 +36,7 @@ class Model:
     id: str
     labels: tuple[str, ...]
     sample_rate: int
-    _request: engine.Request
+    _request: Request
     _loaded: ensemble.Loaded | ensemble.LoadedEnsemble
 
     def predict(
@@ -79,7 +81,7 @@ class Model:
             return decode.resample_stream(blocks, sample_rate, rate)
 
         with parallel.one_thread():
-            [outcome] = engine.score(self._loaded, request, [(Path(SAMPLES), resampled)])
+            [outcome] = score(self._loaded, request, [(Path(SAMPLES), resampled)])
         if isinstance(outcome, FileFault):
             raise AscError(f"{SAMPLES}: {outcome.reason}")
         record = journal.to_record(outcome)
@@ -87,7 +89,11 @@ class Model:
 
 
 def load_model(
-    name: str | None = None, *, fold: int | None = None, device: str | None = None
+    name: str | None = None,
+    *,
+    fold: int | None = None,
+    device: str | None = None,
+    engine: str = AUTO,
 ) -> Model:
     """Load a registered model into memory.
 
@@ -97,6 +103,7 @@ def load_model(
             averaged.
         device: The recording device of what it will classify, of a model with members for devices.
             None: its general members.
+        engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
 
     Returns:
         The model, ready to predict.
@@ -106,8 +113,9 @@ def load_model(
             damaged.
     """
     registered = models.find(name)
-    loaded = ensemble.load_systems(registered, fold, device)
-    request = engine.Request(registered, fold, device=device)
+    graphs.ensure_graphs(registered)
+    loaded = ensemble.load_systems(registered, fold, device, require_engine(engine))
+    request = Request(registered, fold, device=device, engine=engine)
     rate = max(system.feature.sample_rate for system in loaded.systems)
     return Model(loaded.id, loaded.labels, rate, request, loaded)
 

@@ -69,18 +69,18 @@ def _add_scores(
                 accumulators[owner].add(added[own], numbers[own], None if v is None else v[own])
 
 
-Key = tuple[str, int | None, str | None]
+Key = tuple[str, int | None, str | None, str]
 _loaded_models: dict[Key, ensemble.Loaded | ensemble.LoadedEnsemble] = {}
 
 
 def loaded(request: Request) -> ensemble.Loaded | ensemble.LoadedEnsemble:
     """Return the request's model, loaded once per process."""
     model, fold, device = request.model, request.fold, request.device
-    key = (f"{model.folder} {model.card['created']}", fold, device)
+    key = (f"{model.folder} {model.card['created']}", fold, device, request.engine)
     if key not in _loaded_models:
         _loaded_models.clear()
         with gc_disabled():
-            _loaded_models[key] = ensemble.load_systems(model, fold, device)
+            _loaded_models[key] = ensemble.load_systems(model, fold, device, request.engine)
     return _loaded_models[key]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError
-from asc_cli.inference import engine
+from asc_cli.inference import graphs
+from asc_cli.inference.engine import Request, decoded, loaded, score
 from asc_cli.inference.ensemble import (
     clip_seconds,
     require_fold,
@@ -19,6 +20,7 @@ from asc_cli.inference.ensemble import (
     require_scenes,
 )
 from asc_cli.inference.journal import Journal, from_record, stamp, to_record
+from asc_cli.inference.member import AUTO, require_engine
 from asc_cli.inference.types import Prediction
 from asc_cli.registry import models
 
@@ -40,6 +42,7 @@ def predict(
     journal: bool = False,
     resumed: Callable[[int], None] | None = None,
     device: str | None = None,
+    engine: str = AUTO,
 ) -> Iterator[Prediction]:
     """Classify the acoustic scene of recordings.
 
@@ -62,6 +65,7 @@ def predict(
         resumed: Called with the number of recordings that an earlier call has done.
         device: The recording device, whose members classify if the model has any; None: the
             general members.
+        engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
 
     Yields:
         One Prediction for each distinct path.
@@ -78,8 +82,11 @@ def predict(
     require_scenes(chosen)
     if embeddings:
         require_one_system(chosen, "embeddings")
+    graphs.ensure_graphs(chosen)
     request = with_timeline(
-        engine.Request(chosen, fold, None, embeddings, device), timeline_s, threshold
+        Request(chosen, fold, None, embeddings, device, require_engine(engine)),
+        timeline_s,
+        threshold,
     )
     files = list(dict.fromkeys(Path(path) for path in paths))
     log = Journal(_key(request), os.getcwd(), *map(str, files)) if journal else None
@@ -102,9 +109,7 @@ def predict(
         log.finish()
 
 
-def with_timeline(
-    request: engine.Request, timeline_s: float | None, threshold: float
-) -> engine.Request:
+def with_timeline(request: Request, timeline_s: float | None, threshold: float) -> Request:
     """Return the request with a timeline. Raises AscError for invalid settings."""
     if request.fold is not None:
         require_fold(request.model, request.fold)
@@ -121,7 +126,7 @@ def with_timeline(
     return replace(request, timeline_s=timeline_s)
 
 
-def _key(request: engine.Request) -> list[Any]:
+def _key(request: Request) -> list[Any]:
     model = request.model
     card = model.card
     return [
@@ -134,6 +139,7 @@ def _key(request: engine.Request) -> list[Any]:
         request.timeline_s,
         request.embeddings,
         *([] if request.device is None else [request.device]),
+        *([] if request.engine == AUTO else [request.engine]),
     ]
 
 
@@ -165,12 +171,12 @@ def _chunks(sizes: dict[Path, int], n_workers: int) -> Iterator[tuple[Path, ...]
 
 
 def _score_chunk(
-    request: engine.Request, paths: Sequence[Path]
+    request: Request, paths: Sequence[Path]
 ) -> list[tuple[Path, list[int] | None, dict[str, Any]]]:
     """Score a chunk in a worker: (path, its stamp before it was read, its record) of each file."""
     stamps = [stamp(path) for path in paths]
-    model = engine.loaded(request)
-    outcomes = engine.score(model, request, engine.decoded(paths))
+    model = loaded(request)
+    outcomes = score(model, request, decoded(paths))
     return [
         (path, stamped, to_record(outcome))
         for path, stamped, outcome in zip(paths, stamps, outcomes, strict=True)

@@ -18,6 +18,7 @@ from asc_cli.evaluation import predictions
 from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
 from asc_cli.frontend.standardise import Standardisation
+from asc_cli.inference.networks import module_of
 from asc_cli.registry import members
 from asc_cli.training import fine_tuning, fold_data
 from asc_cli.training.distillation import Distillation, distillation
@@ -88,7 +89,7 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     test = fold_data.fold_part(task, pack, task.test, standardise)
     validation = fold_data.fold_part(task, pack, held_out, standardise) if held_out else None
     fitting = _Fitting(task, pack, standardise, settings, test, validation, require_held)
-    model = start.network.to(task.device) if start else fitting.general(fitted)
+    model = module_of(start.network).to(task.device) if start else fitting.general(fitted)
     temperature = validation.temperature(model, task) if validation else 1.0
     if start:
         temperature = start.temperature

@@ -19,6 +19,7 @@ from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation, Remark
 from asc_cli.frontend import variant
 from asc_cli.frontend.fill import Extraction
+from asc_cli.inference import graphs
 from asc_cli.inference.validation import require_usable
 from asc_cli.protocol import audit
 from asc_cli.protocol.duplicates import repeated
@@ -199,7 +200,7 @@ def _registered(
     if devices := fine_tuning.devices_of(run, chosen):
         model_card["devices"] = devices
     weights = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
-    return models.register(
+    model = models.register(
         recipe.name,
         model_card,
         weights,
@@ -207,6 +208,8 @@ def _registered(
         recipe.catalog.code,
         require_usable,
     )
+    graphs.ensure_graphs(model)
+    return model
 
 
 def _conditions(
