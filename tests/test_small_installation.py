@@ -229,5 +229,9 @@ def test_all_that_is_declared_has_a_pin() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = {re.split("[=; ]", line)[0].lower().replace("_", "-") for line in lines if line}
     extras = declared()
-    named = {r.name for extra in ("", "train", "figures", "tune", "yt8m") for r in extras[extra]}
+    named = {
+        r.name
+        for extra in ("", "train", "figures", "mic", "tensorboard", "tune", "yt8m")
+        for r in extras[extra]
+    }
     assert {name for name in named if name.lower().replace("_", "-") not in pins} == set()
