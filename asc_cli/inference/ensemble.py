@@ -100,7 +100,7 @@ def load(
         labels,
         aggregate.require_method(settings["evaluation"]["aggregate"]),
         feature,
-        grid_of(model),
+        feature.clip_grid(settings["clips"]),
         tuple(member.load(model, k, catalog, device, engine, graph) for k in folds),
         variant.of_card(card, catalog),
     )
