@@ -542,12 +542,16 @@ def test_every_model_on_every_feature_answers_as_torch_does(
     if settings["features"]["name"] != feature:
         settings["features"] = {"name": feature, "sample_rate": RATE}
         settings["model"].pop("group_widths", None)
-        if "length_frames" not in settings["clips"] or feature == "texture":
-            n_frames = 1 if feature == "texture" else 60
+        if settings["clips"].get("length_frames") is None or feature == "texture":
+            n_frames = {"texture": 1, "cqt": 5, "mel": 5}.get(feature, 60)
             others = {k: v for k, v in settings["clips"].items() if k != "length_s"}
             settings["clips"] = {**others, "length_frames": n_frames, "overlap": 0}
-    if (model, feature) == ("mlp", "texture"):
-        settings["model"]["n_frames"] = 1
+            if model.startswith("label_tree"):  # segments of few frames
+                settings["model"] |= {"segment_frames": 1, "segment_hop": 1}
+    if model == "label_tree_cnn":
+        settings["model"]["widths"] = [1, 2, 3]
+    if feature == "texture":
+        settings["model"] |= {"mlp": {"n_frames": 1}, "gmm": {"n_components": 2}}.get(model, {})
     path = tmp_path / "pair.yaml"
     path.write_text(yaml.safe_dump(settings))
     done = workflow.train(recipe.load(path), data=toy_root, folds=[1], jobs=1)

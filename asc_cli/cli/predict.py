@@ -109,8 +109,11 @@ def command(
     from asc_cli import workflow
     from asc_cli.audio import decoders, inputs
     from asc_cli.registry import models
+    from asc_cli.report.figures import canvas
 
     outputs = _Outputs(csv, audacity, embeddings, explain)
+    if explain is not None:
+        canvas.require()
     if inputs.STDIN in map(str, outputs.by_option().values()):
         raise AscError("predict: output goes into files, not into -; for stdout there is --json")
     input_names = [*(paths or []), *(inputs.read_list(files_from) if files_from else [])]
