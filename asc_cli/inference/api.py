@@ -133,8 +133,8 @@ class Model:
             sample_rate: Samples per second, Hz.
 
         Returns:
-            (D,) float32: the input of each member's last linear layer, mean over clips, members
-            side by side.
+            The input of each member's last linear layer, mean over clips, members side by side,
+            (D,) float32.
 
         Raises:
             AscError: The model has no such layer or is an ensemble, or as `predict` does.

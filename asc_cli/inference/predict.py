@@ -22,7 +22,7 @@ from asc_cli.inference.ensemble import (
 )
 from asc_cli.inference.journal import Journal, from_record, stamp, to_record
 from asc_cli.inference.member import AUTO, require_engine
-from asc_cli.inference.types import Prediction, Predictions
+from asc_cli.inference.types import Prediction, as_predictions
 from asc_cli.registry import models
 
 CHUNK_FILES = 16  # files that share batches, and that a crash may lose per worker
@@ -31,6 +31,7 @@ SINGLE_PROCESS_BYTES = 24 << 20  # less audio is predicted without worker proces
 SINGLE_PROCESS_FILES = 24
 
 
+@as_predictions
 def predict(
     paths: str | Path | Iterable[str | Path],
     *,
@@ -44,7 +45,7 @@ def predict(
     resumed: Callable[[int], None] | None = None,
     device: str | None = None,
     engine: str = AUTO,
-) -> Predictions:
+) -> Iterator[Prediction]:
     """Classify the acoustic scene of recordings.
 
     Predictions come as they are ready, in no particular order when there are many. A bad file gives
@@ -70,9 +71,9 @@ def predict(
             general members.
         engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
 
-    Returns:
-        One Prediction for each distinct recording, as they are ready; their `to_frame()` is a
-        table of pandas.
+    Yields:
+        One Prediction for each distinct recording, as they are ready. What is returned is a
+        `Predictions`, whose `to_frame()` is a table of pandas.
 
     Raises:
         AscError: At the first prediction: there is no such model or fold, it takes videos, a
@@ -84,24 +85,6 @@ def predict(
         clip.wav park
         >>> predict("recordings").to_frame()["scene"].value_counts()  # doctest: +SKIP
     """
-    names = [paths] if isinstance(paths, (str, Path)) else paths
-    options = (fold, timeline_s, threshold, embeddings, jobs, journal, resumed, device, engine)
-    return Predictions(_predictions([*map(str, names)], model, *options))
-
-
-def _predictions(
-    names: Sequence[str],
-    model: str | None,
-    fold: int | None,
-    timeline_s: float | None,
-    threshold: float,
-    embeddings: bool,
-    jobs: int | None,
-    journal: bool,
-    resumed: Callable[[int], None] | None,
-    device: str | None,
-    engine: str,
-) -> Iterator[Prediction]:
     chosen = models.find(model)
     require_scenes(chosen)
     if embeddings:
@@ -112,7 +95,8 @@ def _predictions(
         timeline_s,
         threshold,
     )
-    files = inputs.find(names)
+    names = [paths] if isinstance(paths, (str, Path)) else paths
+    files = inputs.find([*map(str, names)])
     log = Journal(_key(request), os.getcwd(), *map(str, files)) if journal else None
     labels = tuple(chosen.card["labels"])
     finished = _finished_records(log, files) if log else {}

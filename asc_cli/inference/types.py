@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 
 from asc_cli.core.errors import AscError
 
 UNSURE = "unsure"
+Parameters = ParamSpec("Parameters")
 SHOWN = 5  # scenes in a notebook
 
 
@@ -173,6 +175,18 @@ class Predictions(Iterator[Prediction]):
         frame = pandas.DataFrame.from_dict(rows, orient="index")
         scenes = [name for name in frame.columns if name not in columns]
         return frame.reindex(columns=[*columns, *scenes]).rename_axis("file")
+
+
+def as_predictions(
+    function: Callable[Parameters, Iterator[Prediction]],
+) -> Callable[Parameters, Predictions]:
+    """Let a generator of predictions return them as `Predictions`."""
+
+    @functools.wraps(function)
+    def wrapped(*arguments: Parameters.args, **named: Parameters.kwargs) -> Predictions:
+        return Predictions(function(*arguments, **named))
+
+    return wrapped
 
 
 def _row(prediction: Prediction) -> dict[str, Any]:
