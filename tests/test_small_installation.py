@@ -220,12 +220,18 @@ def test_the_small_installation_pulls_no_part_of_an_extra_in() -> None:
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 queue.append(requirement.name.lower())
     heavy = {DISTRIBUTIONS.get(m, m) for modules in installation.MODULES.values() for m in modules}
-    assert closure & heavy == set() and "sympy" not in closure
+    if sys.version_info >= (3, 11):  # the last onnxruntime for Python 3.10 needs SymPy
+        heavy.add("sympy")
+    assert closure & heavy == set()
 
 
 def test_all_that_is_declared_has_a_pin() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = {re.split("[=; ]", line)[0].lower().replace("_", "-") for line in lines if line}
     extras = declared()
-    named = {r.name for extra in ("", "train", "figures", "tune", "yt8m") for r in extras[extra]}
+    named = {
+        r.name
+        for extra in ("", "train", "figures", "mic", "tensorboard", "tune", "yt8m")
+        for r in extras[extra]
+    }
     assert {name for name in named if name.lower().replace("_", "-") not in pins} == set()
