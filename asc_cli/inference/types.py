@@ -143,9 +143,6 @@ class Predictions(Iterator[Prediction]):
     def __init__(self, predictions: Iterable[Prediction]):
         self._predictions = iter(predictions)
 
-    def __iter__(self) -> Predictions:
-        return self
-
     def __next__(self) -> Prediction:
         return next(self._predictions)
 
@@ -158,8 +155,8 @@ class Predictions(Iterator[Prediction]):
         """Return the predictions as a table of pandas.
 
         Returns:
-            A DataFrame, indexed by file: scene, probability, duration_s, error, and a column with
-            the probability of each scene. What a failed file lacks is missing.
+            A DataFrame indexed by file, with scene, probability, duration_s, error, and a column
+            with the probability of each scene. What a failed file lacks is missing.
 
         Raises:
             AscError: pandas is not installed.
