@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asc_cli import models
-from asc_cli.core import atomic, locks, parallel
+from asc_cli.core import atomic, locks, memory, parallel
 from asc_cli.core.device import require_types
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions
@@ -60,7 +60,7 @@ def fit(task: Task) -> str | None:
     """
     work = f"fold {task.fold} is being fitted"
     try:
-        with locks.locked(task.folder, work) as lock:
+        with locks.locked(task.folder, work) as lock, memory.retain_freed():
             if not (task.folder / "predictions.csv").exists():
                 _fit(task, lambda: locks.require_held(lock, f"fold {task.fold}"))
     except locks.Locked as fault:

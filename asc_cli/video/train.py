@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from asc_cli import models as networks
-from asc_cli.core import atomic, locks, parallel, paths
+from asc_cli.core import atomic, locks, memory, parallel, paths
 from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches
@@ -88,6 +88,7 @@ def train(
             with (
                 events.writing(tensorboard, run, [1], report) as writing,
                 parallel.prefetch_pool(jobs) as pool,
+                memory.retain_freed(),
             ):
                 epochs, failed = _fit(
                     recipe, shards, run, device, pool, writing or report, epoch_done
