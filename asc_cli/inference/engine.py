@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -79,21 +78,8 @@ def loaded(request: Request) -> ensemble.Loaded | ensemble.LoadedEnsemble:
     key = (f"{model.folder} {model.card['created']}", fold, device, request.engine)
     if key not in _loaded_models:
         _loaded_models.clear()
-        with gc_disabled():
-            _loaded_models[key] = ensemble.load_systems(model, fold, device, request.engine)
+        _loaded_models[key] = ensemble.load_systems(model, fold, device, request.engine)
     return _loaded_models[key]
-
-
-@contextlib.contextmanager
-def gc_disabled() -> Iterator[None]:
-    """Disable garbage collection: during torch's import it costs about 0.3 s and frees nothing."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def decoded(paths: Sequence[Path]) -> list[tuple[Path, Blocks]]:

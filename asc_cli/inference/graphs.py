@@ -36,7 +36,7 @@ def ensure_graphs(model: models.Model) -> None:
     if ensemble.is_video_model(model):
         return
     for system in model.systems():
-        if needs_graph(system) and graphs.read(system.folder) is None and has_torch():
+        if graphs.read(system.folder) is None and needs_graph(system) and has_torch():
             with contextlib.suppress(ImportError, OSError):  # torch answers, as before
                 graphs.write(system.folder, make(system))
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from asc_cli.audio import inputs
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError
 from asc_cli.inference import graphs
@@ -21,7 +22,7 @@ from asc_cli.inference.ensemble import (
 )
 from asc_cli.inference.journal import Journal, from_record, stamp, to_record
 from asc_cli.inference.member import AUTO, require_engine
-from asc_cli.inference.types import Prediction
+from asc_cli.inference.types import Prediction, as_predictions
 from asc_cli.registry import models
 
 CHUNK_FILES = 16  # files that share batches, and that a crash may lose per worker
@@ -30,8 +31,9 @@ SINGLE_PROCESS_BYTES = 24 << 20  # less audio is predicted without worker proces
 SINGLE_PROCESS_FILES = 24
 
 
+@as_predictions
 def predict(
-    paths: Iterable[str | Path],
+    paths: str | Path | Iterable[str | Path],
     *,
     model: str | None = None,
     fold: int | None = None,
@@ -51,7 +53,9 @@ def predict(
     length, unless the model scores variants of it (`evaluation.variants`).
 
     Args:
-        paths: Audio files, of any rate, depth and number of channels.
+        paths: Audio files, of any rate, depth and number of channels; folders, whose recordings
+            are predicted, those of their sub-folders too; or patterns such as "2026-*/*.wav". One
+            of them, or several.
         model: NAME or NAME@VERSION; the default model when None.
         fold: The member that this fold trained, alone. None: all members, whose probabilities are
             averaged.
@@ -68,15 +72,18 @@ def predict(
         engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
 
     Yields:
-        One Prediction for each distinct path.
+        One Prediction for each distinct recording, as they are ready. What is returned is a
+        `Predictions`, whose `to_frame()` is a table of pandas.
 
     Raises:
-        AscError: There is no such model or fold, it takes videos, or a setting is out of range.
+        AscError: At the first prediction: there is no such model or fold, it takes videos, a
+            pattern matches nothing, or a setting is out of range.
 
     Examples:
         >>> for prediction in predict(["clip.wav"]):  # doctest: +SKIP
         ...     print(prediction.file, prediction.error or prediction.scene)
         clip.wav park
+        >>> predict("recordings").to_frame()["scene"].value_counts()  # doctest: +SKIP
     """
     chosen = models.find(model)
     require_scenes(chosen)
@@ -88,7 +95,8 @@ def predict(
         timeline_s,
         threshold,
     )
-    files = list(dict.fromkeys(Path(path) for path in paths))
+    names = [paths] if isinstance(paths, (str, Path)) else paths
+    files = inputs.find([*map(str, names)])
     log = Journal(_key(request), os.getcwd(), *map(str, files)) if journal else None
     labels = tuple(chosen.card["labels"])
     finished = _finished_records(log, files) if log else {}

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from asc_cli.protocol.source import Source, audit, complete, open_source
     from asc_cli.registry.results import result
     from asc_cli.registry.runs import find_run
-    from asc_cli.training.run import Training
+    from asc_cli.training.result import Training
     from asc_cli.training.seeds import SeedTrainings
     from asc_cli.training.tune import Tuning
     from asc_cli.video.predict import LabelledVideo, VideoEvaluation, label

@@ -12,7 +12,7 @@ from asc_cli.recipe import candidates, load
 from asc_cli.recipe.ensemble import AnyRecipe, resolved
 from asc_cli.training import ensemble, events
 from asc_cli.training import tune as tuning
-from asc_cli.training.run import Training
+from asc_cli.training.result import Training
 from asc_cli.training.seeds import SeedTrainings
 from asc_cli.training.tune import Tuning
 from asc_cli.workflow import _report
