@@ -17,7 +17,7 @@ RUN python -m pip wheel --no-deps --wheel-dir dist .
 
 FROM python:3.11-slim AS base
 WORKDIR /asc
-ENV ASC_HOME=/data ASC_DATA=/data/datasets
+ENV ASC_HOME=/data ASC_DATA=/data/datasets XDG_CACHE_HOME=/data/cache
 RUN useradd --create-home asc && install --directory --owner asc /data /work
 COPY --from=wheel /asc/constraints.txt /asc/dist/ ./
 ENTRYPOINT ["asc"]

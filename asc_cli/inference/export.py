@@ -66,11 +66,9 @@ def export(
 def _onnx(
     model: models.Model, target: Path, int8: bool, check: Sequence[Path], device: str | None
 ) -> list[ExportedFile]:
-    try:
+    with installation.in_words("export"):
         import onnx
         import onnxscript  # noqa: F401  (torch needs it; fail before the work)
-    except ImportError as fault:
-        raise AscError(installation.needs_extra("export", "train", fault)) from fault
     from asc_cli.export import frontends
     from asc_cli.export import int8 as quantisation
     from asc_cli.export import model as onnx_model

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ class Environment:
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         variables = {"PATH": path, "ASC_HOME": str(self.home), "LOKY_MAX_CPU_COUNT": "1"}
         return subprocess.run(
-            ["bash", "-euc", command],
+            ["sh", "-c", command],
             cwd=cwd or self.work,
             env={**inherited, **variables},
             capture_output=True,
@@ -72,11 +73,15 @@ class Environment:
 
 
 def installed(folder: Path, stage: str) -> Environment:
-    """Make an environment as the Dockerfile makes the image of a stage, from tracked files."""
+    """Make an environment as the Dockerfile makes the image of a stage, from tracked files less
+    those that .dockerignore lists."""
     environment = Environment(folder)
     source = folder / "source"
     listed = subprocess.check_output(["git", "-C", ROOT, "ls-files", "-z"], text=True).split("\0")
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     for name in filter(None, listed):
+        if any(fnmatch(name.partition("/")[0], pattern) for pattern in ignored):
+            continue
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
     subprocess.run([sys.executable, "-m", "venv", environment.folder], check=True)
