@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,15 +35,24 @@ def command(
         str, typer.Option(help="Of raw PCM: s16le, s32le or f32le, as ffmpeg calls them.")
     ] = "s16le",
     engine: Engine = "auto",
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Write the sound to a .wav or .flac file; without it nothing is stored."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per line.")
     ] = False,
 ) -> None:
     """Classify the scene around a microphone, at intervals, until Ctrl-C or the end of the sound.
 
+    A meter shows how loud the sound is; a warning says when it is silent or clipped. Nothing is
+    stored, unless --record names a file.
+
     The microphone needs the extra `mic`; without it, asc prints the command that installs it.
 
     Example: **asc listen**
+
+    Example: **asc listen --record evening.wav**
 
     Example: **ffmpeg -i clip.wav -f s16le -ac 1 -ar 44100 - | asc listen - --rate 44100**
     """
@@ -56,6 +66,8 @@ def command(
         if source
         else microphone.blocks(rate, channels)
     )
+    if record is not None:
+        blocks = microphone.recorded(blocks, record, rate)
     predictions = workflow.listen(
         blocks,
         rate,

@@ -18,6 +18,7 @@ from asc_cli.features import stream
 from asc_cli.frontend import clips
 from asc_cli.inference import ensemble, graphs
 from asc_cli.inference.engine import NOT_FINITE
+from asc_cli.inference.level import Meter
 from asc_cli.inference.member import AUTO, require_engine
 from asc_cli.inference.types import LivePrediction, likeliest_scene
 from asc_cli.registry import models
@@ -81,7 +82,8 @@ def _predictions(
             f"listen: a window of {window_s} s every {every_s} s; at least {clip_s:.2f} s, the "
             "length of the model's clips, every more than 0 s was expected"
         )
-    copies = itertools.tee(blocks, len(loaded.systems))
+    meter = Meter()
+    copies = itertools.tee(meter.measured(blocks), len(loaded.systems))
     streams = [
         _windows(system, number, decode.resample_stream(copy, sample_rate, rate), window_s)
         for number, (system, copy) in enumerate(zip(loaded.systems, copies, strict=True))
@@ -104,6 +106,7 @@ def _predictions(
             probability=max(scenes.values()),
             scenes=scenes,
             model=loaded.id,
+            level=meter.read(),
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from asc_cli.core.errors import AscError
+from asc_cli.inference.level import Level
 
 UNSURE = "unsure"
 Parameters = ParamSpec("Parameters")
@@ -234,6 +235,7 @@ class LivePrediction:
         probability: Of the most probable scene.
         scenes: The probability of each scene, in the model's order; they sum to 1.
         model: NAME@VERSION.
+        level: How loud the sound has been since the prediction before.
     """
 
     time_s: float
@@ -241,14 +243,16 @@ class LivePrediction:
     probability: float
     scenes: dict[str, float]
     model: str
+    level: Level
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `asc listen --json` prints.
 
         Returns:
-            Attribute → value.
+            Attribute → value, those of the level beside the others.
         """
-        return vars(self)
+        own = {name: value for name, value in vars(self).items() if name != "level"}
+        return {**own, **vars(self.level)}
 
 
 @dataclass(frozen=True)
