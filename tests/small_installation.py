@@ -8,21 +8,28 @@ modules of the extras are not found, as if they had not been installed.
 
 from __future__ import annotations
 
-import importlib.abc
 import json
 import sys
+from typing import Any
 
 from asc_cli.core.installation import MODULES
 
 MISSING = frozenset(module for modules in MODULES.values() for module in modules)
 
 
-class Missing(importlib.abc.MetaPathFinder):
-    """Finds nothing, in words of Python's own, where a module of an extra is asked for."""
+class Without:
+    """A finder of modules to which those of the extras are not there."""
 
-    def find_spec(self, name: str, path: object, target: object = None) -> None:
+    def __init__(self, finder: Any) -> None:
+        self.finder = finder
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name.partition(".")[0] in MISSING:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+            return None
+        return self.finder.find_spec(name, path, target)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.finder, name)
 
 
 def main() -> None:
@@ -39,5 +46,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.meta_path.insert(0, Missing())
+    sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
     main()

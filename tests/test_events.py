@@ -69,7 +69,8 @@ def test_a_history_that_is_being_replaced_is_read_a_moment_later(tmp_path: Path)
 
 
 def test_without_tensorboard_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
     with pytest.raises(AscError, match=r"--tensorboard: the extra `tensorboard` is needed .*pip"):
         events.require()
     with events.writing(None, Path("x"), [1], None) as report:

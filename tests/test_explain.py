@@ -128,7 +128,7 @@ def test_the_command_draws_and_prints_the_seconds(trained, clip: Path, asc: Asc,
 
 
 def test_what_cannot_be_explained(trained, clip: Path, tmp_path: Path, monkeypatch):
-    with pytest.raises(AscError, match="model toy_lstm@1 is a plain LSTM; it attends to nothing"):
+    with pytest.raises(AscError, match="model toy_lstm@1 has no attention; train one that has"):
         workflow.explain(clip, model="toy_lstm")
     monkeypatch.setattr(explain, "LONGEST_S", 1.0)
     with pytest.raises(AscError, match="is 2 s long; at most 1 s can be drawn. Cut out the part"):

@@ -19,6 +19,8 @@ from asc_cli.core.errors import AscError
 from asc_cli.datasets import Recording
 from asc_cli.evaluation import complexity, predictions
 from asc_cli.inference import ensemble
+from asc_cli.inference.member import TORCH
+from asc_cli.inference.networks import module_of
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
 from asc_cli.training import fine_tuning, optim
@@ -80,9 +82,8 @@ def test_a_member_for_each_device_of_the_training_part(own: Path, phones: Path) 
         rows = np.array(general.devices) == device
         same = np.array_equal(general.probabilities[rows], routed.probabilities[rows])
         assert same == (device == shaped.UNSEEN)
-    weights = {d: ensemble.load(model, 1, d).members[0].network.state_dict() for d in SEEN}
-    general_weights = ensemble.load(model, 1).members[0].network.state_dict()
-    unseen = ensemble.load(model, 1, shaped.UNSEEN).members[0].network.state_dict()
+    weights = {device: state(model, device) for device in SEEN}
+    general_weights, unseen = state(model), state(model, shaped.UNSEEN)
     assert equal(general_weights, unseen)
     assert not any(equal(general_weights, weights[d]) for d in SEEN)
     done = train(phones)
@@ -90,6 +91,11 @@ def test_a_member_for_each_device_of_the_training_part(own: Path, phones: Path) 
     accuracy = float(np.mean(general.guesses == general.labels))
     assert text.startswith("recordings of the devices a, b, c, s1 were classified by members of")
     assert text.endswith(f"accuracy of the general members alone: {100 * accuracy:.2f} %")
+
+
+def state(model: models.Model, device: str | None = None) -> dict:
+    """The weights of fold 1's member."""
+    return module_of(ensemble.load(model, 1, device, TORCH).members[0].network).state_dict()
 
 
 def equal(one: dict, other: dict) -> bool:
@@ -178,7 +184,7 @@ def test_a_fold_starts_from_another_runs_weights(own: Path, phones: Path) -> Non
     assert not (done.run / "fold01" / "checkpoint.safetensors").exists()
     general = ensemble.load(models.find(done.model), 1).members[0]
     start = ensemble.load(models.find(base.model), 1).members[0]
-    assert equal(general.network.state_dict(), start.network.state_dict())
+    assert equal(state(models.find(done.model)), state(models.find(base.model)))
     np.testing.assert_array_equal(general.standardise.mean, start.standardise.mean)
     base_rows = predictions.read(base.run / "predictions.csv")
     rows = predictions.read(done.run / "fold01" / "general.csv")

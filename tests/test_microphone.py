@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import sys
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from asc_cli.audio import microphone
 from asc_cli.core.errors import AscError, FileFault
+from asc_cli.inference.level import CLIPPED, SILENT, Meter
 
 
 @pytest.mark.parametrize(
@@ -40,3 +44,65 @@ def test_a_sample_that_is_no_number_ends_it():
     blocks = microphone.pcm(io.BytesIO(raw.tobytes()), 8_000, 1, "f32le")
     with pytest.raises(FileFault, match="stdin: holds NaN or Inf among its samples 4000 to 6000"):
         list(blocks)
+
+
+class FakeStream:
+    """A microphone that calls back with three blocks, and is then taken away."""
+
+    def __init__(self, rate: int, size: int, channels: int, callback) -> None:
+        self.active = False
+        for number in range(3):
+            buffer = np.full((size, channels), number / 10, "f4")
+            callback(buffer, size, None, None)
+            buffer[:] = np.nan  # PortAudio uses its buffer again
+
+    def __enter__(self) -> FakeStream:
+        return self
+
+    def __exit__(self, *fault: object) -> None: ...
+
+
+def test_a_microphone_that_is_taken_away(monkeypatch: pytest.MonkeyPatch):
+    module = types.SimpleNamespace(InputStream=FakeStream, PortAudioError=OSError)
+    monkeypatch.setitem(sys.modules, "sounddevice", module)
+    blocks = microphone.blocks(8_000, 2)
+    received = [next(blocks) for _ in range(3)]
+    np.testing.assert_allclose([block.mean() for block in received], [0, 0.1, 0.2], atol=1e-6)
+    assert received[0].shape == (2_000, 2)
+    with pytest.raises(FileFault, match="microphone: it was taken away"):
+        next(blocks)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_sound_is_recorded_as_it_passes(suffix: str, tmp_path: Path):
+    sound = np.random.default_rng(0).uniform(-0.9, 0.9, (4, 1_000, 2)).astype("f4")
+    path = tmp_path / f"sound{suffix}"
+    passed = microphone.recorded(sound, path, 8_000)
+    first = [next(passed) for _ in range(3)]
+    passed.close()  # as Ctrl-C does: the file is complete up to here
+    np.testing.assert_array_equal(first, sound[:3])
+    stored, rate = soundfile.read(path)
+    assert rate == 8_000
+    np.testing.assert_allclose(stored, sound[:3].reshape(-1, 2), atol=1 / 32_000)
+    with pytest.raises(AscError, match="is there already; give another name"):
+        microphone.recorded(sound, path, 8_000)
+    for name in ("sound.txt", "no folder/sound.wav"):
+        with pytest.raises(AscError, match=r"--record .*: cannot be written"):
+            next(microphone.recorded(sound, tmp_path / name, 8_000))
+
+
+def test_levels():
+    meter = Meter()
+    wave = np.sin(np.linspace(0, 200, 8_000)).astype("f4")
+    for sound, level_db, peak_db, warning in (
+        (0.5 * wave, -9.0, -6.0, None),
+        (np.clip(2 * wave, -1, 1), -1.1, 0.0, CLIPPED),
+        (np.zeros((100, 2), "f4"), -120.0, -120.0, SILENT),
+        (1e-4 * wave, -83.0, -80.0, SILENT),
+        (np.zeros((0, 1), "f4"), -120.0, -120.0, SILENT),
+        (0.01 * wave, -43.0, -40.0, None),
+    ):
+        np.testing.assert_array_equal(next(iter(meter.measured([sound]))), sound)
+        level = meter.read()
+        assert (level.level_db, level.peak_db) == pytest.approx((level_db, peak_db), abs=0.15)
+        assert level.warning == warning

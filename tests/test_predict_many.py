@@ -21,6 +21,7 @@ from asc_cli.core import paths
 from asc_cli.core.errors import AscError
 from asc_cli.inference import predict, segments, types
 from asc_cli.inference.journal import Journal, stamp
+from asc_cli.inference.level import CLIPPED
 from asc_cli.inference.types import Segment
 from tests.conftest import ROOT, Asc, Program, command, write
 from tests.test_export import registered
@@ -308,6 +309,38 @@ def test_listening_to_a_pipe_predicts_what_predict_does(folder: Path, asc: Asc):
     assert len(rows) >= 2, done.stderr
     [output] = workflow.predict([folder / "54.wav"])
     np.testing.assert_allclose(scenes(rows[-1]), list(output.scenes.values()), atol=1e-5)
+
+
+def test_listening_warns_of_a_muted_and_of_a_loud_input(folder: Path, asc: Asc):
+    def listened(samples: np.ndarray, *options: str):
+        return asc("listen", "-", "--rate", RATE, *options, input=samples.astype("<i2").tobytes())
+
+    n = 4 * RATE
+    silent = listened(np.zeros(n))
+    assert silent.returncode == 0 and silent.stderr.count("the sound is silent: is the") == 1
+    assert "-120.0 dB" in silent.stdout and "▯▯▯▯▯▯▯▯▯▯" in silent.stdout
+    loud = listened(np.random.default_rng(0).choice([-32_768, 32_767], n), "--json")
+    rows = [json.loads(line) for line in loud.stdout.splitlines()]
+    assert len(rows) > 1 and {row["warning"] for row in rows} == {CLIPPED} and not loud.stderr
+    assert {(row["level_db"], row["peak_db"]) for row in rows} == {(0.0, 0.0)}
+    fair = listened(np.random.default_rng(0).normal(0, 1_000, n), "--json")
+    assert {json.loads(line)["warning"] for line in fair.stdout.splitlines()} == {None}
+
+
+def test_listening_stores_nothing_but_what_is_asked_for(folder: Path, asc: Asc, tmp_path: Path):
+    sound = np.random.default_rng(0).normal(0, 1_000, 3 * RATE).astype("<i2")
+    asc("models", "check", "m")  # makes the model's graph
+    before = files_below(tmp_path)
+    path = tmp_path / "evening.wav"
+    done = asc("listen", "-", "--rate", RATE, input=sound.tobytes())
+    assert done.returncode == 0 and files_below(tmp_path) == before
+    done = asc("listen", "-", "--rate", RATE, "--record", path, input=sound.tobytes())
+    assert done.returncode == 0 and files_below(tmp_path) == before | {path}
+    np.testing.assert_array_equal(soundfile.read(path, dtype="int16")[0], sound)
+
+
+def files_below(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
 
 
 def test_listening_to_nothing_is_an_error(folder: Path, asc: Asc):

@@ -12,7 +12,7 @@ import pytest
 from asc_cli.core.errors import AscError
 from asc_cli.recipe import load as recipes
 from asc_cli.recipe import seeds
-from asc_cli.training.run import Training
+from asc_cli.training.result import Training
 from asc_cli.training.seeds import SeedTrainings
 from asc_cli.workflow import _train
 from tests.conftest import Asc, settings

@@ -32,6 +32,25 @@ def small(*more: str) -> recipe.Recipe:
     return recipe.load("toy_lstm", [*SMALL, *more])
 
 
+def test_the_compilation_of_kernels_is_progress(home: Path, toy_root: Path, monkeypatch) -> None:
+    """Of the fold whose first step needs them."""
+    rows: list[dict] = []
+
+    def compile_kernels(network: object, report: Callable[[int, int], None]) -> None:
+        report(0, 2)
+        for _ in range(100):  # until somebody has looked
+            if any("kernels" in row for row in rows):
+                break
+            time.sleep(0.05)
+
+    monkeypatch.setattr("asc_cli.models.compile_kernels", compile_kernels)
+    workflow.train(
+        small(), data=toy_root, folds=[1], jobs=1, fitting=lambda folds: rows.extend(folds.values())
+    )
+    expected = {"compiled": 0, "kernels": 2, "curves": {}}
+    assert next(row for row in rows if "kernels" in row) == expected
+
+
 def result(run: Path) -> dict[str, bytes]:
     """What a run says, bit for bit: predictions and weights of every fold."""
     files = [*run.glob("fold*/predictions.csv"), *run.glob("fold*/model.safetensors")]
@@ -114,7 +133,7 @@ def test_a_bad_file_stops_training_by_name_unless_it_is_excluded(toy_root: Path,
 def test_missing_folds_and_devices(toy_root: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(AscError, match="--folds: there is no fold 7; there are 1 to 4"):
         workflow.train(small(), data=toy_root, folds=[7])
-    with pytest.raises(AscError, match="--device tpu: auto, cpu or cuda was expected"):
+    with pytest.raises(AscError, match="--device tpu: auto, cpu, cuda or mps was expected"):
         workflow.train(small(), data=toy_root, device="tpu")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(AscError, match="--device cuda: torch sees no GPU here; use --device cpu"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import queue
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -43,6 +46,40 @@ def _pcm(
         yield (samples / full_scale).astype(np.float32)
 
 
+def recorded(
+    blocks: Iterable[np.ndarray], path: Path, sample_rate: int
+) -> Iterator[np.ndarray]:  # each (n,) or (n, channels)
+    """Yield blocks as they are, and write them to a new file, which is complete whenever they end.
+
+    path: Its suffix says the format, as .wav (up to 4 GB) or .flac.
+
+    Raises AscError where there is such a file, or it cannot be written.
+    """
+    if path.exists():
+        raise AscError(f"--record {path}: is there already; give another name")
+    return _recorded_to(blocks, path, sample_rate)
+
+
+def _recorded_to(
+    blocks: Iterable[np.ndarray], path: Path, sample_rate: int
+) -> Iterator[np.ndarray]:
+    import soundfile
+
+    file = None
+    try:
+        for block in blocks:
+            if file is None:
+                channels = 1 if block.ndim == 1 else block.shape[1]
+                file = soundfile.SoundFile(path, "w", sample_rate, channels)
+            file.write(block)
+            yield block
+    except (OSError, TypeError, ValueError, soundfile.LibsndfileError) as fault:
+        raise AscError(f"--record {path}: cannot be written ({fault})") from fault
+    finally:
+        if file is not None:
+            file.close()
+
+
 def blocks(sample_rate: int, channels: int) -> Iterator[np.ndarray]:  # each (n, channels)
     """Yield blocks of the default microphone. Raises AscError without the extra or a microphone."""
     try:
@@ -55,8 +92,17 @@ def blocks(sample_rate: int, channels: int) -> Iterator[np.ndarray]:  # each (n,
 def _recorded(sounddevice: Any, sample_rate: int, channels: int) -> Iterator[np.ndarray]:
     try:
         size = int(BLOCK_SECONDS * sample_rate)
-        with sounddevice.InputStream(sample_rate, size, channels=channels) as stream:
-            while True:
-                yield stream.read(size)[0].copy()
+        # the callback runs in a thread of PortAudio's: nothing is lost while a clip is classified
+        waiting: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()
+        with sounddevice.InputStream(
+            sample_rate,
+            size,
+            channels=channels,
+            callback=lambda samples, *_: waiting.put(samples.copy()),
+        ) as stream:
+            while stream.active or not waiting.empty():
+                with contextlib.suppress(queue.Empty):
+                    yield waiting.get(timeout=1.0)
+            raise FileFault("microphone", "it was taken away")
     except sounddevice.PortAudioError as fault:
         raise FileFault("microphone", f"{fault}; asc listen - reads PCM from a pipe") from fault

@@ -22,7 +22,7 @@ class BandMask:
     """Runs of bands that are hidden, other ones in each clip."""
 
     width: Annotated[int, Field(ge=0)] = 8  # most bands of a run
-    times: Annotated[int, Field(ge=0)] = 2  # runs in a clip
+    times: Annotated[int, Field(ge=0, le=1000)] = 2  # runs in a clip
 
     def __call__(self, batch: Batch, rng: np.random.Generator) -> Batch:
         n_clips, _, n_bands = batch.frames.shape

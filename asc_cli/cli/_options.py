@@ -51,6 +51,10 @@ Model = Annotated[
 Fold = Annotated[
     int | None, typer.Option(help="Use only this fold's member, not the average of all.")
 ]
+Engine = Annotated[
+    str,
+    typer.Option(help="What answers: auto, or torch, with the bits of the training."),
+]
 Threshold = Annotated[
     float, typer.Option(min=0, max=1, help='A scene less probable than this is "unsure".')
 ]

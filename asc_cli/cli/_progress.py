@@ -65,9 +65,11 @@ def _fitted(bars: Any) -> Fitting:
     tasks: dict[int | str, Any] = {}
     starting = bars.add_task("folds", total=None, detail="starting", visible=False)
     reported: set[int | str] = set()
-    line = _lines()
+    line, compiled = _lines(), _compiled(bars)
 
     def update(folds: dict[Any, dict[str, Any]]) -> None:
+        compiling = compiled([p for p in folds.values() if "kernels" in p])
+        folds = {fold: p for fold, p in folds.items() if "kernels" not in p}
         done = {fold for fold, p in folds.items() if p.get("fitted")}
         folds = {fold: p for fold, p in folds.items() if fold not in done}
         if bars.disable:
@@ -75,8 +77,9 @@ def _fitted(bars: Any) -> Fitting:
                 note(f"{_label(fold)}: fitted")
             reported.intersection_update(done)  # of the next run, a fold begins again
             reported.update(done)
-            line("; ".join(f"{_label(k)}: {_epoch(p)}" for k, p in folds.items()) or "starting")
-        bars.update(starting, visible=not folds and not tasks)
+            running = "; ".join(f"{_label(k)}: {_epoch(p)}" for k, p in folds.items())
+            line(running or compiling or "starting")
+        bars.update(starting, visible=not (folds or tasks or compiling))
         for fold, p in folds.items():
             if fold not in tasks:
                 tasks[fold] = bars.add_task(_label(fold), total=1.0, detail="")
@@ -84,6 +87,22 @@ def _fitted(bars: Any) -> Fitting:
             bars.update(tasks[fold], completed=p["share"], detail=detail, visible=True)
         for fold in tasks.keys() - folds.keys():
             bars.update(tasks[fold], completed=1.0, visible=False)
+
+    return update
+
+
+def _compiled(bars: Any) -> Callable[[list[dict[str, Any]]], str]:
+    """Return what draws a bar of kernels from the rows of fits that compile them."""
+    tasks: list[Any] = []
+
+    def update(rows: list[dict[str, Any]]) -> str:
+        done, total = min(((p["compiled"], p["kernels"]) for p in rows), default=(0, 0))
+        detail = f"{done}/{total} compiled, once on this machine" if done < total else ""
+        if detail and not tasks:
+            tasks.append(bars.add_task("kernels", total=total, detail=""))
+        for task in tasks:  # never 0: rich measures the speed from the first share above it
+            bars.update(task, completed=max(done, 1e-9), detail=detail, visible=bool(detail))
+        return detail and f"kernels: {detail}"
 
     return update
 

@@ -35,7 +35,10 @@ def command(
     Example: **asc compare dcase_lstm dcase_ta dcase_sa dcase_ta_sa --curves curves.png**
     """
     from asc_cli import report, workflow
+    from asc_cli.report.figures import canvas
 
+    if curves:
+        canvas.require()
     compared = workflow.compare(runs).to_dict()
     if curves:
         from asc_cli.report.figures.curves import draw

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from asc_cli.cli import _completion
-from asc_cli.cli._options import Data, Folds, Jobs, Json, Subset
+from asc_cli.cli._options import Data, Engine, Folds, Jobs, Json, Subset
 
 
 def command(
@@ -39,6 +39,7 @@ def command(
         str | None,
         typer.Option(help="With --mean: a weight for each run, as in 2,1.", show_default="equal"),
     ] = None,
+    engine: Engine = "auto",
     as_json: Json = False,
 ) -> None:
     """Score predictions: every metric by name, with intervals, per fold, scene and device.
@@ -90,6 +91,7 @@ def command(
             folds=numbers(folds),
             jobs=jobs,
             progress=progress,
+            engine=engine,
         )
     if isinstance(result, VideoEvaluation):
         report.show(result.to_dict(), videos.evaluation, as_json)

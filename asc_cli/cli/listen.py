@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from asc_cli.cli._options import Fold, Model, Threshold
+from asc_cli.cli._options import Engine, Fold, Model, Threshold
 from asc_cli.core.errors import AscError
 from asc_cli.core.limits import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
@@ -33,15 +34,25 @@ def command(
     encoding: Annotated[
         str, typer.Option(help="Of raw PCM: s16le, s32le or f32le, as ffmpeg calls them.")
     ] = "s16le",
+    engine: Engine = "auto",
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Write the sound to a .wav or .flac file; without it nothing is stored."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per line.")
     ] = False,
 ) -> None:
     """Classify the scene around a microphone, at intervals, until Ctrl-C or the end of the sound.
 
+    A meter shows how loud the sound is; a warning says when it is silent or clipped. Nothing is
+    stored, unless --record names a file.
+
     The microphone needs the extra `mic`; without it, asc prints the command that installs it.
 
     Example: **asc listen**
+
+    Example: **asc listen --record evening.wav**
 
     Example: **ffmpeg -i clip.wav -f s16le -ac 1 -ar 44100 - | asc listen - --rate 44100**
     """
@@ -55,8 +66,17 @@ def command(
         if source
         else microphone.blocks(rate, channels)
     )
+    if record is not None:
+        blocks = microphone.recorded(blocks, record, rate)
     predictions = workflow.listen(
-        blocks, rate, model=model, fold=fold, window_s=window, every_s=every, threshold=threshold
+        blocks,
+        rate,
+        model=model,
+        fold=fold,
+        window_s=window,
+        every_s=every,
+        threshold=threshold,
+        engine=engine,
     )
     with report.Live(as_json) as out:
         for row in predictions:

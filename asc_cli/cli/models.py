@@ -1,4 +1,4 @@
-"""Models: list, show, choose the default, remove, export and import."""
+"""Models: list, show, choose the default, remove, check, export and import."""
 
 from __future__ import annotations
 
@@ -58,18 +58,20 @@ def show(
     from asc_cli.registry import models
 
     registered = models.find(model)
+    answered_by, costs = None, None
     try:
+        answered_by = workflow.answered_by(registered)
         with installation.in_words("complexity"):
             costs = workflow.costs(registered, limit)
     except AscError as fault:  # its code is gone, its weights are damaged, torch is not there
         if limit is not None:
             raise
-        costs = None
         _progress.note(f"asc: {fault}")
     card = {
         "id": registered.id,
         "folder": str(registered.folder),
         **registered.card,
+        "answered_by": answered_by,
         "remarks": [
             *registered.remarks(),
             *(
@@ -108,6 +110,34 @@ def remove(model: Reference, as_json: Json = False) -> None:
     _print_model(_row(models.remove(model)), as_json, "removed ")
 
 
+def check(
+    model: Reference,
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Audio files to compare on; unless given, the model's own dataset's, else noise.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a model's files, and compare its answers with torch's.
+
+    Predictions run without torch, through onnxruntime or numpy. What a model lacks for that is made
+    here, as it is by its first prediction. Exit 1 if a recording gets another scene.
+
+    Example: **asc models check toy_lstm**
+
+    Example: **asc models check toy_lstm clip.wav street.wav**
+    """
+    from asc_cli import report, workflow
+
+    checked = workflow.check_model(model, recordings or ())
+    report.show(checked.to_dict(), report.checked_model, as_json)
+    if not checked.agrees:
+        raise typer.Exit(1)
+
+
 def export(
     model: Reference,
     file: Annotated[Path, typer.Argument(help="The zip file to write.")],
@@ -118,8 +148,10 @@ def export(
     Example: **asc models export toy_lstm toy.zip**
     """
 
-    from asc_cli.registry import archive
+    from asc_cli import workflow
+    from asc_cli.registry import archive, models
 
+    workflow.ensure_graphs(models.find(model))
     row = _row(archive.export(model, file))
     _print_model({**row, "file": str(file)}, as_json, suffix=f" is in {file}")
 
@@ -178,6 +210,7 @@ COMMANDS = {
     "show": show,
     "use": use,
     "remove": remove,
+    "check": check,
     "export": export,
     "import": import_,
 }

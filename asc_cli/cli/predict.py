@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asc_cli.cli import _progress, _videos
-from asc_cli.cli._options import Fold, Jobs, Model, Threshold
+from asc_cli.cli._options import Engine, Fold, Jobs, Model, Threshold
 from asc_cli.core.errors import AscError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def command(
             show_default="the general members",
         ),
     ] = None,
+    engine: Engine = "auto",
     csv: Annotated[
         Path | None,
         typer.Option(help="Write a row for each recording, or for each segment of --timeline."),
@@ -108,8 +109,11 @@ def command(
     from asc_cli import workflow
     from asc_cli.audio import decoders, inputs
     from asc_cli.registry import models
+    from asc_cli.report.figures import canvas
 
     outputs = _Outputs(csv, audacity, embeddings, explain)
+    if explain is not None:
+        canvas.require()
     if inputs.STDIN in map(str, outputs.by_option().values()):
         raise AscError("predict: output goes into files, not into -; for stdout there is --json")
     input_names = [*(paths or []), *(inputs.read_list(files_from) if files_from else [])]
@@ -121,6 +125,7 @@ def command(
             "--threshold": threshold or None,
             "--timeline": timeline,
             "--recording-device": recording_device,
+            "--engine": None if engine == "auto" else engine,
         }
         scene_options |= {o: path for o, path in outputs.by_option().items() if o != "--csv"}
         _videos.label(input_names, model, top or LABELS, csv, jobs, as_json, scene_options)
@@ -143,6 +148,7 @@ def command(
             model=model,
             fold=fold,
             device=recording_device,
+            engine=engine,
             timeline_s=timeline,
             threshold=threshold,
             embeddings=embeddings is not None,
@@ -151,7 +157,7 @@ def command(
             resumed=lambda n: _progress.note(f"{n} of {len(files)} were predicted before"),
         )
         failed = outputs.write(
-            predictions, len(files), display_names, top or SCENES, as_json, settings, model
+            predictions, len(files), display_names, top or SCENES, as_json, settings, model, engine
         )
     if failed:
         raise typer.Exit(3)
@@ -187,6 +193,7 @@ class _Outputs:
         as_json: bool,
         settings: dict[str, Any],
         model: str | None,
+        engine: str,
     ) -> int:
         """Print and write predictions one by one; return how many recordings failed."""
         from asc_cli import report
@@ -200,7 +207,9 @@ class _Outputs:
             for done, prediction in enumerate(predictions, start=1):
                 row = prediction.to_dict()
                 if self.explain and not prediction.error:
-                    row |= _explained(Path(row["file"]), model, settings["fold"], self.explain)
+                    row |= _explained(
+                        Path(row["file"]), model, settings["fold"], engine, self.explain
+                    )
                 out.add(
                     {**row, "file": display_names.get(row["file"], row["file"])},
                     prediction.embedding,
@@ -211,12 +220,14 @@ class _Outputs:
         return out.failed
 
 
-def _explained(path: Path, model: str | None, fold: int | None, picture: Path) -> dict[str, Any]:
+def _explained(
+    path: Path, model: str | None, fold: int | None, engine: str, picture: Path
+) -> dict[str, Any]:
     """Draw the figure; return its part of `--json`."""
     from asc_cli import workflow
     from asc_cli.report.figures.explanation import draw
 
-    explanation = workflow.explain(path, model=model, fold=fold)
+    explanation = workflow.explain(path, model=model, fold=fold, engine=engine)
     draw(explanation, picture)
     return {"salient": explanation.salient, "explained_by_fold": explanation.fold}
 

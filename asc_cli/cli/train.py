@@ -30,7 +30,7 @@ def command(
             show_default="the recipe's",
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     jobs: Jobs = None,
     tensorboard: Annotated[
         bool,

@@ -37,7 +37,7 @@ def command(
     folds: Folds = None,
     set: Set = None,
     subset: Subset = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     jobs: Jobs = None,
     as_json: Json = False,
 ) -> None:

@@ -1,4 +1,5 @@
-"""safetensors files with a checksum: weights and checkpoints.
+"""safetensors files with a checksum: weights and checkpoints. Read as tensors of torch, or, where
+torch may be absent, as arrays of numpy.
 
 The header's metadata has `checksum`: the SHA-256 of the whole file with zeros in its place. It
 covers names, shapes and texts too. Files of version 0.1 have none; they are read unchecked.
@@ -7,7 +8,7 @@ covers names, shapes and texts too. Files of version 0.1 have none; they are rea
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from asc_cli.core import atomic, checksums
 from asc_cli.core.errors import DamagedFile
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
 ZEROS = b'"checksum":"' + b"0" * checksums.CHARACTERS + b'"'
@@ -26,6 +28,15 @@ class Tensors:
     """What a safetensors file holds. checked: whether it has a checksum, which it then equals."""
 
     arrays: dict[str, Tensor]
+    texts: dict[str, str]
+    checked: bool
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The same, as arrays of numpy."""
+
+    arrays: dict[str, np.ndarray]
     texts: dict[str, str]
     checked: bool
 
@@ -51,8 +62,24 @@ def load(path: Path) -> Tensors:
         DamagedFile: It is no safetensors file, or differs from its checksum; the text is the
             reason alone.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load as from_bytes
+
+    read, texts, checked = _read(path, from_bytes)
+    return Tensors({name: array.clone() for name, array in read.items()}, texts, checked)  # aligned
+
+
+def load_arrays(path: Path) -> Arrays:
+    """Read what `save` wrote without torch; raises what `load` does."""
+    from safetensors.numpy import load as from_bytes
+
+    return Arrays(*_read(path, from_bytes))
+
+
+def _read(
+    path: Path, from_bytes: Callable[[bytes], dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, str], bool]:
+    """Return the arrays and texts of a file, and whether it has a checksum."""
+    from safetensors import SafetensorError
 
     data = path.read_bytes()
     try:
@@ -60,8 +87,7 @@ def load(path: Path) -> Tensors:
         expected = texts.pop(checksums.KEY, None)
         if expected is not None and _checksum(data, expected) != expected:
             raise DamagedFile("it differs from its checksum")
-        arrays = {name: array.clone() for name, array in from_bytes(data).items()}  # aligned
-        return Tensors(arrays, texts, expected is not None)
+        return from_bytes(data), texts, expected is not None
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise fault if isinstance(fault, DamagedFile) else DamagedFile(str(fault)) from fault
 

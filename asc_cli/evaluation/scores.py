@@ -7,6 +7,7 @@ log loss of predictions that are labels alone, precision of a scene that was nev
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from asc_cli.evaluation.conditions import Conditions
@@ -224,7 +225,7 @@ class Published:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """The metrics of a run, of a model on a dataset, or of a file of predictions.
 
@@ -252,6 +253,19 @@ class Evaluation:
 
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key]
+
+    def __repr__(self) -> str:
+        result = self.to_dict()
+        whose = Path(self.run).name if self.run else self.model or self.predictions or "mean"
+        metric = result["headline"]
+        return f"Evaluation({whose}: {metric.replace('_', ' ')} {100 * result[metric]:.1f} %)"
+
+    def _repr_html_(self) -> str:
+        """Return what `asc evaluate` prints, for a notebook."""
+        from asc_cli.report.console.evaluation import evaluation
+        from asc_cli.report.console.output import as_html
+
+        return as_html(evaluation(self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `asc evaluate --json` prints.

@@ -154,7 +154,9 @@ def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
         constants[f"temperature_{m}"] = np.array(member.temperature)
         head += MEMBER.format(m=m)
         tail += MEMBER_OUT.format(m=m)
-        inner.append(_placed(network.graph(member.network, grid.n_frames, n_bands, "member"), m))
+        inner.append(
+            _placed(network.graph(member.network.module, grid.n_frames, n_bands, "member"), m)
+        )
     tail += _averaged(len(inner)) + _aggregated(model.aggregate, drops) + END
     return _assembled(model, head, inner, tail, constants, onnx)
 

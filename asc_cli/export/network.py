@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -27,22 +27,25 @@ def graph(network: Any, n_frames: int, n_bands: int, name: str) -> Any:
     An attention LSTM is written as a scan, also under the convolutions of a CRNN; any other network
     as torch exports it.
     """
-    if _is_lstm(network):
+    if is_lstm(network):
         return _lstm(network, name)
-    if _is_lstm(recurrent := getattr(network, "recurrent", None)) and hasattr(network, "frames"):
-        below = _traced(network.frames, n_frames, n_bands, name, ("steps", "counted"))
-        return _stacked(below, _lstm(recurrent, name))
-    return _traced(network, n_frames, n_bands, name, ("logits",))
+    if is_lstm(recurrent := getattr(network, "recurrent", None)) and hasattr(network, "frames"):
+        below = traced(network.frames, n_frames, n_bands, name, ("steps", "counted"))
+        return stacked(below, _lstm(recurrent, name))
+    return traced(network, n_frames, n_bands, name, ("logits",))
 
 
-def _is_lstm(network: Any) -> bool:
+def is_lstm(network: Any) -> bool:
     return hasattr(network, "cell") and hasattr(network, "classifier")
 
 
-def _stacked(below: Any, above: Any) -> Any:
-    """Join two graphs, in place of the first: the second reads the outputs of the first."""
+def stacked(below: Any, above: Any, same: Collection[str] = ("logits",)) -> Any:
+    """Join two graphs, in place of the first: the second reads the outputs of the first.
+
+    same: Names of the second that do not change.
+    """
     steps, counted = (output.name for output in below.output)
-    shared = {"x": steps, "mask": counted, "logits": "logits", "": ""}
+    shared = {"x": steps, "mask": counted, "": "", **{name: name for name in same}}
     rename(above, lambda word: shared.get(word, f"above_{word}"))
     below.node.extend(above.node)
     below.initializer.extend(above.initializer)
@@ -65,23 +68,10 @@ def rename(onnx_graph: Any, new: Callable[[str], str]) -> None:
 
 
 def _lstm(network: Any, name: str) -> Any:
-    from torch import nn
-
     text, constants = lstm.nodes(network.cell)
-    last = "v"
-    for index, layer in enumerate(network.classifier):
-        if isinstance(layer, nn.Linear):
-            constants[f"weight{index}"] = layer.weight.detach().numpy().T
-            constants[f"bias{index}"] = layer.bias.detach().numpy()
-            text += f"    m{index} = MatMul ({last}, weight{index})\n"
-            text += f"    y{index} = Add (m{index}, bias{index})\n"
-            last = f"y{index}"
-        elif isinstance(layer, nn.ReLU):
-            text += f"    y{index} = Relu ({last})\n"
-            last = f"y{index}"
-        elif not isinstance(layer, nn.Dropout):
-            raise AscError(f"export: {type(layer).__name__} has no ONNX form here")
-    text += f"    logits = Identity ({last})\n"
+    layers, classifier, _ = classified(network.classifier)
+    constants |= classifier
+    text += layers
     return parse(
         "float[B, T, F] x, bool[B, T] mask",
         "float[B, C] logits",
@@ -89,6 +79,28 @@ def _lstm(network: Any, name: str) -> Any:
         {**CONSTANTS, **constants},
         name,
     )
+
+
+def classified(classifier: Any) -> tuple[str, dict[str, np.ndarray], str]:
+    """Return nodes from `v` to `logits` by linear layers and ReLU, their constants, and the name of
+    the last linear layer's input."""
+    from torch import nn
+
+    text, last, read = "", "v", "v"
+    constants = {}
+    for index, layer in enumerate(classifier):
+        if isinstance(layer, nn.Linear):
+            constants[f"weight{index}"] = layer.weight.detach().numpy().T
+            constants[f"bias{index}"] = layer.bias.detach().numpy()
+            text += f"    m{index} = MatMul ({last}, weight{index})\n"
+            text += f"    y{index} = Add (m{index}, bias{index})\n"
+            read, last = last, f"y{index}"
+        elif isinstance(layer, nn.ReLU):
+            text += f"    y{index} = Relu ({last})\n"
+            last = f"y{index}"
+        elif not isinstance(layer, nn.Dropout):
+            raise AscError(f"export: {type(layer).__name__} has no ONNX form here")
+    return text + f"    logits = Identity ({last})\n", constants, read
 
 
 def parse(
@@ -113,7 +125,16 @@ def _reads(node: Any) -> list[str]:
     return [*node.input, *(word for g in inner for child in g.node for word in _reads(child))]
 
 
-def _traced(network: Any, n_frames: int, n_bands: int, name: str, outputs: tuple[str, ...]) -> Any:
+def traced(
+    network: Any,
+    n_frames: int,
+    n_bands: int,
+    name: str,
+    outputs: tuple[str, ...],
+    optimize: bool = True,
+) -> Any:
+    """Return a network's graph as torch exports it; unless optimised, its initialisers are the
+    network's parameters and buffers, by their names, each as it is."""
     import torch
 
     clips = torch.export.Dim("clips", min=1, max=1 << 20)
@@ -132,6 +153,7 @@ def _traced(network: Any, n_frames: int, n_bands: int, name: str, outputs: tuple
                 input_names=["x", "mask"],
                 output_names=list(outputs),
                 opset_version=OPSET,
+                optimize=optimize,
                 verbose=False,
             )
     except Exception as fault:

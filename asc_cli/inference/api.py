@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from asc_cli.audio import decode
+from asc_cli.audio import decode, inputs
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.core.limits import require_sample_rate
-from asc_cli.inference import engine, ensemble, journal
-from asc_cli.inference import predict as _predict
-from asc_cli.inference.types import Prediction
+from asc_cli.inference import ensemble, graphs
+from asc_cli.inference.engine import Request, decoded, score
+from asc_cli.inference.explain import Explanation, explain
+from asc_cli.inference.journal import from_record, to_record
+from asc_cli.inference.member import AUTO, require_engine
+from asc_cli.inference.predict import with_timeline
+from asc_cli.inference.types import Prediction, Predictions, Scored
 from asc_cli.registry import models
 
 SAMPLES = "samples"  # what predictions of arrays have in place of a file's name
 
 
-@dataclass(frozen=True)
+BATCH_FILES = 16  # that share batches
+
+
+@dataclass(frozen=True, repr=False)
 class Model:
     """A registered model, loaded once, for any number of recordings.
 
@@ -34,8 +41,11 @@ class Model:
     id: str
     labels: tuple[str, ...]
     sample_rate: int
-    _request: engine.Request
+    _request: Request
     _loaded: ensemble.Loaded | ensemble.LoadedEnsemble
+
+    def __repr__(self) -> str:
+        return f"Model({self.id}: {len(self.labels)} scenes, {self.sample_rate} Hz)"
 
     def predict(
         self,
@@ -69,25 +79,108 @@ class Model:
             >>> model.predict(samples, sample_rate).scene  # doctest: +SKIP
             'park'
         """
+        request = with_timeline(self._request, timeline_s, threshold)
+        outcome = self._scored(samples, sample_rate, request)
+        return from_record(Path(SAMPLES), to_record(outcome), request, self.labels, threshold)
+
+    def predict_files(
+        self,
+        paths: str | Path | Iterable[str | Path],
+        *,
+        timeline_s: float | None = None,
+        threshold: float = 0.0,
+    ) -> Predictions:
+        """Classify recordings in files, in this process, several in a batch.
+
+        `asc_cli.predict` does so in worker processes, which is quicker for many files.
+
+        Args:
+            paths: Audio files, folders with their sub-folders, or patterns; one or several.
+            timeline_s: As in `predict`.
+            threshold: As in `predict`.
+
+        Returns:
+            A prediction for each distinct recording, in order. That of a bad file has an `error`.
+
+        Raises:
+            AscError: At the first prediction: a pattern matches nothing, or a setting is out of
+                range.
+
+        Examples:
+            >>> model = load_model("toy_lstm")  # doctest: +SKIP
+            >>> model.predict_files("recordings").to_frame()  # doctest: +SKIP
+        """
+        names = [paths] if isinstance(paths, (str, Path)) else paths
+        return Predictions(self._of_files([*map(str, names)], timeline_s, threshold))
+
+    def _of_files(
+        self, names: list[str], timeline_s: float | None, threshold: float
+    ) -> Iterator[Prediction]:
+        request = with_timeline(self._request, timeline_s, threshold)
+        files = inputs.find(names)
+        for start in range(0, len(files), BATCH_FILES):
+            batch = files[start : start + BATCH_FILES]
+            with parallel.one_thread():
+                outcomes = score(self._loaded, request, decoded(batch))
+            for path, outcome in zip(batch, outcomes, strict=True):
+                yield from_record(path, to_record(outcome), request, self.labels, threshold)
+
+    def embed(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
+        """Return the embedding of a recording in memory, for a classifier or a search of your own.
+
+        Args:
+            samples: As in `predict`.
+            sample_rate: Samples per second, Hz.
+
+        Returns:
+            The input of each member's last linear layer, mean over clips, members side by side,
+            (D,) float32.
+
+        Raises:
+            AscError: The model has no such layer or is an ensemble, or as `predict` does.
+        """
+        ensemble.require_one_system(self._request.model, "embed")
+        outcome = self._scored(samples, sample_rate, replace(self._request, embeddings=True))
+        assert outcome.embedding is not None
+        return outcome.embedding
+
+    def explain(self, path: str | Path) -> Explanation:
+        """Return what a model with attention attends to in a recording.
+
+        Args:
+            path: An audio file, of at most ten minutes.
+
+        Returns:
+            The member that explains, its prediction, and its attention frame by frame.
+
+        Raises:
+            AscError: The model has no attention, or the file cannot be read or is too long.
+        """
+        own = self._request
+        return explain(Path(path), model=self.id, fold=own.fold, engine=own.engine)
+
+    def _scored(self, samples: np.ndarray, sample_rate: int, request: Request) -> Scored:
         recording = _checked(samples, sample_rate)
         size = int(decode.BLOCK_SECONDS * sample_rate)
         starts = range(0, len(recording), size)
-        request = _predict.with_timeline(self._request, timeline_s, threshold)
 
         def resampled(rate: int) -> Iterable[np.ndarray]:
             blocks = (recording[start : start + size] for start in starts)
             return decode.resample_stream(blocks, sample_rate, rate)
 
         with parallel.one_thread():
-            [outcome] = engine.score(self._loaded, request, [(Path(SAMPLES), resampled)])
+            [outcome] = score(self._loaded, request, [(Path(SAMPLES), resampled)])
         if isinstance(outcome, FileFault):
             raise AscError(f"{SAMPLES}: {outcome.reason}")
-        record = journal.to_record(outcome)
-        return journal.from_record(Path(SAMPLES), record, request, self.labels, threshold)
+        return outcome
 
 
 def load_model(
-    name: str | None = None, *, fold: int | None = None, device: str | None = None
+    name: str | None = None,
+    *,
+    fold: int | None = None,
+    device: str | None = None,
+    engine: str = AUTO,
 ) -> Model:
     """Load a registered model into memory.
 
@@ -97,6 +190,7 @@ def load_model(
             averaged.
         device: The recording device of what it will classify, of a model with members for devices.
             None: its general members.
+        engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
 
     Returns:
         The model, ready to predict.
@@ -106,8 +200,9 @@ def load_model(
             damaged.
     """
     registered = models.find(name)
-    loaded = ensemble.load_systems(registered, fold, device)
-    request = engine.Request(registered, fold, device=device)
+    graphs.ensure_graphs(registered)
+    loaded = ensemble.load_systems(registered, fold, device, require_engine(engine))
+    request = Request(registered, fold, device=device, engine=engine)
     rate = max(system.feature.sample_rate for system in loaded.systems)
     return Model(loaded.id, loaded.labels, rate, request, loaded)
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.inference import engine
+from asc_cli.inference import graphs
+from asc_cli.inference.engine import Request, decoded, loaded, score
+from asc_cli.inference.member import AUTO
 from asc_cli.protocol.source import Source
 from asc_cli.registry import models
 
@@ -23,17 +25,24 @@ def predict_dataset(
     jobs: int | None,
     progress: Callable[[int, int], None] | None,
     devices: Mapping[str, str] | None = None,
+    engine: str = AUTO,
 ) -> dict[tuple[int | None, str], np.ndarray]:
     """Predict every listed recording: {(member, file): probabilities (C,)}.
 
     devices: File → recording device, of a model with members for devices.
+    engine: What answers: auto or torch.
 
     Raises AscError naming every file that cannot be predicted.
     """
+    graphs.ensure_graphs(models.find(model))
     chunks = [requests[i : i + CHUNK] for i in range(0, len(requests), CHUNK)]
     device_of = devices or {}
     tasks = [
-        (model, [(fold, file, source.path(file), device_of.get(file)) for fold, file in chunk])
+        (
+            model,
+            [(fold, file, source.path(file), device_of.get(file)) for fold, file in chunk],
+            engine,
+        )
         for chunk in chunks
     ]
     predictions: dict[tuple[int | None, str], np.ndarray] = {}
@@ -58,7 +67,7 @@ def predict_dataset(
 
 
 def _predict_chunk(
-    model: str, requests: list[tuple[int | None, str, Path, str | None]]
+    model: str, requests: list[tuple[int | None, str, Path, str | None]], engine: str
 ) -> list[tuple[tuple[int | None, str], np.ndarray | FileFault]]:
     """Predict a chunk of recordings in a worker process."""
     predictions: list[tuple[tuple[int | None, str], np.ndarray | FileFault]] = []
@@ -66,9 +75,8 @@ def _predict_chunk(
     for fold, device in dict.fromkeys((fold, device) for fold, _, _, device in requests):
         own = [(file, path) for k, file, path, d in requests if (k, d) == (fold, device)]
         files, paths = zip(*own, strict=True)
-        request = engine.Request(registered, fold, device=device)
-        loaded = engine.loaded(request)
-        outcomes = engine.score(loaded, request, engine.decoded(paths))
+        request = Request(registered, fold, device=device, engine=engine)
+        outcomes = score(loaded(request), request, decoded(paths))
         for file, outcome in zip(files, outcomes, strict=True):
             if isinstance(outcome, FileFault):
                 predictions.append(((fold, file), FileFault(file, outcome.reason)))

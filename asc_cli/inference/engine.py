@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -69,31 +68,18 @@ def _add_scores(
                 accumulators[owner].add(added[own], numbers[own], None if v is None else v[own])
 
 
-Key = tuple[str, int | None, str | None]
+Key = tuple[str, int | None, str | None, str]
 _loaded_models: dict[Key, ensemble.Loaded | ensemble.LoadedEnsemble] = {}
 
 
 def loaded(request: Request) -> ensemble.Loaded | ensemble.LoadedEnsemble:
     """Return the request's model, loaded once per process."""
     model, fold, device = request.model, request.fold, request.device
-    key = (f"{model.folder} {model.card['created']}", fold, device)
+    key = (f"{model.folder} {model.card['created']}", fold, device, request.engine)
     if key not in _loaded_models:
         _loaded_models.clear()
-        with gc_disabled():
-            _loaded_models[key] = ensemble.load_systems(model, fold, device)
+        _loaded_models[key] = ensemble.load_systems(model, fold, device, request.engine)
     return _loaded_models[key]
-
-
-@contextlib.contextmanager
-def gc_disabled() -> Iterator[None]:
-    """Disable garbage collection: during torch's import it costs about 0.3 s and frees nothing."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def decoded(paths: Sequence[Path]) -> list[tuple[Path, Blocks]]:

@@ -8,31 +8,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from asc_cli import models as model_files
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of
-from asc_cli.core.plugins import Catalog, unknown
+from asc_cli.core.plugins import unknown
 from asc_cli.evaluation import aggregate, calibration
 from asc_cli.frontend import variant
 from asc_cli.frontend.clips import ClipGrid
 from asc_cli.frontend.feature import StoredFeature, of_card
-from asc_cli.frontend.standardise import Standardisation
 from asc_cli.frontend.variant import StoredVariant
-from asc_cli.registry import members, models
-
-
-@dataclass(frozen=True)
-class Member:
-    """One fold's network, ready to use."""
-
-    network: Any
-    standardise: Standardisation
-    temperature: float = 1.0
+from asc_cli.inference import member
+from asc_cli.inference.member import AUTO, Member
+from asc_cli.registry import graphs, models
 
 
 @dataclass(frozen=True)
@@ -69,7 +58,7 @@ class LoadedEnsemble:
 
 
 def load_systems(
-    model: models.Model, fold: int | None = None, device: str | None = None
+    model: models.Model, fold: int | None = None, device: str | None = None, engine: str = AUTO
 ) -> Loaded | LoadedEnsemble:
     """Load a model or an ensemble with all that it needs to predict.
 
@@ -77,6 +66,7 @@ def load_systems(
         model: A registered model.
         fold: The member that this fold trained, of each system; None: all members.
         device: The recording device, of models with members for devices; None: the general ones.
+        engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
 
     Returns:
         The model, whose `systems` each predict, and their `weights`.
@@ -85,12 +75,14 @@ def load_systems(
         AscError: A file of it is damaged.
     """
     if not model.is_ensemble:
-        return load(model, fold, device)
-    systems = tuple(load(system, fold, device) for system in model.systems())
+        return load(model, fold, device, engine)
+    systems = tuple(load(system, fold, device, engine) for system in model.systems())
     return LoadedEnsemble(model.id, tuple(model.card["labels"]), systems, model.weights)
 
 
-def load(model: models.Model, fold: int | None = None, device: str | None = None) -> Loaded:
+def load(
+    model: models.Model, fold: int | None = None, device: str | None = None, engine: str = AUTO
+) -> Loaded:
     """Load the networks of a model of one system; those for a recording device, of members that
     have them. Raises AscError if a file of it is damaged."""
     require_scenes(model)
@@ -102,17 +94,22 @@ def load(model: models.Model, fold: int | None = None, device: str | None = None
     catalog = models.catalog(model)
     feature = of_card(described, catalog)
     labels = tuple(card["labels"])
+    graph = graphs.read(model.folder) if engine == AUTO else None
     return Loaded(
         model.id,
         labels,
         aggregate.require_method(settings["evaluation"]["aggregate"]),
         feature,
         feature.clip_grid(settings["clips"]),
-        tuple(
-            _member(settings["model"], model.member(k), len(labels), catalog, device) for k in folds
-        ),
+        tuple(member.load(model, k, catalog, device, engine, graph) for k in folds),
         variant.of_card(card, catalog),
     )
+
+
+def grid_of(model: models.Model) -> ClipGrid:
+    """Return how recordings are cut into clips for a model of one system."""
+    feature = of_card(model.card["feature"], models.catalog(model))
+    return feature.clip_grid(model.card["recipe"]["clips"])
 
 
 def takes_shards(model: str | None) -> bool:
@@ -207,20 +204,6 @@ def _clip_seconds(model: models.Model) -> float:
     return math.ceil(1000 * settings["length_frames"] * hop_s) / 1000
 
 
-def _member(
-    settings: dict[str, Any], path: Path, n_scenes: int, catalog: Catalog, device: str | None
-) -> Member:
-    def build(arrays: members.Arrays) -> Any:
-        if arrays.mean is None or arrays.deviation is None:
-            raise KeyError("standardisation.mean")
-        return model_files.build(settings, len(arrays.mean), n_scenes, catalog)
-
-    network, arrays = members.load(path, build, device)
-    assert arrays.mean is not None and arrays.deviation is not None
-    standardise = Standardisation(arrays.mean, arrays.deviation)
-    return Member(network, standardise, arrays.temperature or 1.0)
-
-
 def log_probabilities(
     model: Loaded,
     batch: np.ndarray,  # (b, T, F)
@@ -231,33 +214,17 @@ def log_probabilities(
 
     And, if `embed`, embeddings: the inputs of the members' last linear layers, side by side.
     """
-    import torch
-
     valid = np.arange(batch.shape[1]) < lengths[:, None]
-    mask = None if valid.all() else torch.from_numpy(valid)
+    mask = None if valid.all() else valid
     logs, embeddings = [], []
-    with torch.inference_mode():
-        for member in model.members:
-            frames = member.standardise(batch)
-            x = torch.from_numpy(frames if mask is None else frames * valid[:, :, None])
-            into: list[Any] = []
-            hook = _capture_penultimate(member.network, into) if embed else None
-            scores = torch.log_softmax(member.network(x, mask).double(), dim=1).numpy()
-            if hook is not None:
-                hook.remove()
-                embeddings.append(into[-1].numpy())
-            with np.errstate(all="ignore"):  # what is not finite is refused where it is used
-                logs.append(calibration.apply_temperature(scores, member.temperature))
+    for own in model.members:
+        frames = own.standardise(batch)
+        x = frames if mask is None else frames * valid[:, :, None]
+        scores, embedding = own.network.log_probabilities(x, mask, embed)
+        if embedding is not None:
+            embeddings.append(embedding)
+        with np.errstate(all="ignore"):  # what is not finite is refused where it is used
+            logs.append(calibration.apply_temperature(scores, own.temperature))
     with np.errstate(all="ignore"):
         average = np.logaddexp.reduce(logs) - math.log(len(logs))
     return average, np.concatenate(embeddings, axis=1) if embed else None
-
-
-def _capture_penultimate(network: Any, into: list[Any]) -> Any:
-    """Append the input of the network's last linear layer to `into`."""
-    from torch import nn
-
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
-    if not layers:
-        raise AscError("--embeddings: this model has no linear layer to take them from")
-    return layers[-1].register_forward_pre_hook(lambda _, inputs: into.append(inputs[0]))

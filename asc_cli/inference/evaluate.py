@@ -27,6 +27,8 @@ from asc_cli.inference.leakage import (
     require_unseen_by_members,
     trained_on,
 )
+from asc_cli.inference.member import AUTO, TORCH, require_engine
+from asc_cli.inference.networks import module_of
 from asc_cli.protocol import audit
 from asc_cli.protocol.source import Source
 from asc_cli.registry import models, run_files
@@ -99,6 +101,7 @@ def of_model(
     folds: Sequence[int] | None,
     jobs: int | None,
     progress: Callable[[int, int], None] | None,
+    engine: str = AUTO,
 ) -> Evaluation:
     """Score a registered model on a dataset, by members that were not trained on its recordings.
 
@@ -136,7 +139,9 @@ def of_model(
     devices = {r.file: r.recording_device for r in source.listing.recordings}
     if not model.devices:  # then all recordings share batches
         devices = {}
-    predicted = predict_dataset(model.id, requests, source, jobs, progress, devices)
+    predicted = predict_dataset(
+        model.id, requests, source, jobs, progress, devices, require_engine(engine)
+    )
     probabilities = np.stack([predicted[member[key], key[1]] for key in expected])
     rows = predictions.Predictions(
         labels,
@@ -164,9 +169,9 @@ def costs(model: models.Model) -> complexity.Costs:
 
 
 def _costs(model: models.Model, device: str | None = None) -> complexity.Costs:
-    loaded = ensemble.load(model, model.card["folds"][0], device)
+    loaded = ensemble.load(model, model.card["folds"][0], device, TORCH)
     member, grid = loaded.members[0], loaded.clip_grid
     seconds = grid.step_frames * loaded.feature.hop_seconds / (1 + len(loaded.variants))
     n_bands = len(member.standardise.mean)
     n_members = len(model.card["folds"])
-    return complexity.measure(member.network, grid.n_frames, n_bands, seconds, n_members)
+    return complexity.measure(module_of(member.network), grid.n_frames, n_bands, seconds, n_members)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,9 @@ from asc_cli.core import parallel
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import aggregate, calibration
 from asc_cli.frontend import clips, store
-from asc_cli.inference import ensemble
+from asc_cli.inference import ensemble, graphs
+from asc_cli.inference.member import AUTO, Member, require_engine
+from asc_cli.inference.networks import Network
 from asc_cli.registry import models
 
 LONGEST_S = 600.0  # longer recordings cannot be drawn in one figure
@@ -68,7 +69,9 @@ class Explanation:
         return [] if self.attention is None else salient_segments(self.attention, self.frame_s)
 
 
-def explain(path: Path, *, model: str | None = None, fold: int | None = None) -> Explanation:
+def explain(
+    path: Path, *, model: str | None = None, fold: int | None = None, engine: str = AUTO
+) -> Explanation:
     """Return the attention of an attention LSTM over one recording.
 
     Args:
@@ -76,6 +79,7 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
         model: NAME or NAME@VERSION; the default model when None.
         fold: The member to explain; when None, of those that agree with the ensemble, the
             one whose probabilities are nearest to theirs.
+        engine: What answers: auto or torch.
 
     Returns:
         The member's prediction, its feature, and its attention frame by frame.
@@ -87,13 +91,11 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
     registered = models.find(model)
     ensemble.require_one_system(registered, "--explain")
     ensemble.require_no_variants(registered, "--explain")
-    loaded = ensemble.load(registered, fold)
+    graphs.ensure_graphs(registered)
+    loaded = ensemble.load(registered, fold, engine=require_engine(engine))
     folds = registered.card["folds"] if fold is None else [fold]
-    if not hasattr(loaded.members[0].network, "explain"):
-        raise AscError(
-            f"--explain: model {loaded.id} has no attention; train one that has, such as the "
-            "recipes that end in _ta, _sa or _ta_sa"
-        )
+    if not loaded.members[0].network.attends:
+        raise _no_attention(loaded)
     with parallel.one_thread():
         frames = store.compute(loaded.feature, path)
         hop_s = loaded.feature.hop_seconds
@@ -107,7 +109,7 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
         clip_set = clips.from_recordings([frames], loaded.clip_grid, member.standardise)
         attention, codewords = _trace(member.network, clip_set, len(frames))
     if attention is None and codewords is None:
-        raise AscError(f"--explain: model {loaded.id} is a plain LSTM; it attends to nothing")
+        raise _no_attention(loaded)
     best = int(scores.argmax())
     n_covered = len(frames) if attention is None else len(attention)
     return Explanation(
@@ -122,6 +124,13 @@ def explain(path: Path, *, model: str | None = None, fold: int | None = None) ->
         frame_s=hop_s,
         attention=attention,
         codewords=codewords,
+    )
+
+
+def _no_attention(loaded: ensemble.Loaded) -> AscError:
+    return AscError(
+        f"--explain: model {loaded.id} has no attention; train one that has, such as the recipes "
+        "that end in _ta, _sa or _ta_sa"
     )
 
 
@@ -163,18 +172,13 @@ def _choose(
     return chosen, single[chosen], (loaded.labels[best], float(mean[best]), len(logs))
 
 
-def _clip_logs(loaded: ensemble.Loaded, member: ensemble.Member, frames: np.ndarray) -> np.ndarray:
+def _clip_logs(loaded: ensemble.Loaded, member: Member, frames: np.ndarray) -> np.ndarray:
     """Return the log probabilities (B, C) of the recording's clips by one member."""
-    import torch
-
     clip_set = clips.from_recordings([frames], loaded.clip_grid, member.standardise)
     log_parts = []
     for start in range(0, len(clip_set), BATCH_CLIPS):
         batch, mask = clip_set.batch(np.arange(start, min(start + BATCH_CLIPS, len(clip_set))))
-        m = None if mask is None else torch.from_numpy(mask)
-        with torch.inference_mode():
-            scores = member.network(torch.from_numpy(batch), m)
-        log_parts.append(torch.log_softmax(scores.double(), dim=1).numpy())
+        log_parts.append(member.network.log_probabilities(batch, mask)[0])
     return calibration.apply_temperature(np.concatenate(log_parts), member.temperature)
 
 
@@ -184,26 +188,22 @@ def _recording(loaded: ensemble.Loaded, logs: np.ndarray) -> np.ndarray:  # (B, 
 
 
 def _trace(
-    network: Any, clip_set: clips.ClipSet, n_frames: int
+    network: Network, clip_set: clips.ClipSet, n_frames: int
 ) -> tuple[np.ndarray | None, np.ndarray | None]:  # (T,), (T, K)
     """Return both attentions over the frames that clips cover."""
-    import torch
-
     attention, codewords = _Spread(n_frames), _Spread(n_frames)
     for start in range(0, len(clip_set), BATCH_CLIPS):
         which = np.arange(start, min(start + BATCH_CLIPS, len(clip_set)))
         batch, mask = clip_set.batch(which)
-        x, m = torch.from_numpy(batch), None if mask is None else torch.from_numpy(mask)
-        with torch.inference_mode():
-            trace = network.explain(x, m)
+        alpha, a = network.attention(batch, mask)
         for i, clip in enumerate(which):
             length = int(clip_set.lengths[clip])
             n = clip_set.n_frames if clip_set.loop else length
             frames = int(clip_set.starts[clip]) + np.arange(n) % length
-            if trace.alpha is not None:
-                attention.add(frames, trace.alpha[i, :n, None].numpy() * n)
-            if trace.a is not None:
-                codewords.add(frames, trace.a[i, :n].numpy())
+            if alpha is not None:
+                attention.add(frames, alpha[i, :n, None] * n)
+            if a is not None:
+                codewords.add(frames, a[i, :n])
     spread = attention.mean()
     return None if spread is None else spread[:, 0], codewords.mean()
 

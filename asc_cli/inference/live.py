@@ -16,7 +16,10 @@ from asc_cli.core.limits import require_sample_rate
 from asc_cli.evaluation import aggregate
 from asc_cli.features import stream
 from asc_cli.frontend import clips
-from asc_cli.inference import engine, ensemble
+from asc_cli.inference import ensemble, graphs
+from asc_cli.inference.engine import NOT_FINITE
+from asc_cli.inference.level import Meter
+from asc_cli.inference.member import AUTO, require_engine
 from asc_cli.inference.types import LivePrediction, likeliest_scene
 from asc_cli.registry import models
 
@@ -30,6 +33,7 @@ def listen(
     window_s: float = 10.0,
     every_s: float = 1.0,
     threshold: float = 0.0,
+    engine: str = AUTO,
 ) -> Iterator[LivePrediction]:
     """Classify live sound again and again: the scene of the last seconds.
 
@@ -46,6 +50,7 @@ def listen(
         window_s: Seconds of sound that each result is of; at first, all there is.
         every_s: Seconds of sound between results.
         threshold: Below this probability, from 0 to 1, a scene is "unsure".
+        engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
 
     Yields:
         A prediction every `every_s` seconds of sound.
@@ -54,30 +59,31 @@ def listen(
         AscError: There is no such model, or the window is shorter than its clips.
     """
     require_sample_rate("sample_rate", sample_rate)
+    chosen = models.find(model)
+    ensemble.require_scenes(chosen)
+    ensemble.require_parts(chosen, "listen")
+    graphs.ensure_graphs(chosen)
     with parallel.one_thread():
-        yield from _predictions(blocks, sample_rate, model, fold, window_s, every_s, threshold)
+        loaded = ensemble.load_systems(chosen, fold, engine=require_engine(engine))
+        yield from _predictions(blocks, sample_rate, loaded, window_s, every_s, threshold)
 
 
 def _predictions(
     blocks: Iterable[np.ndarray],  # each (n,) or (n, channels)
     sample_rate: int,
-    model: str | None,
-    fold: int | None,
+    loaded: ensemble.Loaded | ensemble.LoadedEnsemble,
     window_s: float,
     every_s: float,
     threshold: float,
 ) -> Iterator[LivePrediction]:
-    chosen = models.find(model)
-    ensemble.require_scenes(chosen)
-    ensemble.require_parts(chosen, "listen")
-    loaded = ensemble.load_systems(chosen, fold)
     clip_s = max(_seconds(system)[0] for system in loaded.systems)
     if not window_s >= clip_s or not every_s > 0:
         raise AscError(
             f"listen: a window of {window_s} s every {every_s} s; at least {clip_s:.2f} s, the "
             "length of the model's clips, every more than 0 s was expected"
         )
-    copies = itertools.tee(blocks, len(loaded.systems))
+    meter = Meter()
+    copies = itertools.tee(meter.measured(blocks), len(loaded.systems))
     streams = [
         _windows(system, number, decode.resample_stream(copy, sample_rate, rate), window_s)
         for number, (system, copy) in enumerate(zip(loaded.systems, copies, strict=True))
@@ -92,7 +98,7 @@ def _predictions(
         last_reported_s = time_s
         scores = aggregate.weighted_mean([latest[n] for n in sorted(latest)], loaded.weights)
         if not np.isfinite(scores).all():
-            raise FileFault("the sound", engine.NOT_FINITE)
+            raise FileFault("the sound", NOT_FINITE)
         scenes = dict(zip(loaded.labels, scores.tolist(), strict=True))
         yield LivePrediction(
             time_s=round(time_s, 2),
@@ -100,6 +106,7 @@ def _predictions(
             probability=max(scenes.values()),
             scenes=scenes,
             model=loaded.id,
+            level=meter.read(),
         )
 
 

@@ -27,6 +27,7 @@ from asc_cli.frontend import clips, store
 from asc_cli.frontend.feature import StoredFeature
 from asc_cli.frontend.variant import StoredVariant
 from asc_cli.inference import engine, ensemble
+from asc_cli.inference.member import TORCH
 from asc_cli.registry import models
 from asc_cli.registry.identity import identity
 
@@ -67,7 +68,7 @@ def stored_logits(
     model: models.Model, fold: int, variant: StoredVariant | None = None
 ) -> StoredLogits:
     """Return where a member's logits are, whether they are computed yet or not."""
-    loaded = ensemble.load(model, fold)
+    loaded = ensemble.load(model, fold, engine=TORCH)
     feature = replace(loaded.feature, variant=variant)
     settings = model.card["recipe"]["clips"]
     about = [identity(model), fold, feature.description(), settings]
@@ -120,7 +121,9 @@ def _compute(stored: StoredLogits, digit: str, digests: Sequence[str]) -> int:
     """Compute the logits of recordings in a worker, and store them beside those there are."""
     import torch
 
-    [loaded] = engine.loaded(engine.Request(models.find(stored.model), stored.fold)).systems
+    [loaded] = engine.loaded(
+        engine.Request(models.find(stored.model), stored.fold, engine=TORCH)
+    ).systems
     features = store.Stored(stored.feature)
     new = {digest: _of_recording(loaded, features.load(digest)) for digest in digests}
     path = stored.folder / f"{digit}.safetensors"

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from asc_cli.audio import inputs
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError
-from asc_cli.inference import engine
+from asc_cli.inference import graphs
+from asc_cli.inference.engine import Request, decoded, loaded, score
 from asc_cli.inference.ensemble import (
     clip_seconds,
     require_fold,
@@ -19,7 +21,8 @@ from asc_cli.inference.ensemble import (
     require_scenes,
 )
 from asc_cli.inference.journal import Journal, from_record, stamp, to_record
-from asc_cli.inference.types import Prediction
+from asc_cli.inference.member import AUTO, require_engine
+from asc_cli.inference.types import Prediction, as_predictions
 from asc_cli.registry import models
 
 CHUNK_FILES = 16  # files that share batches, and that a crash may lose per worker
@@ -28,8 +31,9 @@ SINGLE_PROCESS_BYTES = 24 << 20  # less audio is predicted without worker proces
 SINGLE_PROCESS_FILES = 24
 
 
+@as_predictions
 def predict(
-    paths: Iterable[str | Path],
+    paths: str | Path | Iterable[str | Path],
     *,
     model: str | None = None,
     fold: int | None = None,
@@ -40,6 +44,7 @@ def predict(
     journal: bool = False,
     resumed: Callable[[int], None] | None = None,
     device: str | None = None,
+    engine: str = AUTO,
 ) -> Iterator[Prediction]:
     """Classify the acoustic scene of recordings.
 
@@ -48,7 +53,9 @@ def predict(
     length, unless the model scores variants of it (`evaluation.variants`).
 
     Args:
-        paths: Audio files, of any rate, depth and number of channels.
+        paths: Audio files, of any rate, depth and number of channels; folders, whose recordings
+            are predicted, those of their sub-folders too; or patterns such as "2026-*/*.wav". One
+            of them, or several.
         model: NAME or NAME@VERSION; the default model when None.
         fold: The member that this fold trained, alone. None: all members, whose probabilities are
             averaged.
@@ -62,26 +69,34 @@ def predict(
         resumed: Called with the number of recordings that an earlier call has done.
         device: The recording device, whose members classify if the model has any; None: the
             general members.
+        engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
 
     Yields:
-        One Prediction for each distinct path.
+        One Prediction for each distinct recording, as they are ready. What is returned is a
+        `Predictions`, whose `to_frame()` is a table of pandas.
 
     Raises:
-        AscError: There is no such model or fold, it takes videos, or a setting is out of range.
+        AscError: At the first prediction: there is no such model or fold, it takes videos, a
+            pattern matches nothing, or a setting is out of range.
 
     Examples:
         >>> for prediction in predict(["clip.wav"]):  # doctest: +SKIP
         ...     print(prediction.file, prediction.error or prediction.scene)
         clip.wav park
+        >>> predict("recordings").to_frame()["scene"].value_counts()  # doctest: +SKIP
     """
     chosen = models.find(model)
     require_scenes(chosen)
     if embeddings:
         require_one_system(chosen, "embeddings")
+    graphs.ensure_graphs(chosen)
     request = with_timeline(
-        engine.Request(chosen, fold, None, embeddings, device), timeline_s, threshold
+        Request(chosen, fold, None, embeddings, device, require_engine(engine)),
+        timeline_s,
+        threshold,
     )
-    files = list(dict.fromkeys(Path(path) for path in paths))
+    names = [paths] if isinstance(paths, (str, Path)) else paths
+    files = inputs.find([*map(str, names)])
     log = Journal(_key(request), os.getcwd(), *map(str, files)) if journal else None
     labels = tuple(chosen.card["labels"])
     finished = _finished_records(log, files) if log else {}
@@ -102,9 +117,7 @@ def predict(
         log.finish()
 
 
-def with_timeline(
-    request: engine.Request, timeline_s: float | None, threshold: float
-) -> engine.Request:
+def with_timeline(request: Request, timeline_s: float | None, threshold: float) -> Request:
     """Return the request with a timeline. Raises AscError for invalid settings."""
     if request.fold is not None:
         require_fold(request.model, request.fold)
@@ -121,7 +134,7 @@ def with_timeline(
     return replace(request, timeline_s=timeline_s)
 
 
-def _key(request: engine.Request) -> list[Any]:
+def _key(request: Request) -> list[Any]:
     model = request.model
     card = model.card
     return [
@@ -134,6 +147,7 @@ def _key(request: engine.Request) -> list[Any]:
         request.timeline_s,
         request.embeddings,
         *([] if request.device is None else [request.device]),
+        *([] if request.engine == AUTO else [request.engine]),
     ]
 
 
@@ -171,12 +185,12 @@ def _chunks(sizes: dict[Path, int], n_workers: int) -> Iterator[tuple[Path, ...]
 
 
 def _score_chunk(
-    request: engine.Request, paths: Sequence[Path]
+    request: Request, paths: Sequence[Path]
 ) -> list[tuple[Path, list[int] | None, dict[str, Any]]]:
     """Score a chunk in a worker: (path, its stamp before it was read, its record) of each file."""
     stamps = [stamp(path) for path in paths]
-    model = engine.loaded(request)
-    outcomes = engine.score(model, request, engine.decoded(paths))
+    model = loaded(request)
+    outcomes = score(model, request, decoded(paths))
     return [
         (path, stamped, to_record(outcome))
         for path, stamped, outcome in zip(paths, stamps, outcomes, strict=True)

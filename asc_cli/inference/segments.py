@@ -11,6 +11,7 @@ import numpy as np
 from asc_cli.core.errors import FileFault
 from asc_cli.evaluation import aggregate
 from asc_cli.inference import ensemble
+from asc_cli.inference.member import AUTO
 from asc_cli.inference.types import Scored
 from asc_cli.registry import models
 
@@ -29,6 +30,7 @@ class Request:
     timeline_s: float | None = None  # length of a segment; None: the whole recording
     embeddings: bool = False
     device: str | None = None  # the recording device, of models with members for devices
+    engine: str = AUTO
 
 
 @dataclass

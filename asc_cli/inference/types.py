@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import html
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 
+from asc_cli.core.errors import AscError
+from asc_cli.inference.level import Level
+
 UNSURE = "unsure"
+Parameters = ParamSpec("Parameters")
+SHOWN = 5  # scenes in a notebook
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,11 @@ class Segment:
         return vars(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """The scene of one recording, or the error of its file.
+
+    `repr()` is one line; a notebook shows the likeliest scenes as a table.
 
     Attributes:
         file: The recording, as it was named.
@@ -67,13 +76,40 @@ class Prediction:
 
     @property
     def scene(self) -> str:
-        """The most probable scene; "unsure" when that is below the threshold."""
-        return likeliest_scene(self.scenes, self.threshold)
+        """The most probable scene; "unsure" when that is below the threshold.
+
+        Raises AscError, with the error in words, for a file that could not be predicted.
+        """
+        return likeliest_scene(self._scenes(), self.threshold)
 
     @property
     def probability(self) -> float:
-        """The probability of the most probable scene, from 0 to 1."""
-        return max(self.scenes.values())
+        """The probability of the most probable scene, from 0 to 1; raises what `scene` does."""
+        return max(self._scenes().values())
+
+    def _scenes(self) -> dict[str, float]:
+        if self.error is not None:
+            raise AscError(f"{self.file}: {self.error}")
+        return self.scenes
+
+    def __repr__(self) -> str:
+        if self.error is not None:
+            return f"Prediction({self.file}: {self.error})"
+        return f"Prediction({self.file}: {self.scene}, {100 * self.probability:.1f} %)"
+
+    def _repr_html_(self) -> str:
+        """Return a table of the likeliest scenes, for a notebook."""
+        if self.error is not None:
+            return f"<p><b>{html.escape(self.file)}</b>: {html.escape(self.error)}</p>"
+        scenes = sorted(self.scenes, key=self.scenes.__getitem__, reverse=True)[:SHOWN]
+        rows = "".join(
+            f"<tr><td>{html.escape(scene)}</td>"
+            f"<td style='text-align: right'>{100 * self.scenes[scene]:.1f} %</td>"
+            f"<td><meter value='{self.scenes[scene]:.4f}'></meter></td></tr>"
+            for scene in scenes
+        )
+        title = f"{html.escape(self.file)}, {self.duration_s:.1f} s, by {html.escape(self.model)}"
+        return f"<table><caption>{title}</caption>{rows}</table>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `asc predict --json` prints of a recording.
@@ -96,6 +132,71 @@ class Prediction:
             row["timeline"] = [segment.to_dict() for segment in self.timeline]
             row["segments"] = [segment.to_dict() for segment in merge_segments(self.timeline)]
         return row
+
+
+class Predictions(Iterator[Prediction]):
+    """Predictions as they are ready, one after another.
+
+    Each is there once: `list(predictions)` holds them all, and `to_frame()` takes those that are
+    left.
+    """
+
+    def __init__(self, predictions: Iterable[Prediction]):
+        self._predictions = iter(predictions)
+
+    def __next__(self) -> Prediction:
+        return next(self._predictions)
+
+    def close(self) -> None:
+        """Stop predicting; what was predicted stays in the journal, if there is one."""
+        if close := getattr(self._predictions, "close", None):
+            close()
+
+    def to_frame(self) -> Any:
+        """Return the predictions as a table of pandas.
+
+        Returns:
+            A DataFrame indexed by file, with scene, probability, duration_s, error, and a column
+            with the probability of each scene. What a failed file lacks is missing.
+
+        Raises:
+            AscError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError as fault:
+            raise AscError(
+                f"to_frame: pandas is not installed ({fault}); pip install pandas"
+            ) from fault
+        rows = {p.file: _row(p) for p in self}
+        columns = ["scene", "probability", "duration_s", "error"]
+        frame = pandas.DataFrame.from_dict(rows, orient="index")
+        scenes = [name for name in frame.columns if name not in columns]
+        return frame.reindex(columns=[*columns, *scenes]).rename_axis("file")
+
+
+def as_predictions(
+    function: Callable[Parameters, Iterator[Prediction]],
+) -> Callable[Parameters, Predictions]:
+    """Let a generator of predictions return them as `Predictions`."""
+
+    @functools.wraps(function)
+    def wrapped(*arguments: Parameters.args, **named: Parameters.kwargs) -> Predictions:
+        return Predictions(function(*arguments, **named))
+
+    return wrapped
+
+
+def _row(prediction: Prediction) -> dict[str, Any]:
+    if prediction.error is not None:
+        return {"error": prediction.error}
+    return {
+        "scene": prediction.scene,
+        "probability": prediction.probability,
+        "duration_s": prediction.duration_s,
+        "error": None,
+        **prediction.scenes,
+    }
 
 
 def likeliest_scene(scenes: dict[str, float], threshold: float) -> str:
@@ -134,6 +235,7 @@ class LivePrediction:
         probability: Of the most probable scene.
         scenes: The probability of each scene, in the model's order; they sum to 1.
         model: NAME@VERSION.
+        level: How loud the sound has been since the prediction before.
     """
 
     time_s: float
@@ -141,14 +243,16 @@ class LivePrediction:
     probability: float
     scenes: dict[str, float]
     model: str
+    level: Level
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `asc listen --json` prints.
 
         Returns:
-            Attribute → value.
+            Attribute → value, those of the level beside the others.
         """
-        return vars(self)
+        own = {name: value for name, value in vars(self).items() if name != "level"}
+        return {**own, **vars(self.level)}
 
 
 @dataclass(frozen=True)

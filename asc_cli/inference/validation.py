@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from asc_cli.core.device import has_torch
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import aggregate
 from asc_cli.frontend import feature as features
-from asc_cli.inference import ensemble
+from asc_cli.inference import ensemble, graphs
+from asc_cli.inference.member import AUTO, TORCH
 from asc_cli.registry import models
 
 MAX_CLIP_FRAMES = 1_000_000
@@ -28,11 +30,12 @@ def require_usable(model: models.Model) -> None:
     for system in model.systems():
         for device in (None, *system.devices):
             _require_usable(system, device)
+    graphs.require_true(model)
 
 
 def _require_usable(model: models.Model, device: str | None) -> None:
     try:
-        loaded = ensemble.load(model, device=device)
+        loaded = ensemble.load(model, device=device, engine=TORCH if has_torch() else AUTO)
         features.probe(loaded.feature)
         _require_sizes(loaded)
         rng = np.random.default_rng(0)

@@ -73,6 +73,21 @@ def build(
     return network
 
 
+def compile_kernels(network: Any, report: Callable[[int, int], None]) -> None:
+    """Compile what a network's training on a processor computes with, once on a machine.
+
+    Without this its first step does, which takes as long and cannot report.
+
+    Args:
+        network: A torch module, whose modules may have a method `compile_kernels(report)`.
+        report: Is called with (kernels compiled, all) where some have to be compiled.
+    """
+    for module in network.modules():
+        if hasattr(module, "compile_kernels"):
+            module.compile_kernels(report)
+            return
+
+
 def require_usable(network: Any, name: str, n_frames: int, n_bands: int) -> None:
     """Try a network on a clip of zeros.
 

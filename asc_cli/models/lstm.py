@@ -30,7 +30,7 @@ K codewords, C scenes. `_recurrence/reference.py:step` has these equations as co
 the compiled version that runs on a CPU; `scan.py` chooses between them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -108,7 +108,7 @@ class AttentionLSTM(nn.Module):
         b: list[Tensor] = [self.b]
         gate = self.b.new_zeros(0)
         H = self.U.shape[1]
-        folded = not self.temporal or self._folds()
+        folded = not self.temporal or self.folds()
         if not folded:
             A, F = self.W_ix.shape
             W.append(self.W.new_zeros(2 * A, F))  # Q sees h alone
@@ -126,7 +126,7 @@ class AttentionLSTM(nn.Module):
         codebook = self.codebook if self.semantic else self.U.new_zeros(0, H)
         return Weights(torch.cat(W), torch.cat(U), torch.cat(b), codebook, gate)
 
-    def _folds(self) -> bool:
+    def folds(self) -> bool:
         """Whether x (W_ixᵀ W_ih) costs a frame no more than x W_ixᵀ and [x | h] [0 | W_ih]ᵀ."""
         (A, F), H = self.W_ix.shape, self.W_ih.shape[1]
         return F * H <= A * (2 * F + H)
@@ -135,6 +135,10 @@ class AttentionLSTM(nn.Module):
         """mask is True where a frame is valid; a clip without any gets zeros."""
         self._check_shapes(x, mask)
         return scan.scan(x, mask, self.weights())
+
+    def compile_kernels(self, report: Callable[[int, int], None]) -> None:
+        """Compile what training on a processor computes with, as `models.compile_kernels` says."""
+        scan.compile_kernels(self.W.dtype, report)
 
     def explain(self, x: Tensor, mask: Tensor | None = None) -> Trace:
         """Representation (B, H), and each attention's weights, None where there is none:

@@ -21,7 +21,7 @@ MAX_EXPANSION = 20  # how much larger than the zip a model may be: weights do no
 PIECE_BYTES = 1 << 20
 MEMBER = re.compile(
     r"(system\d{2,}/)?(card\.yaml|README\.md|(training_files|heard)\.txt|fold\d+\.safetensors"
-    r"|plugins/(code\.json|([A-Za-z0-9_]+/)*[A-Za-z0-9_]+\.py))"
+    r"|graph\.(onnx|json)|plugins/(code\.json|([A-Za-z0-9_]+/)*[A-Za-z0-9_]+\.py))"
 )
 
 

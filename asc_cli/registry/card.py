@@ -20,7 +20,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.core.installation import DISTRIBUTION
 from asc_cli.core.kind import is_ensemble
 from asc_cli.datasets import Dataset
-from asc_cli.registry import card_schema
+from asc_cli.registry import card_schema, graphs
 
 if TYPE_CHECKING:
     from asc_cli.recipe.ensemble import AnyRecipe
@@ -71,7 +71,7 @@ def write(folder: Path, card: dict[str, Any]) -> None:
     files = {
         path.relative_to(folder).as_posix(): checksums.of_bytes(path.read_bytes())
         for path in sorted([*folder.glob("*"), *folder.glob("system*/*")])
-        if path.is_file() and path.name != README and path != folder / FILE
+        if path.is_file() and path.name not in (README, *graphs.FILES) and path != folder / FILE
     }
     text = yaml.safe_dump({**card, "files": files}, sort_keys=False, allow_unicode=True)
     values = checksums.added(yaml_text.load(text, FILE))  # as it will be read

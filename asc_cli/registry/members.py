@@ -10,8 +10,9 @@ device.<i>.<name>            the network's parameters and buffers for recordings
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,13 +85,25 @@ def load(
 
     Raises AscError when the file is missing or damaged, or holds another network's weights.
     """
-    try:
-        file = tensors.load(path)
+    import torch
+
+    weights, arrays = read(path, device)
+    with _faults_in_words(path):
+        state = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
+        network = build_for(state, lambda: build(arrays))
+        network.load_state_dict(state)
+    return network.eval(), arrays
+
+
+def read(path: Path, device: str | None = None) -> tuple[dict[str, np.ndarray], Arrays]:
+    """Read a member's weights, by the names of its network's parameters, without torch.
+
+    Raises AscError when the file is missing or damaged.
+    """
+    with _faults_in_words(path):
+        file = tensors.load_arrays(path)
         weights = file.arrays
-        mean, deviation = (
-            None if array is None else array.numpy()
-            for array in (weights.pop(f"standardisation.{name}", None) for name in STANDARDISATION)
-        )
+        mean, deviation = (weights.pop(f"standardisation.{name}", None) for name in STANDARDISATION)
         temperature = weights.pop("calibration.temperature", None)
         devices = devices_in(weights)
         arrays = Arrays(
@@ -106,13 +119,17 @@ def load(
             own = f"{DEVICE}{devices.index(device)}."
             state = {k.removeprefix(own): a for k, a in weights.items() if k.startswith(own)}
         _require_numbers(state, arrays)
-        network = build_for(state, lambda: build(arrays))
-        network.load_state_dict(state)
+    return state, arrays
+
+
+@contextlib.contextmanager
+def _faults_in_words(path: Path) -> Iterator[None]:
+    try:
+        yield
     except DamagedFile as fault:
         raise AscError(f"model weights {path}: are damaged ({fault}); {REMEDY}") from fault
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, ArithmeticError) as fault:
         raise AscError(f"model weights {path}: cannot be used ({fault})") from fault
-    return network.eval(), arrays
 
 
 def devices_in(arrays: Mapping[str, Any]) -> tuple[str, ...]:
@@ -151,7 +168,7 @@ def _kind(array: Any) -> str:
 def _require_numbers(state: dict[str, Any], arrays: Arrays) -> None:
     """Raise ValueError for NaN among weights, or another standardisation than `save` writes."""
     for name, array in state.items():
-        if array.is_floating_point() and bool(array.isnan().any()):
+        if np.issubdtype(array.dtype, np.floating) and bool(np.isnan(array).any()):
             raise ValueError(f"{name} holds NaN")
     if arrays.temperature is not None and not 0 < arrays.temperature < float("inf"):
         raise ValueError(f"a temperature of {arrays.temperature}")

@@ -4,6 +4,8 @@
                             README.md            the same for a person
                             fold01.safetensors   weights and standardisation of one member
                             training_files.txt   hashes of its recordings, train and test
+                            graph.onnx           the network without weights, for predictions
+                            graph.json           without torch; both are made again if missing
                             plugins/             code that it needs and that is not shipped
                             system01/            of an ensemble: the model of its first system
     models/<name>/newest                         the highest version so far, removed ones too

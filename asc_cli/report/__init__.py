@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from asc_cli.report.console.evaluation import comparison, evaluation, training
     from asc_cli.report.console.features import extraction, extractions
     from asc_cli.report.console.live import Live
-    from asc_cli.report.console.models import exported, model, models
+    from asc_cli.report.console.models import checked_model, exported, model, models
     from asc_cli.report.console.output import show
     from asc_cli.report.console.recipes import recipe, recipes, recipes_of
     from asc_cli.report.console.runs import run, runs

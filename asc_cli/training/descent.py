@@ -190,8 +190,10 @@ def log_probabilities(
     with torch.inference_mode():
         for start in range(0, len(clips), batch_size):
             which = np.arange(start, min(start + batch_size, len(clips)))
-            scores = model(*tensors(clips, which, device)).double()
-            parts.append(torch.log_softmax(scores, dim=1).cpu())
+            scores = model(*tensors(clips, which, device))
+            if device == "mps":  # it has no 64-bit numbers
+                scores = scores.cpu()
+            parts.append(torch.log_softmax(scores.double(), dim=1).cpu())
     return torch.cat(parts).numpy()
 
 

@@ -25,7 +25,8 @@ from asc_cli.recipe.systems import Ensemble
 from asc_cli.registry import card, models, run_files, runs, training_files
 from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.training import recordings
-from asc_cli.training.run import Training, has_model
+from asc_cli.training.result import Training
+from asc_cli.training.run import has_model
 
 SCORING_SECONDS = 600.0  # how long to wait for another process that scores the same run
 PRINTS = ("dataset_fingerprint", "dataset_fingerprint_0_1", "lists_fingerprint")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asc_cli.core import installation
-from asc_cli.core.errors import AscError, DamagedFile
+from asc_cli.core.errors import DamagedFile
 from asc_cli.registry.runs import fold_folder
 from asc_cli.training import history
 
@@ -27,11 +27,8 @@ LEFT_OUT = ("epoch", "seconds")
 
 def require() -> None:
     """Raise AscError, with the command that installs it, if TensorBoard is not installed."""
-    try:
+    with installation.in_words("--tensorboard"):
         import torch.utils.tensorboard  # noqa: F401
-    except ImportError as fault:
-        needed = installation.needs_extra("--tensorboard", "tensorboard", fault)
-        raise AscError(needed) from fault
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from asc_cli.evaluation import metrics, predictions
 from asc_cli.evaluation.metrics import Metric
 from asc_cli.evaluation.scores import Remark
 from asc_cli.inference import ensemble
+from asc_cli.inference.member import TORCH, Member
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import members, models
 from asc_cli.registry.run_files import PREDICTIONS
@@ -48,8 +49,8 @@ class Start:
     model: str
     fold: int
 
-    def load(self) -> ensemble.Member:
-        return ensemble.load(models.find(self.model), self.fold).members[0]
+    def load(self) -> Member:
+        return ensemble.load(models.find(self.model), self.fold, engine=TORCH).members[0]
 
 
 def require_devices(recipe: Recipe, dataset: str, recordings: Iterable[Recording]) -> None:

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asc_cli import models
-from asc_cli.core import atomic, locks, parallel
+from asc_cli.core import atomic, locks, memory, parallel
+from asc_cli.core.device import require_types
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions
 from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
 from asc_cli.frontend.standardise import Standardisation
+from asc_cli.inference.networks import module_of
 from asc_cli.registry import members
 from asc_cli.training import fine_tuning, fold_data
 from asc_cli.training.distillation import Distillation, distillation
-from asc_cli.training.progress import Progress
+from asc_cli.training.progress import Compilation, Progress
 from asc_cli.training.task import Recordings, Task, label_indices, tasks
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def fit(task: Task) -> str | None:
     """
     work = f"fold {task.fold} is being fitted"
     try:
-        with locks.locked(task.folder, work) as lock:
+        with locks.locked(task.folder, work) as lock, memory.retain_freed():
             if not (task.folder / "predictions.csv").exists():
                 _fit(task, lambda: locks.require_held(lock, f"fold {task.fold}"))
     except locks.Locked as fault:
@@ -87,7 +89,7 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     test = fold_data.fold_part(task, pack, task.test, standardise)
     validation = fold_data.fold_part(task, pack, held_out, standardise) if held_out else None
     fitting = _Fitting(task, pack, standardise, settings, test, validation, require_held)
-    model = start.network.to(task.device) if start else fitting.general(fitted)
+    model = module_of(start.network).to(task.device) if start else fitting.general(fitted)
     temperature = validation.temperature(model, task) if validation else 1.0
     if start:
         temperature = start.temperature
@@ -133,6 +135,7 @@ class _Fitting:
         name = task.recipe.model["name"]
         torch.manual_seed(descent.seed(self.settings.seed, task.fold, 0))
         model = models.build(task.recipe.model, n_bands, len(task.labels), task.recipe.catalog)
+        require_types(task.device, model, name)
         models.require_usable(model, name, fold_data.clip_grid(task).n_frames, n_bands)
         faults = models.faults_in_words(name, "cannot be fitted")
         with faults if isinstance(model, models.Estimator) else contextlib.nullcontext():
@@ -147,6 +150,8 @@ class _Fitting:
         from asc_cli.training.augmentation import augmentation
 
         task, test, validation = self.task, self.test, self.validation
+        if task.device == "cpu":
+            models.compile_kernels(network, lambda *n: self._report(Compilation(*n)))
         train = fold_data.training_part(task, self.pack, recordings, self.standardise)
         validates = settings is self.settings
         descent.fit(
@@ -169,7 +174,7 @@ class _Fitting:
             distil=_distillation(task, recordings),
         )
 
-    def _report(self, progress: Progress) -> None:
+    def _report(self, progress: Progress | Compilation) -> None:
         self.require_held()
         atomic.write_json(self.task.folder / "progress.json", vars(progress), sync=False)
 

@@ -26,7 +26,7 @@ class Settings:
     l2: float
     seed: int
     choose_epoch: str = "last"  # or "validation": the best one's weights
-    device: str = "cpu"  # cpu or cuda
+    device: str = "cpu"  # cpu, cuda or mps
     optimiser: str = "adam"  # adam, adamw, rmsprop or sgd
     weight_decay: float = 0.0  # of adamw
     momentum: float = 0.0  # of sgd

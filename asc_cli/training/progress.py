@@ -20,6 +20,14 @@ class Progress:
     clips_per_s: float
 
 
+@dataclass(frozen=True)
+class Compilation:
+    """What is reported in place of `Progress` while kernels are compiled, once on a machine."""
+
+    compiled: int
+    kernels: int
+
+
 class ProgressReporter:
     """Calls `report` at most every REPORT_SECONDS."""
 

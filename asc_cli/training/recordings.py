@@ -21,7 +21,7 @@ from asc_cli.registry.runs import fold_folder
 from asc_cli.training import events, transfer
 from asc_cli.training import fold as _fold
 from asc_cli.training import run as run_of_folds
-from asc_cli.training.run import Training
+from asc_cli.training.result import Training
 from asc_cli.training.watch import watching
 
 SCORING_SECONDS = 600.0  # how long to wait for another process that scores the same run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation, Remark
 from asc_cli.frontend import variant
 from asc_cli.frontend.fill import Extraction
+from asc_cli.inference import graphs
 from asc_cli.inference.validation import require_usable
 from asc_cli.protocol import audit
 from asc_cli.protocol.duplicates import repeated
@@ -33,49 +34,11 @@ from asc_cli.registry.training_files import TrainingFile
 from asc_cli.training import fine_tuning
 from asc_cli.training.transfer import NOTHING, Transfer, identities
 
-# what `asc train --json` prints of metrics.json: of recordings, of videos, of both
-FIGURES = ("folds", "accuracy", "macro_accuracy", "fold_class_accuracy", "macro_f1", "log_loss")
-VIDEO_FIGURES = ("epochs", "epoch", "gap", "hit_at_1", "perr", "videos", "positives", "examples")
-ALL_FIGURES = (
-    *("headline", "aggregation", "error", "intervals", "failed"),
-    *("conditions", "published", "remarks"),
-)
 CHOSEN_PER_FOLD = Remark(
     "chosen-per-fold",
     "each fold was trained with the settings that were best in inner trainings, which saw nothing "
     "that the fold tests; choice.json has every inner score",
 )
-
-
-@dataclass(frozen=True)
-class Training:
-    """A finished run.
-
-    Attributes:
-        run: Its folder.
-        model: Its model in the registry, NAME@VERSION; "" of a run of `tune`, which has none.
-        metrics: What metrics.json holds, shares from 0 to 1; `metrics["headline"]` names the
-            metric whose complement is `metrics["error"]`.
-        wall_seconds: Of this call: near 0 when the run was finished already.
-    """
-
-    run: Path
-    model: str
-    metrics: dict[str, Any]
-    wall_seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what `asc train --json` prints.
-
-        Returns:
-            The run, the model, the figures without those of single recordings, the wall time.
-        """
-        keys: tuple[str, ...] = (*FIGURES, *VIDEO_FIGURES, *ALL_FIGURES)
-        if outside := self.metrics.get("metric_from_outside"):
-            keys = (*keys, outside["name"], "metric_from_outside")
-        figures = {key: self.metrics[key] for key in keys if key in self.metrics}
-        wall = round(self.wall_seconds, 3)
-        return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
 
 
 def chosen_folds(folds: Sequence[int] | None, available: list[int]) -> list[int]:
@@ -199,7 +162,7 @@ def _registered(
     if devices := fine_tuning.devices_of(run, chosen):
         model_card["devices"] = devices
     weights = {fold: fold_folder(run, fold) / "model.safetensors" for fold in chosen}
-    return models.register(
+    model = models.register(
         recipe.name,
         model_card,
         weights,
@@ -207,6 +170,8 @@ def _registered(
         recipe.catalog.code,
         require_usable,
     )
+    graphs.ensure_graphs(model)
+    return model
 
 
 def _conditions(

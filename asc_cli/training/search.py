@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from asc_cli.core import installation
-from asc_cli.core.errors import AscError
 from asc_cli.recipe.candidates import Search
 from asc_cli.recipe.search_space import Range, Values
 from asc_cli.training import choice as choices
@@ -28,10 +27,8 @@ Scores = list[InnerScore]
 
 def require() -> None:
     """Raise AscError, with the command that installs it, if Optuna is not installed."""
-    try:
+    with installation.in_words("--trials"):
         import optuna  # noqa: F401
-    except ImportError as fault:
-        raise AscError(installation.needs_extra("--trials", "tune", fault)) from fault
 
 
 def search(

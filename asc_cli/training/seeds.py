@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from asc_cli.training.run import Training
+from asc_cli.training.result import Training
 
 
 @dataclass(frozen=True)

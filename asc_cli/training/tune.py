@@ -26,7 +26,7 @@ from asc_cli.training import transfer
 from asc_cli.training.choice import Choice
 from asc_cli.training.inner_trainings import Fitting, InnerTrainings, Prepared
 from asc_cli.training.recordings import SCORING_SECONDS, Counting
-from asc_cli.training.run import Training
+from asc_cli.training.result import Training
 from asc_cli.training.watch import watching
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asc_cli.core import atomic, locks, parallel, paths
+from asc_cli import models as networks
+from asc_cli.core import atomic, locks, memory, parallel, paths
 from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Layout, Order, Stream, batches
@@ -27,6 +28,7 @@ from asc_cli.registry import card as _run
 from asc_cli.registry import members, models, run_files, runs
 from asc_cli.registry.runs import fold_folder
 from asc_cli.training import events
+from asc_cli.training.progress import Compilation
 from asc_cli.video import predict
 from asc_cli.video.validation import require_usable
 
@@ -86,6 +88,7 @@ def train(
             with (
                 events.writing(tensorboard, run, [1], report) as writing,
                 parallel.prefetch_pool(jobs) as pool,
+                memory.retain_freed(),
             ):
                 epochs, failed = _fit(
                     recipe, shards, run, device, pool, writing or report, epoch_done
@@ -151,6 +154,9 @@ def _fit(
     buffer = recipe.stream.buffer
     torch.manual_seed(optim.seed(settings.seed, 0))
     model = predict.build(recipe.settings, recipe.catalog)
+
+    if device == "cpu":
+        networks.compile_kernels(model, lambda *n: report({1: vars(Compilation(*n))}))
 
     def part(epoch: int, position: dict[str, Any] | None) -> _Part:
         order = Order((settings.seed + 1, epoch), buffer)

@@ -11,6 +11,7 @@
     label      shards of videos → each video's likeliest labels
     report     runs → one HTML page
     export     a model → an ONNX file, or a folder for model hubs
+    check_model    a model → whether its files are intact, and its answers are torch's
     costs      a model → parameters, bytes, multiply-accumulates
 
 Each is imported when it is asked for, so that predicting loads nothing of training; torch is
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
     from asc_cli.frontend.disk import Disk, Pruned, disk, prune
     from asc_cli.frontend.fill import Extraction, extract
     from asc_cli.inference.api import Model, load_model
+    from asc_cli.inference.check import check_model
     from asc_cli.inference.ensemble import takes_shards
     from asc_cli.inference.explain import Explanation, explain
+    from asc_cli.inference.export import export
+    from asc_cli.inference.graphs import answered_by, ensure_graphs
     from asc_cli.inference.live import listen
     from asc_cli.inference.mean import evaluate_mean
     from asc_cli.inference.predict import predict
@@ -40,14 +44,13 @@ if TYPE_CHECKING:
     from asc_cli.protocol.source import Source, audit, complete, open_source
     from asc_cli.registry.results import result
     from asc_cli.registry.runs import find_run
-    from asc_cli.training.run import Training
+    from asc_cli.training.result import Training
     from asc_cli.training.seeds import SeedTrainings
     from asc_cli.training.tune import Tuning
     from asc_cli.video.predict import LabelledVideo, VideoEvaluation, label
     from asc_cli.workflow._compare import compare
     from asc_cli.workflow._costs import costs
     from asc_cli.workflow._evaluate import evaluate
-    from asc_cli.workflow._export import export
     from asc_cli.workflow._report import report
     from asc_cli.workflow._train import train, train_seeds, tune
 

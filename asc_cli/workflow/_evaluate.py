@@ -10,6 +10,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_dataset, kind_of_run
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.inference.evaluate import of_file, of_model, of_run
+from asc_cli.inference.member import AUTO
 from asc_cli.protocol import audit
 from asc_cli.protocol.source import open_source
 from asc_cli.registry import models
@@ -27,6 +28,7 @@ def evaluate(
     folds: Sequence[int] | None = None,
     jobs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    engine: str = AUTO,
 ) -> Evaluation | VideoEvaluation:
     """Score a run; or, with a dataset, a model or a CSV file of predictions on that dataset.
 
@@ -44,6 +46,7 @@ def evaluate(
         folds: Score these folds alone, from 1; all when None.
         jobs: Worker processes that predict; one per processor when None.
         progress: Called with (done, all) as recordings are predicted.
+        engine: What answers for a model: auto, or torch.
 
     Returns:
         All metrics, shares from 0 to 1 and log loss in nats; of videos, a VideoEvaluation.
@@ -72,7 +75,7 @@ def evaluate(
     audit.require_consistent(source.dataset, source.listing)
     if is_file:
         return of_file(Path(what), source, folds)
-    return of_model(str(what), source, folds, jobs, progress)
+    return of_model(str(what), source, folds, jobs, progress, engine)
 
 
 def _catalog_of(reference: str) -> plugins.Catalog:

@@ -12,7 +12,7 @@ from asc_cli.recipe import candidates, load
 from asc_cli.recipe.ensemble import AnyRecipe, resolved
 from asc_cli.training import ensemble, events
 from asc_cli.training import tune as tuning
-from asc_cli.training.run import Training
+from asc_cli.training.result import Training
 from asc_cli.training.seeds import SeedTrainings
 from asc_cli.training.tune import Tuning
 from asc_cli.workflow import _report
@@ -41,7 +41,7 @@ def train(
         recipe: A shipped recipe's name, a path, or a Recipe or Ensemble.
         data: Where the dataset is; the recipe's `data`, or $ASC_DATA/NAME, when None.
         folds: Some of the folds, from 1; all when None. A stream of shards has none.
-        device: cpu, cuda, or auto: cuda where there is one.
+        device: cpu, cuda, mps, or auto: cuda where there is one, else cpu.
         jobs: Folds fitted at once, one processor each: the result does not depend on how many.
             None: one per processor. For a stream of shards: processes that read it ahead; None
             and 1: none.

@@ -31,3 +31,16 @@ def test_a_line_is_printed_at_intervals(capsys: pytest.CaptureFixture[str], monk
         "fold 2: epoch 3/10  loss 0.500  40 clips/s",
         "features: 7 of 120",
     ]
+
+
+def test_kernels_that_are_compiled_are_named(capsys: pytest.CaptureFixture[str], monkeypatch):
+    monkeypatch.setattr(_progress, "QUIET_SECONDS", 0.0)
+    with _progress.fitting() as update:
+        update({1: {"compiled": 1, "kernels": 2, "curves": {}}, 2: {"compiled": 0, "kernels": 2}})
+        update({1: {"compiled": 2, "kernels": 2}})
+        update({1: RUNNING})
+    assert capsys.readouterr().err.splitlines() == [
+        "kernels: 0/2 compiled, once on this machine",
+        "starting",
+        "fold 1: epoch 3/10  loss 0.500  40 clips/s",
+    ]

@@ -48,6 +48,15 @@ def test_a_second_process_compiles_nothing(folder: Path) -> None:
     assert was_read(compiled())
 
 
+def test_what_is_compiled_is_reported(folder: Path) -> None:
+    for expected in ([(0, 1), (1, 1)], []):
+        reports: list[tuple[int, int]] = []
+        kernel = cache.cached_njit()(twice)
+        with cache.reporting([kernel], lambda *n, to=reports: to.append(n)):
+            kernel(SAMPLES)
+        assert reports == expected
+
+
 def empty(path: Path) -> None:
     path.write_bytes(b"")
 

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import weakref
 
 import pytest
 import torch
@@ -211,6 +212,38 @@ def test_inference_keeps_one_frame_not_all(no_gradients, monkeypatch):
     model(torch.randn(4, 50, 8))
     inference, training = stored
     assert inference < training / 10
+
+
+@pytest.mark.parametrize("attention", VARIANTS)
+def test_after_compile_kernels_no_training_compiles(attention, monkeypatch):
+    """Nor are random numbers drawn."""
+    from asc_cli.models._recurrence.backward import backward_block
+    from asc_cli.models._recurrence.forward import forward_block
+
+    model, x = cell(attention, torch.float32), torch.randn(3, 4, F)
+    state = torch.get_rng_state()
+    model.compile_kernels(lambda *n: None)
+    assert torch.equal(torch.get_rng_state(), state)
+    monkeypatch.setattr(forward_block, "_can_compile", False)
+    monkeypatch.setattr(backward_block, "_can_compile", False)
+    for mask in (None, torch.ones(3, 4, dtype=torch.bool)):
+        model(x, mask).sum().backward()
+
+
+def test_a_step_holds_none_of_its_arrays_afterwards(monkeypatch):
+    """The kernels do not count references: neither one too many nor one too few."""
+    allocated = []
+    buffers = recurrence._buffers
+
+    def spy(*args):
+        result = buffers(*args)
+        allocated.extend(weakref.ref(buffer) for buffer in result)
+        return result
+
+    monkeypatch.setattr(recurrence, "_buffers", spy)
+    model = cell(("temporal", "semantic"), torch.float32)
+    model(torch.randn(40, 3, F)).sum().backward()
+    assert all(ref() is None for ref in allocated)
 
 
 @pytest.mark.parametrize("attention", VARIANTS)

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asc_cli.core import installation
-from asc_cli.core.errors import AscError
 
 ID_KEYS = ("id", "video_id")
 LEVELS = ("frame", "video")
@@ -76,10 +75,8 @@ def protocol_buffers() -> Messages:
     `packed` has the wire format of its SequenceExample, but a feature list, hundreds of messages of
     one frame each, is kept as bytes, which `_packed` reads as one array.
     """
-    try:
+    with installation.in_words("YouTube-8M shards"):
         from tfrecord import example_pb2
-    except ImportError as fault:
-        raise AscError(installation.needs_extra("YouTube-8M shards", "yt8m", fault)) from fault
     return Messages(example_pb2.Example, _packed_class(), example_pb2.FeatureList)
 
 

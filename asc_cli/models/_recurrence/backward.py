@@ -19,7 +19,7 @@ from numba import njit
 
 from asc_cli.models._recurrence.cache import cached_njit
 from asc_cli.models._recurrence.forward import INLINE, KERNEL, dot, product
-from asc_cli.models._recurrence.simd import NR, exp, sigmoid, tanh
+from asc_cli.models._recurrence.simd import NR, borrowed, exp, sigmoid, tanh
 
 CHUNK = 4  # frames whose weight gradient is one product
 
@@ -158,20 +158,40 @@ def _attention_backward(L, minus_codebook_t, S, Z, dz, D, zeros, da):
         _softmax_backward(a, da[m * L.Kp : (m + 1) * L.Kp], dz[D + r : D + r + L.Kp])
 
 
-@cached_njit(**KERNEL)
-def backward_block(
-    dv, valid, first, L, packs, gate, xh, S, C, s, g, stat, v, dW, db, dcodebook, dgate, dx
-):
-    """All frames in reverse; adds to the block's own dW, db, dcodebook, dgate, writes its dx."""
-    # one long function: a part of it would take nearly all of these arrays as arguments
+@njit(**INLINE)
+def _add_bias_gradient(L, dz, D, db):
+    """Add a frame's rows to δb, in their order; the frame starts at D in dz."""
+    for m in range(L.rows):
+        row = dz[D + m * L.stride : D + m * L.stride + L.both]
+        for j in range(L.both):
+            db[j] += row[j]
+
+
+@njit(**INLINE)
+def _scratch(L, dtype, n_dx):
+    """Arrays of a block's own: dh, dc, dz and da of some frames, zeros, out, dV, mean."""
+    return (
+        np.zeros(L.rows * L.Hp, dtype),
+        np.zeros(L.rows * L.Hp, dtype),
+        np.empty(CHUNK * L.rows * L.stride, dtype),
+        np.empty(L.rows * L.Kp, dtype),
+        np.zeros(max(L.columns, L.Fp + L.Hp), dtype),
+        np.empty(CHUNK * L.rows * L.Fp if n_dx else 0, dtype),
+        np.zeros((L.rows, L.Hp), dtype),
+        np.zeros(L.rows, dtype),
+    )
+
+
+@njit(**INLINE)
+def _frames(dv, valid, first, L, packs, gate, saved, sums, dx, scratch):
+    """All frames in reverse; the caller holds the arrays, so that none is counted here."""
     rows, H, width, stride = L.rows, L.Hp, L.Fp + L.Hp, L.stride
-    U, minus_codebook_t, W = packs
-    T, n, dtype = g.shape[0], dv.shape[0] - first, xh.dtype
-    dh, dc = np.zeros(rows * H, dtype), np.zeros(rows * H, dtype)
-    dz, da = np.empty(CHUNK * rows * stride, dtype), np.empty(rows * L.Kp, dtype)
-    zeros = np.zeros(max(L.columns, width), dtype)
-    out = np.empty(CHUNK * rows * L.Fp if dx.size else 0, dtype)
-    dV, mean = np.zeros((rows, H), dtype), np.zeros(rows, dtype)
+    dv, valid, gate, dx = borrowed((dv, valid, gate, dx))
+    U, minus_codebook_t, W = borrowed(packs)
+    xh, S, C, s, g, stat, v = borrowed(saved)
+    dW, db, dcodebook, dgate = borrowed(sums)
+    dh, dc, dz, da, zeros, out, dV, mean = borrowed(scratch)
+    T, n = g.shape[0], dv.shape[0] - first
     _start(L, dv, first, v, dh, dV, mean)
     for t in range(T - 1, -1, -1):
         t0 = t // CHUNK * CHUNK
@@ -196,9 +216,7 @@ def backward_block(
             )
         if L.semantic:
             _attention_backward(L, minus_codebook_t, S, Z, dz, D, zeros, da)
-        for m in range(rows):
-            for j in range(L.both):
-                db[j] += dz[D + m * stride + j]
+        _add_bias_gradient(L, dz, D, db)
         dh_t = (dh, 0, H)
         product((rows, H, L.both), (dz, D, stride, 1), (U, 0, L.both * NR, NR), dh_t, dh_t)
         if t == t0:
@@ -206,3 +224,13 @@ def backward_block(
             _weight_gradients(L, frames * rows, xh, X, S, Z, dz, dW, dcodebook)
             if dx.size:
                 _input_gradients(L, first, t0, frames, W, dz, zeros, out, dx)
+
+
+@cached_njit(**KERNEL)
+def backward_block(
+    dv, valid, first, L, packs, gate, xh, S, C, s, g, stat, v, dW, db, dcodebook, dgate, dx
+):
+    """All frames in reverse; adds to the block's own dW, db, dcodebook, dgate, writes its dx."""
+    saved, sums = (xh, S, C, s, g, stat, v), (dW, db, dcodebook, dgate)
+    scratch = _scratch(L, xh.dtype, dx.size)
+    _frames(dv, valid, first, L, packs, gate, saved, sums, dx, scratch)

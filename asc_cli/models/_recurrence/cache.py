@@ -14,13 +14,13 @@ import contextlib
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 from numba import njit
-from numba.core import config
+from numba.core import config, event
 from numba.core.caching import IndexDataCacheFile
 
 DIGEST_BYTES = hashlib.sha256().digest_size
@@ -61,6 +61,30 @@ def folder() -> str:
     sources = sorted(Path(__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     return str(Path(platformdirs.user_cache_dir("asc", appauthor=False)) / f"kernels-{digest}")
+
+
+class Compilation(event.Listener):
+    """Reports (kernels compiled, all) when one of them is not in the cache and is compiled."""
+
+    def __init__(self, kernels: Sequence[Any], report: Callable[[int, int], None]):
+        self.kernels, self.report = list(kernels), report
+
+    def on_start(self, event: event.Event) -> None:
+        self._report(event, 0)
+
+    def on_end(self, event: event.Event) -> None:
+        self._report(event, 1)
+
+    def _report(self, event: event.Event, compiled: int) -> None:
+        if event.data["dispatcher"] in self.kernels:  # not a function that is inlined into one
+            self.report(self.kernels.index(event.data["dispatcher"]) + compiled, len(self.kernels))
+
+
+@contextlib.contextmanager
+def reporting(kernels: Sequence[Any], report: Callable[[int, int], None]) -> Iterator[None]:
+    """Report the compilation of kernels, which are in the order of their first use."""
+    with event.install_listener("numba:compile", Compilation(kernels, report)):
+        yield
 
 
 def _is_ours(path: Path) -> bool:

@@ -25,7 +25,7 @@ import numpy as np
 from numba import njit
 
 from asc_cli.models._recurrence.cache import cached_njit
-from asc_cli.models._recurrence.simd import MR, NR, exp, sigmoid, tanh, tile
+from asc_cli.models._recurrence.simd import MR, NR, borrowed, exp, larger, sigmoid, tanh, tile
 
 INLINE: dict[str, Any] = {
     # into its caller, always: a copy of its own would be compiled otherwise there, and whether that
@@ -101,7 +101,8 @@ def load_frame(x, valid, first, t, L, frame, live):
             source = x[b, t]
             for j in range(L.F):
                 row[j] = source[j]
-            row[L.F :] = 0
+            for j in range(L.F, L.Fp):
+                row[j] = 0
         else:
             row[:] = 0
 
@@ -110,7 +111,7 @@ def load_frame(x, valid, first, t, L, frame, live):
 def _largest(y):
     top = y[0]
     for j in range(1, y.size):
-        top = y[j] if y[j] > top else top
+        top = larger(top, y[j])
     return top
 
 
@@ -125,7 +126,8 @@ def _softmax(y, n):
     scale = y.dtype.type(1) / total
     for j in range(n):
         y[j] *= scale
-    y[n:] = 0
+    for j in range(n, y.size):
+        y[j] = 0
 
 
 @njit(**INLINE)
@@ -240,7 +242,9 @@ def _finish(L, h_last, v, stat):
 def forward_block(x, valid, first, L, packs, bias, gate, xh, S, C, s, g, stat, v, keep):
     """All frames of the clips first … first + rows; `keep` saves every frame for the backward."""
     rows, H, width, T = L.rows, L.Hp, L.Fp + L.Hp, x.shape[1]
-    W_both, W_x, minus_codebook = packs
+    W_both, W_x, minus_codebook = borrowed(packs)
+    x, valid, bias, gate = borrowed((x, valid, bias, gate))
+    xh, S, C, s, g, stat, v = borrowed((xh, S, C, s, g, stat, v))
     live = np.zeros(rows, np.bool_)
     _start(L, xh, C, v, stat)
     for t in range(T):

@@ -14,7 +14,7 @@ honoured; a second derivative is not.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the kernels are compiled code: loaded when they are first n
     from asc_cli.models._recurrence.forward import Layout
 
 BLOCK = 32  # clips at most: what a block needs for one frame stays in a core's cache
+KERNEL_TYPES = (torch.float32, torch.float64)
 SMALL = 8192  # clip-frames: below, inference runs the plain steps and loads no compiled code
 
 
@@ -57,9 +58,25 @@ def explain(x: Tensor, mask: Tensor | None, weights: Weights) -> Trace:
     return trace._replace(gates=gates, a=a)
 
 
+def compile_kernels(dtype: torch.dtype, report: Callable[[int, int], None]) -> None:
+    """Load the kernels of a type for training; compile those that this machine has not yet.
+
+    report: Is called with (kernels compiled, all) when one is compiled, before and after.
+    """
+    if dtype not in KERNEL_TYPES:
+        return
+    from asc_cli.models._recurrence import backward, cache, forward
+
+    shapes = ((4, 1), (4, 1), (4,), (0, 1), (0,))  # a cell of one unit, one band, no attention
+    weights = [torch.zeros(shape, dtype=dtype, requires_grad=True) for shape in shapes]
+    kernels = (forward.forward_block, backward.backward_block)
+    with cache.reporting(kernels, report), torch.enable_grad():
+        _Scan.apply(torch.zeros(1, 1, 1, dtype=dtype), None, *weights).sum().backward()
+
+
 def _compiled(x: Tensor, weights: Weights, grad: bool) -> bool:
     """Return whether the compiled kernels are used for this call; depends on the call alone."""
-    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
+    if x.device.type != "cpu" or x.dtype not in KERNEL_TYPES:
         return False
     if any(t.dtype != x.dtype or t.device != x.device for t in weights):
         return False  # the plain steps say what does not fit

@@ -9,6 +9,15 @@ from typing import Any
 from asc_cli.core import json_text
 from asc_cli.core.terminal import one_line
 
+BAR_WIDTH, METER_WIDTH = 20, 10
+METER_FROM_DB = -60.0
+
+
+def level(level_db: float) -> str:
+    """Return a level meter, full at 0 dBFS."""
+    filled = round(METER_WIDTH * (1 - max(METER_FROM_DB, level_db) / METER_FROM_DB))
+    return "▮" * filled + "▯" * (METER_WIDTH - filled)
+
 
 class Live:
     """Prints one prediction after another."""
@@ -16,6 +25,7 @@ class Live:
     def __init__(self, as_json: bool = False):
         self.as_json = as_json
         self.rewrites = sys.stdout.isatty() and not as_json
+        self.warning: str | None = None
 
     def __enter__(self) -> Live:
         return self
@@ -24,14 +34,26 @@ class Live:
         if self.as_json:
             print(json_text.shown(row), flush=True)
             return
-        bar = "█" * round(20 * row["probability"])
+        self._warn(row["warning"])
+        bar = "█" * round(BAR_WIDTH * row["probability"])
         scene, per_cent = one_line(row["scene"]), 100 * row["probability"]
-        line = f"{row['time_s']:8.1f} s  {scene:<20} {per_cent:5.1f} %  {bar}"
+        line = (
+            f"{row['time_s']:8.1f} s  {level(row['level_db'])} {row['level_db']:6.1f} dB  "
+            f"{scene:<20} {per_cent:5.1f} %  {bar}"
+        )
         print(
             f"\r\x1b[K{line}" if self.rewrites else line,
             end="" if self.rewrites else "\n",
             flush=True,
         )
+
+    def _warn(self, warning: str | None) -> None:
+        """Print a warning on stderr where there was another, or none, before."""
+        if warning and warning != self.warning:
+            if self.rewrites:
+                print("\r\x1b[K", end="", flush=True)
+            print(f"asc: {warning}", file=sys.stderr, flush=True)
+        self.warning = warning
 
     def __exit__(
         self,

@@ -1,4 +1,4 @@
-"""Registered models, a model's card and exported files, as tables."""
+"""Registered models, a model's card, checks and exported files, as tables."""
 
 from __future__ import annotations
 
@@ -48,6 +48,30 @@ def model(card: dict[str, Any]) -> list[Any]:
     remarks = [Text(f"{remark}.") for remark in card["remarks"]]
     costs = card["complexity"]
     return [Text(text), "", complexity(costs) if costs else "complexity: not known", *remarks]
+
+
+def checked_model(result: dict[str, Any]) -> list[Any]:
+    """Return how a model's answers agree with torch's."""
+    output = table(
+        "system",
+        "answered by",
+        right("clips"),
+        right("largest difference"),
+        right("other clips"),
+        right("recordings"),
+        right("other scenes"),
+    )
+    for row in result["systems"]:
+        output.add_row(
+            row["system"],
+            row["answered_by"],
+            str(row["clips"]),
+            f"{row['largest_difference']:.1e}",
+            f"{row['other_clips']} ({percent(row['other_clips'] / row['clips'])})",
+            str(row["recordings"]) if row["recordings"] else "noise",
+            str(row["other_scenes"]),
+        )
+    return [f"{result['model']}: {result['files']} files, each as its checksum says", output]
 
 
 def exported(result: dict[str, Any]) -> list[Any]:

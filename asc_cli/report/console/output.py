@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -31,6 +32,22 @@ def write(out: Any, parts: Iterable[Any]) -> None:
     from asc_cli.report.console.narrow import fit_width
 
     out.print(*(fit_width(part, out.width) for part in parts), sep="\n")
+
+
+def as_html(parts: Iterable[Any]) -> str:
+    """Return parts as HTML with their colours, for a notebook."""
+    from rich.console import Console
+
+    out = Console(
+        record=True,
+        file=io.StringIO(),
+        force_jupyter=False,  # it would be shown a second time
+        width=PIPED_WIDTH,
+        highlight=False,
+        markup=False,
+    )
+    write(out, parts)
+    return out.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 
 
 def console(stderr: bool = False) -> Any:

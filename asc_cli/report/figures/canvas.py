@@ -12,6 +12,11 @@ FORMATS = (".png", ".svg", ".pdf")
 DOTS_PER_INCH = 150
 
 
+def require() -> None:
+    """Import matplotlib: where it is missing, a command ends here, before its work."""
+    import matplotlib  # noqa: F401
+
+
 def subplots(rows: int, columns: int, width: float, height: float, **more: Any) -> tuple[Any, Any]:
     """Return a figure of `width` × `height` inches and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -8,6 +8,7 @@ from pathlib import Path
 from asc_cli.core import atomic, installation, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.inference import ensemble, verify
+from asc_cli.inference.member import TORCH
 from asc_cli.inference.verify import Export, ExportedFile
 from asc_cli.registry import models
 
@@ -65,16 +66,14 @@ def export(
 def _onnx(
     model: models.Model, target: Path, int8: bool, check: Sequence[Path], device: str | None
 ) -> list[ExportedFile]:
-    try:
+    with installation.in_words("export"):
         import onnx
         import onnxscript  # noqa: F401  (torch needs it; fail before the work)
-    except ImportError as fault:
-        raise AscError(installation.needs_extra("export", "train", fault)) from fault
     from asc_cli.export import frontends
     from asc_cli.export import int8 as quantisation
     from asc_cli.export import model as onnx_model
 
-    loaded = ensemble.load(model, device=ensemble.require_device(model, device))
+    loaded = ensemble.load(model, device=ensemble.require_device(model, device), engine=TORCH)
     front_end = frontends.find(loaded.feature.compute)
     if front_end is None:
         raise AscError(

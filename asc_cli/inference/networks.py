@@ -1,0 +1,179 @@
+"""A member's network as what answers for it: onnxruntime, numpy, or torch.
+
+All take standardised clips x (B, T, F) float32, with zeros beyond a short clip's end, and a mask
+(B, T) that is True for frames that count, or None when all do. Answers are the same to 1e-5
+whichever it is, and of one of them the same to 1e-6 however clips are batched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from asc_cli.core.errors import AscError
+from asc_cli.models._numpy import Forward
+
+Attention = tuple[np.ndarray | None, np.ndarray | None]  # α (B, T), codewords' weights (B, T, K)
+NO_EMBEDDING = "--embeddings: this model has no linear layer to take them from"
+
+
+class Network(Protocol):
+    """One member's network, loaded."""
+
+    @property
+    def attends(self) -> bool:
+        """Whether `attention` can be asked for."""
+
+    def log_probabilities(
+        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return clips' log probabilities (B, C) float64, and embeddings (B, D) if asked for.
+
+        Raises AscError for embeddings of a network without a linear layer.
+        """
+
+    def attention(self, x: np.ndarray, mask: np.ndarray | None) -> Attention:
+        """Return the weights of each frame, and of each codeword in each frame; None for what the
+        network has not."""
+
+
+class GraphNetwork:
+    """The graph of an architecture with one member's weights, by onnxruntime."""
+
+    def __init__(self, session: Any):
+        self.session = session
+        self.outputs = {output.name for output in session.get_outputs()}
+
+    @property
+    def attends(self) -> bool:
+        return bool(self.outputs & {"alpha", "codewords"})
+
+    def log_probabilities(
+        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        if embed and "embedding" not in self.outputs:
+            raise AscError(NO_EMBEDDING)
+        scores, *rest = self._run(["scores", "embedding"] if embed else ["scores"], x, mask)
+        return log_softmax(scores), rest[0] if embed else None
+
+    def attention(self, x: np.ndarray, mask: np.ndarray | None) -> Attention:
+        names = [name for name in ("alpha", "codewords") if name in self.outputs]
+        if not names:
+            return None, None
+        arrays = dict(zip(names, self._run(names, x, mask), strict=True))
+        return arrays.get("alpha"), arrays.get("codewords")
+
+    def _run(self, names: list[str], x: np.ndarray, mask: np.ndarray | None) -> list[np.ndarray]:
+        counted = np.ones(x.shape[:2], bool) if mask is None else mask
+        return list(self.session.run(names, {"x": x, "mask": counted}))
+
+
+def session(graph: bytes, names: Sequence[str], weights: Mapping[str, np.ndarray]) -> Any:
+    """Return an onnxruntime session of a graph with one member's weights, on one thread.
+
+    names: Of the weights that the graph leaves out, as `export.onnx_file.outside` finds them.
+
+    Raises AscError for a graph that these weights do not fit.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # of its messages only those that end it
+    try:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(weights[name]) for name in names]
+        options.add_external_initializers([*names], values)
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except KeyError as fault:
+        raise AscError(f"its graph reads {fault}, which is not among its weights") from fault
+    except Exception as fault:  # onnxruntime has a class for each kind, without one for all
+        if isinstance(fault, MemoryError):
+            raise
+        raise AscError(f"its graph does not fit its weights ({_first_line(fault)})") from fault
+
+
+class NumpyNetwork:
+    """A model that fitted itself, by numpy."""
+
+    attends = False
+
+    def __init__(self, forward: Forward):
+        self.forward = forward
+
+    def log_probabilities(
+        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        if embed and not self.forward.has_embedding:
+            raise AscError(NO_EMBEDDING)
+        with np.errstate(all="ignore"):  # what is not finite is refused where it is used
+            scores, embedding = self.forward(x, mask)
+            return log_softmax(scores), embedding if embed else None
+
+    def attention(self, x: np.ndarray, mask: np.ndarray | None) -> Attention:
+        return None, None
+
+
+class TorchNetwork:
+    """A network by torch, as it was trained: its answers have the bits of the training's."""
+
+    def __init__(self, module: Any):
+        self.module = module
+
+    @property
+    def attends(self) -> bool:
+        return hasattr(self.module, "explain")
+
+    def log_probabilities(
+        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        import torch
+
+        into: list[Any] = []
+        hook = self._capture_penultimate(into) if embed else None
+        with torch.inference_mode():
+            scores = self.module(torch.from_numpy(x), _tensor(mask)).double()
+            logs = torch.log_softmax(scores, dim=1).numpy()
+        if hook is not None:
+            hook.remove()
+        return logs, into[-1].numpy() if embed else None
+
+    def attention(self, x: np.ndarray, mask: np.ndarray | None) -> Attention:
+        import torch
+
+        with torch.inference_mode():
+            trace = self.module.explain(torch.from_numpy(x), _tensor(mask))
+        alpha, a = (None if each is None else each.numpy() for each in (trace.alpha, trace.a))
+        return alpha, a
+
+    def _capture_penultimate(self, into: list[Any]) -> Any:
+        """Append the input of the last linear layer to `into`."""
+        from torch import nn
+
+        layers = [layer for layer in self.module.modules() if isinstance(layer, nn.Linear)]
+        if not layers:
+            raise AscError(NO_EMBEDDING)
+        return layers[-1].register_forward_pre_hook(lambda _, inputs: into.append(inputs[0]))
+
+
+def module_of(network: Network) -> Any:
+    """Return the torch module of a network that was loaded for torch."""
+    assert isinstance(network, TorchNetwork)
+    return network.module
+
+
+def log_softmax(scores: np.ndarray) -> np.ndarray:  # (B, C) -> (B, C) float64
+    with np.errstate(all="ignore"):  # what is not finite is refused where it is used
+        double = scores.astype(np.float64)
+        return double - np.logaddexp.reduce(double, axis=1, keepdims=True)
+
+
+def _tensor(mask: np.ndarray | None) -> Any:
+    import torch
+
+    return None if mask is None else torch.from_numpy(mask)
+
+
+def _first_line(fault: Exception) -> str:
+    return str(fault).strip().partition("\n")[0][:300]
