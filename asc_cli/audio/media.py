@@ -159,7 +159,7 @@ def open_media(path: Path) -> MediaSound:
 
 def require_installed(example: Path, n_files: int) -> None:
     """Raise AscError, before any file is read, where the extra is not installed."""
-    with installation.in_words(f"{example} and {n_files - 1} more file(s) of its kind"):
+    with installation.in_words(f"{example}, {n_files} recording(s) of its kind"):
         import av  # noqa: F401  (what is tried)
 
 
