@@ -104,14 +104,6 @@ def test_each_kind_of_bad_file_has_its_message(tmp_path: Path):
     assert fault(header) == "holds no samples: a header without audio"
 
 
-def test_an_unsupported_container_has_a_remedy(tmp_path: Path):
-    path = tmp_path / "clip.m4a"
-    path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
-    assert fault(path) == (
-        f"m4a is not read; asc reads {decode.READS}. Convert it: ffmpeg -i clip.m4a clip.wav"
-    )
-
-
 @pytest.mark.parametrize(("value", "kind"), [(np.nan, "NaN"), (np.inf, "Inf")])
 def test_nan_and_inf_are_refused(tmp_path: Path, value: float, kind: str):
     samples = tone(440, 1, 22_050)

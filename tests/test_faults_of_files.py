@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +110,10 @@ def test_control_characters_reach_no_terminal(asc: Asc, tmp_path: Path) -> None:
         assert done.returncode == 1 and "\x1b" not in done.stderr and "\x07" not in done.stderr
 
 
-def test_the_remedy_can_be_pasted(home_with_a_run: Path, asc: Asc, tmp_path: Path) -> None:
+def test_the_remedy_can_be_pasted(
+    home_with_a_run: Path, asc: Asc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)  # the extra `media` is not installed
     (tmp_path / "it's; touch PWNED; '.m4a").write_bytes(b"junk")
     done = asc("predict", str(tmp_path))
     assert """ffmpeg -i 'it'"'"'s; touch PWNED; '"'"'.m4a'""" in done.stderr

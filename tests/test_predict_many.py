@@ -19,7 +19,7 @@ import soundfile
 from asc_cli import workflow
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
-from asc_cli.inference import segments, types
+from asc_cli.inference import predict, segments, types
 from asc_cli.inference.journal import Journal, stamp
 from asc_cli.inference.level import CLIPPED
 from asc_cli.inference.types import Segment
@@ -87,6 +87,18 @@ def test_the_csv_is_on_the_disk_before_the_journal_goes(
     files = sorted(folder.glob("0*.wav"))[:2]
     assert asc("predict", *files, "--jobs", 1, "--csv", tmp_path / "two.csv").returncode == 0
     assert events[-2:] == [str(tmp_path / "two.csv"), "the end"]
+
+
+def test_the_last_chunks_are_small_and_large_files_go_first():
+    sizes = {Path(f"{i:03d}"): 1 << 20 for i in range(500)}
+    chunks = list(predict._chunks(sizes, 2))
+    assert [path for chunk in chunks for path in chunk] == list(sizes)
+    lengths = [len(chunk) for chunk in chunks]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] == predict.CHUNK_FILES and lengths[-4:] == [1] * 4
+    day = Path("day")
+    assert next(predict._chunks({**sizes, day: 1 << 30}, 2)) == (day,)
+    assert [*predict._chunks({**sizes, day: 1 << 30}, 1)][-1] == (day,)
 
 
 @pytest.mark.campaign

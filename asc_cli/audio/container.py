@@ -34,8 +34,8 @@ def require_complete(path: Path, file: Any, head: bytes) -> None:
 
 
 def _declared_bytes(head: bytes) -> int:
-    """Return the size that a wav, aiff, au or w64 declares; 0 for others."""
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+    """Return the size that a wav, avi, aiff, au or w64 declares; 0 for others."""
+    if head[:4] == b"RIFF" and head[8:12] in (b"WAVE", b"AVI "):
         return 8 + int.from_bytes(head[4:8], "little")
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return 8 + int.from_bytes(head[4:8], "big")

@@ -1,14 +1,14 @@
 """Decode audio files to mono float32 samples at a given rate.
 
 libsndfile decodes (wav, flac, ogg, opus, mp3, aiff, au, caf, w64 …: any depth and number of
-channels, rates within core/limits.py); mono is the mean of the channels; soxr resamples at its HQ
-setting. Files are read a block at a time: a day of audio needs no more memory than a minute.
+channels, rates within core/limits.py), and FFmpeg the containers of media.py; mono is the mean of
+the channels; soxr resamples at its HQ setting. Files are read a block at a time: a day of audio
+needs no more memory than a minute.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from asc_cli.audio import media
 from asc_cli.audio.container import RETRY_HINT, cut_short, require_complete
 from asc_cli.core.errors import FileFault
 from asc_cli.core.limits import SAMPLE_RATES, is_sample_rate
@@ -29,20 +30,9 @@ MOST_SUMMED_CHANNELS = (
 )
 MAX_BLOCK_VALUES = 1 << 25  # of all channels: 128 MB, whatever rate and channels a header claims
 SAMPLE_DUMP = b"\xf0\x7e"  # a MIDI sample dump: libsndfile prints on stdout what it makes of one
-UNSUPPORTED_SUFFIXES = {
-    ".m4a",
-    ".mp4",
-    ".aac",
-    ".wma",
-    ".webm",
-    ".mkv",
-    ".mov",
-    ".amr",
-    ".3gp",
-    ".avi",
-}
 SHARD = ".tfrecord"  # not audio: input of models of videos
 READS = "wav, flac, ogg, opus, mp3, aiff, au, caf and w64"
+READS_WITH_MEDIA = f"{READS}, and with the extra `media` {media.READS}"
 LENGTH_SLACK_SECONDS = 0.25  # tolerance for lengths in headers
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 
@@ -110,7 +100,8 @@ def _blocks(
         while len(block := following):
             _require_finite(block, path, position / sound.samplerate)
             position += len(block)
-            at_end = position >= sound.frames  # libsndfile reads no further
+            # libsndfile reads no further; a container may only guess its length
+            at_end = position >= sound.frames and sound.format != media.FORMAT
             following = block[:0] if at_end else read_frames(sound, size, path, position)
             samples = mono(block)
             if decoded:
@@ -118,7 +109,7 @@ def _blocks(
             yield resample(samples, len(following) == 0)
         if position == 0:
             raise FileFault(path, "holds no samples that can be decoded; is the file cut short?")
-        if sound.format == "MP3" and position < _end(sound):
+        if _says_its_length(sound) and position < _end(sound):
             raise cut_short(path, position / sound.samplerate, sound.frames / sound.samplerate, "s")
 
 
@@ -229,16 +220,17 @@ def open_sound(path: Path) -> Any:
             reason = (
                 "is a shard of videos' features, not audio; name a model of videos with --model"
             )
-        elif path.suffix.lower() in UNSUPPORTED_SUFFIXES:
-            converted = path.with_suffix(".wav").name
-            reason = (
-                f"{path.suffix[1:]} is not read; asc reads {READS}. "
-                f"Convert it: ffmpeg -i {shlex.quote(path.name)} {shlex.quote(converted)}"
-            )
+        elif media.is_media(path):
+            return _require_rate(media.open_media(path), path)
         else:
             message = fault.error_string.rstrip(".")
-            reason = f"is not audio that can be read ({message}); asc reads {READS}"
+            reason = f"is not audio that can be read ({message}); asc reads {READS_WITH_MEDIA}"
         raise FileFault(path, reason) from fault
+    return _require_rate(sound, path)
+
+
+def _require_rate(sound: Any, path: Path) -> Any:
+    """Return an opened sound. Raises FileFault for a sample rate beyond the limits."""
     if is_sample_rate(sound.samplerate):
         return sound
     sound.close()
@@ -273,6 +265,11 @@ def _require_file(path: Path) -> None:
         raise FileFault(path, "there is no such file") from None
     except OSError as fault:
         raise FileFault(path, f"cannot be opened ({fault.strerror})") from fault
+
+
+def _says_its_length(sound: Any) -> bool:
+    """Return whether a sound may end before the length in its header."""
+    return sound.format == "MP3" or (sound.format == media.FORMAT and sound.says_its_length)
 
 
 def require_end(sound: Any, path: Path) -> None:

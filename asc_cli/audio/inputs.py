@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from asc_cli.audio import decode
+from asc_cli.audio import decode, media
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
 
@@ -21,7 +21,7 @@ STDIN = "-"
 EXAMPLES = {"--csv": ".csv", "--audacity": ".txt", "--embeddings": ".npz", "--explain": ".png"}
 AUDIO_SUFFIXES = {
     *decode.SUFFIXES,
-    *decode.UNSUPPORTED_SUFFIXES,
+    *media.SUFFIXES,
     decode.SHARD,
 }  # unsupported ones too: their error names a remedy
 

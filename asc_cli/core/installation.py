@@ -28,6 +28,7 @@ FORMER_FOLDERS = ("asc_cli-*.dist-info", "asc_cli-*.egg-info")
 MODULES = {  # extra → the modules that come with it
     "train": ("torch", "librosa", "numba", "llvmlite", "sklearn", "onnx", "onnxscript"),
     "figures": ("matplotlib",),
+    "media": ("av",),
     "mic": ("sounddevice",),
     "tune": ("optuna",),
     "tensorboard": ("tensorboard",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from asc_cli.audio import decode
+from asc_cli.audio import decode, media
 from asc_cli.core import csv_text
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Dataset, Listing, Recording, Split
@@ -53,16 +53,11 @@ def audio_root(path: Path) -> Path:
 def _folder(root: Path) -> Listing:
     """Read a folder: scenes are its sub-folders that hold audio files."""
     inside = sorted(p for p in root.rglob("*") if p.name[0] != "." and p.parent != root)
-    if unsupported := [
-        path for path in inside if path.suffix.lower() in decode.UNSUPPORTED_SUFFIXES
-    ]:
-        raise AscError(
-            f"{unsupported[0]}: {len(unsupported)} recording(s) in a format that cannot be read "
-            f"(asc reads {decode.READS}); convert or move them: ffmpeg -i IN OUT.flac"
-        )
-    files = [path for path in inside if path.suffix.lower() in decode.SUFFIXES]
+    if contained := [path for path in inside if media.is_media(path)]:
+        media.require_installed(contained[0], len(contained))
+    files = [p for p in inside if p.suffix.lower() in decode.SUFFIXES or media.is_media(p)]
     if not files:
-        raise AscError(f"{root}: no sub-folder here holds audio ({decode.READS})")
+        raise AscError(f"{root}: no sub-folder here holds audio ({decode.READS_WITH_MEDIA})")
     recordings = tuple(
         Recording(relative.as_posix(), relative.parts[0])
         for relative in (path.relative_to(root) for path in files)

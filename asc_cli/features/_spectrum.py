@@ -13,9 +13,7 @@ import numpy as np
 from asc_cli.features._banded import ROWS, pieces_of, product
 from asc_cli.features._fft import rfft
 
-BLOCK_VALUES = (
-    192 * 1024
-)  # samples of the frames that are transformed at once: 768 kB, in the cache
+BLOCK_VALUES = 192 * 1024  # samples that are transformed at once: 768 kB, in the cache
 WINDOW_ROWS = 32  # frames that are multiplied by the window at once
 FLOOR = 1e-10  # power below which a logarithm is cut
 

@@ -7,7 +7,7 @@
 One file per folder of audio. Rows are appended and never changed, so that writing costs the new
 rows alone. Every row ends in its own checksum: a row that a killed process, or two writers on a
 network folder, left damaged is skipped, and one file is hashed again. A file in which most rows
-are outdated is rewritten.
+are outdated is rewritten. What FFmpeg decodes has its version behind the name, after a NUL.
 
 The stamp (size, mtime, ctime, inode) holds ctime, because copying with preserved times restores
 the mtime of other contents, and the inode, because a renamed file keeps both; not the device
@@ -27,6 +27,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
+from asc_cli.audio import media
 from asc_cli.core import atomic, json_text, paths
 
 RACY_NS = 2_000_000_000  # a file changed less than this before it was hashed may change unnoticed
@@ -127,7 +128,13 @@ def read(folder: Path) -> dict[str, Entry]:
     except FileNotFoundError:
         return _read_json(folder)
     rows = _valid_rows(contents)
-    entries = {row[0]: Entry(*row[1:]) for row in rows if _is_entry(row)}
+    entries = {
+        name: Entry(*row[1:])
+        for row in rows
+        if _is_entry(row)
+        for name in [row[0].partition("\0")[0]]
+        if _row_name(name) == row[0]
+    }
     if len(rows) > 2 * len(entries) + OUTDATED_ROWS:
         text = "\n".join([_row(["folder", os.fspath(folder)]), *_rows(entries), ""])
         atomic.write_text(index_file(folder), text)
@@ -171,7 +178,13 @@ def _name(folder: Path) -> str:
 
 
 def _rows(entries: dict[str, Entry]) -> list[str]:
-    return [_row([name, *vars(entry).values()]) for name, entry in entries.items()]
+    return [_row([_row_name(name), *vars(entry).values()]) for name, entry in entries.items()]
+
+
+def _row_name(name: str) -> str:
+    """Return what a file is called in its row: what FFmpeg decodes, with its version, so that the
+    row counts as long as that does not change."""
+    return f"{name}\0{media.version()}" if media.is_media(Path(name)) else name
 
 
 def _row(values: list[Any]) -> str:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_cli.audio import decode, hashing
+from asc_cli.audio import decode, hashing, media
 from asc_cli.core import atomic, paths
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.core.streams import libraries_silenced
@@ -221,8 +221,11 @@ def _compute(feature: StoredFeature, path: Path) -> tuple[np.ndarray, float, str
 
 
 def _digest(path: Path) -> tuple[str, os.stat_result]:
-    """Return the hash of a file's bytes, and its stat when reading began. Raises FileFault."""
-    digest = hashlib.sha256()
+    """Return the hash of a file's bytes, and its stat when reading began. Raises FileFault.
+
+    What FFmpeg decodes, whose versions differ, is hashed with its version.
+    """
+    digest = hashlib.sha256(media.version().encode() if media.is_media(path) else b"")
     try:
         with path.open("rb", buffering=0) as file:
             before = os.fstat(file.fileno())

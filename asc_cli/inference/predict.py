@@ -164,14 +164,20 @@ def _workers(sizes: dict[Path, int], jobs: int | None) -> int:
 
 
 def _chunks(sizes: dict[Path, int], n_workers: int) -> Iterator[tuple[Path, ...]]:
-    """Yield chunks of files that share batches, small enough for every worker to have some."""
-    most = max(1, min(CHUNK_FILES, -(-len(sizes) // (4 * n_workers))))
+    """Yield chunks of files that share batches, the largest files first and ever smaller chunks, so
+    that all workers end at about the same time."""
+    if n_workers > 1:  # sorted() leaves the others in their order
+        sizes = dict(sorted(sizes.items(), key=lambda each: -max(each[1], CHUNK_BYTES)))
+    left, most = len(sizes), 1
     chunk: list[Path] = []
     total = 0
     for path, size in sizes.items():
         if chunk and (len(chunk) == most or total + size > CHUNK_BYTES):
             yield tuple(chunk)
+            left -= len(chunk)
             chunk, total = [], 0
+        if not chunk:
+            most = min(CHUNK_FILES, -(-left // (4 * n_workers)))
         chunk.append(path)
         total += size
     if chunk:

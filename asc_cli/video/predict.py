@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from asc_cli import models as model_files
-from asc_cli.audio import decode
+from asc_cli.audio import decode, media
 from asc_cli.core import parallel, paths, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.datasets.yt8m import Batch, Fault, Layout, Order, Stream, Video, batches
@@ -71,7 +71,7 @@ def label(
     with parallel.prefetch_pool(jobs) as pool:
         for path in paths:
             faults: list[Fault] = []
-            if path.suffix.lower() in (*decode.SUFFIXES, *decode.UNSUPPORTED_SUFFIXES):
+            if path.suffix.lower() in (*decode.SUFFIXES, *media.SUFFIXES):
                 reason = (
                     f"model {registered.id} takes shards of videos' features (.tfrecord), not "
                     "recordings; name a model of scenes with --model"

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from asc_cli.core import json_text
-from asc_cli.core.terminal import one_line
+from asc_cli.core.terminal import note, one_line
 
 BAR_WIDTH, METER_WIDTH = 20, 10
 METER_FROM_DB = -60.0
@@ -51,8 +51,9 @@ class Live:
         """Print a warning on stderr where there was another, or none, before."""
         if warning and warning != self.warning:
             if self.rewrites:
-                print("\r\x1b[K", end="", flush=True)
-            print(f"asc: {warning}", file=sys.stderr, flush=True)
+                sys.stdout.write("\r\x1b[K")
+                sys.stdout.flush()
+            note(f"asc: {warning}")
         self.warning = warning
 
     def __exit__(
