@@ -81,6 +81,10 @@ def compare_random_splits(
         jobs: Worker processes, for features; None: one per processor.
         progress: Called with (done, all) as features are computed.
 
+    Returns:
+        Both accuracies and their difference, with intervals. Recordings without features are left
+        out.
+
     Raises:
         AscError: The list has no folds, or none of its recordings has features.
     """
