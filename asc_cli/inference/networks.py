@@ -42,9 +42,14 @@ class Network(Protocol):
 class GraphNetwork:
     """The graph of an architecture with one member's weights, by onnxruntime."""
 
-    def __init__(self, session: Any):
-        self.session = session
-        self.outputs = {output.name for output in session.get_outputs()}
+    def __init__(self, graph: bytes, names: Sequence[str], weights: Mapping[str, np.ndarray]):
+        self.session = session(graph, names, weights)
+        self.source = graph, [*names], {name: weights[name] for name in names}
+        self.outputs = {output.name for output in self.session.get_outputs()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what a copy in another process is built from: a session cannot be pickled."""
+        return GraphNetwork, self.source
 
     @property
     def attends(self) -> bool:
@@ -144,6 +149,8 @@ class TorchNetwork:
             logs = torch.log_softmax(scores, dim=1).numpy()
         if hook is not None:
             hook.remove()
+        if embed and not into:
+            raise AscError(NO_EMBEDDING)
         return logs, into[-1].numpy() if embed else None
 
     def attention(self, x: np.ndarray, mask: np.ndarray | None) -> Attention:
