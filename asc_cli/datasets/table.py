@@ -24,7 +24,7 @@ DATASET = Dataset(
         "--data FILE.csv with a header: filename and label, and if you like fold (1, 2, …) or "
         "split (train, test), group (what must not be split: a place, a device), device. "
         "Comma, semicolon or TAB; file names are relative to the CSV. Or --data FOLDER with a "
-        "sub-folder per scene."
+        "sub-folder per scene; asc datasets split makes a CSV with folds of it."
     ),
     metric="accuracy, averaged over the folds",
     headline="accuracy",
@@ -72,9 +72,8 @@ def _csv(path: Path) -> Listing:
         if not row.get("filename") or not row.get("label"):
             raise AscError(f"{path}:{line}: filename or label is empty")
         file = lists.file_name(row["filename"], path, line)
-        recordings.append(
-            Recording(file, row["label"], row.get("group", ""), row.get("device", ""))
-        )
+        texts = (row.get(column, "") for column in ("label", "group", "device"))
+        recordings.append(Recording(file, *map(csv_text.unguarded, texts)))
         folds.append((line, file, row.get("fold", ""), row.get("split", "")))
     labels = tuple(sorted({recording.label for recording in recordings}))
     # a file may be listed once per split: then it is one recording
