@@ -47,7 +47,7 @@ DATASET = replace(
     homepage="",
     licence="none needed: made up",
     citation="",
-    obtain="asc datasets make yt8m-toy",
+    obtain="To make it: asc datasets make yt8m-toy",
 )
 
 

@@ -89,9 +89,10 @@ def predict(
     require_scenes(chosen)
     if embeddings:
         require_one_system(chosen, "embeddings")
-    graphs.ensure_graphs(chosen)
+    if require_engine(engine) == AUTO:
+        graphs.ensure_graphs(chosen)
     request = with_timeline(
-        Request(chosen, fold, None, embeddings, device, require_engine(engine)),
+        Request(chosen, fold, None, embeddings, device, engine),
         timeline_s,
         threshold,
     )
