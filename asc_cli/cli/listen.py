@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from asc_cli.cli._options import Engine, Fold, Model, Threshold
+from asc_cli.cli._options import Engine, Fold, Model, Threshold, Unknown
 from asc_cli.core.errors import AscError
 from asc_cli.core.limits import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
@@ -21,6 +21,7 @@ def command(
     model: Model = None,
     fold: Fold = None,
     threshold: Threshold = 0.0,
+    unknown: Unknown = False,
     window: Annotated[
         float, typer.Option(help="Seconds of sound that each prediction is made from.")
     ] = 10.0,
@@ -54,6 +55,8 @@ def command(
 
     Example: **asc listen --record evening.wav**
 
+    Example: **asc listen --model rooms --unknown**
+
     Example: **ffmpeg -i clip.wav -f s16le -ac 1 -ar 44100 - | asc listen - --rate 44100**
     """
     from asc_cli import report, workflow
@@ -77,6 +80,7 @@ def command(
         every_s=every,
         threshold=threshold,
         engine=engine,
+        unknown=unknown,
     )
     with report.Live(as_json) as out:
         for row in predictions:
