@@ -18,11 +18,11 @@ import yaml
 from google.protobuf.message import DecodeError
 
 from asc_cli import workflow
-from asc_cli.core import plugins
+from asc_cli.core import checksums, plugins
 from asc_cli.core.errors import AscError
 from asc_cli.export import architecture, onnx_file
 from asc_cli.frontend import clips, standardise
-from asc_cli.inference import ensemble, graphs, member
+from asc_cli.inference import ensemble, graphs, member, validation
 from asc_cli.inference.networks import GraphNetwork, Network, NumpyNetwork, TorchNetwork, session
 from asc_cli.models import build
 from asc_cli.models._numpy import FORWARD
@@ -330,8 +330,6 @@ def test_a_graph_goes_along_and_is_used(exported: Path, recordings: list[Path]) 
 
 def about_of(exported: Path, graph: bytes) -> bytes:
     """graph.json as it would be of another graph."""
-    from asc_cli.core import checksums
-
     with zipfile.ZipFile(exported) as zipped:
         about = json.loads(zipped.read("graph.json"))
     return json.dumps(checksums.added({**about, "graph": checksums.of_bytes(graph)})).encode()
@@ -342,10 +340,16 @@ def graph_of(exported: Path) -> onnx.ModelProto:
         return onnx.ModelProto.FromString(zipped.read("graph.onnx"))
 
 
+@pytest.mark.parametrize("installed", [True, False], ids=["torch", "no torch"])
 @pytest.mark.parametrize(
     "place", ["initialiser", "constant", "operator", "function", "other scores"]
 )
-def test_a_hostile_graph_is_refused(place: str, exported: Path, tmp_path: Path) -> None:
+def test_a_hostile_graph_is_refused(
+    place: str, installed: bool, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not installed:
+        for module in (member, graphs, validation):
+            monkeypatch.setattr(module, "has_torch", lambda: False)
     graph = graph_of(exported)
     outside = onnx.TensorProto(name="secret", data_type=1, dims=[1], data_location=1)
     outside.external_data.add(key="location", value="/etc/passwd")
@@ -372,6 +376,21 @@ def test_a_hostile_graph_is_refused(place: str, exported: Path, tmp_path: Path) 
     with pytest.raises(AscError, match=reason):
         imported(path)
     assert [model.id for model in models.models()] == ["m@1"]
+
+
+def test_without_torch_a_graph_is_held_against_what_torch_answered(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (member, graphs, validation):
+        monkeypatch.setattr(module, "has_torch", lambda: False)
+    assert imported(exported).id == "m@2"
+    with zipfile.ZipFile(exported) as zipped:
+        about = json.loads(zipped.read("graph.json"))
+    for rows in about["scores"].values():
+        rows[0][0] += 0.01
+    text = json.dumps(checksums.added(about)).encode()
+    with pytest.raises(AscError, match="does not answer as the weights fold01"):
+        imported(repacked(exported, tmp_path / "x.zip", graph_json=text))
 
 
 def test_a_graph_alone_or_damaged_is_refused(exported: Path, tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ def _blocks(
             yield resample(samples, len(following) == 0)
         if position == 0:
             raise FileFault(path, "holds no samples that can be decoded; is the file cut short?")
-        if _says_its_length(sound) and position < _end(sound):
+        says_its_length = sound.format == "MP3" or getattr(sound, "says_its_length", False)
+        if says_its_length and position < _end(sound):
             raise cut_short(path, position / sound.samplerate, sound.frames / sound.samplerate, "s")
 
 
@@ -265,11 +266,6 @@ def _require_file(path: Path) -> None:
         raise FileFault(path, "there is no such file") from None
     except OSError as fault:
         raise FileFault(path, f"cannot be opened ({fault.strerror})") from fault
-
-
-def _says_its_length(sound: Any) -> bool:
-    """Return whether a sound may end before the length in its header."""
-    return sound.format == "MP3" or (sound.format == media.FORMAT and sound.says_its_length)
 
 
 def require_end(sound: Any, path: Path) -> None:

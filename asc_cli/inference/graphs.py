@@ -105,15 +105,14 @@ def make(system: models.Model) -> Graph:
     return Graph(data, "", weights, scores, largest)
 
 
-def require_true(model: models.Model) -> None:
-    """Compare the graphs that a model brings along with its weights.
+def require_closed(model: models.Model) -> None:
+    """Check the graphs that a model brings along before one is run.
 
     Args:
         model: About to be registered, from an archive.
 
     Raises:
-        AscError: A graph is damaged, refers to a file, does not fit the weights, or answers
-            otherwise than they do.
+        AscError: A graph is damaged, or refers to a file.
     """
     for system in model.systems():
         present = [name for name in graphs.FILES if (system.folder / name).exists()]
@@ -122,9 +121,25 @@ def require_true(model: models.Model) -> None:
             raise AscError(f"its {present[0]} is damaged")
         if graph is None or not graph.data:
             continue
-        if sorted(names := onnx_file.outside(graph.data)) != sorted(graph.weights):
+        if sorted(onnx_file.outside(graph.data)) != sorted(graph.weights):
             raise AscError("its graph.json names other weights than its graph takes")
-        for name, by_torch, by_graph in _answers(system, graph.data, names, _shape(system)):
+
+
+def require_true(model: models.Model) -> None:
+    """Compare the graphs that a model brings along with its weights: by torch, or by what torch
+    answered when they were made.
+
+    Args:
+        model: About to be registered, from an archive; `require_closed` has passed it.
+
+    Raises:
+        AscError: A graph does not fit the weights, or answers otherwise than they do.
+    """
+    for system in model.systems():
+        graph = graphs.read(system.folder)
+        if graph is None or not graph.data:
+            continue
+        for name, by_torch, by_graph in _answers(system, graph.data, graph.weights, _shape(system)):
             expected = by_torch if has_torch() else np.asarray(graph.scores.get(name), np.float64)
             if expected.shape != by_graph.shape or _difference(expected, by_graph) > TOLERANCE:
                 raise AscError(f"its graph does not answer as the weights {name} do")

@@ -27,6 +27,7 @@ def require_usable(model: models.Model) -> None:
         AscError: Its feature cannot be computed, its weights are not those of its network or not
             finite, or its answers are no probabilities; the text says which.
     """
+    graphs.require_closed(model)
     for system in model.systems():
         for device in (None, *system.devices):
             _require_usable(system, device)
