@@ -126,8 +126,8 @@ def _statistics(model: models.Model, fold: int) -> Statistics:
     name = unknown_file(fold)
     if name not in model.card.get("files", {}):
         raise AscError(
-            f"--unknown: model {model.id} has no statistics for it; train it with "
-            "--set 'evaluation.unknown={}' --set 'validation={}'"
+            f"--unknown: model {model.id} has no statistics for it; train it with --set "
+            "validation.fraction=0.2 --set evaluation.unknown.keep=0.95"
         )
     model.require_intact(name)
     return load_statistics(model.folder / name)

@@ -135,7 +135,7 @@ def average(parts: Sequence[SegmentAccumulator], weights: Sequence[float]) -> Sc
         )
         unknown = (
             np.average([part.unknown(segments, len(ends)) for part in parts], 0, weights)
-            if request.unknown
+            if all(part.described for part in parts)
             else None
         )
     finite = [values for values in (scores, rows, embedding, unknown) if values is not None]

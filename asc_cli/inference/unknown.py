@@ -225,6 +225,15 @@ def fewest(keep: float) -> int:
     return math.ceil(round(keep / (1 - keep), 9))
 
 
+def require_enough(n: int, keep: float) -> None:
+    """Raise AscError where too few recordings are held out for a share to keep."""
+    if n < fewest(keep):
+        raise AscError(
+            f"evaluation.unknown: {n} recordings are held out, and to keep a share of {keep} needs "
+            f"{fewest(keep)}: a larger validation.fraction, or a smaller evaluation.unknown.keep"
+        )
+
+
 def fit(
     rows: np.ndarray,  # (n, V) of recordings that were trained on
     labels: np.ndarray,  # (n,)
@@ -238,11 +247,7 @@ def fit(
     Raises:
         AscError: Too few are held out, or the network has no linear layer to take a distance from.
     """
-    if len(held_out) < fewest(keep):
-        raise AscError(
-            f"evaluation.unknown: {len(held_out)} recordings are held out, and to keep a share of "
-            f"{keep} needs {fewest(keep)}: a larger validation.fraction, or a smaller keep"
-        )
+    require_enough(len(held_out), keep)
     if score == "auto":
         score = "distance" if layout.n_embedding else "probability"
     if score == "distance" and not layout.n_embedding:

@@ -84,6 +84,7 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     )
     pack = load_pack(task.packs[0], task.feature.description())
     fitted, held_out = fold_data.hold_out(task)
+    unknown.require_enough(task, held_out)
     start = task.start.load() if task.start else None
     standardise = start.standardise if start else fold_data.standardisation(task, pack, fitted)
     test = fold_data.fold_part(task, pack, task.test, standardise)

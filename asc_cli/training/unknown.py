@@ -10,9 +10,15 @@ from asc_cli.inference import unknown
 from asc_cli.inference.networks import TorchNetwork
 from asc_cli.training import fold_data
 from asc_cli.training.fold_data import FoldPart
-from asc_cli.training.task import Task
+from asc_cli.training.task import Recordings, Task
 
 FILE = "unknown.safetensors"
+
+
+def require_enough(task: Task, held_out: Recordings) -> None:
+    """Raise AscError, before anything is fitted, where too few recordings are held out."""
+    if settings := task.recipe.evaluation.unknown:
+        unknown.require_enough(len(held_out), settings.keep)
 
 
 def write(task: Task, network: Any, fitted: FoldPart, held_out: FoldPart) -> None:
