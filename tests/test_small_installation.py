@@ -68,6 +68,11 @@ def test_what_needs_no_extra_works(small: Run, trained: Path) -> None:
     for scene, path in zip("ab", sorted((trained / "datasets").rglob("*.wav")), strict=False):
         (two / scene).mkdir(parents=True)
         shutil.copy(path, two / scene)
+    for line in (trained / "datasets" / "toy" / "meta.txt").read_text("utf-8").splitlines():
+        file, scene = line.split("\t")
+        folder = trained / "scenes" / scene.partition("/")[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(trained / "datasets" / "toy" / file, folder)
     own = ("--set", "dataset=table", "--data", two)
     clip = next(two.rglob("*.wav"))
     commands = [
@@ -90,6 +95,7 @@ def test_what_needs_no_extra_works(small: Run, trained: Path) -> None:
         ["datasets", "list"],
         ["datasets", "show", "toy"],
         ["datasets", "check", "toy"],
+        ["datasets", "split", trained / "scenes", "--folds", "2", "--compare-random"],
         ["export", "toy_lstm", "--format", "hub"],
         ["store", "show"],
         *(["features", "--recipe", f"toy_{name}", *own] for name in FEATURES),

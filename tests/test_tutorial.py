@@ -29,13 +29,18 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.campaign
 def test_each_step_prints_what_the_page_shows(printed: dict[str, str]) -> None:
-    checked = printed["asc datasets check table --data recordings.csv"]
-    assert "24 recordings; folds (train/test)" in checked
-    assert "The copy matches the protocol." in checked
+    divided = " ".join(printed["asc datasets split scenes --folds 4 --compare-random"].split())
+    assert "Groups from name" in divided and "105 recordings; folds (train/test)" in divided
+    assert "The copy matches the protocol." in divided
+    measured = [float(share) for share in re.findall(r"(\d+\.\d) %", divided)]
+    page = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    shown = re.search(r"recognises (\d+) % under\s+these folds, and (\d+) % under random", page)
+    assert shown and measured == pytest.approx([int(shown[1]), int(shown[2])], abs=3)
+    assert float(re.search(r"flatter it by (\S+) points", divided)[1]) > 2
     assert "folds (train/test): none" in printed["asc datasets check table --data scenes"]
     assert "n_hidden: 64" in printed["asc recipes show rooms.yaml"]
     assert "rooms@1" in printed["asc train rooms.yaml"]
-    assert "24 tested recordings" in printed["asc evaluate rooms"]
+    assert "105 tested recordings" in printed["asc evaluate rooms"]
     assert re.search(r"\* *rooms@2", printed["asc models list"])
     assert printed["asc models use rooms@1"].strip() == "rooms@1"
 
@@ -43,7 +48,7 @@ def test_each_step_prints_what_the_page_shows(printed: dict[str, str]) -> None:
 @pytest.mark.campaign
 def test_json_keys_are_those_of_the_page(printed: dict[str, str]) -> None:
     predicted = [json.loads(line) for line in printed[predict()].splitlines()]
-    assert len(predicted) == 8
+    assert len(predicted) == 7
     assert set(predicted[0]) == documented("asc predict")
     assert set(json.loads(printed["asc evaluate rooms --json"])) == documented("asc evaluate")
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
-from asc_cli import load_model
+from asc_cli import load_model, workflow
 from asc_cli.core.errors import AscError
 from asc_cli.inference import ensemble, unknown
 from asc_cli.inference.types import likeliest_scene, merge_segments
@@ -29,7 +30,6 @@ SETTINGS = (
 @pytest.fixture(scope="session")
 def with_statistics(once: Once, toy_root: Path) -> Path:
     """A home with toy_lstm@1 of two folds, which has statistics."""
-    from asc_cli import workflow
 
     def make(home: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -167,8 +167,24 @@ def test_scores_are_those_of_the_training_and_its_recordings_stay(
     n = int(np.ceil(round((len(scores) + 1) * 0.8, 9)))
     assert (scores <= 1 + 1e-3).sum() == n  # onnxruntime here, torch where they were fitted
     assert np.sort(scores)[n - 1] == pytest.approx(1, abs=1e-3)
-    split = [line for line in (toy_root / "evaluation_setup/fold1_test.txt").read_text().split()]
-    assert not set(held_out) & set(split)
+
+
+def test_the_test_fold_has_no_part_in_statistics(
+    with_statistics: Path, toy_root: Path, tmp_path: Path, home: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(toy_root, other)
+    for file in (toy_root / "evaluation_setup/fold1_test.txt").read_text().split():
+        samples, rate = soundfile.read(other / file)
+        soundfile.write(other / file, -0.3 * samples, rate, subtype="PCM_24")
+    recipe = recipes.load("toy_lstm", [*SMALL, *SETTINGS])
+    run = workflow.train(recipe, data=other, folds=[1], jobs=1).run
+    [before] = (with_statistics / "runs").iterdir()
+    assert (run / "fold01/predictions.csv").read_bytes() != (
+        before / "fold01/predictions.csv"
+    ).read_bytes()
+    name = "fold01/unknown.safetensors"
+    assert (run / name).read_bytes() == (before / name).read_bytes()
 
 
 def test_members_are_averaged_and_probabilities_stay(model: models.Model, toy_root: Path) -> None:
@@ -185,6 +201,16 @@ def test_members_are_averaged_and_probabilities_stay(model: models.Model, toy_ro
         assert "unknown_score" not in without[i].timeline[0].to_dict()
         assert all(s.unknown_score is not None for s in prediction.timeline)
         assert merge_segments(prediction.timeline)[0].unknown_score is not None
+
+
+def test_tables_and_timelines_show_unknown(model: models.Model, asc: Asc, tmp_path: Path) -> None:
+    silence = write(tmp_path / "silence.wav", np.zeros(3 * 22050))
+    shown = asc(
+        "predict", silence, "--unknown", "--timeline", "1", "--audacity", tmp_path / "a.txt"
+    )
+    assert "unknown (" in shown.stdout and "A unknown" in shown.stdout
+    assert (tmp_path / "a.txt").read_text().split("\t")[2].startswith("unknown ")
+    assert "unknown" not in asc("predict", silence).stdout
 
 
 def test_unknown_goes_before_unsure() -> None:

@@ -1,16 +1,20 @@
-"""Datasets: list them, show how to get one, check a copy, make synthetic data."""
+"""Datasets: list them, show how to get one, check a copy, make synthetic data, make folds."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asc_cli.cli import _completion
-from asc_cli.cli._options import Data, Json, Subset
+from asc_cli.cli._options import Data, Jobs, Json, Subset
 from asc_cli.core.errors import AscError
 from asc_cli.core.terminal import one_line
+
+if TYPE_CHECKING:
+    from asc_cli.protocol.audit import Finding
+    from asc_cli.protocol.source import Source
 
 Name = Annotated[
     str,
@@ -78,17 +82,106 @@ def check(name: Name, data: Data = None, subset: Subset = None, as_json: Json = 
     from asc_cli.cli import _progress
 
     with _progress.counting("recordings") as progress:
-        source, findings = workflow.audit(name, data, subset, progress)
-    result = {
-        "dataset": name,
+        result = _audited(*workflow.audit(name, data, subset, progress))
+    report.show(result, report.audit, as_json)
+    if any(finding["broken"] for finding in result["findings"]):
+        raise typer.Exit(1)
+
+
+def _audited(source: Source, findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "dataset": source.dataset.name,
         "root": str(source.root),
         "recordings": len({r.file for r in source.listing.recordings}),
         "folds": [[len(s.train), len(s.test)] for s in source.listing.splits],
         "findings": [vars(finding) for finding in findings],
     }
-    report.show(result, report.audit, as_json)
-    if any(finding.broken for finding in findings):
+
+
+def split(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder with a sub-folder per scene, or a CSV with filename and label.",
+            metavar="FOLDER|CSV",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The CSV to write; recordings must be in its folder, at any depth.",
+            show_default="recordings.csv beside FOLDER|CSV",
+        ),
+    ] = None,
+    folds: Annotated[int, typer.Option(help="How many folds.")] = 5,
+    group_from: Annotated[
+        str | None,
+        typer.Option(
+            help="What tells the place: name, date, parent (the folder below the scene), none, or "
+            "a regular expression whose first group is the place.",
+            show_default="the column group, or what explains the names",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, other folds.")] = 0,
+    compare_random: Annotated[
+        bool,
+        typer.Option(
+            "--compare-random",
+            help="Also train a quick model under these folds and under random ones, and print by "
+            "how much random ones flatter it.",
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the CSV if it exists.")
+    ] = False,
+    jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """Write a CSV with folds for recordings that have none, and check it.
+
+    Every fold has each scene, and all recordings of one place are in one fold: a model that is
+    tested where it was trained recognises the place, not the scene. What tells the places is
+    guessed from names, dates or folders, and printed. Recordings of the same sound stay together:
+    copies, and parts of one recording that were cut, coded or amplified. Then the CSV is checked
+    as by `asc datasets check`; exit 1 if there is a violation, 3 if files were left out because
+    they cannot be read.
+
+    Example: **asc datasets split scenes**
+
+    Example: **asc datasets split scenes --folds 3 --group-from name --compare-random**
+
+    Example: **asc datasets split list.csv --output folds.csv --group-from '([a-z]+[0-9]+)_'**
+    """
+    from asc_cli import report, workflow
+    from asc_cli.cli import _progress
+
+    with _progress.counting("recordings") as progress:
+        divided = workflow.split_recordings(
+            data,
+            output,
+            folds=folds,
+            group_from=group_from,
+            seed=seed,
+            overwrite=overwrite,
+            jobs=jobs,
+            progress=progress,
+        )
+    with _progress.counting("check") as progress:
+        audited = _audited(*workflow.audit("table", divided.output, None, progress))
+    result = {**divided.to_dict(), "audit": audited, "random": None}
+    if compare_random:
+        with _progress.counting("features") as progress:
+            compared = workflow.compare_random_splits(
+                divided.output, seed=seed, jobs=jobs, progress=progress
+            )
+        result["random"] = compared.to_dict()
+    report.show(result, report.split, as_json)
+    if any(finding["broken"] for finding in audited["findings"]):
         raise typer.Exit(1)
+    if divided.failed:
+        raise typer.Exit(3)
 
 
 def download(
@@ -195,4 +288,11 @@ def _without_none(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-COMMANDS = {"list": list_, "show": show, "check": check, "download": download, "make": make}
+COMMANDS = {
+    "list": list_,
+    "show": show,
+    "check": check,
+    "download": download,
+    "make": make,
+    "split": split,
+}

@@ -72,9 +72,8 @@ def _csv(path: Path) -> Listing:
         if not row.get("filename") or not row.get("label"):
             raise AscError(f"{path}:{line}: filename or label is empty")
         file = lists.file_name(row["filename"], path, line)
-        recordings.append(
-            Recording(file, row["label"], row.get("group", ""), row.get("device", ""))
-        )
+        texts = (row.get(column, "") for column in ("label", "group", "device"))
+        recordings.append(Recording(file, *map(csv_text.unguarded, texts)))
         folds.append((line, file, row.get("fold", ""), row.get("split", "")))
     labels = tuple(sorted({recording.label for recording in recordings}))
     # a file may be listed once per split: then it is one recording

@@ -14,7 +14,7 @@ from asc_cli.export.architecture import WEIGHTS
 
 MODEL_GRAPH, MODEL_FUNCTIONS = 7, 25
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_SPARSE = 1, 5, 15
-NODE_ATTRIBUTE, NODE_DOMAIN = 5, 7
+NODE_OPERATOR, NODE_ATTRIBUTE, NODE_DOMAIN = 4, 5, 7
 ATTRIBUTE_TENSORS, ATTRIBUTE_GRAPHS = (5, 10), (6, 11)
 TENSOR_NAME, TENSOR_OUTSIDE, TENSOR_LOCATION = 8, 13, 14
 ENTRY_KEY, ENTRY_VALUE = 1, 2
@@ -65,6 +65,8 @@ def _of_node(node: memoryview, depth: int) -> Iterator[str]:
             raise AscError(
                 f"its graph calls {_text(value)!r:.80}, which ONNX does not define; refused"
             )
+        if number == NODE_OPERATOR and bytes(_message(value)) == b"Loop":
+            raise AscError("its graph has a Loop, which may never end; refused")
         if number != NODE_ATTRIBUTE:
             continue
         for field, inner in _fields(_message(value)):

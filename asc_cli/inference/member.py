@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from asc_cli import models as model_files
 from asc_cli.core.device import has_torch
 from asc_cli.core.errors import AscError
@@ -109,7 +111,8 @@ def _numpy(
 ) -> NumpyNetwork:
     parameters = {each.name: each.default for each in catalog.parameters("models", name)}
     try:
-        return NumpyNetwork(FORWARD[name]({**parameters, **settings}, weights))
+        with np.errstate(all="ignore"):  # what is not finite is refused where it is used
+            return NumpyNetwork(FORWARD[name]({**parameters, **settings}, weights))
     except (LookupError, ValueError, TypeError, ArithmeticError) as fault:
         raise AscError(f"model weights {path}: cannot be used ({fault})") from fault
 

@@ -61,6 +61,8 @@ class GraphNetwork:
         if embed and "embedding" not in self.outputs:
             raise AscError(NO_EMBEDDING)
         scores, *rest = self._run(["scores", "embedding"] if embed else ["scores"], x, mask)
+        if scores.ndim != 2:
+            raise AscError(f"its graph gives scores of shape {scores.shape}")
         return scores, rest[0] if embed else None
 
     def log_probabilities(
@@ -78,7 +80,12 @@ class GraphNetwork:
 
     def _run(self, names: list[str], x: np.ndarray, mask: np.ndarray | None) -> list[np.ndarray]:
         counted = np.ones(x.shape[:2], bool) if mask is None else mask
-        return list(self.session.run(names, {"x": x, "mask": counted}))
+        try:
+            return list(self.session.run(names, {"x": x, "mask": counted}))
+        except Exception as fault:  # onnxruntime has a class for each kind, without one for all
+            if isinstance(fault, MemoryError):
+                raise
+            raise AscError(f"its graph cannot be computed ({_first_line(fault)})") from fault
 
 
 def session(graph: bytes, names: Sequence[str], weights: Mapping[str, np.ndarray]) -> Any:

@@ -48,6 +48,9 @@ def _require_usable(model: models.Model, device: str | None) -> None:
         logs, _ = ensemble.log_probabilities(loaded, frames, lengths)
     except MemoryError:
         raise AscError("there is not enough memory to load it and to classify noise") from None
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as fault:
+        reason = str(fault).strip().partition("\n")[0][:300]
+        raise AscError(f"it cannot classify noise ({reason}); its weights are damaged") from fault
     require_probabilities(logs, len(loaded.labels), loaded.aggregate)
 
 

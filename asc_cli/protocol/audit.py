@@ -7,6 +7,7 @@ train and test share neither a file nor a group (location, source recording).
 from __future__ import annotations
 
 import os
+import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -55,17 +56,21 @@ def remarks(listing: Listing) -> list[Finding]:
     return findings
 
 
-def require(dataset: Dataset, listing: Listing) -> None:
+def require(dataset: Dataset, listing: Listing, root: Path | None = None) -> None:
     """Raise AscError if results on these lists would be invalid.
 
     Leaks, unknown labels, files listed twice, and splits with nothing to train or to
     test on, or with a scene that is tested and never trained, stop it; a count that differs from
-    the published one does not, so that a subset can be used.
+    the published one does not, so that a subset can be used. root: Of a table of your own, the CSV
+    or the folder, for the message that names the command which adds folds.
     """
     if not listing.splits:
+        remedy = "add a column fold (1, 2, …) or split (train, test)"
+        if dataset.name == "table" and root is not None:
+            command = f"asc datasets split {shlex.quote(str(root))}"
+            remedy = f"write a CSV with folds, and train on it: {command}"
         raise AscError(
-            f"{dataset.name}: its lists name no folds, so there is nothing to test on; "
-            "add a column fold (1, 2, …) or split (train, test)"
+            f"{dataset.name}: its lists name no folds, so there is nothing to test on; {remedy}"
         )
     one = _one_scene(listing)
     _require_none(

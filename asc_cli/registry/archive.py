@@ -14,6 +14,7 @@ from pathlib import Path
 
 from asc_cli.core import archives, atomic, paths
 from asc_cli.core.errors import AscError
+from asc_cli.registry import graphs
 from asc_cli.registry.models import Check, Model, add_version, catalog, find, read_card
 
 MAX_UNPACKED_BYTES = 4 << 30
@@ -42,9 +43,15 @@ def export(reference: str | None, path: Path) -> Model:
     model.require_intact()
     with atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for file in sorted(model.folder.rglob("*")):
-            if file.is_file():
-                _pack(archive, file, file.relative_to(model.folder).as_posix())
+            name = file.relative_to(model.folder).as_posix()
+            if MEMBER.fullmatch(name) and file.is_file() and not _is_damaged_graph(file):
+                _pack(archive, file, name)
     return model
+
+
+def _is_damaged_graph(file: Path) -> bool:
+    """Return whether a file is of a graph that nobody would use: it is made again."""
+    return file.name in graphs.FILES and graphs.read(file.parent) is None
 
 
 def _pack(archive: zipfile.ZipFile, file: Path, name: str) -> None:

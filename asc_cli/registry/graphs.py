@@ -53,11 +53,12 @@ def read(folder: Path) -> Graph | None:
         if reason := about.get("torch_only"):
             return Graph(torch_only=str(reason))
         data = (folder / GRAPH).read_bytes()
-        if checksums.of_bytes(data) != about["graph"]:
+        weights, scores = about["weights"], about["scores"]
+        if not data or checksums.of_bytes(data) != about["graph"]:
             return None
-        return Graph(
-            data, "", about["weights"], about["scores"], float(about["largest_difference"])
-        )
+        if not isinstance(scores, dict) or not all(isinstance(name, str) for name in weights):
+            return None
+        return Graph(data, "", [*weights], scores, float(about["largest_difference"]))
     except (OSError, ValueError, KeyError, TypeError):  # a damaged file is a ValueError
         return None
 

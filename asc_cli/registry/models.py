@@ -74,7 +74,8 @@ def register(
             shutil.copyfile(path, building / unknown_file(fold))
         for number, system in enumerate(systems, start=1):
             system.require_intact()
-            shutil.copytree(system.folder, building / system_folder(number))
+            own = building / system_folder(number)
+            shutil.copytree(system.folder, own, ignore=shutil.ignore_patterns(".tmp-*"))
         training_files.write(building, recordings)
         if code:
             write_copy(building / plugins.BESIDE, code)

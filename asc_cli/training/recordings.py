@@ -49,7 +49,7 @@ def train(
     started = time.monotonic()
     protocol = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
     source = exclude(protocol, recipe.exclude)
-    audit.require(source.dataset, source.listing)
+    audit.require(source.dataset, source.listing, source.root)
     run_of_folds.headline_metric(recipe, source.dataset)  # before hours of training, not after
     chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
     extraction = features(source, recipe, jobs, extracting, note)

@@ -79,7 +79,7 @@ def tune(
         searching.require()
     protocol = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
     source = exclude(protocol, recipe.exclude)
-    audit.require(source.dataset, source.listing)
+    audit.require(source.dataset, source.listing, source.root)
     headline = run_of_folds.headline_metric(recipe, source.dataset)
     chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
     trainings = InnerTrainings(recipe, source, headline, device, jobs, extracting, packing, fitting)

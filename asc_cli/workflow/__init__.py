@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from asc_cli.evaluation.scores import Evaluation
     from asc_cli.frontend.disk import Disk, Pruned, disk, prune
     from asc_cli.frontend.fill import Extraction, extract
+    from asc_cli.frontend.split import FoldsOfRecordings, split_recordings
     from asc_cli.inference.api import Model, load_model
     from asc_cli.inference.check import check_model
     from asc_cli.inference.ensemble import takes_shards
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from asc_cli.protocol.source import Source, audit, complete, open_source
     from asc_cli.registry.results import result
     from asc_cli.registry.runs import find_run
+    from asc_cli.training.random_split import compare_random_splits
     from asc_cli.training.result import Training
     from asc_cli.training.seeds import SeedTrainings
     from asc_cli.training.tune import Tuning

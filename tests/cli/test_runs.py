@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asc_cli.cli import application
+from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.registry import inventory
 
@@ -134,10 +135,11 @@ def test_removing_needs_one_run(home: Path) -> None:
         inventory.find("esc10_ltsm")
 
 
-def test_recipes_of_one_dataset(home: Path) -> None:
+def test_recipes_of_one_dataset(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = json.loads(asc("recipes", "list", "--dataset", "esc50", "--json")[1])
     assert [row["recipe"] for row in rows] == ["esc50_lstm"]
     assert "Table 1" not in asc("recipes", "list", "--dataset", "esc10")[1]
     assert "did you mean esc10?" in asc("recipes", "list", "--dataset", "esc11")[2]
+    monkeypatch.setattr(plugins, "recipe_names", lambda: ["esc50_lstm"])
     output = asc("recipes", "list", "--dataset", "table")[1]
     assert output.startswith("no recipe that ships with asc is for this dataset")

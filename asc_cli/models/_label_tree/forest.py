@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from asc_cli.models._numpy.label_tree import require_depth
+
 WALKS_AT_ONCE = 1 << 20  # inputs × trees
 ARRAYS = {
     "roots": torch.int64,  # (R, M) node at which a tree begins
@@ -79,7 +81,7 @@ class Forests(nn.Module):
                 setattr(self, name, torch.zeros(loaded.shape, dtype=dtype))
         super()._load_from_state_dict(state_dict, prefix, *args)
         if self.levels.ndim == 0:
-            self.depth = int(self.levels)
+            self.depth = require_depth(int(self.levels), self.left.numel())
 
 
 def _flat(tree: Any, start: int) -> dict[str, np.ndarray]:

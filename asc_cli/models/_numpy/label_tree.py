@@ -21,6 +21,8 @@ class Staged(ABC):
     def __init__(self, parameters: Mapping[str, Any], arrays: Mapping[str, np.ndarray]):
         self.arrays = arrays
         self.length, self.hop = parameters["segment_frames"], parameters["segment_hop"]
+        levels, n_nodes = arrays["tree.forests.levels"], len(arrays["tree.forests.left"])
+        self.depth = require_depth(int(levels), n_nodes)
 
     @abstractmethod
     def _represented(self, image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -45,8 +47,8 @@ class Staged(ABC):
 
     def _walk(self, x: np.ndarray) -> np.ndarray:  # (N, F) -> (N, R) float32
         """Return each forest's share of its first class: models/_label_tree/forest.py."""
-        names = ("roots", "left", "right", "feature", "threshold", "share", "levels")
-        roots, left, right, feature, threshold, share, levels = (
+        names = ("roots", "left", "right", "feature", "threshold", "share")
+        roots, left, right, feature, threshold, share = (
             self.arrays[f"tree.forests.{name}"] for name in names
         )
         rows = max(1, WALKS_AT_ONCE // roots.size)
@@ -55,7 +57,7 @@ class Staged(ABC):
             part = x[start : start + rows]
             node = np.broadcast_to(roots.ravel(), (len(part), roots.size))
             index = np.arange(len(part))[:, None]
-            for _ in range(int(levels)):
+            for _ in range(self.depth):
                 goes_left = part[index, feature[node]] <= threshold[node]
                 node = np.where(goes_left, left[node], right[node])
             parts.append(share[node].reshape(-1, *roots.shape).mean(axis=2).astype(np.float32))
@@ -120,6 +122,13 @@ class LabelTreeGru(Staged):
             n = np.tanh(n_x + r * n_h)
             h = out[:, s] = (1 - z) * n + z * h
         return out
+
+
+def require_depth(levels: int, n_nodes: int) -> int:
+    """Return the levels of the deepest tree. Raises ValueError for more than there are nodes."""
+    if not 0 <= levels <= n_nodes:
+        raise ValueError(f"trees of {levels} levels and {n_nodes} nodes")
+    return levels
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
