@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         toy,
         tut2016,
         tut2017,
+        tut2018,
         urbansound8k,
         yt8m,
         yt8m_toy,
@@ -61,7 +62,13 @@ if TYPE_CHECKING:
         mfcc.Mfcc(),
     )
     OLDER: tuple[DatasetModule, ...] = (esc10, esc50, litis, table, toy, tut2016, tut2017)
-    NEWER: tuple[DatasetModule, ...] = (tau2019, tau2020_mobile, tau2022_mobile, urbansound8k)
+    NEWER: tuple[DatasetModule, ...] = (
+        tau2019,
+        tau2020_mobile,
+        tau2022_mobile,
+        tut2018,
+        urbansound8k,
+    )
     VIDEOS: tuple[DatasetModule, ...] = (yt8m, yt8m_toy)
 
     def estimator(mixtures: gmm.Mixtures) -> Estimator:

@@ -173,6 +173,18 @@ def test_folders_that_cannot_be_divided(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("recordings.csv"))
 
 
+def test_groups_that_only_copies_join_are_said_to_be(tmp_path: Path) -> None:
+    for n, scene in enumerate(("bus", "bus", "park", "park")):
+        write(tmp_path / scene / f"place{n}_1.wav", sound(n // 2 * 2 + n % 2 * n, 300, 2), RATE)
+    write(tmp_path / "bus" / "place0_2.wav", sound(7, 300, 2), RATE)
+    write(tmp_path / "bus" / "place1_2.flac", sound(7, 300, 2)[RATE // 2 :], RATE)
+    message = (
+        r"single group.* 1 pair\(s\) of recordings hold the same sound, such as bus/place0_2.wav"
+    )
+    with pytest.raises(AscError, match=message):
+        split_recordings(tmp_path, tmp_path / "o.csv", folds=2, group_from=r"(place\d)")
+
+
 def test_names_that_tell_nothing_have_a_warning(asc: Asc, tmp_path: Path) -> None:
     for n, scene in enumerate(("bus", "park") * 2):
         write(tmp_path / scene / f"ZOOM{n:04}.wav", sound(n, 1), RATE)

@@ -24,7 +24,7 @@ DATASET = Dataset(
         "--data FILE.csv with a header: filename and label, and if you like fold (1, 2, …) or "
         "split (train, test), group (what must not be split: a place, a device), device. "
         "Comma, semicolon or TAB; file names are relative to the CSV. Or --data FOLDER with a "
-        "sub-folder per scene."
+        "sub-folder per scene; asc datasets split makes a CSV with folds of it."
     ),
     metric="accuracy, averaged over the folds",
     headline="accuracy",

@@ -39,7 +39,7 @@ DATASET = Dataset(
     ),
     headline="macro_accuracy",
     recordings=230_350,
-    shares_with=("tau2019", "tau2020_mobile"),
+    shares_with=("tut2018", "tau2019", "tau2020_mobile"),
     fold_sizes=((None, 29_680),),
     subsets=SUBSETS,
     archives=(

@@ -116,9 +116,10 @@ def split_recordings(
     if not readable:
         raise AscError(f"{source.root}: no recording can be read; the first: {failed[0]}")
     grouping = places.group(readable, group_from, folds)
+    assignment.require_enough(assignment.groups_by_scene(readable, grouping.groups), folds)
     groups = assignment.joined(grouping.groups, ((pair.first, pair.second) for pair in pairs))
     scenes = assignment.groups_by_scene(readable, groups)
-    assignment.require_enough(scenes, folds)
+    _require_enough_joined(scenes, folds, pairs)
     fold_of = assignment.assign(readable, groups, folds, seed)
     ungrouped = grouping.rule == "none"
     written = None if ungrouped and not pairs else groups
@@ -151,6 +152,19 @@ def _without_folds(data: Path) -> Source:
         twice = next(file for i, file in enumerate(files) if file in files[:i])
         raise AscError(f"{source.root}: {twice} is listed twice; list it once")
     return source
+
+
+def _require_enough_joined(
+    scenes: dict[str, dict[str, int]], folds: int, pairs: Sequence[Pair]
+) -> None:
+    """Raise AscError where there were enough groups before those of the same sound were joined."""
+    try:
+        assignment.require_enough(scenes, folds)
+    except AscError as fault:
+        raise AscError(
+            f"{fault}. Groups were joined because {len(pairs)} pair(s) of recordings hold the same "
+            f"sound, such as {pairs[0].first} and {pairs[0].second}: remove what is a copy"
+        ) from fault
 
 
 def _example(groups: Sequence[tuple[str, str]]) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ def audit(dataset: Dataset, listing: Listing, audio_root: Path) -> list[Finding]
 def remarks(listing: Listing) -> list[Finding]:
     """Return remarks on what cannot be checked."""
     if not listing.splits:
-        return [Finding("no folds", "recordings", "nothing to test on: no fold, no split", False)]
+        what = "nothing to test on: no fold, no split; asc datasets split writes a CSV with folds"
+        return [Finding("no folds", "recordings", what, False)]
     findings = [one] if (one := _one_scene(listing)) else []
     if not any(recording.group for recording in listing.recordings):
         what = "no groups (places, sources) are given, so leaks by group cannot be seen"

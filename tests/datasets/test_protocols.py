@@ -22,6 +22,7 @@ from asc_cli.datasets import (
     tau2020_mobile,
     tau2022_mobile,
     tut2017,
+    tut2018,
     urbansound8k,
 )
 from asc_cli.protocol import audit
@@ -135,8 +136,10 @@ def made_tau(root: Path, name: str) -> None:
     (root / "meta.csv").write_text(meta([*files, *rest], dataset.recordings))
     for part, own in (("train", files[:train]), ("evaluate", files[train:])):
         lines = [f"{file}\t{file[6:].split('-')[0]}" for file in own]
-        text = "\n".join(["filename\tscene_label", *lines])
-        (root / f"evaluation_setup/fold1_{part}.csv").write_text(text)
+        is_2018 = name == "tut2018"
+        text = "\n".join([*([] if is_2018 else ["filename\tscene_label"]), *lines])
+        suffix = "txt" if is_2018 else "csv"
+        (root / f"evaluation_setup/fold1_{part}.{suffix}").write_text(text)
 
 
 def test_what_was_not_published_exactly_is_not_checked():
@@ -149,11 +152,30 @@ def test_what_was_not_published_exactly_is_not_checked():
 
 
 @pytest.mark.parametrize(
-    "module", [tau2019, pytest.param(tau2022_mobile, marks=pytest.mark.campaign)]
+    "module", [tau2019, tut2018, pytest.param(tau2022_mobile, marks=pytest.mark.campaign)]
 )
 def test_complete_tau_trees_pass(module, tmp_path: Path):
     made_tau(tmp_path, module.DATASET.name)
     assert without_audio(module, tmp_path) == []
+
+
+def test_lists_of_2018_name_the_tested_files_alone(tmp_path: Path):
+    made_tau(tmp_path, "tut2018")
+    expected = tut2018.read(tmp_path)
+    evaluate = tmp_path / "evaluation_setup/fold1_evaluate.txt"
+    names = [line.partition("\t")[0] for line in evaluate.read_text().splitlines()]
+    evaluate.unlink()
+    (evaluate.parent / "fold1_test.txt").write_text("\r\n".join(names))
+    assert tut2018.read(tmp_path).splits == expected.splits
+    moved = f"{names[0]}\tairport\n{(evaluate.parent / 'fold1_train.txt').read_text()}"
+    (evaluate.parent / "fold1_train.txt").write_text(moved)  # a test recording in training too
+    assert {finding.check for finding in without_audio(tut2018, tmp_path)} >= {
+        "counts",
+        "leak by group",
+    }
+    (evaluate.parent / "fold1_train.txt").write_text("audio/a.wav")
+    with pytest.raises(AscError, match=r"fold1_train\.txt:1: 1 field\(s\) where 2 are expected"):
+        tut2018.read(tmp_path)
 
 
 def test_esc50_passes(tmp_path: Path):

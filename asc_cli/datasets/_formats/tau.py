@@ -4,9 +4,9 @@
     <root>/evaluation_setup/fold1_train.csv       filename, scene_label
     <root>/evaluation_setup/fold1_evaluate.csv    the same; or fold1_test.csv: filename only
 
-All with a header and TABs. Names are scene-city-location-segment[-part]-device.wav; the location,
-city-location, is what train and test must not share. Without meta.csv, the same is
-read from the fold's lists and the file names.
+All with a header and TABs; in 2018 the fold's lists are .txt files without a header. Names are
+scene-city-location-segment[-part]-device.wav; the location, city-location, is what train and test
+must not share. Without meta.csv, the same is read from the fold's lists and the file names.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ def read(root: Path, train: Path | None = None, only_listed: bool = False) -> Li
     train: another training list. only_listed: leave out recordings that are in neither list.
     """
     setup = root / "evaluation_setup"
-    train = train or setup / "fold1_train.csv"
-    evaluate = setup / "fold1_evaluate.csv"
+    suffix = ".txt" if (setup / "fold1_train.txt").exists() else ".csv"
+    train = train or setup / f"fold1_train{suffix}"
+    evaluate = setup / f"fold1_evaluate{suffix}"
     train_rows = _labelled(train)
     tested = _labelled(evaluate) if evaluate.exists() else []
-    test = [file for file, _ in tested] or _file_names(setup / "fold1_test.csv")
+    test = [file for file, _ in tested] or _file_names(setup / f"fold1_test{suffix}")
     recordings = _recordings(root, [*train_rows, *tested])
     if only_listed:
         used = {file for file, _ in train_rows} | set(test)
@@ -88,6 +89,11 @@ def _recordings(root: Path, labelled: list[tuple[str, str]]) -> list[Recording]:
 
 
 def _labelled(path: Path) -> list[tuple[str, str]]:
+    if path.suffix == ".txt":
+        return [
+            (lists.file_name(file, path, line), label)
+            for line, (file, label, *_) in lists.rows(path, 2)
+        ]
     rows = lists.records(path, ("filename", "scene_label"), "\t")
     return [
         (lists.file_name(row["filename"], path, line), row["scene_label"]) for line, row in rows
@@ -95,5 +101,7 @@ def _labelled(path: Path) -> list[tuple[str, str]]:
 
 
 def _file_names(path: Path) -> list[str]:
+    if path.suffix == ".txt":
+        return [lists.file_name(fields[0], path, line) for line, fields in lists.rows(path, 1)]
     rows = lists.records(path, ("filename",), "\t")
     return [lists.file_name(row["filename"], path, line) for line, row in rows]
