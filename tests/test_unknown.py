@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import soundfile
 
 from asc_cli import load_model, workflow
 from asc_cli.core.errors import AscError
-from asc_cli.inference import ensemble, unknown
+from asc_cli.inference import distances, ensemble, unknown
 from asc_cli.inference.types import likeliest_scene, merge_segments
 from asc_cli.inference.unknown import Layout
 from asc_cli.recipe import load as recipes
@@ -59,16 +60,16 @@ def test_the_distance_is_mahalanobis() -> None:
     inverse = np.linalg.inv(centred.T @ centred / 397)
     probes = rng.standard_normal((9, 5))
     expected = [min((p - m) @ inverse @ (p - m) for m in means) for p in probes]
-    assert unknown.fit_gaussian(x, labels).distance(probes) == pytest.approx(expected)
+    assert distances.fit_gaussian(x, labels).distance(probes) == pytest.approx(expected)
 
 
 def test_directions_that_are_left_out_share_one_variance() -> None:
     rng = np.random.default_rng(1)
     x = rng.standard_normal((300, 60))
-    gaussian = unknown.fit_gaussian(x, np.zeros(300))
-    assert gaussian.directions.shape == (unknown.DIRECTIONS, 60)
+    gaussian = distances.fit_gaussian(x, np.zeros(300))
+    assert gaussian.directions.shape == (distances.DIRECTIONS, 60)
     variances = np.linalg.eigvalsh(np.cov(x.T))[::-1]
-    assert gaussian.rest == pytest.approx(variances[unknown.DIRECTIONS :].mean())
+    assert gaussian.rest == pytest.approx(variances[distances.DIRECTIONS :].mean())
     away = gaussian.means[0] + 3 * np.linalg.svd(gaussian.directions)[2][-1]
     assert gaussian.distance(away[None])[0] == pytest.approx(9 / gaussian.rest)
 
@@ -103,12 +104,12 @@ def test_the_share_to_keep_of_validation_is_kept(score: str, n: int) -> None:
 
 def test_the_nearest_sound_is_another() -> None:
     v = np.random.default_rng(0).standard_normal((40, 3))
-    own, z = unknown.neighbours(v), v / (v.std(axis=0) + 1e-3)
+    own, z = distances.neighbours(v), v / (v.std(axis=0) + 1e-3)
     away = np.sqrt(((z[:, None] - z) ** 2).mean(axis=2)) + np.where(np.eye(40), np.inf, 0)
     assert own.distance(v, itself=True) == pytest.approx(away.min(axis=1), rel=0.02)
     assert own.distance(v) == pytest.approx(0, abs=2e-3)
     many = np.random.default_rng(1).standard_normal((2500, 2))
-    assert len(unknown.neighbours(many).rows) == unknown.MOST
+    assert len(distances.neighbours(many).rows) == distances.MOST
 
 
 def test_too_few_held_out_are_refused() -> None:
@@ -259,6 +260,16 @@ def test_damaged_statistics_are_refused(model: models.Model, tmp_path: Path) -> 
     ensemble.load(model)  # which needs none of it
     with pytest.raises(AscError, match="is damaged"):
         unknown.load(path)
+
+
+def test_statistics_of_another_shape_are_refused(tmp_path: Path) -> None:
+    rng, layout = np.random.default_rng(0), Layout(4, 6, 5)
+    fitted = unknown.fit(
+        rows_of(rng, 90, layout), np.arange(90) % 4, rows_of(rng, 30, layout), layout, "auto", 0.9
+    )
+    unknown.save(tmp_path / "a.safetensors", replace(fitted, layout=Layout(4, 6, 7)))
+    with pytest.raises(AscError, match="do not fit each other"):
+        unknown.load(tmp_path / "a.safetensors")
 
 
 def test_an_archive_takes_statistics_along(model: models.Model, tmp_path: Path) -> None:

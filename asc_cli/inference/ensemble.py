@@ -130,7 +130,10 @@ def _statistics(model: models.Model, fold: int) -> Statistics:
             "validation.fraction=0.2 --set evaluation.unknown.keep=0.95"
         )
     model.require_intact(name)
-    return load_statistics(model.folder / name)
+    statistics = load_statistics(model.folder / name)
+    if statistics.layout.n_scenes != len(model.card["labels"]):
+        raise AscError(f"model {model.id}: {name} is of {statistics.layout.n_scenes} scenes")
+    return statistics
 
 
 def grid_of(model: models.Model) -> ClipGrid:

@@ -39,88 +39,17 @@ import numpy as np
 
 from asc_cli.core import tensors
 from asc_cli.core.errors import AscError, DamagedFile
+from asc_cli.inference.distances import (
+    SMALLEST_DEVIATION,
+    Gaussian,
+    Neighbours,
+    fit_gaussian,
+    neighbours,
+)
 from asc_cli.inference.networks import NO_EMBEDDING, Network, log_softmax
 
 SCORES = ("probability", "energy", "distance")
-DIRECTIONS = 32  # K, at most
-SMALLEST_DEVIATION = 1e-3  # of a standardised band
-MOST = 1000  # training recordings whose sounds are stored
-SMALLEST_SHARE = 1e-4  # of the mean variance of all directions: what σ² is at least
 REMEDY = "import the model again from its zip file, or train it again"
-
-
-@dataclass(frozen=True)
-class Gaussian:
-    """Normal distributions with means of their own and one covariance.
-
-    Attributes:
-        means: (M, D).
-        directions: (K, D), of unit length.
-        variances: (K,), along each direction.
-        rest: σ², along all others.
-    """
-
-    means: np.ndarray
-    directions: np.ndarray
-    variances: np.ndarray
-    rest: float
-
-    def distance(self, x: np.ndarray) -> np.ndarray:  # (n, D) -> (n,)
-        """Return the squared Mahalanobis distance to the nearest mean."""
-        return np.min([self._distance(x - mean) for mean in self.means], axis=0)
-
-    def _distance(self, away: np.ndarray) -> np.ndarray:  # (n, D) -> (n,)
-        along = (away @ self.directions.T) ** 2
-        others = np.maximum((away**2).sum(axis=1) - along.sum(axis=1), 0)
-        return (along / self.variances).sum(axis=1) + others / self.rest
-
-
-def fit_gaussian(x: np.ndarray, labels: np.ndarray) -> Gaussian:  # (n, D), (n,)
-    """Fit a mean for each label that occurs, and one covariance."""
-    classes, which = np.unique(labels, return_inverse=True)
-    means = np.stack([x[which == number].mean(axis=0) for number in range(len(classes))])
-    _, lengths, directions = np.linalg.svd(x - means[which], full_matrices=False)
-    n, size = x.shape
-    variances = lengths**2 / max(1, n - len(classes))
-    floor = SMALLEST_SHARE * variances.sum() / size + np.finfo(np.float64).tiny
-    n_used = min(DIRECTIONS, size, max(1, (n - len(classes)) // 2))
-    rest = variances[n_used:].sum() / max(1, size - n_used)
-    return Gaussian(
-        means, directions[:n_used], np.maximum(variances[:n_used], floor), max(float(rest), floor)
-    )
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """Sounds of training recordings.
-
-    Attributes:
-        rows: (n, U) of them, each number divided by its scale.
-        scale: (U,).
-    """
-
-    rows: np.ndarray
-    scale: np.ndarray
-
-    def distance(self, v: np.ndarray, itself: bool = False) -> np.ndarray:  # (n, U) -> (n,)
-        """Return the distance to the nearest row; `itself`: v are the rows, and each one's nearest
-        is another."""
-        scaled = v / self.scale
-        nearest = np.empty(len(v))
-        for i, one in enumerate(scaled):
-            squares = ((self.rows - one) ** 2).mean(axis=1)
-            if itself:
-                squares[i] = np.inf
-            nearest[i] = np.sqrt(squares.min())
-        return nearest
-
-
-def neighbours(v: np.ndarray) -> Neighbours:  # (n, U)
-    """Return the neighbours that recordings are: at most MOST of them, evenly taken."""
-    used = v[np.unique(np.linspace(0, len(v) - 1, min(MOST, len(v))).round().astype(int))]
-    scale = used.std(axis=0) + SMALLEST_DEVIATION
-    rows = (used / scale).astype(np.float16)  # as they are stored
-    return Neighbours(rows.astype(np.float64), scale)
 
 
 @dataclass(frozen=True)
@@ -272,14 +201,14 @@ def save(path: Path, statistics: Statistics) -> None:
 
     own = statistics
     arrays = {
-        "layout": np.array([*vars(own.layout).values()], np.int64),
+        "layout": np.array([*vars(own.layout).values(), SCORES.index(own.score)]),
         "numbers": np.array([own.median, own.end, own.reach]),
         "sounds.rows": own.sounds.rows.astype(np.float16),
         "sounds.scale": own.sounds.scale,
         **({} if own.embeddings is None else _arrays("embeddings", own.embeddings)),
     }
     contents = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-    tensors.save(path, contents, {"score": own.score})
+    tensors.save(path, contents)  # with texts, whose order changes, its bytes would change
 
 
 def load(path: Path) -> Statistics:
@@ -287,9 +216,10 @@ def load(path: Path) -> Statistics:
     try:
         file = tensors.load_arrays(path)
         arrays = file.arrays
-        layout = Layout(*(int(number) for number in arrays["layout"]))
+        *sizes, score = (int(number) for number in arrays["layout"])
+        layout = Layout(*sizes)
         statistics = Statistics(
-            {name: name for name in SCORES}[file.texts["score"]],
+            SCORES[score],
             layout,
             _gaussian("embeddings", arrays) if layout.n_embedding else None,
             Neighbours(arrays["sounds.rows"].astype(np.float64), arrays["sounds.scale"]),
@@ -297,9 +227,22 @@ def load(path: Path) -> Statistics:
         )
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise ValueError("numbers that are not finite")
+        _require_shapes(statistics)
     except (OSError, LookupError, TypeError, ValueError, DamagedFile) as fault:
         raise AscError(f"{path}: is damaged ({fault}); {REMEDY}") from fault
     return statistics
+
+
+def _require_shapes(of: Statistics) -> None:
+    """Raise ValueError for arrays that do not fit the layout."""
+    widths: list[tuple[tuple[int, ...], tuple[int, ...]]]
+    widths = [(of.sounds.rows.shape[1:], (2 * of.layout.n_bands,))]
+    widths += [(of.sounds.scale.shape, (2 * of.layout.n_bands,))]
+    if own := of.embeddings:
+        widths += [(own.means.shape[1:], (of.layout.n_embedding,))]
+        widths += [(own.directions.shape, (len(own.variances), of.layout.n_embedding))]
+    if any(shape != expected for shape, expected in widths):
+        raise ValueError(f"shapes {[shape for shape, _ in widths]} that do not fit each other")
 
 
 def _arrays(name: str, of: Gaussian) -> dict[str, np.ndarray]:
