@@ -23,7 +23,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.export import architecture, onnx_file
 from asc_cli.frontend import clips, standardise
 from asc_cli.inference import ensemble, graphs, member, validation
-from asc_cli.inference.networks import GraphNetwork, Network, NumpyNetwork, TorchNetwork, session
+from asc_cli.inference.networks import GraphNetwork, Network, NumpyNetwork, TorchNetwork
 from asc_cli.models import build
 from asc_cli.models._numpy import FORWARD
 from asc_cli.recipe import load as recipe
@@ -103,7 +103,7 @@ def compare_by_graph(name: str, settings: dict) -> None:
     stored = {array.name for array in onnx.ModelProto.FromString(graph).graph.initializer}
     assert {*onnx_file.outside(graph)} <= stored
     weights = {key: array.numpy() for key, array in second.state_dict().items()}
-    network = GraphNetwork(session(graph, onnx_file.outside(graph), weights))
+    network = GraphNetwork(graph, onnx_file.outside(graph), weights)
     x, mask = batch()
     assert both(network, TorchNetwork(second), x, mask) < 1e-6
     assert both(network, TorchNetwork(second), x, None) < 1e-6

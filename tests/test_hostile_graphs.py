@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from asc_cli.core import checksums
 from asc_cli.core.errors import AscError
 from asc_cli.export import onnx_file
 from asc_cli.frontend import clips, standardise
-from asc_cli.inference import graphs, member, validation
+from asc_cli.inference import ensemble, graphs, member, validation
+from asc_cli.inference.networks import GraphNetwork, TorchNetwork
 from asc_cli.models import build
 from asc_cli.models._numpy import FORWARD
-from asc_cli.registry import archive, models
+from asc_cli.registry import archive, members, models
 from asc_cli.registry import graphs as graph_files
-from tests.test_engines import C, F, T, batch, imported, no_training, repacked
+from tests.test_engines import B, C, F, T, batch, imported, no_training, repacked
 from tests.test_export import registered
 
 onnx = pytest.importorskip("onnx", reason="the extra `train` is not installed")
@@ -159,3 +164,50 @@ def test_trees_that_lead_to_no_node_are_refused(
     )
     with pytest.raises(AscError, match="it cannot classify noise .index 1099511627776"):
         validation.require_usable(model)
+
+
+def test_a_loaded_model_is_pickled_for_another_process() -> None:
+    registered("m")
+    graphs.ensure_graphs(models.find("m"))
+    loaded = ensemble.load(models.find("m"))
+    assert isinstance(loaded.members[0].network, GraphNetwork)
+    shape = 2, loaded.clip_grid.n_frames, loaded.feature.n_bands
+    frames, lengths = np.ones(shape, np.float32), np.full(2, loaded.clip_grid.n_frames)
+    expected, _ = ensemble.log_probabilities(loaded, frames, lengths)
+    for copied in (pickle.loads(pickle.dumps(loaded)), copy.deepcopy(loaded)):
+        logs, _ = ensemble.log_probabilities(copied, frames, lengths)
+        np.testing.assert_array_equal(logs, expected)
+
+
+class PerFrame(nn.Module):
+    """Its linear layer reads frames, not clips."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(F, C)
+
+    def forward(self, x: torch.Tensor, mask: object) -> torch.Tensor:
+        return self.linear(x).mean(dim=1)
+
+
+class Unused(PerFrame):
+    def forward(self, x: torch.Tensor, mask: object) -> torch.Tensor:
+        return x.mean(dim=1)[:, :C] * self.linear.bias
+
+
+@pytest.mark.parametrize("network", [PerFrame, Unused])
+def test_embeddings_of_a_linear_layer_that_reads_no_clips_are_refused(network: type) -> None:
+    one = member.Member(TorchNetwork(network().eval()), standardise.no_standardisation(F))
+    loaded = SimpleNamespace(members=(one,))
+    x, _ = batch()
+    assert ensemble.log_probabilities(loaded, x, np.full(B, T))[0].shape == (B, C)
+    with pytest.raises(AscError, match="--embeddings: .* linear layer"):
+        ensemble.log_probabilities(loaded, x, np.full(B, T), True)
+
+
+def test_layers_that_share_weights_are_stored(tmp_path: Path) -> None:
+    first = nn.Linear(2, 2)
+    network = nn.Sequential(first, first)
+    members.save(tmp_path / "m.safetensors", network)
+    weights, _ = members.read(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(weights["0.weight"], weights["1.weight"])

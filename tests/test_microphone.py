@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from asc_cli import workflow
 from asc_cli.audio import microphone
 from asc_cli.core.errors import AscError, FileFault
 from asc_cli.inference.level import CLIPPED, SILENT, Meter
+from tests.conftest import Asc
 
 
 @pytest.mark.parametrize(
@@ -86,9 +89,35 @@ def test_sound_is_recorded_as_it_passes(suffix: str, tmp_path: Path):
     np.testing.assert_allclose(stored, sound[:3].reshape(-1, 2), atol=1 / 32_000)
     with pytest.raises(AscError, match="is there already; give another name"):
         microphone.recorded(sound, path, 8_000)
-    for name in ("sound.txt", "no folder/sound.wav"):
-        with pytest.raises(AscError, match=r"--record .*: cannot be written"):
+    for name, why in {"sound.txt": "", "no folder/sound.wav": "there is no folder"}.items():
+        with pytest.raises(AscError, match=rf"^--record .*: cannot be written \({why}"):
             next(microphone.recorded(sound, tmp_path / name, 8_000))
+
+
+def test_a_full_disk_is_named_and_a_fault_of_the_sound_is_not_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def gone() -> Iterator[np.ndarray]:
+        yield np.zeros((10, 1), "f4")
+        raise OSError("the microphone is gone")
+
+    with pytest.raises(OSError, match="the microphone is gone"):
+        list(microphone.recorded(gone(), tmp_path / "a.wav", 8_000))
+    monkeypatch.setattr(microphone.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=0))
+    with pytest.raises(FileFault, match="b.txt: cannot be written .No space left on device"):
+        next(microphone.recorded(gone(), tmp_path / "b.txt", 8_000))
+
+
+def test_ctrl_c_ends_listening_without_a_promise_to_resume(
+    asc: Asc, monkeypatch: pytest.MonkeyPatch
+):
+    def stopped(*_: object, **__: object) -> Iterator[object]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(workflow, "listen", stopped)
+    done = asc("listen", "-", "--rate", 8_000)
+    assert (done.returncode, done.stderr.strip()) == (130, "asc: stopped")
 
 
 def test_levels():

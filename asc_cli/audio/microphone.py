@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import queue
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -68,16 +71,27 @@ def _recorded_to(
     file = None
     try:
         for block in blocks:
-            if file is None:
-                channels = 1 if block.ndim == 1 else block.shape[1]
-                file = soundfile.SoundFile(path, "w", sample_rate, channels)
-            file.write(block)
+            try:
+                if file is None:
+                    channels = 1 if block.ndim == 1 else block.shape[1]
+                    file = soundfile.SoundFile(path, "w", sample_rate, channels)
+                file.write(block)
+            except (OSError, TypeError, ValueError, soundfile.LibsndfileError) as fault:
+                reason = _why_unwritable(path, fault, block.nbytes)
+                raise FileFault(f"--record {path}", f"cannot be written ({reason})") from fault
             yield block
-    except (OSError, TypeError, ValueError, soundfile.LibsndfileError) as fault:
-        raise AscError(f"--record {path}: cannot be written ({fault})") from fault
     finally:
         if file is not None:
             file.close()
+
+
+def _why_unwritable(path: Path, fault: Exception, n_bytes: int) -> str:
+    """Return the reason in words, where libsndfile says "System error" alone."""
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}"
+    if shutil.disk_usage(path.parent).free < n_bytes:
+        return os.strerror(errno.ENOSPC)
+    return str(fault).rpartition(": ")[2]
 
 
 def blocks(sample_rate: int, channels: int) -> Iterator[np.ndarray]:  # each (n, channels)

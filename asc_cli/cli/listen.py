@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from asc_cli.cli import _signals
 from asc_cli.cli._options import Engine, Fold, Model, Threshold, Unknown
 from asc_cli.core.errors import AscError
 from asc_cli.core.limits import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from asc_cli.core.terminal import note
 
 
 def command(
@@ -82,6 +84,10 @@ def command(
         engine=engine,
         unknown=unknown,
     )
-    with report.Live(as_json) as out:
-        for row in predictions:
-            out.add(row.to_dict())
+    try:
+        with report.Live(as_json) as out:
+            for row in predictions:
+                out.add(row.to_dict())
+    except KeyboardInterrupt as stop:  # its usual end, and nothing resumes
+        note("asc: stopped")
+        raise typer.Exit(_signals.exit_code(stop)) from None

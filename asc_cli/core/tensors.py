@@ -46,12 +46,23 @@ def save(path: Path, arrays: Mapping[str, Tensor], texts: Mapping[str, str] | No
     from safetensors.torch import save as to_bytes
 
     zeros = "0" * checksums.CHARACTERS
-    data = to_bytes(dict(arrays), {**(texts or {}), checksums.KEY: zeros})
+    data = to_bytes(_apart(arrays), {**(texts or {}), checksums.KEY: zeros})
     end = _header_end(data)
     filled = ZEROS.replace(zeros.encode(), checksums.of_bytes(data).encode())
     with atomic.replacing(path) as temporary, temporary.open("wb") as out:
         out.write(data[:end].replace(ZEROS, filled))
         out.write(memoryview(data)[end:])
+
+
+def _apart(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return arrays that share no memory, as safetensors takes them: layers may share weights."""
+    storages: set[int] = set()
+    apart = {}
+    for name, array in arrays.items():
+        storage = array.untyped_storage().data_ptr()
+        apart[name] = array.clone() if storage in storages else array
+        storages.add(storage)
+    return apart
 
 
 def load(path: Path) -> Tensors:

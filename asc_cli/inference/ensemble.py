@@ -263,6 +263,11 @@ def log_probabilities(
             scores, rows, embedding = layout.describe(own.network, x, mask)
             described.append(rows)
         if embed and embedding is not None:
+            if embedding.shape[:-1] != (len(x),):
+                raise AscError(
+                    "--embeddings: the last linear layer of this model does not read one row of "
+                    f"numbers for each clip, but {embedding.shape} for {len(x)} clips"
+                )
             embeddings.append(embedding)
         with np.errstate(all="ignore"):  # what is not finite is refused where it is used
             logs.append(calibration.apply_temperature(scores, own.temperature))

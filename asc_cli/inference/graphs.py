@@ -155,7 +155,7 @@ def _answers(
         for device in (None, *system.devices):
             name = f"{models.member_file(fold)}{'' if device is None else f' for {device}'}"
             weights, _ = members.read(system.member(fold), device)
-            graph = GraphNetwork(networks.session(data, names, weights))
+            graph = GraphNetwork(data, names, weights)
             x, mask = noise(*shape)
             by_graph, _ = graph.log_probabilities(x, mask)
             by_torch = np.full_like(by_graph, np.nan)

@@ -14,7 +14,6 @@ from asc_cli.core.errors import AscError
 from asc_cli.core.installation import install_command
 from asc_cli.core.plugins import Catalog
 from asc_cli.frontend.standardise import Standardisation
-from asc_cli.inference import networks
 from asc_cli.inference.networks import GraphNetwork, Network, NumpyNetwork, TorchNetwork
 from asc_cli.models._numpy import FORWARD
 from asc_cli.registry import graphs, members
@@ -81,7 +80,7 @@ def load(
     elif engine == AUTO and graph is not None and graph.data:
         weights, arrays = members.read(path, device)
         try:
-            network = GraphNetwork(networks.session(graph.data, graph.weights, weights))
+            network = GraphNetwork(graph.data, graph.weights, weights)
         except AscError as fault:
             raise AscError(f"model weights {path}: cannot be used: {fault}") from fault
     elif engine == TORCH or has_torch():

@@ -47,9 +47,14 @@ class Network(Protocol):
 class GraphNetwork:
     """The graph of an architecture with one member's weights, by onnxruntime."""
 
-    def __init__(self, session: Any):
-        self.session = session
-        self.outputs = {output.name for output in session.get_outputs()}
+    def __init__(self, graph: bytes, names: Sequence[str], weights: Mapping[str, np.ndarray]):
+        self.session = session(graph, names, weights)
+        self.source = graph, [*names], {name: weights[name] for name in names}
+        self.outputs = {output.name for output in self.session.get_outputs()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what a copy in another process is built from: a session cannot be pickled."""
+        return GraphNetwork, self.source
 
     @property
     def attends(self) -> bool:
@@ -160,6 +165,8 @@ class TorchNetwork:
             scores = self.module(torch.from_numpy(x), _tensor(mask)).double().numpy()
         if hook is not None:
             hook.remove()
+        if embed and not into:
+            raise AscError(NO_EMBEDDING)
         return scores, into[-1].numpy() if embed else None
 
     def log_probabilities(

@@ -114,6 +114,8 @@ def layout_of(network: Network, x: np.ndarray, n_scenes: int) -> Layout:
             raise
         return Layout(n_scenes, 0, x.shape[2])
     assert embedding is not None
+    if embedding.shape[:-1] != (len(x),):  # a linear layer that reads frames, not clips
+        return Layout(n_scenes, 0, x.shape[2])
     return Layout(n_scenes, embedding.shape[1], x.shape[2])
 
 
