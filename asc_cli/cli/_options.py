@@ -58,6 +58,14 @@ Engine = Annotated[
 Threshold = Annotated[
     float, typer.Option(min=0, max=1, help='A scene less probable than this is "unsure".')
 ]
+Unknown = Annotated[
+    bool,
+    typer.Option(
+        "--unknown",
+        help='What is too far from all scenes is "unknown"; for models trained with '
+        "`evaluation.unknown`.",
+    ),
+]
 
 
 def numbers(text: str | None, option: str = "--folds") -> list[int] | None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from asc_cli.cli import _signals
-from asc_cli.cli._options import Engine, Fold, Model, Threshold
+from asc_cli.cli._options import Engine, Fold, Model, Threshold, Unknown
 from asc_cli.core.errors import AscError
 from asc_cli.core.limits import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from asc_cli.core.terminal import note
@@ -23,6 +23,7 @@ def command(
     model: Model = None,
     fold: Fold = None,
     threshold: Threshold = 0.0,
+    unknown: Unknown = False,
     window: Annotated[
         float, typer.Option(help="Seconds of sound that each prediction is made from.")
     ] = 10.0,
@@ -56,6 +57,8 @@ def command(
 
     Example: **asc listen --record evening.wav**
 
+    Example: **asc listen --model rooms --unknown**
+
     Example: **ffmpeg -i clip.wav -f s16le -ac 1 -ar 44100 - | asc listen - --rate 44100**
     """
     from asc_cli import report, workflow
@@ -79,6 +82,7 @@ def command(
         every_s=every,
         threshold=threshold,
         engine=engine,
+        unknown=unknown,
     )
     try:
         with report.Live(as_json) as out:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asc_cli.cli import _progress, _videos
-from asc_cli.cli._options import Engine, Fold, Jobs, Model, Threshold
+from asc_cli.cli._options import Engine, Fold, Jobs, Model, Threshold, Unknown
 from asc_cli.core.errors import AscError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def command(
         ),
     ] = None,
     threshold: Threshold = 0.0,
+    unknown: Unknown = False,
     timeline: Annotated[
         float | None,
         typer.Option(help="Classify segments of this many seconds.", show_default=False),
@@ -91,6 +92,8 @@ def command(
 
     Example: **asc predict ~/recordings --csv scenes.csv --threshold 0.5**
 
+    Example: **asc predict ~/recordings --model rooms --unknown**
+
     Example: **asc predict phone-a/ --model phones --recording-device a**
 
     Example: **asc predict day.wav --timeline 10 --audacity day.txt**
@@ -123,6 +126,7 @@ def command(
         scene_options: dict[str, Any] = {
             "--fold": fold,
             "--threshold": threshold or None,
+            "--unknown": unknown or None,
             "--timeline": timeline,
             "--recording-device": recording_device,
             "--engine": None if engine == "auto" else engine,
@@ -140,6 +144,8 @@ def command(
             "members classify"
         )
     settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
+    if unknown:
+        settings["unknown"] = True
     with _input_files(input_names) as (files, display_names):
         inputs.require_no_overwrite(outputs.by_option(), files)
         outputs.require_one(len(files))
@@ -149,6 +155,7 @@ def command(
             fold=fold,
             device=recording_device,
             engine=engine,
+            unknown=unknown,
             timeline_s=timeline,
             threshold=threshold,
             embeddings=embeddings is not None,

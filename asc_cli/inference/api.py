@@ -181,6 +181,7 @@ def load_model(
     fold: int | None = None,
     device: str | None = None,
     engine: str = AUTO,
+    unknown: bool = False,
 ) -> Model:
     """Load a registered model into memory.
 
@@ -191,6 +192,8 @@ def load_model(
         device: The recording device of what it will classify, of a model with members for devices.
             None: its general members.
         engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
+        unknown: Score how far each recording, and each segment, is from all scenes; one that is too
+            far has the scene "unknown". For models trained with `evaluation.unknown`.
 
     Returns:
         The model, ready to predict.
@@ -201,8 +204,8 @@ def load_model(
     """
     registered = models.find(name)
     graphs.ensure_graphs(registered)
-    loaded = ensemble.load_systems(registered, fold, device, require_engine(engine))
-    request = Request(registered, fold, device=device, engine=engine)
+    loaded = ensemble.load_systems(registered, fold, device, require_engine(engine), unknown)
+    request = Request(registered, fold, device=device, engine=engine, unknown=unknown)
     rate = max(system.feature.sample_rate for system in loaded.systems)
     return Model(loaded.id, loaded.labels, rate, request, loaded)
 

@@ -61,24 +61,29 @@ def _add_scores(
     with contextlib.closing(prefetch(batches)) as prefetched:
         for batch, lengths, numbers, owners in prefetched:
             embed = accumulators[0].request.embeddings
-            logs, v = ensemble.log_probabilities(model, batch, lengths, embed)
+            described: list[np.ndarray] | None = [] if model.unknown else None
+            logs, v = ensemble.log_probabilities(model, batch, lengths, embed, described)
             added = aggregate.summands(logs, model.aggregate)
             for owner in np.unique(owners):
                 own = owners == owner
                 accumulators[owner].add(added[own], numbers[own], None if v is None else v[own])
+                if described:
+                    accumulators[owner].describe(np.hstack(described)[own], numbers[own])
 
 
-Key = tuple[str, int | None, str | None, str]
+Key = tuple[str, int | None, str | None, str, bool]
 _loaded_models: dict[Key, ensemble.Loaded | ensemble.LoadedEnsemble] = {}
 
 
 def loaded(request: Request) -> ensemble.Loaded | ensemble.LoadedEnsemble:
     """Return the request's model, loaded once per process."""
     model, fold, device = request.model, request.fold, request.device
-    key = (f"{model.folder} {model.card['created']}", fold, device, request.engine)
+    key = (f"{model.folder} {model.card['created']}", fold, device, request.engine, request.unknown)
     if key not in _loaded_models:
         _loaded_models.clear()
-        _loaded_models[key] = ensemble.load_systems(model, fold, device, request.engine)
+        _loaded_models[key] = ensemble.load_systems(
+            model, fold, device, request.engine, request.unknown
+        )
     return _loaded_models[key]
 
 

@@ -21,7 +21,11 @@ from asc_cli.frontend.feature import StoredFeature, of_card
 from asc_cli.frontend.variant import StoredVariant
 from asc_cli.inference import member
 from asc_cli.inference.member import AUTO, Member
+from asc_cli.inference.networks import NO_EMBEDDING
+from asc_cli.inference.unknown import Statistics
+from asc_cli.inference.unknown import load as load_statistics
 from asc_cli.registry import graphs, models
+from asc_cli.registry.model import unknown_file
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Loaded:
     clip_grid: ClipGrid
     members: tuple[Member, ...]
     variants: tuple[StoredVariant, ...] = ()  # scored beside each recording
+    unknown: tuple[Statistics, ...] = ()  # of each member, where they were asked for
 
     @property
     def systems(self) -> tuple[Loaded, ...]:
@@ -58,7 +63,11 @@ class LoadedEnsemble:
 
 
 def load_systems(
-    model: models.Model, fold: int | None = None, device: str | None = None, engine: str = AUTO
+    model: models.Model,
+    fold: int | None = None,
+    device: str | None = None,
+    engine: str = AUTO,
+    unknown: bool = False,
 ) -> Loaded | LoadedEnsemble:
     """Load a model or an ensemble with all that it needs to predict.
 
@@ -67,6 +76,7 @@ def load_systems(
         fold: The member that this fold trained, of each system; None: all members.
         device: The recording device, of models with members for devices; None: the general ones.
         engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
+        unknown: Load the statistics for recordings of none of the scenes too.
 
     Returns:
         The model, whose `systems` each predict, and their `weights`.
@@ -75,13 +85,17 @@ def load_systems(
         AscError: A file of it is damaged.
     """
     if not model.is_ensemble:
-        return load(model, fold, device, engine)
-    systems = tuple(load(system, fold, device, engine) for system in model.systems())
+        return load(model, fold, device, engine, unknown)
+    systems = tuple(load(system, fold, device, engine, unknown) for system in model.systems())
     return LoadedEnsemble(model.id, tuple(model.card["labels"]), systems, model.weights)
 
 
 def load(
-    model: models.Model, fold: int | None = None, device: str | None = None, engine: str = AUTO
+    model: models.Model,
+    fold: int | None = None,
+    device: str | None = None,
+    engine: str = AUTO,
+    unknown: bool = False,
 ) -> Loaded:
     """Load the networks of a model of one system; those for a recording device, of members that
     have them. Raises AscError if a file of it is damaged."""
@@ -103,7 +117,23 @@ def load(
         feature.clip_grid(settings["clips"]),
         tuple(member.load(model, k, catalog, device, engine, graph) for k in folds),
         variant.of_card(card, catalog),
+        tuple(_statistics(model, k) for k in folds) if unknown else (),
     )
+
+
+def _statistics(model: models.Model, fold: int) -> Statistics:
+    """Return a member's statistics for recordings of none of the scenes."""
+    name = unknown_file(fold)
+    if name not in model.card.get("files", {}):
+        raise AscError(
+            f"--unknown: model {model.id} has no statistics for it; train it with --set "
+            "validation.fraction=0.2 --set evaluation.unknown.keep=0.95"
+        )
+    model.require_intact(name)
+    statistics = load_statistics(model.folder / name)
+    if statistics.layout.n_scenes != len(model.card["labels"]):
+        raise AscError(f"model {model.id}: {name} is of {statistics.layout.n_scenes} scenes")
+    return statistics
 
 
 def grid_of(model: models.Model) -> ClipGrid:
@@ -209,19 +239,30 @@ def log_probabilities(
     batch: np.ndarray,  # (b, T, F)
     lengths: np.ndarray,  # (b,) frames of each clip that count
     embed: bool = False,
+    described: list[np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:  # -> (b, C), (b, D)
     """Return the log of each clip's probabilities, averaged over the members.
+
+    described: Of a model with statistics: the members' descriptions of the clips, (b, V) each, are
+    added to it. Raises AscError for embeddings that a member does not have.
 
     And, if `embed`, embeddings: the inputs of the members' last linear layers, side by side.
     """
     valid = np.arange(batch.shape[1]) < lengths[:, None]
     mask = None if valid.all() else valid
     logs, embeddings = [], []
-    for own in model.members:
+    for number, own in enumerate(model.members):
         frames = own.standardise(batch)
         x = frames if mask is None else frames * valid[:, :, None]
-        scores, embedding = own.network.log_probabilities(x, mask, embed)
-        if embedding is not None:
+        if described is None:
+            scores, embedding = own.network.log_probabilities(x, mask, embed)
+        else:
+            layout = model.unknown[number].layout
+            if embed and not layout.n_embedding:
+                raise AscError(NO_EMBEDDING)
+            scores, rows, embedding = layout.describe(own.network, x, mask)
+            described.append(rows)
+        if embed and embedding is not None:
             if embedding.shape[:-1] != (len(x),):
                 raise AscError(
                     "--embeddings: the last linear layer of this model does not read one row of "
@@ -233,3 +274,11 @@ def log_probabilities(
     with np.errstate(all="ignore"):
         average = np.logaddexp.reduce(logs) - math.log(len(logs))
     return average, np.concatenate(embeddings, axis=1) if embed else None
+
+
+def unknown_scores(model: Loaded, rows: np.ndarray) -> np.ndarray:  # (n, ΣV) -> (n,)
+    """Return the mean over the members of their scores of descriptions, side by side."""
+    sizes = [statistics.layout.size for statistics in model.unknown]
+    parts = np.split(rows, np.cumsum(sizes)[:-1], axis=1)
+    own = [each.scores(part) for each, part in zip(model.unknown, parts, strict=True)]
+    return np.mean(own, axis=0)

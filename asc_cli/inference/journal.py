@@ -121,6 +121,7 @@ def to_record(outcome: Scored | FileFault) -> dict[str, Any]:
         "ends_s": outcome.ends_s.tolist(),
         "segments": outcome.segments.tolist(),
         "embedding": packed,
+        **({} if outcome.unknown is None else {"unknown": outcome.unknown.tolist()}),
     }
 
 
@@ -140,6 +141,7 @@ def from_record(
         dict(zip(labels, record["probabilities"], strict=True)),
         record["duration_s"],
         threshold=threshold,
+        unknown_score=record["unknown"][0] if "unknown" in record else None,
     )
     if request.timeline_s is not None:
         prediction = replace(prediction, timeline=tuple(_timeline(record, labels, threshold)))
@@ -153,7 +155,9 @@ def _timeline(
     record: dict[str, Any], labels: tuple[str, ...], threshold: float
 ) -> Iterator[Segment]:
     start_s = 0.0
-    for end_s, row in zip(record["ends_s"], record["segments"], strict=True):
+    unknown = record["unknown"][1:] if "unknown" in record else [None] * len(record["ends_s"])
+    for end_s, row, score in zip(record["ends_s"], record["segments"], unknown, strict=True):
         scenes = dict(zip(labels, row, strict=True))
-        yield Segment(start_s, end_s, likeliest_scene(scenes, threshold), max(row), scenes)
+        scene = likeliest_scene(scenes, threshold, score)
+        yield Segment(start_s, end_s, scene, max(row), scenes, score)
         start_s = end_s

@@ -34,6 +34,7 @@ def listen(
     every_s: float = 1.0,
     threshold: float = 0.0,
     engine: str = AUTO,
+    unknown: bool = False,
 ) -> Iterator[LivePrediction]:
     """Classify live sound again and again: the scene of the last seconds.
 
@@ -51,6 +52,7 @@ def listen(
         every_s: Seconds of sound between results.
         threshold: Below this probability, from 0 to 1, a scene is "unsure".
         engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
+        unknown: Score how far the window is from all scenes, as in `predict`.
 
     Yields:
         A prediction every `every_s` seconds of sound.
@@ -64,7 +66,7 @@ def listen(
     ensemble.require_parts(chosen, "listen")
     graphs.ensure_graphs(chosen)
     with parallel.one_thread():
-        loaded = ensemble.load_systems(chosen, fold, engine=require_engine(engine))
+        loaded = ensemble.load_systems(chosen, fold, engine=require_engine(engine), unknown=unknown)
         yield from _predictions(blocks, sample_rate, loaded, window_s, every_s, threshold)
 
 
@@ -89,24 +91,27 @@ def _predictions(
         for number, (system, copy) in enumerate(zip(loaded.systems, copies, strict=True))
         for rate in [system.feature.sample_rate]
     ]
-    latest: dict[int, np.ndarray] = {}  # each system's scores of its last window
+    latest: dict[int, tuple[np.ndarray, float | None]] = {}  # each system's of its last window
     last_reported_s = 0.0
     for time_s, number, own in heapq.merge(*streams, key=lambda window: window[0]):
         latest[number] = own
         if len(latest) < len(streams) or (time_s < last_reported_s + every_s and last_reported_s):
             continue
         last_reported_s = time_s
-        scores = aggregate.weighted_mean([latest[n] for n in sorted(latest)], loaded.weights)
-        if not np.isfinite(scores).all():
+        parts, far = zip(*(latest[n] for n in sorted(latest)), strict=True)
+        scores = aggregate.weighted_mean(parts, loaded.weights)
+        score = None if far[0] is None else float(np.average(far, weights=loaded.weights))
+        if not np.isfinite(scores).all() or (score is not None and not np.isfinite(score)):
             raise FileFault("the sound", NOT_FINITE)
         scenes = dict(zip(loaded.labels, scores.tolist(), strict=True))
         yield LivePrediction(
             time_s=round(time_s, 2),
-            scene=likeliest_scene(scenes, threshold),
+            scene=likeliest_scene(scenes, threshold, score),
             probability=max(scenes.values()),
             scenes=scenes,
             model=loaded.id,
             level=meter.read(),
+            unknown_score=score,
         )
 
 
@@ -119,24 +124,30 @@ def _seconds(system: ensemble.Loaded) -> tuple[float, float]:
 
 def _windows(
     system: ensemble.Loaded, number: int, blocks: Iterable[np.ndarray], window_s: float
-) -> Iterator[tuple[float, int, np.ndarray]]:
+) -> Iterator[tuple[float, int, tuple[np.ndarray, float | None]]]:
     """Yield time, the system's number, and its scores (C,) of the last `window_s` seconds, clip by
-    clip."""
+    clip, with how far they are from all scenes if it has statistics."""
     frames = _name_source(stream(system.feature.compute, blocks, system.feature.sample_rate))
     clip_s, step_s = _seconds(system)
-    window: collections.deque[tuple[np.ndarray, bool]] = collections.deque(  # summand, silent?
+    window: collections.deque[tuple[np.ndarray, np.ndarray, bool]] = collections.deque(
         maxlen=max(1, int((window_s - clip_s) / step_s) + 1)
-    )
+    )  # summand, description (ΣV,), silent?
     for k, (batch, lengths) in enumerate(clips.from_stream(frames, system.clip_grid, 1)):
-        logs = ensemble.log_probabilities(system, batch, lengths)[0]
+        rows: list[np.ndarray] | None = [] if system.unknown else None
+        logs = ensemble.log_probabilities(system, batch, lengths, described=rows)[0]
+        row = np.hstack(rows)[0] if rows else np.zeros(0)
         silent = bool(system.clip_grid.silent(batch).all())
-        window.append((aggregate.summands(logs, system.aggregate)[0], silent))
-        counted = [summand for summand, silent in window if not silent] or [window[0][0]]
+        window.append((aggregate.summands(logs, system.aggregate)[0], row, silent))
+        sounding = [own for own in window if not own[2]] or [window[0]]
+        counted, described, _ = zip(*sounding, strict=True)
+        far: float | None = None
         with np.errstate(all="ignore"):  # what is not finite is refused where it is used
             scores = aggregate.normalise(
                 np.sum(counted, axis=0)[None], np.array([len(counted)]), system.aggregate
             )[0]
-        yield k * step_s + clip_s, number, scores
+            if system.unknown:
+                far = float(ensemble.unknown_scores(system, np.mean(described, 0)[None])[0])
+        yield k * step_s + clip_s, number, (scores, far)
 
 
 def _name_source(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -26,6 +26,11 @@ class Network(Protocol):
     def attends(self) -> bool:
         """Whether `attention` can be asked for."""
 
+    def scores(
+        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what the log probabilities are the log softmax of (B, C), and embeddings."""
+
     def log_probabilities(
         self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
     ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -55,7 +60,7 @@ class GraphNetwork:
     def attends(self) -> bool:
         return bool(self.outputs & {"alpha", "codewords"})
 
-    def log_probabilities(
+    def scores(
         self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
     ) -> tuple[np.ndarray, np.ndarray | None]:
         if embed and "embedding" not in self.outputs:
@@ -63,7 +68,13 @@ class GraphNetwork:
         scores, *rest = self._run(["scores", "embedding"] if embed else ["scores"], x, mask)
         if scores.ndim != 2:
             raise AscError(f"its graph gives scores of shape {scores.shape}")
-        return log_softmax(scores), rest[0] if embed else None
+        return scores, rest[0] if embed else None
+
+    def log_probabilities(
+        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        scores, embedding = self.scores(x, mask, embed)
+        return log_softmax(scores), embedding
 
     def attention(self, x: np.ndarray, mask: np.ndarray | None) -> Attention:
         names = [name for name in ("alpha", "codewords") if name in self.outputs]
@@ -114,14 +125,20 @@ class NumpyNetwork:
     def __init__(self, forward: Forward):
         self.forward = forward
 
-    def log_probabilities(
+    def scores(
         self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
     ) -> tuple[np.ndarray, np.ndarray | None]:
         if embed and not self.forward.has_embedding:
             raise AscError(NO_EMBEDDING)
         with np.errstate(all="ignore"):  # what is not finite is refused where it is used
             scores, embedding = self.forward(x, mask)
-            return log_softmax(scores), embedding if embed else None
+        return scores, embedding if embed else None
+
+    def log_probabilities(
+        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        scores, embedding = self.scores(x, mask, embed)
+        return log_softmax(scores), embedding
 
     def attention(self, x: np.ndarray, mask: np.ndarray | None) -> Attention:
         return None, None
@@ -137,7 +154,7 @@ class TorchNetwork:
     def attends(self) -> bool:
         return hasattr(self.module, "explain")
 
-    def log_probabilities(
+    def scores(
         self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
     ) -> tuple[np.ndarray, np.ndarray | None]:
         import torch
@@ -145,13 +162,20 @@ class TorchNetwork:
         into: list[Any] = []
         hook = self._capture_penultimate(into) if embed else None
         with torch.inference_mode():
-            scores = self.module(torch.from_numpy(x), _tensor(mask)).double()
-            logs = torch.log_softmax(scores, dim=1).numpy()
+            scores = self.module(torch.from_numpy(x), _tensor(mask)).double().numpy()
         if hook is not None:
             hook.remove()
         if embed and not into:
             raise AscError(NO_EMBEDDING)
-        return logs, into[-1].numpy() if embed else None
+        return scores, into[-1].numpy() if embed else None
+
+    def log_probabilities(
+        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        import torch
+
+        scores, embedding = self.scores(x, mask, embed)
+        return torch.log_softmax(torch.from_numpy(scores), dim=1).numpy(), embedding
 
     def attention(self, x: np.ndarray, mask: np.ndarray | None) -> Attention:
         import torch

@@ -45,6 +45,7 @@ def predict(
     resumed: Callable[[int], None] | None = None,
     device: str | None = None,
     engine: str = AUTO,
+    unknown: bool = False,
 ) -> Iterator[Prediction]:
     """Classify the acoustic scene of recordings.
 
@@ -70,6 +71,8 @@ def predict(
         device: The recording device, whose members classify if the model has any; None: the
             general members.
         engine: What answers: auto, which needs torch for models alone that have no graph; or torch.
+        unknown: Score how far each recording, and each segment, is from all scenes; one that is too
+            far has the scene "unknown". For models trained with `evaluation.unknown`.
 
     Yields:
         One Prediction for each distinct recording, as they are ready. What is returned is a
@@ -92,10 +95,12 @@ def predict(
     if require_engine(engine) == AUTO:
         graphs.ensure_graphs(chosen)
     request = with_timeline(
-        Request(chosen, fold, None, embeddings, device, engine),
+        Request(chosen, fold, None, embeddings, device, engine, unknown),
         timeline_s,
         threshold,
     )
+    if unknown:
+        loaded(request)  # raises at once what a worker would
     names = [paths] if isinstance(paths, (str, Path)) else paths
     files = inputs.find([*map(str, names)])
     log = Journal(_key(request), os.getcwd(), *map(str, files)) if journal else None
@@ -149,6 +154,7 @@ def _key(request: Request) -> list[Any]:
         request.embeddings,
         *([] if request.device is None else [request.device]),
         *([] if request.engine == AUTO else [request.engine]),
+        *(["unknown"] if request.unknown else []),
     ]
 
 

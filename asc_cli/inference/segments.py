@@ -31,6 +31,7 @@ class Request:
     embeddings: bool = False
     device: str | None = None  # the recording device, of models with members for devices
     engine: str = AUTO
+    unknown: bool = False  # score how far recordings are from all scenes
 
 
 @dataclass
@@ -46,6 +47,7 @@ class SegmentAccumulator:
     sums: list[np.ndarray] = field(default_factory=list)  # (C,) each
     counts: list[int] = field(default_factory=list)
     embedding: np.ndarray | float = 0.0
+    described: list[np.ndarray] = field(default_factory=list)  # of each segment, (ΣV,)
 
     def counted(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         for block in blocks:
@@ -66,6 +68,24 @@ class SegmentAccumulator:
             self.counts[segment] += int(inside.sum())
         if embeddings is not None:
             self.embedding = self.embedding + embeddings.sum(axis=0, dtype=np.float64)
+
+    def describe(self, rows: np.ndarray, numbers: np.ndarray) -> None:
+        """Add the descriptions (b, ΣV) of clips by their numbers (b,), as `add` does."""
+        segments = self.segment_of(numbers)
+        while len(self.described) < len(self.sums):
+            self.described.append(np.zeros(rows.shape[1]))
+        for segment in np.unique(segments):
+            self.described[segment] += rows[segments == segment].sum(axis=0)
+
+    def unknown(self, segments: np.ndarray, n: int) -> np.ndarray:
+        """Return the scores (1 + n,) of the recording and its segments, of none of the scenes;
+        the mean over the members. `segments`: as in `scores`."""
+        sums, counts = np.array(self.described), np.array(self.counts)
+        rows, clips = np.zeros((1 + n, sums.shape[1])), np.zeros(1 + n)
+        for places in (np.zeros(len(sums), int), 1 + segments[: len(sums)]):
+            np.add.at(rows, places, sums)
+            np.add.at(clips, places, counts)
+        return ensemble.unknown_scores(self.model, rows / clips[:, None])
 
     def segment_of(self, numbers: np.ndarray) -> np.ndarray:  # (b,) -> (b,)
         if self.request.timeline_s is None:
@@ -113,10 +133,15 @@ def average(parts: Sequence[SegmentAccumulator], weights: Sequence[float]) -> Sc
             if request.embeddings
             else None
         )
-    finite = [scores, rows] if embedding is None else [scores, rows, embedding]
+        unknown = (
+            np.average([part.unknown(segments, len(ends)) for part in parts], 0, weights)
+            if all(part.described for part in parts)
+            else None
+        )
+    finite = [values for values in (scores, rows, embedding, unknown) if values is not None]
     if not all(np.isfinite(values).all() for values in finite):
         return FileFault(path, NOT_FINITE)
-    return Scored(path, seconds, scores, ends_s, rows, embedding)
+    return Scored(path, seconds, scores, ends_s, rows, embedding, unknown)
 
 
 def _segments(parts: Sequence[SegmentAccumulator]) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,8 @@ import numpy as np
 from asc_cli.core.errors import AscError
 from asc_cli.inference.level import Level
 
-UNSURE = "unsure"
+UNSURE, UNKNOWN = "unsure", "unknown"
+UNKNOWN_THRESHOLD = 1.0  # scores are in its unit
 Parameters = ParamSpec("Parameters")
 SHOWN = 5  # scenes in a notebook
 
@@ -29,6 +30,8 @@ class Segment:
         scene: Its most probable scene; "unsure" when that is below the threshold.
         probability: Of the most probable scene.
         scenes: The probability of each scene, in the model's order; they sum to 1.
+        unknown_score: How far it is from all scenes, where that was asked for; its scene is
+            "unknown" above 1.
     """
 
     start_s: float
@@ -36,14 +39,15 @@ class Segment:
     scene: str
     probability: float
     scenes: dict[str, float]
+    unknown_score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as they stand in JSON.
 
         Returns:
-            Attribute → value.
+            Attribute → value; without an unknown_score that was not asked for.
         """
-        return vars(self)
+        return _without_unknown(vars(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,6 +67,8 @@ class Prediction:
         timeline: The scene of each part, one after another; None unless it was asked for.
         embedding: (D,) float32, the input of each member's last layer, mean over clips, members
             side by side; None unless it was asked for.
+        unknown_score: How far it is from all scenes, in units of the threshold: the scene is
+            "unknown" above 1. None unless it was asked for.
     """
 
     file: str
@@ -73,14 +79,16 @@ class Prediction:
     threshold: float = 0.0
     timeline: tuple[Segment, ...] | None = None
     embedding: np.ndarray | None = None
+    unknown_score: float | None = None
 
     @property
     def scene(self) -> str:
-        """The most probable scene; "unsure" when that is below the threshold.
+        """The most probable scene; "unknown" when the recording is too far from all scenes, if
+        that was asked for; "unsure" when the probability is below the threshold.
 
         Raises AscError, with the error in words, for a file that could not be predicted.
         """
-        return likeliest_scene(self._scenes(), self.threshold)
+        return likeliest_scene(self._scenes(), self.threshold, self.unknown_score)
 
     @property
     def probability(self) -> float:
@@ -128,6 +136,8 @@ class Prediction:
             "duration_s": round(self.duration_s, 3),
             "model": self.model,
         }
+        if self.unknown_score is not None:
+            row |= {"unknown_score": self.unknown_score, "unknown_threshold": UNKNOWN_THRESHOLD}
         if self.timeline is not None:
             row["timeline"] = [segment.to_dict() for segment in self.timeline]
             row["segments"] = [segment.to_dict() for segment in merge_segments(self.timeline)]
@@ -199,7 +209,15 @@ def _row(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def likeliest_scene(scenes: dict[str, float], threshold: float) -> str:
+def _without_unknown(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in row.items() if k != "unknown_score" or v is not None}
+
+
+def likeliest_scene(
+    scenes: dict[str, float], threshold: float, unknown_score: float | None = None
+) -> str:
+    if unknown_score is not None and unknown_score > UNKNOWN_THRESHOLD:
+        return UNKNOWN
     scene = max(scenes, key=scenes.__getitem__)
     return scene if scenes[scene] >= threshold else UNSURE
 
@@ -222,7 +240,9 @@ def _average(run: Sequence[Segment]) -> Segment:
         for scene in run[0].scenes
     }
     probability = float(np.average([segment.probability for segment in run], weights=weights))
-    return Segment(run[0].start_s, run[-1].end_s, run[0].scene, probability, scenes)
+    scores = [segment.unknown_score for segment in run if segment.unknown_score is not None]
+    score = float(np.average(scores, weights=weights)) if scores else None
+    return Segment(run[0].start_s, run[-1].end_s, run[0].scene, probability, scenes, score)
 
 
 @dataclass(frozen=True)
@@ -236,6 +256,7 @@ class LivePrediction:
         scenes: The probability of each scene, in the model's order; they sum to 1.
         model: NAME@VERSION.
         level: How loud the sound has been since the prediction before.
+        unknown_score: As of a `Prediction`.
     """
 
     time_s: float
@@ -244,6 +265,7 @@ class LivePrediction:
     scenes: dict[str, float]
     model: str
     level: Level
+    unknown_score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `asc listen --json` prints.
@@ -251,7 +273,7 @@ class LivePrediction:
         Returns:
             Attribute → value, those of the level beside the others.
         """
-        own = {name: value for name, value in vars(self).items() if name != "level"}
+        own = {k: v for k, v in _without_unknown(vars(self)).items() if k != "level"}
         return {**own, **vars(self.level)}
 
 
@@ -265,3 +287,4 @@ class Scored:
     ends_s: np.ndarray  # (W,) end of each segment; the next one starts there
     segments: np.ndarray  # (W, C)
     embedding: np.ndarray | None  # (D,) mean over clips
+    unknown: np.ndarray | None = None  # (1 + W,) of the recording and each segment

@@ -222,6 +222,13 @@ def selection(recipe: Base, tree: Tree) -> list[Fault]:
     if recipe.evaluation.calibrate == "temperature" and recipe.validation is None:
         message = f"evaluation.calibrate = temperature, but nothing is held out; {remedy}"
         faults.append(Fault(tree.place("evaluation", "calibrate"), message))
+    if recipe.evaluation.unknown and recipe.validation is None:
+        message = f"evaluation.unknown: nothing is held out; {remedy}"
+        faults.append(Fault(tree.place("evaluation", "unknown"), message))
+    if recipe.evaluation.unknown and (recipe.fine_tune or recipe.stream):
+        what = "fine_tune" if recipe.fine_tune else "a model of videos"
+        message = f"evaluation.unknown: {what} has no statistics of its own; leave one of them out"
+        faults.append(Fault(tree.place("evaluation", "unknown"), message))
     if recipe.evaluation.calibrate == "temperature" and recipe.evaluation.aggregate == "vote":
         message = "evaluation.calibrate = temperature: votes do not change with it; aggregate: mean"
         faults.append(Fault(tree.place("evaluation", "calibrate"), message))

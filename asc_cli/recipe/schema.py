@@ -145,6 +145,24 @@ class Validation(Section):
     )
 
 
+class Unknown(Section):
+    """When a recording is of none of the scenes: statistics that are stored beside each member."""
+
+    score: Literal["auto", "probability", "energy", "distance"] = Field(
+        "auto",
+        description="What is compared: the largest probability, the energy of the raw scores, or "
+        "the distance of the embedding to the training recordings'; auto: distance, or probability "
+        "for a model without a linear layer. The sound's own distance counts beside it.",
+    )
+    keep: float = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="Share of the scenes' own recordings to keep; the threshold is that of the "
+        "validation recordings.",
+    )
+
+
 class Evaluation(Section):
     """How clips' scores become a recording's, and which metric heads the report."""
 
@@ -163,7 +181,10 @@ class Evaluation(Section):
         "a list as the recipe's variants. Their clips count as the recording's own, as aggregate "
         "says.",
     )
-    ADDED = ("variants",)
+    unknown: Unknown | None = Field(
+        None, description="Statistics for `--unknown`; needs validation. None by default."
+    )
+    ADDED = ("variants", "unknown")
 
 
 class Paper(Section):

@@ -21,7 +21,7 @@ MAX_UNPACKED_BYTES = 4 << 30
 MAX_EXPANSION = 20  # how much larger than the zip a model may be: weights do not shrink
 PIECE_BYTES = 1 << 20
 MEMBER = re.compile(
-    r"(system\d{2,}/)?(card\.yaml|README\.md|(training_files|heard)\.txt|fold\d+\.safetensors"
+    r"(system\d{2,}/)?(card\.yaml|README\.md|(training_files|heard)\.txt|(fold|unknown)\d+\.safetensors"
     r"|graph\.(onnx|json)|plugins/(code\.json|([A-Za-z0-9_]+/)*[A-Za-z0-9_]+\.py))"
 )
 

@@ -125,6 +125,11 @@ def member_file(fold: int) -> str:
     return f"fold{fold:02d}.safetensors"
 
 
+def unknown_file(fold: int) -> str:
+    """Return the name of a member's statistics for recordings of none of the scenes."""
+    return f"unknown{fold:02d}.safetensors"
+
+
 def system_folder(number: int) -> str:
     """Return the name of the folder of an ensemble's system, numbered from 1."""
     return f"system{number:02d}"

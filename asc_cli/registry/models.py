@@ -3,6 +3,7 @@
     models/<name>/<version>/card.yaml            labels, feature, recipe, folds, metrics, data
                             README.md            the same for a person
                             fold01.safetensors   weights and standardisation of one member
+                            unknown01.safetensors   statistics of one member for --unknown
                             training_files.txt   hashes of its recordings, train and test
                             graph.onnx           the network without weights, for predictions
                             graph.json           without torch; both are made again if missing
@@ -21,7 +22,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from asc_cli.core.code import Code, write_copy
 from asc_cli.core.errors import AscError
 from asc_cli.registry import card as cards
 from asc_cli.registry import default, members, readme, training_files
-from asc_cli.registry.model import Model, member_file, read_card, system_folder
+from asc_cli.registry.model import Model, member_file, read_card, system_folder, unknown_file
 from asc_cli.registry.model import catalog as catalog
 from asc_cli.registry.training_files import TrainingFile
 
@@ -49,12 +50,14 @@ def register(
     code: Sequence[Code] = (),
     check: Check | None = None,
     systems: Sequence[Model] = (),
+    statistics: Mapping[int, Path] | None = None,
 ) -> Model:
     """Copy weights (fold → safetensors) and card into the next free version of `name`.
 
     recordings: All that some member was trained or tested on.
     code: Plug-ins that are not shipped, and that the model needs.
     check: May raise AscError for a model that is not to be registered.
+    statistics: Fold → what `--unknown` needs, of members that have it.
     systems: Of an ensemble, in place of weights and code: the models that it averages. Its card has
     their folds.
     """
@@ -66,6 +69,9 @@ def register(
         for fold, path in weights.items():
             members.require_intact(path)
             shutil.copyfile(path, building / member_file(fold))
+        for fold, path in (statistics or {}).items():
+            members.require_intact(path)
+            shutil.copyfile(path, building / unknown_file(fold))
         for number, system in enumerate(systems, start=1):
             system.require_intact()
             own = building / system_folder(number)

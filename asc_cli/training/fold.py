@@ -20,7 +20,7 @@ from asc_cli.frontend.pack import load as load_pack
 from asc_cli.frontend.standardise import Standardisation
 from asc_cli.inference.networks import module_of
 from asc_cli.registry import members
-from asc_cli.training import fine_tuning, fold_data
+from asc_cli.training import fine_tuning, fold_data, unknown
 from asc_cli.training.distillation import Distillation, distillation
 from asc_cli.training.progress import Compilation, Progress
 from asc_cli.training.task import Recordings, Task, label_indices, tasks
@@ -84,6 +84,7 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
     )
     pack = load_pack(task.packs[0], task.feature.description())
     fitted, held_out = fold_data.hold_out(task)
+    unknown.require_enough(task, held_out)
     start = task.start.load() if task.start else None
     standardise = start.standardise if start else fold_data.standardisation(task, pack, fitted)
     test = fold_data.fold_part(task, pack, task.test, standardise)
@@ -106,6 +107,9 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
             return part.scores(network, task, temperature)
 
         scores = fine_tuning.routed(model, networks, task.test, score)
+    if validation and task.recipe.evaluation.unknown:
+        own = fold_data.fold_part(task, pack, fitted, standardise)
+        unknown.write(task, model, own, validation)
     arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)
     require_held()
     members.save(task.folder / "model.safetensors", model, arrays, networks)

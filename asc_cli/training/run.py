@@ -31,7 +31,7 @@ from asc_cli.registry import card, models, run_files, runs, training_files
 from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.registry.runs import fold_folder
 from asc_cli.registry.training_files import TrainingFile
-from asc_cli.training import fine_tuning
+from asc_cli.training import fine_tuning, unknown
 from asc_cli.training.transfer import NOTHING, Transfer, identities
 
 CHOSEN_PER_FOLD = Remark(
@@ -169,6 +169,11 @@ def _registered(
         training_files.joined([*_training_files(extraction, chosen), *transfer.trained_on()]),
         recipe.catalog.code,
         require_usable,
+        statistics={
+            fold: path
+            for fold in chosen
+            if (path := fold_folder(run, fold) / unknown.FILE).exists()
+        },
     )
     graphs.ensure_graphs(model)
     return model

@@ -37,6 +37,7 @@ LESS = {  # page → what its lines that begin so get at their end
     "own-recordings.md": {"asc train rooms.yaml": f"{ONE_EPOCH} {ONE_FOLD}"},
     "report.md": {"asc train": ONE_EPOCH},
     "training.md": {"asc train": f"{ONE_EPOCH} {ONE_FOLD}"},
+    "unknown.md": {"asc train": f"{ONE_EPOCH} {ONE_FOLD}", "asc datasets make": "--seconds 1.2"},
     "tune.md": {"asc tune": f"{ONE_EPOCH} {ONE_FOLD}", "asc train": f"{ONE_EPOCH} {ONE_FOLD}"},
 }
 CHANGED = {  # page → words of its lines, and what is written in their place
@@ -180,6 +181,7 @@ PREPARE: dict[str, Callable[[Path], None]] = {
     "dcase2016.md": dcase2016,
     "training.md": small_toy,
     "tune.md": tune,
+    "unknown.md": lambda folder: None,
     "litis.md": litis,
     "own-recordings.md": own_recordings,
 }

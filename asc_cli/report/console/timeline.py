@@ -14,7 +14,7 @@ from asc_cli.report.console.table import BAR_CELLS, percent, right, table
 
 STRIP_CELLS = 60  # of a line: 10 minutes at 10 s each
 STRIP_LINES = 24  # at most; a cell is several segments of a longer recording
-UNSURE = "unsure"
+UNSURE, UNKNOWN = "unsure", "unknown"
 LETTERS = string.ascii_uppercase + string.ascii_lowercase  # readable without colours
 PALETTE = """
     #4e79a7 #f28e2b #59a14f #e15759 #76b7b2 #edc948 #b07aa1 #ff9da7 #9c755f #1b9e77
@@ -47,8 +47,8 @@ def predictions(rows: Sequence[dict[str, Any]], top: int) -> Any:
         ranked = sorted(row["scenes"].items(), key=lambda item: -item[1])[:top]
         for place, (scene, probability) in enumerate(ranked):
             first = place == 0
-            unsure = first and row["scene"] == UNSURE
-            name = f"{UNSURE} ({scene}?)" if unsure else scene
+            replaced = first and row["scene"] in (UNSURE, UNKNOWN)
+            name = f"{row['scene']} ({scene}?)" if replaced else scene
             bar = Text("█" * round(probability * BAR_CELLS), style="green" if first else "dim")
             output.add_row(
                 one_line(row["file"]) if first else "",
@@ -101,7 +101,7 @@ def clock(seconds: float) -> str:
 
 def _colours(scenes: Sequence[str]) -> dict[str, str]:
     colours = {scene: COLOURS[i % len(COLOURS)] for i, scene in enumerate(scenes)}
-    return {**colours, UNSURE: "grey50"}
+    return {**colours, UNSURE: "grey50", UNKNOWN: "grey37"}
 
 
 def _most_frequent(scenes: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from asc_cli.core.terminal import one_line
 from asc_cli.report.console.output import console, write
 from asc_cli.report.writers import embeddings
 from asc_cli.report.writers.audacity import labels
-from asc_cli.report.writers.csv import COLUMNS, LAST_COLUMNS, cells
+from asc_cli.report.writers.csv import COLUMNS, LAST_COLUMNS, UNKNOWN_COLUMNS, cells
 
 
 class Predictions:
@@ -42,6 +42,7 @@ class Predictions:
         self.csv_file, self.audacity_file = csv_file, audacity_file
         self.embeddings_file = embeddings_file
         self.settings = " ".join(f"{k}={v}" for k, v in (settings or {}).items() if v is not None)
+        self.unknown = bool((settings or {}).get("unknown"))
         self.rows: list[dict[str, Any]] = []
         self.embeddings: list[tuple[dict[str, Any], Any]] = []
         self.failed = 0
@@ -128,14 +129,15 @@ class Predictions:
             self._write_pending()
         assert self._csv is not None and self._scenes is not None
         table = csv.writer(self._csv, lineterminator="\n")
-        table.writerows(cells(row, self._scenes, self.settings))
+        table.writerows(cells(row, self._scenes, self.settings, self.unknown))
         self._csv.flush()
 
     def _begin(self, scenes: list[str]) -> None:
         """Open the CSV; an existing file is replaced only now, when there is a first row."""
         assert self.csv_file is not None
         self._csv, self._scenes = _open(self.csv_file), scenes
-        header = [*COLUMNS, *map(guarded, scenes), *LAST_COLUMNS]
+        last = [*LAST_COLUMNS, *(UNKNOWN_COLUMNS if self.unknown else ())]
+        header = [*COLUMNS, *map(guarded, scenes), *last]
         csv.writer(self._csv, lineterminator="\n").writerow(header)
 
     def _write_pending(self) -> None:
