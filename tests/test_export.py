@@ -22,6 +22,7 @@ from asc_cli.frontend import store
 from asc_cli.frontend.feature import resolve
 from asc_cli.frontend.standardise import Standardisation
 from asc_cli.inference import engine, ensemble
+from asc_cli.inference.networks import TorchNetwork
 from asc_cli.inference.types import Scored
 from asc_cli.models import build
 from asc_cli.recipe import load as recipe
@@ -137,7 +138,7 @@ def test_a_clip_may_be_surer_than_a_probability_can_represent(tmp_path: Path):
     """e^−708 is the smallest: two clips that say park by 1000 nats lose to one of 4000 for bus."""
     name = registered("m", "evaluation.aggregate=log_sum", "clips.overlap=0")
     loaded = ensemble.load(models.find(name))
-    surely = tuple(replace(member, network=Sure()) for member in loaded.members)
+    surely = tuple(replace(member, network=TorchNetwork(Sure())) for member in loaded.members)
     model = replace(loaded, members=surely)
     samples = tone(440, 2.2, RATE) + np.random.default_rng(0).normal(0, 0.1, 48510).astype("f4")
     samples = np.concatenate([samples, np.zeros(RATE, "f4")])

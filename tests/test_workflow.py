@@ -224,7 +224,7 @@ def test_training_killed_at_random_moments_ends_with_the_same_bits(
 ):
     arguments = command("train", "toy_lstm", "--data", toy_root, *settings())
     rng, kills = random.Random(0), ALL_KILLS if whole else KILLS
-    assert any([killed(arguments, home, rng.uniform(0, 3)) for _ in range(kills)])
+    assert any([killed(arguments, home, rng.uniform(0, 1.5)) for _ in range(kills)])
     done = program("train", "toy_lstm", "--data", toy_root, "--json", *settings())
     assert done.returncode == 0, done.stderr
     assert result(Path(json.loads(done.stdout)["run"])) == reference

@@ -128,7 +128,7 @@ def check(
 
     Example: **asc models check toy_lstm**
 
-    Example: **asc models check toy_lstm clip.wav street.wav**
+    Example: **asc models check toy_lstm clip.wav day.wav**
     """
     from asc_cli import report, workflow
 

@@ -38,6 +38,7 @@ RUNS = {  # first words of the commands whose examples run for real
 }
 ELSEWHERE = (
     "--explain",
+    "--unknown",
     "export toy_lstm --format",
     "models remove",
     "yt8m",

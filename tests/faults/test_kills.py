@@ -14,7 +14,7 @@ import subprocess
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -206,7 +206,8 @@ def test_commands_that_are_ended_leave_no_process_and_the_same_bits(
 def test_workers_that_are_killed_are_named_and_the_same_command_goes_on(
     jobs: dict[str, Job], two_folds: Path, tmp_path: Path
 ):
-    job, folder = jobs["train"], copied(two_folds, tmp_path / "first")
+    short, folder = jobs["train"], copied(two_folds, tmp_path / "first")
+    job = replace(short, words=lambda f: [*short.words(f), "--set", "training.epochs=300"])
     process = start(job, folder)
     deadline = time.monotonic() + 60
     while not list(folder.glob("home/runs/*/fold*/progress.json")):

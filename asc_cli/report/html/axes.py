@@ -104,7 +104,7 @@ class Axes:
         """Return the figure, to stand in a page that says in words what it shows."""
         box = f'viewBox="0 0 {self.width} {self.height}"'
         inside = "\n".join(self.elements)
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" id="{self.name}" {box}'
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" id="{self.name}-figure" {box}'
         return f'{head} aria-hidden="true">\n{inside}\n</svg>'
 
 
