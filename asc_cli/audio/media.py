@@ -103,9 +103,9 @@ class MediaSound:
     def _next(self) -> np.ndarray | None:  # -> (n, channels)
         try:
             return next(self._frames, None)
-        except FileFault:
+        except (FileFault, MemoryError):
             raise
-        except Exception as fault:
+        except Exception as fault:  # PyAV has errors of several kinds for a damaged file
             raise FileFault(
                 self._path, f"cannot be decoded past {self._seconds()} s ({_reason(fault)})"
             ) from fault
@@ -145,7 +145,9 @@ def open_media(path: Path) -> MediaSound:
     av.logging.set_level(av.logging.PANIC)  # its messages go to stderr
     try:
         container = av.open(str(path), options=OPTIONS)
-    except Exception as fault:
+    except MemoryError:
+        raise
+    except Exception as fault:  # PyAV has errors of several kinds for what it does not know
         raise FileFault(
             path, f"is not audio that can be read ({_reason(fault)}); is it cut short?"
         ) from fault

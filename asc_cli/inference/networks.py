@@ -7,6 +7,7 @@ whichever it is, and of one of them the same to 1e-6 however clips are batched.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -44,7 +45,23 @@ class Network(Protocol):
         network has not."""
 
 
-class GraphNetwork:
+class _BySoftmax(ABC):
+    """Log probabilities from a network's scores, in numpy."""
+
+    @abstractmethod
+    def scores(
+        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return clips' scores (B, C), and embeddings (B, D) if asked for."""
+
+    def log_probabilities(
+        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        scores, embedding = self.scores(x, mask, embed)
+        return log_softmax(scores), embedding
+
+
+class GraphNetwork(_BySoftmax):
     """The graph of an architecture with one member's weights, by onnxruntime."""
 
     def __init__(self, graph: bytes, names: Sequence[str], weights: Mapping[str, np.ndarray]):
@@ -69,12 +86,6 @@ class GraphNetwork:
         if scores.ndim != 2:
             raise AscError(f"its graph gives scores of shape {scores.shape}")
         return scores, rest[0] if embed else None
-
-    def log_probabilities(
-        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        scores, embedding = self.scores(x, mask, embed)
-        return log_softmax(scores), embedding
 
     def attention(self, x: np.ndarray, mask: np.ndarray | None) -> Attention:
         names = [name for name in ("alpha", "codewords") if name in self.outputs]
@@ -117,7 +128,7 @@ def session(graph: bytes, names: Sequence[str], weights: Mapping[str, np.ndarray
         raise AscError(f"its graph does not fit its weights ({_first_line(fault)})") from fault
 
 
-class NumpyNetwork:
+class NumpyNetwork(_BySoftmax):
     """A model that fitted itself, by numpy."""
 
     attends = False
@@ -133,12 +144,6 @@ class NumpyNetwork:
         with np.errstate(all="ignore"):  # what is not finite is refused where it is used
             scores, embedding = self.forward(x, mask)
         return scores, embedding if embed else None
-
-    def log_probabilities(
-        self, x: np.ndarray, mask: np.ndarray | None, embed: bool = False
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        scores, embedding = self.scores(x, mask, embed)
-        return log_softmax(scores), embedding
 
     def attention(self, x: np.ndarray, mask: np.ndarray | None) -> Attention:
         return None, None

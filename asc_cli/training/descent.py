@@ -11,8 +11,7 @@ loss.py has the loss of smoothed, weighted and mixed labels, distillation.py tha
 optim.py the optimisers, schedule.py the rate of each step, average.py the average of the weights.
 
 Every model is an nn.Module whose forward gives scores (B, C): their softmax is the clip's
-probabilities. So logits are scores, and so are a mixture's log-likelihoods. What a model learns
-is in its parameters and buffers, by any method: arrays, which one file format holds.
+probabilities. What it learns is in its parameters and buffers, which one file format holds.
 
 Every epoch's shuffling and dropout are drawn from (seed, fold, epoch), so a run that was killed
 and resumed from its checkpoint ends with the same bits as one that was not. The test fold is
@@ -191,9 +190,8 @@ def log_probabilities(
         for start in range(0, len(clips), batch_size):
             which = np.arange(start, min(start + batch_size, len(clips)))
             scores = model(*tensors(clips, which, device))
-            if device == "mps":  # it has no 64-bit numbers
-                scores = scores.cpu()
-            parts.append(torch.log_softmax(scores.double(), dim=1).cpu())
+            wide = scores.to("cpu" if device == "mps" else device).double()  # mps has no 64 bits
+            parts.append(torch.log_softmax(wide, dim=1).cpu())
     return torch.cat(parts).numpy()
 
 
