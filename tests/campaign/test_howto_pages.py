@@ -37,6 +37,7 @@ LESS = {  # page → what its lines that begin so get at their end
     "own-recordings.md": {"asc train rooms.yaml": f"{ONE_EPOCH} {ONE_FOLD}"},
     "remote.md": {"asc train": f"{ONE_EPOCH} {ONE_FOLD}"},
     "report.md": {"asc train": ONE_EPOCH},
+    "slurm.md": {"asc train esc10_lstm --seeds": "", "asc train esc10_lstm": ONE_EPOCH},
     "training.md": {"asc train": f"{ONE_EPOCH} {ONE_FOLD}"},
     "unknown.md": {"asc train": f"{ONE_EPOCH} {ONE_FOLD}", "asc datasets make": "--seconds 1.2"},
     "tune.md": {"asc tune": f"{ONE_EPOCH} {ONE_FOLD}", "asc train": f"{ONE_EPOCH} {ONE_FOLD}"},
@@ -44,6 +45,7 @@ LESS = {  # page → what its lines that begin so get at their end
 CHANGED = {  # page → words of its lines, and what is written in their place
     "dcase2016.md": {"--recordings 180 --seconds 5": "--recordings 60 --seconds 1"},
     "report.md": {"--seeds 0-4": "--seeds 0-1"},
+    "slurm.md": {"--seeds 0-9": f"--seeds 0-1 {ONE_EPOCH}"},
     "tune.md": {"--trials 20": "--trials 2", "--seeds 0-4": "--seeds 0-1"},
 }
 ENVIRONMENT = {"remote.md": {"ASC_REMOTE": "file://{folder}/shared"}}
@@ -142,6 +144,19 @@ def score(folder: Path) -> None:
     shutil.copy(first.run / "predictions.csv", folder / "predictions.csv")
 
 
+def slurm(folder: Path) -> None:
+    """A Slurm of one machine, which runs the jobs of an array one after the other."""
+    real_esc10(folder)
+    programs(folder)
+    script = folder / "bin" / "sbatch"
+    script.write_text(
+        "#!/bin/bash\nset -e\nexport SLURM_ARRAY_TASK_COUNT=5\n"
+        f"sed 's/^asc train.*/& {ONE_EPOCH}/' \"$1\" > quick.sh\n"
+        "for id in 1 2 3 4 5; do SLURM_ARRAY_TASK_ID=$id bash quick.sh; done\n"
+    )
+    script.chmod(0o755)
+
+
 def tune(folder: Path) -> None:
     real_esc10(folder)
 
@@ -188,6 +203,7 @@ PREPARE: dict[str, Callable[[Path], None]] = {
     "report.md": report,
     "score.md": score,
     "dcase2016.md": dcase2016,
+    "slurm.md": slurm,
     "training.md": small_toy,
     "tune.md": tune,
     "unknown.md": lambda folder: None,
