@@ -45,7 +45,7 @@ def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 @pytest.fixture(autouse=True)
-def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shared(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A remote that is a folder; the memory of remotes that are away is of one test."""
     monkeypatch.setattr(index, "RACY_NS", 0)
     monkeypatch.setattr(remote, "_remotes", {})
