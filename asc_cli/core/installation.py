@@ -33,6 +33,7 @@ MODULES = {  # extra → the modules that come with it
     "tune": ("optuna",),
     "tensorboard": ("tensorboard",),
     "yt8m": ("tfrecord", "crc32c"),
+    "remote": ("fsspec", "s3fs"),
 }
 
 
