@@ -73,6 +73,7 @@ def test_a_sound_within_the_training_s_reach_is_rejected_by_what_is_near_it() ->
     )
     assert (before.scores(probes) < 1).all()
     assert (fitted.scores(probes) > 1).all()
+    assert fitted.scores(1e9 * probes).max() <= unknown.MOST
 
 
 def test_signals_decide_no_score_and_recordings_do() -> None:

@@ -7,8 +7,9 @@
     curve      rejected against stay, as the threshold moves
 
 Intervals are of 95 %, percentiles of a bootstrap as in intervals.py: the scenes' recordings are
-drawn by group, those of none of the scenes each by itself, and both sides anew each time. Where all
-of a side are rejected, or none, its share has the exact interval of Clopper and Pearson.
+drawn by group, those of none of the scenes each by itself with its scores of all members, and both
+sides anew each time. Where all of a side are rejected, or none, its share has the exact interval of
+Clopper and Pearson.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Rejection:
 def rejection(
     inside: np.ndarray,  # (n,) scores of recordings of the scenes
     groups: Sequence[str],  # (n,) of each; "" for none
-    outside: np.ndarray,  # (m,) of others, m may be 0
+    outside: np.ndarray,  # (k, m) of others, by each of k members; m may be 0
 ) -> Rejection:
     """Compute shares, AUROC, intervals and the curve."""
     names = [group or f"\0{i}" for i, group in enumerate(groups)]
@@ -80,28 +81,29 @@ def rejection(
     members = np.array([number[name] for name in names])
     rng = np.random.default_rng(0)
     areas, shares, stays = [], [], []
+    n_others, all_others = outside.shape[1], outside.ravel()
     rows_of = [np.flatnonzero(members == i) for i in range(len(number))]
     for _ in range(BOOTSTRAPS):
         drawn = rng.integers(len(rows_of), size=len(rows_of))
         own = inside[np.concatenate([rows_of[i] for i in drawn])]
         stays.append((own <= THRESHOLD).mean())
-        if len(outside):
-            away = outside[rng.integers(len(outside), size=len(outside))]
+        if n_others:
+            away = outside[:, rng.integers(n_others, size=n_others)].ravel()
             areas.append(auroc(own, away))
             shares.append((away > THRESHOLD).mean())
-    has, remain = len(outside) > 0, inside <= THRESHOLD
-    above = outside > THRESHOLD
+    has, remain = n_others > 0, inside <= THRESHOLD
+    above = all_others > THRESHOLD
     return Rejection(
         len(inside),
-        len(outside),
-        auroc(inside, outside) if has else None,
+        n_others,
+        auroc(inside, all_others) if has else None,
         percentiles(np.array(areas)) if has else None,
         float(above.mean()) if has else None,
-        _interval(above, len(outside), shares) if has else None,
+        _interval(above, n_others, shares) if has else None,
         float(remain.mean()),
         _interval(remain, len(number), stays),
         "groups" if any(groups) else "recordings",
-        tuple(_curve(inside, outside)) if has else (),
+        tuple(_curve(inside, all_others)) if has else (),
     )
 
 

@@ -15,6 +15,7 @@ from asc_cli.features import stream
 from asc_cli.frontend import store
 from asc_cli.frontend.feature import StoredFeature
 from asc_cli.frontend.identify import audio_digests, identify
+from asc_cli.frontend.index import Entry
 from asc_cli.frontend.signals import signals
 
 KEY = "evaluation.unknown.negatives"
@@ -46,7 +47,7 @@ def recordings(folder: str | None) -> list[Path]:
 
 def identity(folder: str) -> str:
     """Return a hash of the sounds of a folder, whatever their names are."""
-    digests = sorted(_digests(folder).values())
+    digests = sorted(audio_digests(entries(folder)).values())
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:16]
 
 
@@ -58,7 +59,9 @@ def require_others(folder: str | None, dataset: str, digests: Mapping[str, str])
     if folder is None:
         return
     file_of = {digest: file for file, digest in digests.items()}
-    if same := [(path, file_of[d]) for path, d in _digests(folder).items() if d in file_of]:
+    if same := [
+        (path, file_of[d]) for path, d in audio_digests(entries(folder)).items() if d in file_of
+    ]:
         path, file = same[0]
         raise AscError(
             f"{KEY} = {folder}: {len(same)} of its recordings are of {dataset}, such as {path}, "
@@ -67,16 +70,17 @@ def require_others(folder: str | None, dataset: str, digests: Mapping[str, str])
         )
 
 
-def _digests(folder: str) -> dict[str, str]:
-    """Return the hash of the decoded samples of each recording of a folder."""
+def entries(folder: str | None) -> dict[str, Entry]:
+    """Return the hashes of each recording of a folder. Raises AscError for one that cannot be
+    read."""
     paths = {os.fspath(path): path for path in recordings(folder)}
-    digests = audio_digests(identify(paths, jobs=1))
-    if unread := [path for path in paths if path not in digests]:
+    identified = identify(paths, jobs=1)
+    if unread := [path for path in paths if path not in identified]:
         raise AscError(
             f"{KEY}: {unread[0]} cannot be read; asc predict {unread[0]} says why. Take it out of "
             "the folder"
         )
-    return digests
+    return identified
 
 
 def _frames_of(feature: StoredFeature, samples: np.ndarray) -> np.ndarray:  # (N,) -> (T, F)

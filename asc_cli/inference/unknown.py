@@ -46,6 +46,7 @@ from asc_cli.inference.distances import SMALLEST_DEVIATION, Gaussian, Neighbours
 from asc_cli.inference.networks import NO_EMBEDDING, Network, log_softmax
 
 SCORES = ("probability", "energy", "distance")
+MOST = 100.0  # of a score: a band that never changed in training would make it any number
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ class Statistics:
             score = sound.together(self._sums(rows, v, r, sound))
             for limited in (r / self.reach, t(r, sound.negatives, v) / sound.limit):
                 score = np.where(limited > 1, np.maximum(score, limited), score)
-            return score
+            return np.minimum(score, MOST)
 
     def sums(self, rows: np.ndarray) -> np.ndarray:  # (n, V) -> (n,)
         """Return S."""

@@ -125,7 +125,7 @@ def trained_on(
 
 def summary(own: Scores, names: list[str]) -> dict[str, Any]:
     """Return AUROC and shares with bootstrap intervals, and the score of each signal."""
-    result = rejection(own["test"], [""] * len(own["test"]), own["outside"])
+    result = rejection(own["test"], [""] * len(own["test"]), own["outside"][None])
     signal_scores = dict(zip(names, own["signals"].round(3).tolist(), strict=True))
     return {**result.to_dict(), "chosen": bool(own.get("chosen", False)), "signals": signal_scores}
 
