@@ -15,7 +15,7 @@ from asc_cli.core import remote
 from asc_cli.core.errors import AscError
 from asc_cli.frontend import index, remote_features, store
 from asc_cli.recipe import load as recipe
-from tests.conftest import ROOT, tone, write
+from tests.conftest import ROOT, Asc, tone, write
 
 N = 6
 Home = Callable[[str], None]
@@ -368,3 +368,10 @@ def test_nothing_of_it_is_imported_unless_it_is_set(folder: Path, at_home: Home)
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_the_store_names_the_remote(asc: Asc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASC_REMOTE", "sftp://me:secret@host/asc/")
+    assert "shared with the remote sftp://host/asc\n" in asc("store", "show").stdout
+    monkeypatch.delenv("ASC_REMOTE")
+    assert "remote" not in asc("store", "show").stdout

@@ -50,7 +50,7 @@ class Remote:
     """Objects under an address. Every method raises Unavailable where the remote is."""
 
     def __init__(self, address: str, options: dict[str, Any], read_only: bool) -> None:
-        self.address = CREDENTIALS.sub("//", address).rstrip("/")
+        self.address = CREDENTIALS.sub("//", address).rstrip("/")  # as it is shown
         self.read_only = read_only
         self._files, self._root = _open(address, options)
         protocols = self._files.protocol
@@ -173,6 +173,11 @@ class Remote:
         return Unavailable(self._fault)
 
 
+def address() -> str | None:
+    """Return the address in $ASC_REMOTE as it is shown, without a password; None without."""
+    return CREDENTIALS.sub("//", os.environ.get("ASC_REMOTE", "")).rstrip("/") or None
+
+
 _remotes: dict[tuple[str, str, bool], Remote] = {}
 
 
@@ -182,14 +187,14 @@ def configured() -> Remote | None:
     Raises:
         AscError: The address or the options are not usable, or the extra `remote` is missing.
     """
-    address = os.environ.get("ASC_REMOTE", "")
-    if not address:
+    configured_address = os.environ.get("ASC_REMOTE", "")
+    if not configured_address:
         return None
     text = os.environ.get("ASC_REMOTE_OPTIONS", "")
     read_only = os.environ.get("ASC_REMOTE_READ_ONLY", "") not in ("", "0")
-    key = (address, text, read_only)
+    key = (configured_address, text, read_only)
     if key not in _remotes:
-        _remotes[key] = Remote(address, _options(text), read_only)
+        _remotes[key] = Remote(configured_address, _options(text), read_only)
     return _remotes[key]
 
 
