@@ -173,7 +173,7 @@ def _registered(
     registered = [models.find(system.model) for system in systems]
     first = registered[0].card
     data = {key: first["dataset"][key] for key in ("fingerprint", "lists")}
-    model_card = card.card(run, ensemble, dataset, data, metrics)
+    model_card = card.card(run, ensemble, {**dataset.described(), **data}, metrics)
     del model_card["feature"]  # each system has its own
     model_card |= {"labels": first["labels"], "folds": first["folds"]}
     return models.register(

@@ -159,7 +159,8 @@ def _registered(
         "fingerprint": fingerprint(extraction.source.listing, extraction.digests),
         "lists": fingerprint_0_1(extraction.source.listing, {}),
     }
-    model_card = card.card(run, recipe, extraction.source.dataset, data, metrics)
+    described = extraction.source.dataset.described()
+    model_card = card.card(run, recipe, {**described, **data}, metrics)
     model_card["labels"] = list(extraction.source.listing.labels)
     model_card["feature"] = extraction.feature.description()
     if variants := [each.variant.to_dict() for each in extraction.test_variants if each.variant]:

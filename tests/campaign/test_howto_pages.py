@@ -27,7 +27,7 @@ from tests.test_export import registered
 
 pytestmark = pytest.mark.campaign
 PAGES = ROOT / "docs" / "howto"
-ELSEWHERE = {"own-code.md", "low-complexity.md"}
+ELSEWHERE = {"own-code.md", "low-complexity.md", "serve.md"}
 RATE = 22_050
 REAL = Path(os.environ.get("ASC_DATA", ""))
 ONE_EPOCH, ONE_FOLD = "--set training.epochs=1", "--folds 1"
