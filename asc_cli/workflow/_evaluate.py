@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
@@ -62,11 +63,9 @@ def evaluate(
             raise AscError(
                 "--subset and --jobs: only with --dataset; a run is scored on its own protocol"
             )
-        return of_any_run(what, folds, unknown, jobs, progress)
+        return of_any_run(what, folds, unknown, jobs=jobs, progress=progress)
     if unknown is not None:
-        raise AscError(
-            "--unknown: of a run, whose test recordings are compared; without --dataset and --data"
-        )
+        raise AscError("--unknown: of a run, which has its data; without --dataset and --data")
     require_file(what)
     is_file = Path(what).is_file()
     catalog = plugins.Catalog() if is_file else _catalog_of(str(what))
@@ -94,17 +93,13 @@ def _catalog_of(reference: str) -> plugins.Catalog:
 
 
 def of_any_run(
-    run: str | Path,
-    folds: Sequence[int] | None = None,
-    unknown: Path | None = None,
-    jobs: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    run: str | Path, folds: Sequence[int] | None = None, unknown: Path | None = None, **how: Any
 ) -> Evaluation | VideoEvaluation:
     """Score a run; of a run of videos, which keeps no predictions, return its recorded figures."""
     folder = find_run(run)
     recorded = recorded_metrics(folder)
     if kind_of_run(folder) != VIDEOS:
-        return of_run(folder, folds, unknown, jobs, progress)
+        return of_run(folder, folds, unknown, **how)
     if unknown is not None:
         raise AscError(f"--unknown: run {folder.name} is of videos, which have no statistics")
     if folds is not None:
