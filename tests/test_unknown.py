@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -308,3 +310,16 @@ def test_systems_of_an_ensemble_count_by_their_weights(model: models.Model, home
 def test_videos_and_members_for_devices_are_refused(asc: Asc) -> None:
     with pytest.raises(AscError, match="a model of videos has no statistics"):
         recipes.load("yt8m_toy_lstm", ["evaluation.unknown={}", "validation={fraction: 0.1}"])
+
+
+def test_a_prediction_imports_nothing_of_training(model: models.Model, tmp_path: Path) -> None:
+    path = write(tmp_path / "silence.wav", np.zeros(22050))
+    code = (
+        "import sys; from asc_cli import load_model; "
+        f"[one] = load_model(unknown=True).predict_files([{str(path)!r}]); print(one.scene); "
+        "print([m for m in ('torch', 'sklearn', 'librosa', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stdout.split("\n")[:2] == ["unknown", "[]"]
