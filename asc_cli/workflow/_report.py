@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from asc_cli.core import plugins
+from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.frontend import picture
@@ -26,13 +27,17 @@ from asc_cli.workflow import _recording
 WRONG = 12  # recordings shown as confidently wrong
 
 
-def report(runs: Sequence[str | Path], output: Path | None = None) -> Path:
+def report(
+    runs: Sequence[str | Path], output: Path | None = None, unknown: Path | None = None
+) -> Path:
     """Write the HTML page of a run; or of several runs side by side.
 
     Args:
         runs: Folders, names, or recipes' names for their newest runs.
         output: The page's path. None: report.html in the run's folder; for several runs, in the
             current folder.
+        unknown: Of one run: a folder with recordings of none of the scenes, for the curve of how
+            many are rejected.
 
     Returns:
         The page's path.
@@ -40,10 +45,12 @@ def report(runs: Sequence[str | Path], output: Path | None = None) -> Path:
     Raises:
         AscError: There is no such run, or it is not finished.
     """
+    if unknown is not None and len(runs) > 1:
+        raise AscError("--unknown: for the page of one run")
     folders = [find_run(run) for run in runs]
     if len(folders) == 1:
         path = output or folders[0] / "report.html"
-        write_page(path, folders[0], of_run(folders[0]))
+        write_page(path, folders[0], of_run(folders[0], unknown=unknown))
         return path
     path = output or Path("report.html")
     page.comparison(path, _side_by_side(folders, path.absolute().parent))
