@@ -110,10 +110,10 @@ async def received(
     Raises:
         Refused: It is too large, too slow or no recording.
     """
-    own = folder / uuid.uuid4().hex  # of this request alone
-    own.mkdir(mode=0o700)
+    stem = folder / uuid.uuid4().hex  # of this request alone
+    files: list[Path] = []
     try:
-        arriving = _received(request, own, settings)
+        arriving = _received(request, stem, files, settings)
         try:
             path, name = await asyncio.wait_for(arriving, settings.upload_s)
         except (TimeoutError, asyncio.TimeoutError):
@@ -121,16 +121,23 @@ async def received(
             raise Refused(408, text) from None
         yield path, name[:LONGEST_NAME] or "recording"
     finally:
-        shutil.rmtree(own, ignore_errors=True)
+        for file in files:
+            file.unlink(missing_ok=True)
 
 
-async def _received(request: Request, folder: Path, settings: Settings) -> tuple[Path, str]:
-    """Write the recording of a request into a folder; return its file and the client's name."""
+async def _received(
+    request: Request, stem: Path, files: list[Path], settings: Settings
+) -> tuple[Path, str]:
+    """Write the recording of a request into a file; return it and the client's name.
+
+    files: Gets what is written, before it is.
+    """
     pcm = pcm_of(request.query_params)
     if pcm is None and request.headers.get("content-type", "").startswith(FORM):
-        return await _from_form(request, folder, settings)
+        return await _from_form(request, stem, files, settings)
     name = request.query_params.get("name", "")
-    path = folder / f"recording{suffix_of(name) if pcm is None else '.wav'}"
+    path = stem.with_suffix(suffix_of(name) if pcm is None else ".wav")
+    files.append(path)
     most = settings.most_bytes
     if pcm is not None:
         most = min(most, int(settings.longest_s * pcm.bytes_a_second))
@@ -159,7 +166,9 @@ async def _limited(parts: AsyncIterator[bytes], most: int) -> AsyncGenerator[byt
         yield part
 
 
-async def _from_form(request: Request, folder: Path, settings: Settings) -> tuple[Path, str]:
+async def _from_form(
+    request: Request, stem: Path, files: list[Path], settings: Settings
+) -> tuple[Path, str]:
     """Write the one file of a form, as `curl -F file=@clip.wav` sends it."""
     from python_multipart.exceptions import MultipartParseError
     from starlette.formparsers import MultiPartException, MultiPartParser
@@ -175,7 +184,8 @@ async def _from_form(request: Request, folder: Path, settings: Settings) -> tupl
         if file is None:
             raise Refused(400, "the form has no file; as in curl -F file=@clip.wav")
         name = file.filename or ""
-        path = folder / f"recording{suffix_of(name)}"
+        path = stem.with_suffix(suffix_of(name))
+        files.append(path)
         with path.open("wb") as out:
             shutil.copyfileobj(file.file, out)
     finally:
