@@ -80,6 +80,15 @@ def unpack(
     return len(to_write)
 
 
+def add(archive: zipfile.ZipFile, file: Path, name: str) -> None:
+    """Add a file to a zip, without its date, which a zip holds for 1980 to 2107 alone."""
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+    entry.file_size = file.stat().st_size
+    with file.open("rb") as source, archive.open(entry, "w") as out:
+        shutil.copyfileobj(source, out, PIECE_BYTES)
+
+
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """Raise whatever the readers of archives raise for a damaged one as AscError.

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import stat
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -20,7 +19,6 @@ from asc_cli.registry.models import Check, Model, add_version, catalog, find, re
 
 MAX_UNPACKED_BYTES = 4 << 30
 MAX_EXPANSION = 20  # how much larger than the zip a model may be: weights do not shrink
-PIECE_BYTES = 1 << 20
 MEMBER = re.compile(
     r"(system\d{2,}/)?(card\.yaml|README\.md|(training_files|heard)\.txt|(fold|unknown)\d+\.safetensors"
     r"|graph\.(onnx|json)|plugins/(code\.json|([A-Za-z0-9_]+/)*[A-Za-z0-9_]+\.py))"
@@ -46,22 +44,13 @@ def export(reference: str | None, path: Path) -> Model:
         for file in sorted(model.folder.rglob("*")):
             name = file.relative_to(model.folder).as_posix()
             if MEMBER.fullmatch(name) and file.is_file() and not _is_damaged_graph(file):
-                _pack(archive, file, name)
+                archives.add(archive, file, name)
     return model
 
 
 def _is_damaged_graph(file: Path) -> bool:
     """Return whether a file is of a graph that nobody would use: it is made again."""
     return file.name in graphs.FILES and graphs.read(file.parent) is None
-
-
-def _pack(archive: zipfile.ZipFile, file: Path, name: str) -> None:
-    """Add a file without its date, which a zip holds for 1980 to 2107 alone."""
-    entry = zipfile.ZipInfo(name)
-    entry.external_attr = (stat.S_IFREG | 0o644) << 16
-    entry.file_size = file.stat().st_size
-    with file.open("rb") as source, archive.open(entry, "w") as out:
-        shutil.copyfileobj(source, out, PIECE_BYTES)
 
 
 def import_file(

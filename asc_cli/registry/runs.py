@@ -49,11 +49,11 @@ def run_folder_0_1(recipe: Recipe, *data: str, key_of_0_1: str = "") -> Path | N
     Returns:
         The folder; None if there is none.
     """
-    if _of_0_1(old := _folder(recipe, *data, code=False)):
+    if is_of_0_1(old := _folder(recipe, *data, code=False)):
         return old
     if key_of_0_1 and key_of_0_1 != data[-1]:
         old = _folder(recipe, *data[:-1], key_of_0_1, code=False)
-        if _of_0_1(old) and _same_decoders(old):
+        if is_of_0_1(old) and _same_decoders(old):
             return old
     return None
 
@@ -68,7 +68,8 @@ def _folder(recipe: Recipe, *data: str, code: bool = True) -> Path:
     return paths.runs() / f"{recipe.name}-{recipe.signature(*data, code=code)}"
 
 
-def _of_0_1(run: Path) -> bool:
+def is_of_0_1(run: Path) -> bool:
+    """Return whether version 0.1, which recorded no code, began a run."""
     path = run / ENVIRONMENT
     return path.exists() and "code" not in atomic.read_json(path, packages=dict)
 
@@ -85,7 +86,7 @@ def describe(
     atomic.write_checked(run / SETTINGS, recipe.yaml().encode())
     if recipe.catalog.code:
         write_copy(run / plugins.BESIDE, recipe.catalog.code)
-    code = {} if _of_0_1(run) else {"code": recipe.code()}
+    code = {} if is_of_0_1(run) else {"code": recipe.code()}
     atomic.write_json(
         run / ENVIRONMENT,
         {

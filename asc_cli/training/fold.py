@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ def fit_all(
     jobs: int | None,
     wait: bool = True,
     note: Callable[[str], None] | None = None,
+    fitted: Callable[[Task], None] = lambda task: None,
 ) -> list[str]:
     """Fit the folds that no other process fits, then wait for the others.
 
@@ -48,13 +49,14 @@ def fit_all(
         jobs: Folds fitted at once; None: one per processor.
         wait: Whether to wait for the folds that other processes fit.
         note: Called with a sentence where this process waits.
+        fitted: Called with each fold that was finished meanwhile, as soon as it is.
 
     Returns:
         Which processes fit the folds that are left; none where it waited for them.
     """
     waiting = False
-    while tasks := [(task,) for task in unfinished()]:
-        busy = sorted(line for line in parallel.map_unordered(fit, tasks, jobs) if line)
+    while tasks := [*unfinished()]:
+        busy = sorted(_fit_each(tasks, jobs, fitted))
         if len(busy) == len(tasks):
             if not wait:
                 return busy
@@ -63,6 +65,17 @@ def fit_all(
             waiting = True
             time.sleep(WAIT_SECONDS)
     return []
+
+
+def _fit_each(tasks: list[Task], jobs: int | None, fitted: Callable[[Task], None]) -> Iterator[str]:
+    """Fit folds; yield which process fits each one that another process fits."""
+    pending = [*tasks]
+    for line in parallel.map_unordered(fit, [(task,) for task in tasks], jobs):
+        if line:
+            yield line
+        for i in reversed(range(len(pending))):
+            if (pending[i].folder / "predictions.csv").exists():
+                fitted(pending.pop(i))
 
 
 def fit(task: Task) -> str | None:

@@ -25,7 +25,7 @@ from asc_cli.recipe.load import Recipe
 from asc_cli.registry import run_files, runs
 from asc_cli.registry.runs import fold_folder
 from asc_cli.training import fold as _fold
-from asc_cli.training import recordings, transfer
+from asc_cli.training import recordings, remote_folds, transfer
 from asc_cli.training import run as run_of_folds
 from asc_cli.training.choice import InnerScore
 from asc_cli.training.recordings import Counting
@@ -152,8 +152,12 @@ class InnerTrainings:
             if self.fitting:
                 self.fitting({name: row for name, row in progress.items() if "fitted" not in row})
 
-        with watching(folders, report if judging or self.fitting else None):
-            _fold.fit_all(unfinished, self.jobs)
+        remote_folds.fetch(unfinished())
+        with (
+            watching(folders, report if judging or self.fitting else None),
+            remote_folds.Upload() as upload,
+        ):
+            _fold.fit_all(unfinished, self.jobs, fitted=upload.add)
 
 
 def _name(plan: Plan, number: int) -> str:

@@ -18,7 +18,7 @@ from asc_cli.protocol.source import Source, chosen_folds, exclude, open_source
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import runs
 from asc_cli.registry.runs import fold_folder
-from asc_cli.training import events, transfer
+from asc_cli.training import events, remote_folds, transfer
 from asc_cli.training import fold as _fold
 from asc_cli.training import run as run_of_folds
 from asc_cli.training.result import Part, Training
@@ -63,18 +63,19 @@ def train(
         taken = transfer.prepare(recipe, extraction, scored_folds, jobs, extracting)
         prints = run_of_folds.fingerprints(extraction)
         runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
-        packed = packs(extraction, packing)
+
+        def unfinished(packed: tuple[Path, ...] = ()) -> list[_fold.Task]:
+            return [*_fold.tasks(recipe, extraction, packed, run, chosen, device, taken)]
+
+        remote_folds.fetch(unfinished())
+        packed = packs(extraction, packing) if unfinished() else ()
         folders = {fold: fold_folder(run, fold) for fold in chosen}
         with (
             events.writing(tensorboard, run, chosen, fitting) as report,
             watching(folders, report),
+            remote_folds.Upload() as upload,
         ):
-            _fold.fit_all(
-                lambda: _fold.tasks(recipe, extraction, packed, run, chosen, device, taken),
-                jobs,
-                wait=not part,
-                note=note,
-            )
+            _fold.fit_all(lambda: unfinished(packed), jobs, not part, note, upload.add)
         if left := run_of_folds.unfinished(run, scored_folds):
             fitted = {*chosen} - {each.fold for each in left}
             return Part(tuple(sorted(fitted)), left, time.monotonic() - started)

@@ -35,7 +35,10 @@ LESS = {  # page → what its lines that begin so get at their end
     "dcase2016.md": {"asc train dcase_lstm --data": f"{ONE_EPOCH} {ONE_FOLD}"},
     "litis.md": {"asc train litis_lstm --data": f"{ONE_EPOCH} {ONE_FOLD}"},
     "own-recordings.md": {"asc train rooms.yaml": f"{ONE_EPOCH} {ONE_FOLD}"},
-    "remote.md": {"asc train": f"{ONE_EPOCH} {ONE_FOLD}"},
+    "remote.md": {
+        "asc train": f"{ONE_EPOCH} {ONE_FOLD}",
+        "ASC_HOME=laptop asc train": f"{ONE_EPOCH} {ONE_FOLD}",
+    },
     "report.md": {"asc train": ONE_EPOCH},
     "slurm.md": {"asc train esc10_lstm --seeds": "", "asc train esc10_lstm": ONE_EPOCH},
     "training.md": {"asc train": f"{ONE_EPOCH} {ONE_FOLD}"},
