@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from asc_cli.cli import _completion
-from asc_cli.cli._options import Data, Folds, Jobs, Json, Set, Subset
+from asc_cli.cli._options import Cluster, Data, Folds, Jobs, Json, Set, Subset
 
 
 def command(
@@ -32,6 +32,7 @@ def command(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     jobs: Jobs = None,
+    cluster: Cluster = None,
     tensorboard: Annotated[
         bool,
         typer.Option("--tensorboard", help="Write TensorBoard's event files into the run."),
@@ -58,6 +59,8 @@ def command(
 
     Example: **asc train esc10_lstm --seeds 0-4**
 
+    Example: **asc train esc10_lstm --cluster tcp://10.0.0.5:8786**
+
     Example: **asc train toy_best**
 
     Example: **asc train recipes/dcase_ta_sa.yaml --data ~/TUT-2016 --set training.epochs=5**
@@ -66,7 +69,7 @@ def command(
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
-    from asc_cli.cli._options import numbers
+    from asc_cli.cli._options import numbers, on_cluster
     from asc_cli.core import paths
     from asc_cli.core.kind import VIDEOS, kind_of
     from asc_cli.recipe import ensemble as recipes
@@ -74,7 +77,7 @@ def command(
     from asc_cli.video import report as videos
 
     overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
-    with _progress.training() as (extracting, packing, fitting):
+    with on_cluster(cluster, jobs), _progress.training() as (extracting, packing, fitting):
         options: dict[str, Any] = dict(
             data=data,
             folds=numbers(folds),
