@@ -13,6 +13,8 @@ import shlex
 import subprocess
 import sys
 
+SHELL = {"|", ">"}  # what a shell alone can do
+
 
 def expanded(line: str) -> list[str]:
     """A line's words as a shell would pass them on: *.wav becomes the files."""
@@ -49,7 +51,8 @@ def main() -> None:
     for line in sys.stdin.read().splitlines():
         first, *rest = expanded(line)
         here = {"asc": asc, "pytest": tests}
-        code, out, err = here[first](rest) if first in here else bash(line)
+        in_shell = first not in here or SHELL & {*rest}
+        code, out, err = bash(line) if in_shell else here[first](rest)
         if code:
             sys.exit(f"$ {line}\nexit {code}\n{out}\n{err}")
         printed[line] = out

@@ -120,12 +120,12 @@ def _recipes_by_feature(
 
 def _summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what `--json` prints: sums over the features, and each in `features`."""
-    first, keys = rows[0], ("feature", "recipes", "computed", "reused", "failed", "wall_seconds")
+    first, counts = rows[0], ("computed", "reused", "fetched")
+    keys = ("feature", "recipes", *counts, "failed", "wall_seconds")
     failed = {(f["file"], f["error"]): f for row in rows for f in row["failed"]}
     return {
         **{key: first[key] for key in ("dataset", "feature", "recordings")},
-        "computed": sum(row["computed"] for row in rows),
-        "reused": sum(row["reused"] for row in rows),
+        **{key: sum(row[key] for row in rows) for key in counts},
         "failed": list(failed.values()),
         "audio_seconds": max(row["audio_seconds"] for row in rows),
         "wall_seconds": round(sum(row["wall_seconds"] for row in rows), 3),

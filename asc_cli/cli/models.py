@@ -1,4 +1,4 @@
-"""Models: list, show, choose the default, remove, check, export and import."""
+"""Models: list, show, choose the default, remove, check, export, import, push and pull."""
 
 from __future__ import annotations
 
@@ -185,6 +185,48 @@ def import_(
     _print_model(_row(imported), as_json)
 
 
+def push(model: Reference, as_json: Json = False) -> None:
+    """Put a model on the remote, for `asc models pull` on another machine.
+
+    The environment variable ASC_REMOTE names the remote. A version is put only where the remote has
+    none of that name and number: a model that another home put there stays.
+
+    Example: **asc models push toy_lstm**
+    """
+    from asc_cli import workflow
+    from asc_cli.registry import models, remote_models
+
+    workflow.ensure_graphs(models.find(model))
+    pushed = remote_models.push(model)
+    _print_transfer(pushed, as_json, "is on" if pushed.transferred else "was there already, on")
+
+
+def pull(
+    model: Annotated[str, typer.Argument(help="NAME, for its newest version, or NAME@VERSION.")],
+    trust_code: Annotated[
+        bool,
+        typer.Option("--trust-code", help="Let the code that the model brings run from now on."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Register a model of the remote, which the environment variable ASC_REMOTE names.
+
+    If a model uses code that is not part of asc (model, feature, metric or dataset), it brings that
+    code along. It would run with your permissions, so it is printed, and the model is refused
+    unless you pass --trust-code.
+
+    Example: **asc models pull toy_lstm**
+
+    Example: **asc models pull toy_lstm@2 --trust-code**
+    """
+    from asc_cli.cli import _progress
+    from asc_cli.registry import remote_models
+    from asc_cli.video.validation import require_usable
+
+    pulled = remote_models.pull(model, trust_code, _progress.note, require_usable)
+    _print_transfer(pulled, as_json, "is from" if pulled.transferred else "was here already, as on")
+
+
 def _row(model: Any) -> dict[str, Any]:
     metrics = model.card.get("metrics", {})
     return {
@@ -205,6 +247,11 @@ def _print_model(row: dict[str, Any], as_json: bool, prefix: str = "", suffix: s
     report.show(row, lambda shown: prefix + shown["model"] + suffix, as_json)
 
 
+def _print_transfer(transfer: Any, as_json: bool, how: str) -> None:
+    row = {**_row(transfer.model), "remote": transfer.remote, "transferred": transfer.transferred}
+    _print_model(row, as_json, suffix=f" {how} {transfer.remote}")
+
+
 COMMANDS = {
     "list": list_,
     "show": show,
@@ -213,4 +260,6 @@ COMMANDS = {
     "check": check,
     "export": export,
     "import": import_,
+    "push": push,
+    "pull": pull,
 }

@@ -9,6 +9,7 @@ import typer
 
 from asc_cli.cli import _completion
 from asc_cli.cli._options import Cluster, Data, Folds, Jobs, Json, Set, Subset
+from asc_cli.core.errors import AscError
 
 
 def command(
@@ -41,6 +42,21 @@ def command(
         Path | None,
         typer.Option(help="Write them to RUN/fold01 and so on in this folder.", show_default=False),
     ] = None,
+    part: Annotated[
+        bool | None,
+        typer.Option(
+            "--part/--no-part",
+            help="These folds are a part of the run: it is scored when all its folds are finished, "
+            "by the command that finishes the last.",
+            show_default="--part in an array of Slurm with --folds",
+        ),
+    ] = None,
+    print_jobs: Annotated[
+        bool,
+        typer.Option(
+            "--print-jobs", help="Print a command for each fold, to run on many machines; no more."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Fit a recipe on all folds of its protocol, score it and register the model.
@@ -54,6 +70,8 @@ def command(
     loss, accuracy and learning rate of each epoch are in event files: tensorboard --logdir RUN.
     Of an ensemble, each system is trained as by its own recipe, and what is finished is used; then
     the weighted mean of what they predict is scored, and registered as one model.
+    Several of these commands at once, on one machine or on many that share ASC_HOME, divide the
+    folds among them and wait for the last one; with --part, none waits, and the last one scores.
 
     Example: **asc train toy_lstm**
 
@@ -63,12 +81,14 @@ def command(
 
     Example: **asc train toy_best**
 
+    Example: **asc train esc10_lstm --seeds 0-4 --print-jobs**
+
     Example: **asc train recipes/dcase_ta_sa.yaml --data ~/TUT-2016 --set training.epochs=5**
 
     Example: **asc train recipes/yt8m_ta_sa.yaml --data ~/yt8m --jobs 4**
     """
     from asc_cli import report, workflow
-    from asc_cli.cli import _progress
+    from asc_cli.cli import _jobs, _progress
     from asc_cli.cli._options import numbers, on_cluster
     from asc_cli.core import paths
     from asc_cli.core.kind import VIDEOS, kind_of
@@ -77,31 +97,48 @@ def command(
     from asc_cli.video import report as videos
 
     overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
+    own_seeds, own_folds = numbers(seeds, "--seeds"), numbers(folds)
+    if own_seeds is None:
+        chosen = [recipes.load(recipe, overrides)]
+    else:
+        chosen = several.load(recipe, own_seeds, overrides)
+    if print_jobs:
+        if cluster is not None:
+            raise AscError("--print-jobs: prints jobs for another scheduler; leave --cluster out")
+        words = _jobs.words(recipe, data, overrides, device, jobs, tensorboard, tensorboard_to)
+        lines = [*_jobs.lines(chosen, words, data, own_folds, own_seeds is not None)]
+        report.show(lines, list, as_json)
+        return
+    streamed = kind_of(chosen[0].settings) == VIDEOS
+    part = (_jobs.is_array() and own_folds is not None) if part is None else part
+    if part and own_seeds is not None:
+        raise AscError("--part is for one run: --set training.seed=N, in place of --seeds")
+    trainings: tuple[Any, ...] = ()
     with on_cluster(cluster, jobs), _progress.training() as (extracting, packing, fitting):
         options: dict[str, Any] = dict(
             data=data,
-            folds=numbers(folds),
+            folds=own_folds,
             device=device,
             jobs=jobs,
             extracting=extracting,
             packing=packing,
             fitting=fitting,
             tensorboard=tensorboard_to or (paths.runs() if tensorboard else None),
-            epoch_done=lambda row: _progress.note(videos.epoch(row)),
             note=_progress.note,
         )
-        if (chosen_seeds := numbers(seeds, "--seeds")) is not None:
-            chosen = several.load(recipe, chosen_seeds, overrides)
-            done = workflow.train_seeds(
-                chosen, lambda seed: _progress.note(f"seed {seed}"), **options
-            )
-            result, shown, trainings = done.to_dict(), report.seeds, done.trainings
+        if part and not streamed:
+            done: Any = workflow.train_part(chosen[0], **options)
+            shown = report.part if isinstance(done, workflow.Part) else report.training
         else:
-            chosen = [recipes.load(recipe, overrides)]
-            trainings = (workflow.train(chosen[0], **options),)
-            streamed = kind_of(chosen[0].settings) == VIDEOS
-            result = trainings[0].to_dict()
-            shown = videos.training if streamed else report.training
-    report.show(result, shown, as_json)
+            options["epoch_done"] = lambda row: _progress.note(videos.epoch(row))
+            if own_seeds is not None:
+                done = workflow.train_seeds(
+                    chosen, lambda seed: _progress.note(f"seed {seed}"), **options
+                )
+                shown, trainings = report.seeds, done.trainings
+            else:
+                done = workflow.train(chosen[0], **options)
+                shown, trainings = videos.training if streamed else report.training, (done,)
+    report.show(done.to_dict(), shown, as_json)
     if any(training.metrics.get("failed") for training in trainings):
         raise typer.Exit(3)

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,16 @@ def sync_file(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def disk_time(folder: Path) -> float:
+    """Return the time of a folder's disk, in seconds since 1970.
+
+    A disk that several hosts share has the clock of its server, and a host's own may differ. A file
+    without a name is written for it, after which a host also sees what others changed there.
+    """
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        return os.fstat(probe.fileno()).st_mtime
 
 
 def sync_tree(folder: Path) -> None:

@@ -34,6 +34,7 @@ MODULES = {  # extra → the modules that come with it
     "cluster": ("distributed", "dask"),
     "tensorboard": ("tensorboard",),
     "yt8m": ("tfrecord", "crc32c"),
+    "remote": ("fsspec", "s3fs"),
 }
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -99,8 +98,7 @@ def _is_silent(folder: Path) -> bool:
     """Return whether a lock was not touched for long, by the clock of the folder's disk."""
     try:
         touched = (folder / LOCK).stat().st_mtime
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            return os.fstat(probe.fileno()).st_mtime - touched > SILENT_SECONDS
+        return atomic.disk_time(folder) - touched > SILENT_SECONDS
     except FileNotFoundError:
         return False
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic, paths
+from asc_cli.core import atomic, paths, remote
 from asc_cli.core.errors import AscError
 from asc_cli.frontend import pack, usage
 
@@ -27,12 +27,14 @@ class Disk:
         unused: Unused files and folders, which `prune` removes.
         checkpoint_bytes: Of folds that are not finished; training resumes from them.
         logits_bytes: Of what teachers say of recordings; it is computed again when it is needed.
+        remote: The address in ASC_REMOTE, which is not asked; None without.
     """
 
     usages: list[usage.Usage]
     unused: list[usage.Unused]
     checkpoint_bytes: int
     logits_bytes: int = 0
+    remote: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `asc store --json` prints.
@@ -45,6 +47,7 @@ class Disk:
             "stored": [row.to_dict() for row in self.usages],
             "checkpoint_bytes": self.checkpoint_bytes,
             "logits_bytes": self.logits_bytes,
+            "remote": self.remote,
             "unused": [
                 {"path": str(row.path), "bytes": row.n_bytes, "reason": row.reason}
                 for row in self.unused
@@ -82,7 +85,8 @@ def disk(dataset: str | None = None, all_packs: bool = False) -> Disk:
     once = {row.path: row for row in reversed(unused)}
     unfinished_bytes = sum(path.stat().st_size for path in unfinished)
     logits_bytes = usage.folder_bytes(paths.logits())
-    return Disk(usages, [*reversed(once.values())], unfinished_bytes, logits_bytes)
+    unused = [*reversed(once.values())]
+    return Disk(usages, unused, unfinished_bytes, logits_bytes, remote.address())
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from asc_cli.core import parallel
 from asc_cli.core.errors import FileFault
-from asc_cli.frontend import store
+from asc_cli.frontend import remote_features, store
 from asc_cli.frontend.feature import StoredFeature, probe, resolve
 from asc_cli.frontend.index import Entry, Index
 from asc_cli.frontend.variant import resolve as resolve_variant
@@ -36,12 +36,13 @@ class Extraction:
         audio_digests: File → SHA-256 of its decoded samples, the same for the same sound in
             another file.
         computed: How many recordings' features were computed by this call.
-        reused: How many were in the store already.
+        reused: How many were in the store already, or came from the remote.
         failed: Files without features, each with the reason.
         audio_seconds: Length of all recordings that have features.
         wall_seconds: Of this call.
         variants: The feature of each of the recipe's variants of the training recordings.
         test_variants: Of each variant that is scored beside the recordings, for all of them.
+        fetched: How many of `reused` came from the remote.
     """
 
     source: Source
@@ -55,6 +56,7 @@ class Extraction:
     wall_seconds: float
     variants: tuple[StoredFeature, ...] = ()
     test_variants: tuple[StoredFeature, ...] = ()
+    fetched: int = 0
 
     @property
     def key(self) -> str:
@@ -74,6 +76,7 @@ class Extraction:
             "recordings": len({r.file for r in self.source.listing.recordings}),
             "computed": self.computed,
             "reused": self.reused,
+            "fetched": self.fetched,
             "failed": [{"file": str(f.path), "error": f.reason} for f in self.failed],
             "audio_seconds": round(self.audio_seconds, 3),
             "wall_seconds": round(self.wall_seconds, 3),
@@ -149,6 +152,7 @@ def fill(
             extraction,
             computed=extraction.computed + more.computed,
             reused=extraction.reused + more.reused,
+            fetched=extraction.fetched + more.fetched,
             failed=sorted(failed.values(), key=lambda fault: str(fault.path)),
             wall_seconds=extraction.wall_seconds + more.wall_seconds,
         )
@@ -173,31 +177,35 @@ def fill_feature(
     index = Index()
     entries = {} if verify else _in_store(feature, paths, index)
     todo = {name: path for name, path in paths.items() if name not in entries}
-    reused, computed = len(entries), 0
     if todo:
         probe(feature)
+    fetched = {} if verify or not todo else _from_remote(feature, todo, jobs, progress)
+    index.put((paths[name], entry) for name, entry in fetched.items())
+    entries |= fetched
+    todo = {name: path for name, path in todo.items() if name not in fetched}
+    reused, computed = len(entries), 0
     new_entries: list[tuple[Path, Entry]] = []
     changed: set[str] = set()  # recordings computed now
     written = time.monotonic()
     tasks = [(feature, batch, verify) for batch in batches(todo)]
-    if jobs is None and len(tasks) <= FEW_BATCHES:
-        jobs = 1
-    for outcomes in parallel.map_unordered(_ensure, tasks, jobs):
-        for name, outcome, new in outcomes:
-            if isinstance(outcome, FileFault):
-                failed.append(outcome)
-                continue
-            entries[name] = outcome
-            if new:
-                changed.add(outcome.digest)
-            new_entries.append((paths[name], outcome))
-            computed, reused = computed + new, reused + (not new)
-        if time.monotonic() - written > INDEX_SECONDS:
-            index.put(new_entries)
-            new_entries, written = [], time.monotonic()
-        if progress:
-            progress(len(entries) + len(failed), len(paths))
-    index.put(new_entries)
+    with remote_features.Upload(feature) as upload:
+        for outcomes in parallel.map_unordered(_ensure, tasks, _jobs(jobs, tasks)):
+            for name, outcome, new in outcomes:
+                if isinstance(outcome, FileFault):
+                    failed.append(outcome)
+                    continue
+                entries[name] = outcome
+                if new:
+                    changed.add(outcome.digest)
+                new_entries.append((paths[name], outcome))
+                computed, reused = computed + new, reused + (not new)
+            upload.add([entry for _, entry, new in outcomes if isinstance(entry, Entry) and new])
+            if time.monotonic() - written > INDEX_SECONDS:
+                index.put(new_entries)
+                new_entries, written = [], time.monotonic()
+            if progress:
+                progress(len(entries) + len(failed), len(paths))
+        index.put(new_entries)
     if verify:
         store.remove_packs_of(feature, changed)
     in_order = {name: entries[name] for name in paths if name in entries}
@@ -211,6 +219,7 @@ def fill_feature(
         sorted(failed, key=lambda fault: str(fault.path)),
         sum(entry.seconds for entry in entries.values()),
         time.monotonic() - started,
+        fetched=len(fetched),
     )
 
 
@@ -222,6 +231,26 @@ def _in_store(feature: StoredFeature, paths: dict[str, Path], index: Index) -> d
         if entry and entry.audio_digest and entry.digest in stored:
             entries[name] = entry
     return entries
+
+
+def _from_remote(
+    feature: StoredFeature,
+    paths: dict[str, Path],
+    jobs: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, Entry]:
+    """Return the entries of recordings whose features came from the remote, if there is one."""
+
+    def counted(done: int) -> None:
+        if progress:
+            progress(done, len(paths))
+
+    tasks = [*batches(paths)]
+    return remote_features.fetch(feature, tasks, _jobs(jobs, tasks), counted)
+
+
+def _jobs(jobs: int | None, tasks: Sized) -> int | None:
+    return 1 if jobs is None and len(tasks) <= FEW_BATCHES else jobs
 
 
 def batches(paths: dict[str, Path]) -> Iterator[dict[str, Path]]:

@@ -19,7 +19,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -92,7 +91,10 @@ class Index:
 
     def put(self, entries: Iterable[tuple[Path, Entry]]) -> None:
         """Add entries, without those of files that changed within the last RACY_NS."""
-        stable_before_ns = time.time_ns() - RACY_NS
+        entries = list(entries)
+        if not entries:
+            return
+        stable_before_ns = _disk_time_ns() - RACY_NS
         by_folder: dict[Path, dict[str, Entry]] = {}
         for path, entry in entries:
             if max(entry.mtime_ns, entry.ctime_ns) < stable_before_ns:
@@ -105,6 +107,13 @@ class Index:
         if folder not in self._folders:
             self._folders[folder] = read(folder)
         return self._folders[folder]
+
+
+def _disk_time_ns() -> float:
+    """Return the time of the store's disk, which several hosts may share, in nanoseconds."""
+    folder = paths.features() / "index"
+    folder.mkdir(parents=True, exist_ok=True)
+    return 1e9 * atomic.disk_time(folder)
 
 
 def append(folder: Path, entries: dict[str, Entry]) -> None:

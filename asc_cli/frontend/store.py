@@ -19,7 +19,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from asc_cli.core.errors import AscError, FileFault
 from asc_cli.core.streams import libraries_silenced
 from asc_cli.features import stream
 from asc_cli.frontend import pack as packs
+from asc_cli.frontend import remote_packs
 from asc_cli.frontend.arrays import Arrays, checksum_in
 from asc_cli.frontend.feature import StoredFeature
 from asc_cli.frontend.index import Entry, stamp
@@ -108,10 +109,22 @@ def ensure(
                 outcomes.append(_ensure(stored, path, verify, short))
             except FileFault as fault:
                 outcomes.append(fault)
-    if short:
-        target = stored.feature.folder / "short" / packs.name_of([*short])
-        packs.write(target, short.items(), {"feature": stored.feature.description()})
+    _save_short(stored.feature, short)
     return outcomes
+
+
+def save(stored: Stored, recordings: Mapping[str, np.ndarray]) -> None:
+    """Store frames (T, F) that were computed elsewhere, by the digest of their recording."""
+    short = {digest: f for digest, f in recordings.items() if f.nbytes < SHORT_BYTES}
+    for digest in recordings.keys() - short.keys():
+        stored.arrays.save(digest, recordings[digest])
+    _save_short(stored.feature, short)
+
+
+def identified(path: Path) -> tuple[str, tuple[int, int, int, int]]:
+    """Return the hash of a file's bytes, and its stamp. Raises FileFault, or OSError."""
+    digest, before = _digest(path)
+    return digest, stamp(before)
 
 
 def entry(path: Path) -> Entry:
@@ -141,9 +154,10 @@ def pack(
     dataset: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Return the folder of a pack of these recordings; write it first if it is missing."""
+    """Return the folder of a pack of these recordings; get it from the remote, or write it, first
+    if it is missing."""
     target = paths.packs() / f"{feature.name}-{feature.key}-{packs.name_of(digests)}"
-    if not target.is_dir():
+    if not target.is_dir() and not remote_packs.fetch(target, feature.description()):
         stored = Stored(feature)
 
         def recordings() -> Iterator[tuple[str, np.ndarray]]:
@@ -153,6 +167,7 @@ def pack(
                     progress(done, len(digests))
 
         packs.write(target, recordings(), {"dataset": dataset, "feature": feature.description()})
+        remote_packs.put(target)
     return target
 
 
@@ -175,6 +190,12 @@ def remove_packs_of(feature: StoredFeature, digests: Iterable[str]) -> None:
         with contextlib.suppress(AscError):  # damaged: `remove_damaged_packs` removed it
             if not changed.isdisjoint(packs.load_table(folder)["digest"].tolist()):
                 packs.remove(folder)
+
+
+def _save_short(feature: StoredFeature, recordings: Mapping[str, np.ndarray]) -> None:
+    if recordings:
+        target = feature.folder / "short" / packs.name_of([*recordings])
+        packs.write(target, recordings.items(), {"feature": feature.description()})
 
 
 def _ensure(

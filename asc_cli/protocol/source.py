@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -162,3 +162,14 @@ def exclude(source: Source, excluded: tuple[str, ...]) -> Source:
         ),
     )
     return replace(source, listing=listing)
+
+
+def chosen_folds(folds: Sequence[int] | None, available: list[int]) -> list[int]:
+    """Return folds in their order, all for None. Raises AscError for one that is not available."""
+    if folds is None:
+        return available
+    if unknown := sorted(set(folds) - set(available)):
+        raise AscError(
+            f"--folds: there is no fold {unknown[0]}; there are {available[0]} to {available[-1]}"
+        )
+    return sorted(set(folds))

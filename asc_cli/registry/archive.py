@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -9,7 +10,7 @@ import shutil
 import stat
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from asc_cli.core import archives, atomic, paths
@@ -84,53 +85,89 @@ def import_file(
     Raises:
         AscError: The file is anything else, or brings code that is not trusted.
     """
+    quoted = shlex.quote(str(path))
+    allow = (
+        f"Read it (unzip -p {quoted} '*.py'), then allow it: "
+        f"asc models import {quoted} --trust-code"
+    )
+    with unpacked(path) as model:
+        require_trust(path, model, allow if not trust_code else None, show)
+        return register(path, model, check)
+
+
+@contextlib.contextmanager
+def unpacked(path: Path) -> Iterator[Model]:
+    """Yield the model in a zip that `export` wrote, in a temporary folder. None of it has run.
+
+    Raises:
+        AscError: The file is anything else, or differs from a checksum.
+    """
     building = paths.models() / f".tmp-import-{os.urandom(4).hex()}"
     building.mkdir(parents=True)
     try:
         _unpack(path, building)
         model = read_card(building, path)
         model.require_intact()
-        card = model.card
         missing = [name for name in model.weight_files() if not (building / name).is_file()]
         if missing:
             raise AscError(f"{path}: the weights {', '.join(missing)} are not in it")
-        _require_trust(path, building, trust_code, show)
-        try:
-            if check is not None:
-                check(read_card(building))
-            return add_version(building, card["name"], card)
-        except AscError as fault:
-            reason = str(fault).replace(f"{building}/", "")  # a folder that is gone then
-            raise AscError(f"{path}: not a model that can be used: {reason}") from fault
+        yield model
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _require_trust(
-    path: Path, building: Path, trust_code: bool, show: Callable[[str], None] | None
+def register(
+    path: Path, model: Model, check: Check | None = None, version: int | None = None
+) -> Model:
+    """Register an unpacked model whose code is trusted.
+
+    version: The one that it gets if there is none of that number.
+    """
+    try:
+        if check is not None:
+            check(read_card(model.folder))
+        return add_version(model.folder, model.card["name"], model.card, version)
+    except AscError as fault:
+        reason = str(fault).replace(f"{model.folder}/", "")  # a folder that is gone then
+        raise AscError(f"{path}: not a model that can be used: {reason}") from fault
+
+
+def require_trust(
+    path: Path, model: Model, allow: str | None, show: Callable[[str], None] | None
 ) -> None:
-    """Raise AscError for a model that brings code, unless the user trusts it; show it then."""
-    sources = sorted(building.rglob("*.py"))
-    names = [source.relative_to(building).as_posix() for source in sources]
-    quoted = shlex.quote(str(path))
-    if sources and not trust_code:
+    """Raise AscError for a model that brings code, unless the user trusts it; show it then.
+
+    Args:
+        path: The archive.
+        model: What is in it.
+        allow: How to read and to allow the code, if the user has not said that it is trusted.
+        show: Called with the text of the code.
+    """
+    sources = sorted(model.folder.rglob("*.py"))
+    names = [source.relative_to(model.folder).as_posix() for source in sources]
+    if sources and allow is not None:
         raise AscError(
             f"{path}: contains code that would run with your permissions: {', '.join(names)}. "
-            f"Read it (unzip -p {quoted} '*.py'), then allow it: "
-            f"asc models import {quoted} --trust-code"
+            f"{allow}"
         )
     try:
-        catalog(read_card(building))
+        catalog(read_card(model.folder))
     except AscError as fault:
         raise AscError(
             f"{path}: the code in it is not the code that its card names; get the file again"
         ) from fault
-    places: dict[str, list[str]] = defaultdict(list)  # text → files; systems may share it
-    for name, source in zip(names, sources, strict=True):
-        places[source.read_text(encoding="utf-8")].append(name)
     if show:
-        for text, files in places.items():
-            show(f"# {', '.join(files)}\n{text}")
+        for text in code_of(model):
+            show(text)
+
+
+def code_of(model: Model) -> list[str]:
+    """Return the text of each file of code that a model brings, under the names that it has."""
+    places: dict[str, list[str]] = defaultdict(list)  # text → files; systems may share it
+    for source in sorted(model.folder.rglob("*.py")):
+        name = source.relative_to(model.folder).as_posix()
+        places[source.read_text(encoding="utf-8")].append(name)
+    return [f"# {', '.join(files)}\n{text}" for text, files in places.items()]
 
 
 def _unpack(path: Path, building: Path) -> None:

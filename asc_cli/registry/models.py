@@ -125,7 +125,7 @@ def find(reference: str | None = None) -> Model:
     if not registered:
         raise AscError(
             f"no models in {paths.models()}; train one (asc train toy_lstm), "
-            "import one (asc models import FILE), or try asc demo"
+            f"import one (asc models import FILE), or try asc demo{_on_remote(reference)}"
         )
     if reference is None:
         chosen = default.chosen()
@@ -140,6 +140,7 @@ def find(reference: str | None = None) -> Model:
     if not matching:
         raise AscError(
             plugins.unknown("model", name, sorted({model.card["name"] for model in registered}))
+            + _on_remote(name)
         )
     matching.sort(key=lambda model: model.card["version"])
     if not version:
@@ -148,7 +149,15 @@ def find(reference: str | None = None) -> Model:
         if str(model.card["version"]) == version:
             return model
     versions = ", ".join(str(model.card["version"]) for model in matching)
-    raise AscError(f"model {name} has no version {version!r}; it has {versions}")
+    raise AscError(
+        f"model {name} has no version {version!r}; it has {versions}{_on_remote(reference)}"
+    )
+
+
+def _on_remote(reference: str | None) -> str:
+    """Return how to get a model that is not here, where there is a remote that may have it."""
+    is_set = reference is not None and os.environ.get("ASC_REMOTE")
+    return f"; the remote may have it: asc models pull {reference}" if is_set else ""
 
 
 def _system(ensemble: Model, name: str) -> Model:
@@ -161,7 +170,7 @@ def _system(ensemble: Model, name: str) -> Model:
     return systems[name]
 
 
-def _find_registered(reference: str, command: str) -> Model:
+def find_registered(reference: str, command: str) -> Model:
     """Return a model that is no part of another. Raises AscError for a system of an ensemble."""
     model = find(reference)
     if model.ensemble:
@@ -174,7 +183,7 @@ def _find_registered(reference: str, command: str) -> Model:
 
 def use(reference: str) -> Model:
     """Make a model the default."""
-    model = _find_registered(reference, "use")
+    model = find_registered(reference, "use")
     default.choose(model.id)
     return model
 
@@ -185,7 +194,7 @@ def remove(reference: str) -> Model:
 
     A full disk does not stop it: nothing is written before the files are gone.
     """
-    model = _find_registered(reference, "remove")
+    model = find_registered(reference, "remove")
     if default.chosen() == model.id:
         default.clear()
     parent = model.folder.parent
@@ -199,8 +208,11 @@ def remove(reference: str) -> Model:
     return model
 
 
-def add_version(building: Path, name: str, card: dict[str, Any]) -> Model:
-    """Give a finished folder the next version and move it into place atomically."""
+def add_version(
+    building: Path, name: str, card: dict[str, Any], wanted: int | None = None
+) -> Model:
+    """Give a finished folder a version, the next one unless `wanted` is free, and move it into
+    place atomically."""
     if not NAME.fullmatch(name):
         raise AscError(
             f"model name {name[:300]!r}: letters, digits, '.', '_', '+' and '-' were expected, at "
@@ -209,7 +221,8 @@ def add_version(building: Path, name: str, card: dict[str, Any]) -> Model:
     parent = paths.models() / name
     parent.mkdir(parents=True, exist_ok=True)
     while True:
-        version = 1 + _newest(parent)
+        is_free = wanted is not None and not (parent / str(wanted)).exists()
+        version = wanted if wanted is not None and is_free else 1 + _newest(parent)
         full_card: dict[str, Any] = {
             **card,
             "format": cards.format_of(card),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from asc_cli.report.console.models import checked_model, exported, model, models
     from asc_cli.report.console.output import show
     from asc_cli.report.console.recipes import recipe, recipes, recipes_of
-    from asc_cli.report.console.runs import run, runs
+    from asc_cli.report.console.runs import part, run, runs
     from asc_cli.report.console.seeds import seeds
     from asc_cli.report.console.split import split
     from asc_cli.report.console.tuning import tuning

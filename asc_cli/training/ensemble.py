@@ -25,7 +25,7 @@ from asc_cli.recipe.systems import Ensemble
 from asc_cli.registry import card, models, run_files, runs, training_files
 from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.training import recordings
-from asc_cli.training.result import Training
+from asc_cli.training.result import Part, Training
 from asc_cli.training.run import has_model
 
 SCORING_SECONDS = 600.0  # how long to wait for another process that scores the same run
@@ -44,17 +44,18 @@ def train(
     scored: Callable[[Path, Path, Evaluation], None],
     tensorboard: Path | None = None,
     note: Callable[[str], None] | None = None,
-) -> Training:
+    part: bool = False,
+) -> Training | Part:
     """Return the run of a recipe of recordings, of one system or several.
 
     An ensemble's systems are trained one after the other, each as it is alone. The arguments are
     those of `recordings.train`.
     """
 
-    def train_one(one: Recipe, place: Path | None) -> Training:
+    def train_one(one: Recipe, place: Path | None) -> Training | Part:
         counting = (extracting, packing, fitting)
         return recordings.train(
-            one, place, folds, device, jobs, *counting, scored, tensorboard, note
+            one, place, folds, device, jobs, *counting, scored, tensorboard, note, part
         )
 
     if isinstance(recipe, Recipe):
@@ -62,13 +63,22 @@ def train(
     started = time.monotonic()
     data = data or recipe.data
     _require_same_data(recipe, data)
-    trainings = []
+    results = []
     for number, system in enumerate(recipe.systems, start=1):
         if note:
             note(f"system {number} of {len(recipe.systems)}: {system.name}")
-        trainings.append(done := train_one(system.recipe, data))
-        if note:
+        results.append(done := train_one(system.recipe, data))
+        if note and isinstance(done, Training):
             note(f"{system.name}: error {100 * done.metrics['error']:.2f} %, run {done.run.name}")
+    if part:  # another process may have finished a system by now
+        results = [
+            done if isinstance(done, Training) else train_one(system.recipe, data)
+            for done, system in zip(results, recipe.systems, strict=True)
+        ]
+    if parts := [done for done in results if isinstance(done, Part)]:
+        left = tuple(each for one in parts for each in one.unfinished)
+        return Part(parts[0].folds, left, time.monotonic() - started)
+    trainings = [done for done in results if isinstance(done, Training)]
     run, metrics = _finish(recipe, trainings, scored)
     return Training(run, metrics["model"], metrics, time.monotonic() - started)
 

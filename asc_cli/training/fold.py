@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,6 @@ import numpy as np
 from asc_cli import models
 from asc_cli.core import atomic, locks, memory, parallel
 from asc_cli.core.device import require_types
-from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions
 from asc_cli.frontend.pack import Pack
 from asc_cli.frontend.pack import load as load_pack
@@ -28,28 +28,41 @@ from asc_cli.training.task import Recordings, Task, label_indices, tasks
 if TYPE_CHECKING:
     from asc_cli.training import descent
 
+WAIT_SECONDS = 3.0  # between looks at the folds that other processes fit
+
 __all__ = ["Task", "as_predictions", "fit", "fit_all", "label_indices", "tasks"]
 
 
-def fit_all(unfinished: Callable[[], Iterable[Task]], run: Path, jobs: int | None) -> None:
-    """Fit the folds that no other process fits, until none is left.
+def fit_all(
+    unfinished: Callable[[], Iterable[Task]],
+    jobs: int | None,
+    wait: bool = True,
+    note: Callable[[str], None] | None = None,
+) -> list[str]:
+    """Fit the folds that no other process fits, then wait for the others.
+
+    A fold whose process ended before it was finished, on this host or another, is fitted here.
 
     Args:
         unfinished: Gives the folds that are not finished now.
-        run: The run's folder.
         jobs: Folds fitted at once; None: one per processor.
+        wait: Whether to wait for the folds that other processes fit.
+        note: Called with a sentence where this process waits.
 
-    Raises:
-        AscError: Other processes fit the folds that are left; the text names them.
+    Returns:
+        Which processes fit the folds that are left; none where it waited for them.
     """
+    waiting = False
     while tasks := [(task,) for task in unfinished()]:
-        busy = [holder for holder in parallel.map_unordered(fit, tasks, jobs) if holder]
+        busy = sorted(line for line in parallel.map_unordered(fit, tasks, jobs) if line)
         if len(busy) == len(tasks):
-            listed = "".join(f"\n  {line}" for line in sorted(busy))
-            raise AscError(
-                f"run {run.name}: the other folds are finished; when these are too, the same "
-                f"command scores the run:{listed}"
-            )
+            if not wait:
+                return busy
+            if note and not waiting:
+                note(f"{'; '.join(busy)}: waiting until that is finished")
+            waiting = True
+            time.sleep(WAIT_SECONDS)
+    return []
 
 
 def fit(task: Task) -> str | None:

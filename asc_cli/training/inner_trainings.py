@@ -153,7 +153,7 @@ class InnerTrainings:
                 self.fitting({name: row for name, row in progress.items() if "fitted" not in row})
 
         with watching(folders, report if judging or self.fitting else None):
-            _fold.fit_all(unfinished, rows[0].folder, self.jobs)
+            _fold.fit_all(unfinished, self.jobs)
 
 
 def _name(plan: Plan, number: int) -> str:

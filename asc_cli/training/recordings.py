@@ -14,14 +14,14 @@ from asc_cli.frontend import store
 from asc_cli.frontend.fill import Extraction, fill
 from asc_cli.protocol import audit
 from asc_cli.protocol.duplicates import require_no_shared_audio
-from asc_cli.protocol.source import Source, exclude, open_source
+from asc_cli.protocol.source import Source, chosen_folds, exclude, open_source
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import runs
 from asc_cli.registry.runs import fold_folder
 from asc_cli.training import events, transfer
 from asc_cli.training import fold as _fold
 from asc_cli.training import run as run_of_folds
-from asc_cli.training.result import Training
+from asc_cli.training.result import Part, Training
 from asc_cli.training.watch import watching
 
 SCORING_SECONDS = 600.0  # how long to wait for another process that scores the same run
@@ -40,9 +40,11 @@ def train(
     scored: Callable[[Path, Path, Evaluation], None],
     tensorboard: Path | None = None,
     note: Callable[[str], None] | None = None,
-) -> Training:
+    part: bool = False,
+) -> Training | Part:
     """Return a recipe's run, after training what is not finished.
 
+    part: Score the run with all its folds, once they are finished; until then, return what is left.
     scored: Called with the path of the run's page, the run and its evaluation, once it has one.
     tensorboard: Where event files go, as in `events.writing`.
     """
@@ -51,12 +53,14 @@ def train(
     source = exclude(protocol, recipe.exclude)
     audit.require(source.dataset, source.listing, source.root)
     run_of_folds.headline_metric(recipe, source.dataset)  # before hours of training, not after
-    chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
+    every = [split.fold for split in source.listing.splits]
+    chosen = chosen_folds(folds, every)
+    scored_folds = every if part else chosen
     extraction = features(source, recipe, jobs, extracting, note)
     run = run_of_folds.run_of(recipe, extraction)
-    finished = run_of_folds.finished_metrics(run, chosen)
+    finished = run_of_folds.finished_metrics(run, scored_folds)
     if finished is None:
-        taken = transfer.prepare(recipe, extraction, chosen, jobs, extracting)
+        taken = transfer.prepare(recipe, extraction, scored_folds, jobs, extracting)
         prints = run_of_folds.fingerprints(extraction)
         runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
         packed = packs(extraction, packing)
@@ -67,15 +71,19 @@ def train(
         ):
             _fold.fit_all(
                 lambda: _fold.tasks(recipe, extraction, packed, run, chosen, device, taken),
-                run,
                 jobs,
+                wait=not part,
+                note=note,
             )
+        if left := run_of_folds.unfinished(run, scored_folds):
+            fitted = {*chosen} - {each.fold for each in left}
+            return Part(tuple(sorted(fitted)), left, time.monotonic() - started)
         with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
             # another process may have finished the same run by now
-            finished = run_of_folds.finished_metrics(run, chosen)
+            finished = run_of_folds.finished_metrics(run, scored_folds)
             if finished is None:
                 finished, evaluation = run_of_folds.conclude(
-                    run, recipe, extraction, protocol.listing, chosen, transfer=taken
+                    run, recipe, extraction, protocol.listing, scored_folds, transfer=taken
                 )
                 scored(run / "report.html", run, evaluation)
     else:

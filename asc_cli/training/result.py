@@ -1,4 +1,4 @@
-"""What a training returns: its run, its model, its metrics."""
+"""What a training returns: its run, its model, its metrics; or what is left of the run."""
 
 from __future__ import annotations
 
@@ -49,3 +49,47 @@ class Training:
         figures = {key: self.metrics[key] for key in keys if key in self.metrics}
         wall = round(self.wall_seconds, 3)
         return {"run": str(self.run), "model": self.model, **figures, "wall_seconds": wall}
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A fold of a run that is not finished.
+
+    Attributes:
+        run: The run's name.
+        fold: The fold.
+        holder: The process that fits it; "" if none does.
+    """
+
+    run: str
+    fold: int
+    holder: str
+
+    def __str__(self) -> str:
+        state = f"being fitted by {self.holder}" if self.holder else "not being fitted"
+        return f"fold {self.fold} of run {self.run}: {state}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What `train_part` returns while folds of the run are not finished.
+
+    Attributes:
+        folds: The folds of this call that are finished.
+        unfinished: All folds of the run, or of an ensemble's runs, that are not.
+        wall_seconds: Of this call.
+    """
+
+    folds: tuple[int, ...]
+    unfinished: tuple[Unfinished, ...]
+    wall_seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc train --part --json` prints.
+
+        Returns:
+            The finished folds of this call, a row for each fold that is not, the wall time.
+        """
+        rows = [vars(each) for each in self.unfinished]
+        wall = round(self.wall_seconds, 3)
+        return {"folds": list(self.folds), "unfinished": rows, "wall_seconds": wall}

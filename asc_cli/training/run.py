@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from asc_cli.core import atomic
+from asc_cli.core import atomic, locks
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Dataset, Listing
 from asc_cli.evaluation import predictions, scoring
@@ -32,6 +32,7 @@ from asc_cli.registry.run_files import PREDICTIONS
 from asc_cli.registry.runs import fold_folder
 from asc_cli.registry.training_files import TrainingFile
 from asc_cli.training import fine_tuning, unknown
+from asc_cli.training.result import Unfinished
 from asc_cli.training.transfer import NOTHING, Transfer, identities
 
 CHOSEN_PER_FOLD = Remark(
@@ -39,16 +40,6 @@ CHOSEN_PER_FOLD = Remark(
     "each fold was trained with the settings that were best in inner trainings, which saw nothing "
     "that the fold tests; choice.json has every inner score",
 )
-
-
-def chosen_folds(folds: Sequence[int] | None, available: list[int]) -> list[int]:
-    if folds is None:
-        return available
-    if unknown := sorted(set(folds) - set(available)):
-        raise AscError(
-            f"--folds: there is no fold {unknown[0]}; there are {available[0]} to {available[-1]}"
-        )
-    return sorted(set(folds))
 
 
 def headline_metric(recipe: Recipe, dataset: Dataset) -> Metric:
@@ -77,6 +68,19 @@ def finished_metrics(run: Path, chosen: list[int]) -> dict[str, Any] | None:
     except AscError:  # missing or damaged: those of the folds are there
         _join_predictions(run, chosen)
     return metrics
+
+
+def unfinished(run: Path, folds: Sequence[int]) -> tuple[Unfinished, ...]:
+    """Return the folds that are not finished, also where other hosts finished them just now."""
+    folders = {fold: fold_folder(run, fold) for fold in folds}
+    for folder in (run, *folders.values()):
+        if folder.is_dir():
+            atomic.disk_time(folder)  # after it, a shared folder's names are read again
+    return tuple(
+        Unfinished(run.name, fold, str(locks.holder(folder) or ""))
+        for fold, folder in folders.items()
+        if not (folder / PREDICTIONS).exists()
+    )
 
 
 def has_model(run: Path, metrics: Mapping[str, Any], chosen: list[int]) -> bool:

@@ -13,7 +13,7 @@ from asc_cli.core.device import resolve_device
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.protocol import audit
-from asc_cli.protocol.source import Source, exclude, open_source
+from asc_cli.protocol.source import Source, chosen_folds, exclude, open_source
 from asc_cli.recipe.candidates import Candidate, Search
 from asc_cli.recipe.load import Recipe
 from asc_cli.registry import run_files, runs
@@ -81,7 +81,7 @@ def tune(
     source = exclude(protocol, recipe.exclude)
     audit.require(source.dataset, source.listing, source.root)
     headline = run_of_folds.headline_metric(recipe, source.dataset)
-    chosen = run_of_folds.chosen_folds(folds, [split.fold for split in source.listing.splits])
+    chosen = chosen_folds(folds, [split.fold for split in source.listing.splits])
     trainings = InnerTrainings(recipe, source, headline, device, jobs, extracting, packing, fitting)
     if isinstance(candidates, Search):
         rows, scores, for_use = searching.search(candidates, trainings, chosen, judging)
@@ -158,7 +158,7 @@ def _train_outer(
     runs.describe(run, recipe, protocol.audio_root, prints, resolve_device(device))
     atomic.write_json(run / choices.FILE, choice.to_dict())
     with watching({fold: fold_folder(run, fold) for fold in chosen}, fitting):
-        _fold.fit_all(unfinished, run, jobs)
+        _fold.fit_all(unfinished, jobs)
     with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
         metrics, evaluation = run_of_folds.conclude(
             run,

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from asc_cli.registry.results import result
     from asc_cli.registry.runs import find_run
     from asc_cli.training.random_split import compare_random_splits
-    from asc_cli.training.result import Training
+    from asc_cli.training.result import Part, Training
     from asc_cli.training.seeds import SeedTrainings
     from asc_cli.training.tune import Tuning
     from asc_cli.video.predict import LabelledVideo, VideoEvaluation, label
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from asc_cli.workflow._costs import costs
     from asc_cli.workflow._evaluate import evaluate
     from asc_cli.workflow._report import report
-    from asc_cli.workflow._train import train, train_seeds, tune
+    from asc_cli.workflow._train import train, train_part, train_seeds, tune
 
 NAMES = exports.names(__file__)
 __all__ = [*NAMES]

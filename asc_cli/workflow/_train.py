@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from asc_cli.core.kind import VIDEOS, kind_of
 from asc_cli.recipe import candidates, load
 from asc_cli.recipe.ensemble import AnyRecipe, resolved
 from asc_cli.training import ensemble, events
 from asc_cli.training import tune as tuning
-from asc_cli.training.result import Training
+from asc_cli.training.result import Part, Training
 from asc_cli.training.seeds import SeedTrainings
 from asc_cli.training.tune import Tuning
 from asc_cli.workflow import _report
@@ -73,18 +73,55 @@ def train(
             recipe, data, folds, device, jobs, fitting, epoch_done, tensorboard
         )
         return Training(run, metrics["model"], metrics, time.monotonic() - started)
+    counting = (extracting, packing, fitting)
+    done = ensemble.train(
+        recipe, data, folds, device, jobs, *counting, _report.write_page, tensorboard, note
+    )
+    return cast(Training, done)
+
+
+def train_part(
+    recipe: AnyRecipe | str | Path,
+    *,
+    data: Path | None = None,
+    folds: Sequence[int] | None = None,
+    device: str = "auto",
+    jobs: int | None = None,
+    extracting: Callable[[int, int], None] | None = None,
+    packing: Callable[[int, int], None] | None = None,
+    fitting: Callable[[dict[int, dict[str, Any]]], None] | None = None,
+    tensorboard: Path | None = None,
+    note: Callable[[str], None] | None = None,
+) -> Training | Part:
+    """Fit some folds of a run; score it with all its folds if these were the last to be finished.
+
+    For several processes on one host or many that share a home and fit different folds of a run.
+
+    Args:
+        recipe: A shipped recipe's name, a path, or a Recipe or Ensemble; of recordings.
+        data: As for `train`, and the others too.
+        folds: The folds that this call fits, from 1; all when None.
+        device: As for `train`.
+        jobs: As for `train`.
+        extracting: As for `train`.
+        packing: As for `train`.
+        fitting: As for `train`.
+        tensorboard: As for `train`.
+        note: As for `train`.
+
+    Returns:
+        The run, scored with all its folds and registered as one model; a Part while there are
+        folds that are not finished.
+
+    Raises:
+        AscError: As `train` does.
+    """
+    if tensorboard is not None:
+        events.require()
+    counting = (extracting, packing, fitting)
+    place = (data, folds, device, jobs)
     return ensemble.train(
-        recipe,
-        data,
-        folds,
-        device,
-        jobs,
-        extracting,
-        packing,
-        fitting,
-        _report.write_page,
-        tensorboard,
-        note,
+        resolved(recipe), *place, *counting, _report.write_page, tensorboard, note, part=True
     )
 
 

@@ -20,12 +20,11 @@ from pathlib import Path
 import pytest
 
 import asc_cli
-from tests.conftest import ROOT, SMALL, command, settings
-from tests.test_plugins import CENTROID
+from tests import markdown
+from tests.conftest import ROOT, command, settings
 
 pytestmark = pytest.mark.campaign
 KILL_SECONDS = 10
-MODEL = ("training.epochs=6", *SMALL[1:])
 
 
 @dataclass
@@ -132,7 +131,7 @@ FOLDS = ("runs/*/fold*/model.safetensors", "runs/*/fold*/predictions.csv", "runs
 def test_features_and_folds_have_the_bits_of_a_local_run(
     killed: bool, three: Processes, toy_root: Path, tmp_path: Path
 ) -> None:
-    words = ["train", "toy_lstm", "--data", toy_root, *settings(MODEL[0])]
+    words = ["train", "toy_lstm", "--data", toy_root, *settings("training.epochs=6")]
     done(tmp_path / "here", *words, "--jobs", 1)
     ended = threading.Event()
 
@@ -171,18 +170,16 @@ def test_predictions_are_those_of_this_machine(
     assert done(home, *words, "--cluster", three.address) == done(home, *words, "--jobs", 1)
 
 
-def test_code_of_a_plug_in_is_sent_along(three: Processes, toy_root: Path, tmp_path: Path) -> None:
-    """A feature in a folder beside the recipe, which workers do not have."""
-    (tmp_path / "plugins/features").mkdir(parents=True)
-    (tmp_path / "plugins/features/centroid.py").write_text(CENTROID)
-    recipe = tmp_path / "own.yaml"
-    recipe.write_text("extends: toy_lstm\nfeatures: {name: centroid}\n")
-    words = ["features", "--recipe", recipe, "--data", toy_root]
+def test_code_of_plug_ins_is_sent_along(three: Processes, toy_root: Path, tmp_path: Path) -> None:
+    """A feature, a model and an augmentation in a folder beside the recipe."""
+    markdown.write(markdown.blocks(ROOT / "docs" / "howto" / "own-code.md"), tmp_path / "own")
+    recipe = tmp_path / "own" / "rooms.yaml"
+    recipe.write_text(recipe.read_text().replace("dataset: rooms\ndata: rooms\n", "dataset: toy\n"))
+    words = ["train", recipe, "--data", toy_root, "--set", "training.epochs=2", "--folds", 1]
     done(tmp_path / "here", *words, "--jobs", 1)
     done(tmp_path / "client", *words, "--cluster", three.address)
-    here = bits(tmp_path / "here", FEATURES)
-    assert here and bits(tmp_path / "client", FEATURES).keys()
-    assert {*bits(tmp_path / "client", FEATURES).values()} >= {*here.values()} or True
+    here = bits(tmp_path / "here", FEATURES, *FOLDS)
+    assert len(here) >= 3 and bits(tmp_path / "client", FEATURES, *FOLDS) == here
 
 
 def test_a_scheduler_that_is_killed_is_named_and_the_same_command_resumes(

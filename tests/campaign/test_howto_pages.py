@@ -35,7 +35,9 @@ LESS = {  # page → what its lines that begin so get at their end
     "dcase2016.md": {"asc train dcase_lstm --data": f"{ONE_EPOCH} {ONE_FOLD}"},
     "litis.md": {"asc train litis_lstm --data": f"{ONE_EPOCH} {ONE_FOLD}"},
     "own-recordings.md": {"asc train rooms.yaml": f"{ONE_EPOCH} {ONE_FOLD}"},
+    "remote.md": {"asc train": f"{ONE_EPOCH} {ONE_FOLD}"},
     "report.md": {"asc train": ONE_EPOCH},
+    "slurm.md": {"asc train esc10_lstm --seeds": "", "asc train esc10_lstm": ONE_EPOCH},
     "training.md": {"asc train": f"{ONE_EPOCH} {ONE_FOLD}"},
     "unknown.md": {"asc train": f"{ONE_EPOCH} {ONE_FOLD}", "asc datasets make": "--seconds 1.2"},
     "tune.md": {"asc tune": f"{ONE_EPOCH} {ONE_FOLD}", "asc train": f"{ONE_EPOCH} {ONE_FOLD}"},
@@ -43,11 +45,14 @@ LESS = {  # page → what its lines that begin so get at their end
 CHANGED = {  # page → words of its lines, and what is written in their place
     "dcase2016.md": {"--recordings 180 --seconds 5": "--recordings 60 --seconds 1"},
     "report.md": {"--seeds 0-4": "--seeds 0-1"},
+    "slurm.md": {"--seeds 0-9": f"--seeds 0-1 {ONE_EPOCH}"},
     "tune.md": {"--trials 20": "--trials 2", "--seeds 0-4": "--seeds 0-1"},
 }
+ENVIRONMENT = {"remote.md": {"ASC_REMOTE": "file://{folder}/shared"}}
 NOT_RUN = {
     "asc models show toy_lstm --limit dcase2024": "it ends with exit status 1, as the page says",
     "asc datasets download tut2016 --output tut2016": "it needs a network",
+    "export ASC_REMOTE=s3://bucket/asc": "it is a bucket of the reader's; ENVIRONMENT has a folder",
     "asc evaluate RUN RUN RUN --mean --weights 2,1,1": "RUN stands for names of the reader's",
     "asc evaluate esc10_lstm-0a1b2c3d4e5f esc10_cnn_mel --mean": "a run's name is another here",
     "asc evaluate predictions.csv --dataset tut2016 --folds 1": "tests/test_submission.py does",
@@ -121,6 +126,11 @@ def programs(folder: Path) -> None:
         path.chmod(0o755)
 
 
+def remote(folder: Path) -> None:
+    small_toy(folder)
+    programs(folder)
+
+
 def report(folder: Path) -> None:
     small_toy(folder)
     real_esc10(folder)
@@ -132,6 +142,19 @@ def score(folder: Path) -> None:
     real_esc10(folder)
     first = train("esc10_lstm", "training.epochs=1")
     shutil.copy(first.run / "predictions.csv", folder / "predictions.csv")
+
+
+def slurm(folder: Path) -> None:
+    """A Slurm of one machine, which runs the jobs of an array one after the other."""
+    real_esc10(folder)
+    programs(folder)
+    script = folder / "bin" / "sbatch"
+    script.write_text(
+        "#!/bin/bash\nset -e\nexport SLURM_ARRAY_TASK_COUNT=5\n"
+        f"sed 's/^asc train.*/& {ONE_EPOCH}/' \"$1\" > quick.sh\n"
+        "for id in 1 2 3 4 5; do SLURM_ARRAY_TASK_ID=$id bash quick.sh; done\n"
+    )
+    script.chmod(0o755)
 
 
 def tune(folder: Path) -> None:
@@ -176,9 +199,11 @@ PREPARE: dict[str, Callable[[Path], None]] = {
     "ensembles.md": ensembles,
     "export.md": export,
     "predict.md": predict,
+    "remote.md": remote,
     "report.md": report,
     "score.md": score,
     "dcase2016.md": dcase2016,
+    "slurm.md": slurm,
     "training.md": small_toy,
     "tune.md": tune,
     "unknown.md": lambda folder: None,
@@ -207,9 +232,16 @@ def test_a_page_runs_word_by_word(
     monkeypatch.setenv("ASC_DATA", str(tmp_path / "home" / "datasets"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     PREPARE[page](tmp_path)
+    for name, value in ENVIRONMENT.get(page, {}).items():
+        monkeypatch.setenv(name, value.format(folder=tmp_path))
     markdown.write(markdown.blocks(PAGES / page), tmp_path)
     printed = markdown.run(lines_of(page), tmp_path)
     assert printed
+    if page == "remote.md":
+        assert (
+            "(120 of them from the remote)"
+            in printed["ASC_HOME=laptop asc features --recipe toy_lstm"]
+        )
 
 
 def test_the_page_on_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,7 @@ def test_features_reports_bad_files_with_exit_3(asc: Asc, tmp_path: Path):
         "recordings",
         "computed",
         "reused",
+        "fetched",
         "failed",
         "audio_seconds",
         "wall_seconds",

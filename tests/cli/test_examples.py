@@ -41,6 +41,8 @@ ELSEWHERE = (
     "--unknown",
     "export toy_lstm --format",
     "models remove",
+    "models push",
+    "models pull",
     "yt8m",
 )  # run by tests of their own
 

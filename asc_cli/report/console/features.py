@@ -44,7 +44,7 @@ def extraction(result: dict[str, Any]) -> list[Any]:
     """Return a feature as two lines, with the bad files in a table below them."""
     lines: list[Any] = [
         f"{result['dataset']}: {result['recordings']} recordings, "
-        f"{result['computed']} computed, {result['reused']} reused, "
+        f"{result['computed']} computed, {result['reused']} reused{_fetched(result)}, "
         f"{len(result['failed'])} failed",
         f"{result['feature']}: {result['audio_seconds']:.0f} s of audio in "
         f"{result['wall_seconds']:.1f} s",
@@ -57,3 +57,8 @@ def extraction(result: dict[str, Any]) -> list[Any]:
             failed.add_row(row["file"], row["error"])
         lines.append(failed)
     return lines
+
+
+def _fetched(result: dict[str, Any]) -> str:
+    n = result.get("fetched", 0)
+    return f" ({n} of them from the remote)" if n else ""

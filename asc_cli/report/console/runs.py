@@ -58,6 +58,18 @@ def run(row: dict[str, Any]) -> list[Any]:
     return [output]
 
 
+def part(result: dict[str, Any]) -> list[str]:
+    """Return what `asc train --part` shows while folds of the run are not finished."""
+    finished = ", ".join(map(str, result["folds"])) or "none of these"
+    left: dict[str, list[str]] = {}
+    for row in result["unfinished"]:
+        state = f"being fitted by {row['holder']}" if row["holder"] else "not being fitted now"
+        left.setdefault(row["run"], []).append(f"  fold {row['fold']}: {state}")
+    lines = [line for run, rows in left.items() for line in (f"run {run} waits for", *rows)]
+    end = "The command that finishes the last fold scores the run; after it, any of them shows it."
+    return [f"finished folds: {finished}", *lines, end]
+
+
 def folds(row: dict[str, Any]) -> str:
     """Return the fitted of the published folds."""
     return f"{row['folds']} of {row['published']}" if row["published"] else str(row["folds"])

@@ -25,6 +25,8 @@ def usage(result: dict[str, Any]) -> list[Any]:
         lines.append(f"{size(result['checkpoint_bytes'])} of checkpoints of unfinished folds")
     if result["logits_bytes"]:
         lines.append(f"{size(result['logits_bytes'])} of teachers' logits")
+    if result["remote"]:
+        lines.append(f"shared with the remote {result['remote']}")
     if result["unused_bytes"]:
         lines.append(f"asc store prune would free {size(result['unused_bytes'])}")
     return lines
