@@ -47,7 +47,7 @@ class Processes:
         words[2:4] = [f"distributed.cli.dask_{arguments[0]}"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **others}
         with log:
-            return subprocess.Popen(words, stdout=log, stderr=log, env=environment)
+            return subprocess.Popen(words, stdout=log, stderr=log, env=environment, cwd=self.folder)
 
     def start_scheduler(self) -> None:
         host = ("--host", "127.0.0.1", "--port", self.port)
@@ -131,7 +131,15 @@ FOLDS = ("runs/*/fold*/model.safetensors", "runs/*/fold*/predictions.csv", "runs
 def test_features_and_folds_have_the_bits_of_a_local_run(
     killed: bool, three: Processes, toy_root: Path, tmp_path: Path
 ) -> None:
-    words = ["train", "toy_lstm", "--data", toy_root, *settings("training.epochs=6")]
+    words = [
+        "train",
+        "toy_lstm",
+        "--data",
+        toy_root,
+        *settings("training.epochs=4"),
+        "--folds",
+        "1,2",
+    ]
     done(tmp_path / "here", *words, "--jobs", 1)
     ended = threading.Event()
 
@@ -150,7 +158,7 @@ def test_features_and_folds_have_the_bits_of_a_local_run(
         if killed:
             thread.join()
     here = bits(tmp_path / "here", FEATURES, *FOLDS)
-    assert len(here) >= 9 and bits(tmp_path / "client", FEATURES, *FOLDS) == here
+    assert len(here) >= 5 and bits(tmp_path / "client", FEATURES, *FOLDS) == here
     assert not [*(tmp_path / "client/cluster").rglob("*.*")]
     if not killed:
         for number in range(3):
