@@ -193,11 +193,17 @@ def recipes_page() -> str:
     return whole + shipped()
 
 
-def referred(properties: dict[str, Any], definitions: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Definitions in the order in which the keys refer to them."""
+def referred(
+    properties: dict[str, Any], definitions: dict[str, Any], done: set[str] | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Definitions in the order in which keys refer to them, each before those it refers to."""
+    done = set() if done is None else done
     for body in properties.values():
         for name in dict.fromkeys(re.findall(r"#/\$defs/(\w+)", repr(body))):
-            yield name, definitions[name]
+            if name not in done:
+                done.add(name)
+                yield name, definitions[name]
+                yield from referred(definitions[name]["properties"], definitions, done)
 
 
 def documented(definition: str) -> tuple[str, dict[str, str]]:

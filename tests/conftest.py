@@ -56,6 +56,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "asc-home"
     monkeypatch.setenv("ASC_HOME", str(folder))
     monkeypatch.setenv("ASC_DATA", str(folder / "datasets"))
+    monkeypatch.delenv("ASC_REMOTE", raising=False)
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # of all processors: what --jobs is by default
     return folder
 

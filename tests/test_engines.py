@@ -29,7 +29,7 @@ from asc_cli.models._numpy import FORWARD
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import archive, models
 from asc_cli.registry import graphs as graph_files
-from tests.conftest import QUICK, ROOT, Asc, write
+from tests.conftest import QUICK, ROOT, Asc, command, write
 from tests.test_export import KINDS, RATE, registered
 
 onnx = pytest.importorskip("onnx", reason="the extra `train` is not installed")
@@ -577,3 +577,18 @@ def test_every_model_on_every_feature_answers_as_torch_does(
     [row] = workflow.check_model(done.model, real_recordings).systems
     assert row.answered_by == ("numpy" if model in FORWARD else "onnxruntime")
     assert row.largest_difference < 1e-5 and row.other_scenes == row.other_clips == 0
+
+
+def test_a_prediction_leaves_nothing_among_the_temporary_files(
+    home: Path, two_folds: Path, recordings: list[Path], tmp_path: Path
+) -> None:
+    """onnxruntime reports its use to its makers unless told not to, and begins with a file."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "ASC_HOME": str(two_folds), "TMPDIR": str(temporary)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    done = subprocess.run(
+        command("predict", recordings[0], "--json"), env=environment, cwd=ROOT, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(temporary.iterdir()) == []

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,7 +45,7 @@ def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 @pytest.fixture(autouse=True)
-def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shared(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A remote that is a folder; the memory of remotes that are away is of one test."""
     monkeypatch.setattr(index, "RACY_NS", 0)
     monkeypatch.setattr(remote, "_remotes", {})
@@ -168,8 +172,8 @@ def test_a_hostile_table_is_refused(folder: Path, at_home: Home, shared: Path) -
     """Its checksum is right, its rows are none."""
     feature = extract(folder).feature
     for rows in ([["../../x", 1, "y", "z", 1]], [[None] * 5], [1], 7, [["a" * 64] * 5]):
-        table = remote_features.json_text.dumps({"bands": 40, "recordings": rows}).encode()
-        name = f"{remote_features.checksums.of_bytes(table)[:32]}-{len(table)}"
+        table = json.dumps({"bands": 40, "recordings": rows}).encode()
+        name = f"{hashlib.sha256(table).hexdigest()[:32]}-{len(table)}"
         (shared / remote_features.folder_of(feature) / name).write_bytes(table)
     (shared / remote_features.folder_of(feature) / "nothing-of-ours").write_bytes(b"x")
     at_home("b")
@@ -228,6 +232,24 @@ def test_a_pack_that_is_not_complete_is_not_used(folder: Path, at_home: Home, sh
     at_home("b")
     pack(extract(folder))
     assert len([*shared.glob("packs/*/*/*")]) == 3  # put again
+
+
+def test_verify_puts_what_the_home_had(
+    folder: Path, at_home: Home, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASC_REMOTE_READ_ONLY", "1")
+    extract(folder)
+    monkeypatch.delenv("ASC_REMOTE_READ_ONLY")
+    at_home("a")
+    assert counts(extract(folder)) == (0, N, 0) and not bundles(shared)
+    assert counts(extract(folder, verify=True)) == (0, N, 0)
+    before = bundles(shared)
+    write(folder / "bus" / "new.wav", tone(900, 0.3, 22_050))
+    extract(folder)
+    extract(folder, verify=True)  # the remote has all
+    assert len(before) == 1 and len(bundles(shared)) == 2
+    at_home("b")
+    assert counts(extract(folder)) == (0, N + 1, N + 1)
 
 
 # -- a remote that is away ------------------------------------------------------------------------
@@ -317,6 +339,41 @@ def test_a_passing_fault_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(used._files, "cat_file", answer)
     assert used.read("a") == b"x"
+
+
+def test_few_threads_at_once_and_results_in_order() -> None:
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def work(n: int) -> int:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.01 * (n % 3))
+        with lock:
+            now[0] -= 1
+        return n * n
+
+    assert [*remote.in_threads(work, range(30))] == [n * n for n in range(30)]
+    assert 2 <= most[0] <= remote.THREADS
+    with pytest.raises(ZeroDivisionError):
+        list(remote.in_threads(lambda n: 1 // n, [1, 0]))
+
+
+def test_what_takes_long_to_send_is_said(
+    folder: Path, at_home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(remote_features, "QUIET_S", 0.01)
+    write_there = remote.Remote.write
+
+    def slow(self: remote.Remote, path: str, contents: bytes) -> None:
+        time.sleep(0.1)
+        write_there(self, path, contents)
+
+    monkeypatch.setattr(remote.Remote, "write", slow)
+    extract(folder)
+    assert "asc: features are being sent to the remote" in capsys.readouterr().err
+    at_home("b")
+    assert counts(extract(folder)) == (0, N, N)
 
 
 # -- settings -------------------------------------------------------------------------------------

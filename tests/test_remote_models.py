@@ -24,7 +24,7 @@ Home = Callable[[str], None]
 
 
 @pytest.fixture(autouse=True)
-def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shared(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(remote, "_remotes", {})
     monkeypatch.setattr(remote, "WAIT_S", 0.0)
     monkeypatch.setenv("ASC_REMOTE", (tmp_path / "shared").as_uri())

@@ -28,6 +28,7 @@ Run = Callable[..., Results]
 DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "llvmlite": "numba",
+    "python_multipart": "python-multipart",
 }  # which brings a module; else its name
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,12 @@ import soundfile
 
 from asc_cli import load_model, workflow
 from asc_cli.core.errors import AscError
-from asc_cli.inference import distances, ensemble, unknown
+from asc_cli.inference import distances, ensemble, unknown, unknown_file
 from asc_cli.inference.types import likeliest_scene, merge_segments
 from asc_cli.inference.unknown import Layout
 from asc_cli.recipe import load as recipes
 from asc_cli.registry import archive, models
+from asc_cli.training import unknown_fit
 from tests.conftest import SMALL, Asc, Once, tone, write
 
 SETTINGS = (
@@ -49,6 +52,12 @@ def model(with_statistics: Path, home: Path) -> models.Model:
 
 def rows_of(rng: np.random.Generator, n: int, layout: Layout, away: float = 0.0) -> np.ndarray:
     return rng.standard_normal((n, layout.size)) + away
+
+
+def fitted_on(rng: np.random.Generator, layout: Layout, score: str = "auto") -> unknown.Statistics:
+    rows = (rows_of(rng, n, layout) for n in (90, 30, 20))
+    trained, held_out, away = rows
+    return unknown_fit.fit(trained, np.arange(90) % 4, held_out, away - 9, layout, score, 0.9)
 
 
 def test_the_distance_is_mahalanobis() -> None:
@@ -96,7 +105,8 @@ def test_the_sound_is_of_the_frames_that_count() -> None:
 def test_the_share_to_keep_of_validation_is_kept(score: str, n: int) -> None:
     rng, layout = np.random.default_rng(n), Layout(4, 6, 5)
     trained, held_out = rows_of(rng, 200, layout), rows_of(rng, n, layout)
-    fitted = unknown.fit(trained, np.arange(200) % 4, held_out, layout, score, 0.95)
+    away = rows_of(rng, 30, layout, away=-40.0)
+    fitted = unknown_fit.fit(trained, np.arange(200) % 4, held_out, away, layout, score, 0.95)
     n_kept = int((fitted.scores(held_out) <= 1 + 1e-12).sum())
     assert n_kept == min(n, int(np.ceil((n + 1) * 0.95)))
     assert (fitted.scores(rows_of(rng, 20, layout, away=40.0)) > 1).all()
@@ -115,23 +125,21 @@ def test_the_nearest_sound_is_another() -> None:
 def test_too_few_held_out_are_refused() -> None:
     rng, layout = np.random.default_rng(0), Layout(4, 6, 5)
     with pytest.raises(AscError, match="18 recordings are held out.* needs 19"):
-        unknown.fit(rows_of(rng, 50, layout), np.zeros(50), rows_of(rng, 18, layout), layout,
-                    "auto", 0.95)  # fmt: skip
+        few = rows_of(rng, 18, layout)
+        unknown_fit.fit(rows_of(rng, 50, layout), np.zeros(50), few, few, layout, "auto", 0.95)
     with pytest.raises(AscError, match="no linear layer"):
         bare = Layout(4, 0, 5)
-        unknown.fit(rows_of(rng, 50, bare), np.zeros(50), rows_of(rng, 50, bare), bare,
-                    "distance", 0.95)  # fmt: skip
+        rows = rows_of(rng, 50, bare)
+        unknown_fit.fit(rows, np.zeros(50), rows, rows, bare, "distance", 0.95)
 
 
 def test_statistics_are_read_as_they_were_written(tmp_path: Path) -> None:
     rng, layout = np.random.default_rng(0), Layout(4, 6, 5)
-    fitted = unknown.fit(
-        rows_of(rng, 90, layout), np.arange(90) % 4, rows_of(rng, 30, layout), layout, "auto", 0.9
-    )
-    unknown.save(tmp_path / "a.safetensors", fitted)
+    fitted = fitted_on(rng, layout)
+    unknown_file.save(tmp_path / "a.safetensors", fitted)
     probes = rows_of(rng, 9, layout)
-    read = unknown.load(tmp_path / "a.safetensors")
-    assert read.score == "distance"
+    read = unknown_file.load(tmp_path / "a.safetensors")
+    assert read.score == fitted.score
     assert read.scores(probes) == pytest.approx(fitted.scores(probes), rel=1e-4)
 
 
@@ -259,17 +267,15 @@ def test_damaged_statistics_are_refused(model: models.Model, tmp_path: Path) -> 
         ensemble.load(model, unknown=True)
     ensemble.load(model)  # which needs none of it
     with pytest.raises(AscError, match="is damaged"):
-        unknown.load(path)
+        unknown_file.load(path)
 
 
 def test_statistics_of_another_shape_are_refused(tmp_path: Path) -> None:
     rng, layout = np.random.default_rng(0), Layout(4, 6, 5)
-    fitted = unknown.fit(
-        rows_of(rng, 90, layout), np.arange(90) % 4, rows_of(rng, 30, layout), layout, "auto", 0.9
-    )
-    unknown.save(tmp_path / "a.safetensors", replace(fitted, layout=Layout(4, 6, 7)))
+    fitted = fitted_on(rng, layout)
+    unknown_file.save(tmp_path / "a.safetensors", replace(fitted, layout=Layout(4, 6, 7)))
     with pytest.raises(AscError, match="do not fit each other"):
-        unknown.load(tmp_path / "a.safetensors")
+        unknown_file.load(tmp_path / "a.safetensors")
 
 
 def test_an_archive_takes_statistics_along(model: models.Model, tmp_path: Path) -> None:
@@ -304,3 +310,16 @@ def test_systems_of_an_ensemble_count_by_their_weights(model: models.Model, home
 def test_videos_and_members_for_devices_are_refused(asc: Asc) -> None:
     with pytest.raises(AscError, match="a model of videos has no statistics"):
         recipes.load("yt8m_toy_lstm", ["evaluation.unknown={}", "validation={fraction: 0.1}"])
+
+
+def test_a_prediction_imports_nothing_of_training(model: models.Model, tmp_path: Path) -> None:
+    path = write(tmp_path / "silence.wav", np.zeros(22050))
+    code = (
+        "import sys; from asc_cli import load_model; "
+        f"[one] = load_model(unknown=True).predict_files([{str(path)!r}]); print(one.scene); "
+        "print([m for m in ('torch', 'sklearn', 'librosa', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stdout.split("\n")[:2] == ["unknown", "[]"]

@@ -68,6 +68,15 @@ Engine = Annotated[
 Threshold = Annotated[
     float, typer.Option(min=0, max=1, help='A scene less probable than this is "unsure".')
 ]
+Others = Annotated[
+    Path | None,
+    typer.Option(
+        "--unknown",
+        help="A folder with recordings of none of the scenes: how many are rejected by a run that "
+        "was trained with `evaluation.unknown`.",
+        show_default=False,
+    ),
+]
 Unknown = Annotated[
     bool,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from asc_cli.cli import _completion
-from asc_cli.cli._options import Cluster, Data, Engine, Folds, Jobs, Json, Subset
+from asc_cli.cli._options import Cluster, Data, Engine, Folds, Jobs, Json, Others, Subset
 
 
 def command(
@@ -41,6 +41,7 @@ def command(
         typer.Option(help="With --mean: a weight for each run, as in 2,1.", show_default="equal"),
     ] = None,
     engine: Engine = "auto",
+    unknown: Others = None,
     as_json: Json = False,
 ) -> None:
     """Score predictions: every metric by name, with intervals, per fold, scene and device.
@@ -51,7 +52,8 @@ def command(
     members that were not trained on them. A model of videos is tested on the validation part's
     shards, every damaged record is named, and the exit code is then 3; for its run, each epoch is
     printed. --mean averages the probabilities of runs that were trained and tested on the same
-    recordings and folds, and scores the average.
+    recordings and folds, and scores the average. --unknown scores a folder with recordings of none
+    of the scenes too, by a run that was trained with evaluation.unknown.
 
     Example: **asc evaluate toy_lstm**
 
@@ -60,6 +62,8 @@ def command(
     Example: **asc evaluate esc10_lstm@1 --dataset esc10**
 
     Example: **asc evaluate esc10_lstm@1 --dataset esc10 --cluster local:4**
+
+    Example: **asc evaluate toy_lstm --unknown office**
 
     Example: **asc evaluate yt8m_ta_sa --dataset yt8m --data ~/yt8m**
 
@@ -82,6 +86,8 @@ def command(
             )
         if dataset is not None or data is not None or subset is not None or jobs is not None:
             raise AscError("--mean: averages finished runs, without --dataset, --data or --jobs")
+        if unknown is not None:
+            raise AscError("--mean: has no statistics of its own; without --unknown")
         averaged = workflow.evaluate_mean(what, fractions(weights, "--weights"), numbers(folds))
         report.show(averaged.to_dict(), report.evaluation, as_json)
         return
@@ -95,6 +101,7 @@ def command(
             jobs=jobs,
             progress=progress,
             engine=engine,
+            unknown=unknown,
         )
     if isinstance(result, VideoEvaluation):
         report.show(result.to_dict(), videos.evaluation, as_json)

@@ -38,7 +38,8 @@ def command(
         typer.Option(
             "--verify",
             help="Read all audio and all stored features again: compute again what is missing or "
-            "damaged or whose audio has changed, and remove damaged packs.",
+            "damaged or whose audio has changed, and remove damaged packs. With ASC_REMOTE, put "
+            "there what it lacks.",
         ),
     ] = False,
     jobs: Jobs = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from asc_cli.cli import _completion
-from asc_cli.cli._options import Json
+from asc_cli.cli._options import Json, Others
 
 
 def command(
@@ -30,6 +30,7 @@ def command(
             show_default=False,
         ),
     ] = None,
+    unknown: Others = None,
     as_json: Json = False,
 ) -> None:
     """Write a run as one self-contained HTML page; or several runs side by side.
@@ -39,8 +40,10 @@ def command(
     Example: **asc report esc10_lstm**
 
     Example: **asc report dcase_lstm dcase_ta_sa --output both.html**
+
+    Example: **asc report toy_lstm --unknown office**
     """
     from asc_cli import report, workflow
 
-    path = workflow.report(runs, output)
+    path = workflow.report(runs, output, unknown)
     report.show({"report": str(path), "runs": runs}, lambda result: result["report"], as_json)

@@ -166,6 +166,7 @@ def _outcomes(
                 reached[work.number] = exchange.reached(work.number)
                 submit(work)
                 continue
+            future.release()  # or Dask would compute it again when its worker is lost
             if exchange.store(outcome):
                 yield outcome
             else:
@@ -253,11 +254,11 @@ def require_alike(used: Cluster) -> None:
                 "start it with --nworkers auto --nthreads 1"
             )
     expected = used.session.versions
-    for address, theirs in used.client.run(eval, VERSIONS, on_error="return").items():
-        if isinstance(theirs, Exception):
-            raise AscError(f"worker {address}: cannot say what it has installed ({theirs})")
-        if different := [k for k, v in expected.items() if theirs.get(k) != v]:
-            raise AscError(refusal(address, expected, theirs, different))
+    for address, installed in used.client.run(eval, VERSIONS, on_error="return").items():
+        if isinstance(installed, Exception):
+            raise AscError(f"worker {address}: cannot say what it has installed ({installed})")
+        if different := [k for k, v in expected.items() if installed.get(k) != v]:
+            raise AscError(refusal(address, expected, installed, different))
 
 
 # -- words -----------------------------------------------------------------------------------------

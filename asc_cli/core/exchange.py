@@ -118,14 +118,14 @@ class Exchange:
                 return
             for address, report in reports.items():
                 with contextlib.suppress(_Lost):  # Dask gives its task to another
-                    if report.asked:
+                    if report.wanted:
                         self._send(address, report)
                     elif report.live:
                         self._keep(address, report)
 
     def _send(self, address: str, report: Report) -> None:
         """Send what a task asks for and its worker lacks."""
-        files = [each for path in report.asked for each in self._files(path)]
+        files = [each for path in report.wanted for each in self._files(path)]
         sources = {file.sha256: source for file, source in files}
         token = self.session.token
         for digest in self._on(address, worker.lacking, token, [*sources]):

@@ -23,8 +23,9 @@ import re
 import shutil
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -198,13 +199,29 @@ def configured() -> Remote | None:
     return _remotes[key]
 
 
+def in_background(function: Callable[..., T], *arguments: Any) -> Future[T]:
+    """Call a function in a thread of its own, which does not keep a stopped process from ending."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function(*arguments))
+        except BaseException as fault:  # raised where the result is asked for
+            future.set_exception(fault)
+
+    threading.Thread(target=work, name="remote", daemon=True).start()
+    return future
+
+
 def in_threads(function: Callable[[T], U], arguments: Iterable[T]) -> Iterator[U]:
     """Yield function(argument) for each, in order; up to THREADS run at once."""
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="remote")
-    try:
-        yield from pool.map(function, arguments)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    running: deque[Future[U]] = deque()
+    for argument in arguments:
+        if len(running) == THREADS:
+            yield running.popleft().result()
+        running.append(in_background(function, argument))
+    while running:
+        yield running.popleft().result()
 
 
 def _open(address: str, options: dict[str, Any]) -> tuple[Any, str]:

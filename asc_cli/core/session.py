@@ -89,14 +89,14 @@ class Report:
     Attributes:
         number: The task's; -1 without one.
         process: The worker's process number.
-        asked: Paths of the home that the task waits for.
+        wanted: Paths of the home that the task waits for.
         folders: Those that a task would resume from.
         live: What is in them, where that has changed since the last report.
     """
 
     number: int = -1
     process: int = 0
-    asked: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     live: tuple[File, ...] = ()
 
@@ -108,10 +108,12 @@ def versions() -> dict[str, str]:
 
 
 def refusal(
-    address: str, expected: dict[str, str], theirs: dict[str, str], different: Sequence[str]
+    address: str, expected: dict[str, str], installed: dict[str, str], different: Sequence[str]
 ) -> str:
     """Return why a worker is refused."""
-    listed = ", ".join(f"{k} {theirs.get(k, 'none')} instead of {expected[k]}" for k in different)
+    listed = ", ".join(
+        f"{k} {installed.get(k, 'none')} instead of {expected[k]}" for k in different
+    )
     return (
         f"worker {address} has {listed}: results could differ, so it is refused; install there "
         "what this command runs with, or stop that worker"

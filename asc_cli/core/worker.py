@@ -50,7 +50,7 @@ class _Running:
     session: Path  # this session's folder in it
     root: Path  # the home that the task works in
     live: tuple[str, ...]
-    asked: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
     inputs: tuple[File, ...] = ()
     ready: threading.Event = field(default_factory=threading.Event)
     stamps: dict[str, homes.Stamp] = field(default_factory=dict)  # of the last snapshot
@@ -78,9 +78,9 @@ def run(session: Session, work: Work) -> Outcome:
     running = _Running(work.number, base, own, root, live)
     returned: dict[str, Any] = {}
     with _working(running, worker):
-        theirs = versions()
-        if different := [k for k, v in session.versions.items() if theirs.get(k) != v]:
-            returned["fault"] = refusal(worker.address, session.versions, theirs, different)
+        installed = versions()
+        if different := [k for k, v in session.versions.items() if installed.get(k) != v]:
+            returned["fault"] = refusal(worker.address, session.versions, installed, different)
         else:
             if not shared:
                 _take_inputs(running, work.named)
@@ -118,8 +118,8 @@ def report(token: str, resting: Sequence[str], dask_worker: Any) -> Report:
     running = _running
     if running is None or running.session.name != token or running.root == running.base:
         return Report()
-    if running.asked:
-        return Report(running.number, os.getpid(), running.asked)
+    if running.wanted:
+        return Report(running.number, os.getpid(), running.wanted)
     live = () if dask_worker.address in resting else _snapshot(running)
     return Report(running.number, os.getpid(), folders=running.live, live=live)
 
@@ -147,7 +147,7 @@ def receive(token: str, digest: str, offset: int, piece: bytes, n_bytes: int) ->
 def begin(number: int, files: Sequence[File]) -> None:
     """Let the task that waits for its inputs begin: all of them are here."""
     if (running := _running) is not None and running.number == number:
-        running.inputs, running.asked = tuple(files), ()
+        running.inputs, running.wanted = tuple(files), ()
         running.ready.set()
 
 
@@ -192,8 +192,9 @@ def _working(running: _Running, worker: Any) -> Iterator[None]:
         watch.start()
         yield
     except Stopped:
+        _received.clear()
         if running.root != running.base:
-            shutil.rmtree(running.session, ignore_errors=True)
+            shutil.rmtree(running.root, ignore_errors=True)
         raise
     finally:
         done.set()
@@ -219,10 +220,16 @@ def _stop_unwanted(worker: Any, key: str, done: threading.Event) -> None:
 def _take_inputs(running: _Running, named: Sequence[str]) -> None:
     """Wait for the inputs that are not here, and link them into the task's home."""
     token = running.session.name
-    needed = [n for n in named if homes.is_live(n) or (token, n) not in _received]
+    needed = [
+        path
+        for path in named
+        if homes.is_live(path)
+        or (token, path) not in _received
+        or not (running.root / path).exists()  # removed at the end of what ran before
+    ]
     if not needed:
         return
-    running.asked = tuple(needed)
+    running.wanted = tuple(needed)
     while not running.ready.wait(WATCH_SECONDS):
         pass
     for path in filter(homes.is_live, needed):

@@ -97,6 +97,14 @@ class Dataset:
     archives: tuple[Archive, ...] = ()
     baselines: tuple[Baseline, ...] = ()
 
+    def described(self) -> dict[str, str]:
+        """Return what a model's card has of it.
+
+        Returns:
+            Name, title, licence and citation.
+        """
+        return {key: getattr(self, key) for key in ("name", "title", "licence", "citation")}
+
 
 @dataclass(frozen=True)
 class Recording:

@@ -13,6 +13,7 @@ from typing import Any
 from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.intervals import Intervals
 from asc_cli.evaluation.metrics import Bin
+from asc_cli.evaluation.rejection import Rejection
 
 
 @dataclass(frozen=True)
@@ -240,6 +241,8 @@ class Evaluation:
         published: Published figures beside ours; None for a model or a file.
         runs: The folders of the runs whose probabilities were averaged; None for one run.
         weights: The weight of each of these runs; None for one run.
+        rejection: Of a run with statistics for recordings of none of the scenes: how many test
+            recordings stay, and how many others are rejected; else None.
     """
 
     scores: Scores
@@ -250,6 +253,7 @@ class Evaluation:
     published: list[Published] | None = None
     runs: tuple[str, ...] | None = None
     weights: tuple[float, ...] | None = None
+    rejection: Rejection | None = None
 
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key]
@@ -288,4 +292,5 @@ class Evaluation:
             "scene_names": list(self.scores.scenes),
             **self.scores.to_dict(),
             **published,
+            **({} if self.rejection is None else {"unknown": self.rejection.to_dict()}),
         }

@@ -98,7 +98,7 @@ def extract(
         recipe: A shipped recipe's name, a path, or a Recipe.
         data: Where the dataset is; the recipe's `data`, or $ASC_DATA/NAME, when None.
         jobs: Worker processes. None: one per processor, and a single one for a few files.
-        verify: Read all audio and all stored arrays again, and compute damaged ones again.
+        verify: Read all audio and stored arrays again, compute damaged ones again, fill the remote.
         progress: Called with (done, all) as files are finished.
         note: Called with a sentence on the disk space of variants, before they are computed.
 
@@ -188,7 +188,7 @@ def fill_feature(
     changed: set[str] = set()  # recordings computed now
     written = time.monotonic()
     tasks = [(feature, batch, verify) for batch in batches(todo)]
-    with remote_features.Upload(feature) as upload:
+    with remote_features.Upload(feature, unless_there=verify) as upload:
         for outcomes in parallel.map_unordered(_ensure, tasks, _jobs(jobs, tasks)):
             for name, outcome, new in outcomes:
                 if isinstance(outcome, FileFault):
@@ -199,7 +199,7 @@ def fill_feature(
                     changed.add(outcome.digest)
                 new_entries.append((paths[name], outcome))
                 computed, reused = computed + new, reused + (not new)
-            upload.add([entry for _, entry, new in outcomes if isinstance(entry, Entry) and new])
+            upload.add(e for _, e, new in outcomes if isinstance(e, Entry) and (new or verify))
             if time.monotonic() - written > INDEX_SECONDS:
                 index.put(new_entries)
                 new_entries, written = [], time.monotonic()

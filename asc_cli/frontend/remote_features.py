@@ -1,11 +1,6 @@
-"""Features of many recordings as one object of the remote: a bundle.
+"""Features that homes share over the remote, in bundles (`frontend/bundle.py`).
 
-    features/<feature>-<key>/<hash>-<bytes of the table>     a table, then the frames
-
-The table is JSON: `bands`, and for each recording the SHA-256 of its file, its seconds, the hash of
-its decoded audio, the checksum of its frames (that of `frontend/arrays.py`) and how many there are.
-The frames follow, float32, one recording after another. The hash is of the table, which so has its
-checksum in the object's name, and the frames theirs in the table.
+    features/<feature>-<key>/<bundle>
 
 A bundle is written once and never changed. The same recordings may be in several: the next one
 serves where one is damaged. Whoever needs features lists the folder once, reads the tables, which
@@ -15,50 +10,27 @@ are a hundredth of the frames, and then the bundles that hold what is missing.
 from __future__ import annotations
 
 import contextlib
-import json
-import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from asc_cli.core import checksums, json_text, parallel
+from asc_cli.core import parallel
 from asc_cli.core.errors import AscError, FileFault
-from asc_cli.core.remote import THREADS, Remote, configured, in_threads
+from asc_cli.core.remote import THREADS, Remote, configured, in_background, in_threads
 from asc_cli.core.terminal import note
-from asc_cli.frontend import arrays, store
+from asc_cli.frontend import bundle, store
+from asc_cli.frontend.bundle import Row
 from asc_cli.frontend.feature import StoredFeature
 from asc_cli.frontend.index import Entry
 
+Stamp = tuple[int, int, int, int]  # of a file, see `frontend/index.py`
 BUNDLE_BYTES = 8 << 20  # of frames, from which a bundle is written
 BUNDLE_RECORDINGS = 1_000
-FLIGHT_BYTES = 64 << 20  # of frames that are read at once
-NAME = re.compile(r"([0-9a-f]{32})-([1-9][0-9]{0,6})")
-Stamp = tuple[int, int, int, int]  # of a file, see `frontend/index.py`
-DIGEST, CHECKSUM = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{16}")
-
-
-@dataclass(frozen=True)
-class Row:
-    """The features of a recording in a bundle."""
-
-    bundle: str
-    first: int  # byte
-    digest: str
-    seconds: float
-    audio_digest: str
-    checksum: str
-    n_frames: int
-    n_bands: int
-
-    @property
-    def end(self) -> int:
-        return self.first + 4 * self.n_frames * self.n_bands
+FLIGHT_BYTES = 64 << 20  # of frames that are read, or sent, at once
+QUIET_S = 5.0  # of waiting for the last bundles, after which it is said
 
 
 def folder_of(feature: StoredFeature) -> str:
@@ -67,7 +39,7 @@ def folder_of(feature: StoredFeature) -> str:
 
 def tables(remote: Remote, feature: StoredFeature) -> dict[str, list[Row]]:
     """Return where the remote has the features of each recording, by its digest."""
-    names = [name for name in remote.names(folder_of(feature)) if NAME.fullmatch(name)]
+    names = [name for name in remote.names(folder_of(feature)) if bundle.NAME.fullmatch(name)]
     where: dict[str, list[Row]] = defaultdict(list)
     for rows in in_threads(lambda name: _table(remote, feature, name), names):
         for row in rows:
@@ -136,20 +108,20 @@ def _store(
 class Upload:
     """Features on their way to the remote, if there is one, while others are being computed."""
 
-    def __init__(self, feature: StoredFeature) -> None:
+    def __init__(self, feature: StoredFeature, unless_there: bool = False) -> None:
+        """unless_there: Leave out what the remote has; unless set, nothing of it is there."""
         self._feature = feature
+        self._there: set[str] | None = None if unless_there else set()  # None: not read yet
         self._stored: store.Stored | None = None
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="remote")
         self._waiting: dict[str, Entry] = {}
         self._n_bytes = 0.0
-        self._running: set[Future[None]] = set()
+        self._running: dict[Future[None], int] = {}  # and bytes
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Send features that were stored; in bundles, so that some wait for others."""
         for entry in entries:
             self._waiting[entry.digest] = entry
-            n_frames = self._n_frames(entry)
-            self._n_bytes += 4 * n_frames * self._feature.n_bands
+            self._n_bytes += 4 * self._n_frames(entry) * self._feature.n_bands
             if self._n_bytes >= BUNDLE_BYTES or len(self._waiting) >= BUNDLE_RECORDINGS:
                 self._send()
 
@@ -160,9 +132,9 @@ class Upload:
         """Send the rest and wait until all have arrived; not after an error, such as Ctrl-C."""
         if kind is None:
             self._send()
-            for done in wait(self._running).done:
-                done.result()  # raises what is no matter of the remote
-        self._pool.shutdown(wait=False, cancel_futures=True)
+            if wait(self._running, QUIET_S).not_done:
+                note("asc: features are being sent to the remote; Ctrl-C leaves out the rest")
+            self._wait("ALL_COMPLETED")
 
     def _n_frames(self, entry: Entry) -> float:
         one = self._feature.framing.of_recording
@@ -173,67 +145,46 @@ class Upload:
         remote = configured()
         if not entries or remote is None or remote.read_only:
             return
+        if self._there is None:
+            with remote.optional():
+                self._there = set(tables(remote, self._feature))
+        recordings = self._loaded(e for e in entries if e.digest not in (self._there or ()))
+        if not recordings:
+            return
+        name, contents = bundle.written(self._feature, recordings)
+        while len(self._running) >= THREADS or sum(self._running.values()) > FLIGHT_BYTES:
+            self._wait("FIRST_COMPLETED")
+        path = f"{folder_of(self._feature)}/{name}"
+        self._running[in_background(_put, remote, path, contents)] = len(contents)
+
+    def _loaded(self, entries: Iterable[Entry]) -> list[tuple[Entry, np.ndarray]]:
         self._stored = self._stored or store.Stored(self._feature)
         self._stored.refresh()
         recordings = []
         for entry in entries:
             with contextlib.suppress(AscError):  # removed, or damaged, since: --verify tells
                 recordings.append((entry, self._stored.load(entry.digest)))
-        table, frames = bundled(self._feature, recordings)
-        name = f"{folder_of(self._feature)}/{checksums.of_bytes(table)[:32]}-{len(table)}"
-        while len(self._running) >= THREADS:
-            self._running = wait(self._running, return_when="FIRST_COMPLETED").not_done
-        self._running.add(self._pool.submit(_put, remote, name, b"".join((table, *frames))))
+        return recordings
+
+    def _wait(self, until: str) -> None:
+        for done in wait(self._running, return_when=until).done:
+            del self._running[done]
+            done.result()  # raises what is no matter of the remote
 
 
-def _put(remote: Remote, name: str, contents: bytes) -> None:
+def _put(remote: Remote, path: str, contents: bytes) -> None:
     with remote.optional():
-        remote.write(name, contents)
-
-
-def bundled(
-    feature: StoredFeature, recordings: list[tuple[Entry, np.ndarray]]
-) -> tuple[bytes, list[bytes]]:
-    """Return the table of a bundle, and the frames of each recording."""
-    rows = [
-        [
-            entry.digest,
-            entry.seconds,
-            entry.audio_digest,
-            arrays.checksum(feature, entry.digest, frames),
-            len(frames),
-        ]
-        for entry, frames in recordings
-    ]
-    table = json_text.dumps({"bands": feature.n_bands, "recordings": rows}).encode()
-    return table, [np.ascontiguousarray(frames, "<f4").tobytes() for _, frames in recordings]
+        remote.write(path, contents)
 
 
 def _table(remote: Remote, feature: StoredFeature, name: str) -> list[Row]:
     """Return the rows of a bundle; none of one that is damaged."""
-    digits, size = name.split("-")
-    contents = remote.read(f"{folder_of(feature)}/{name}", 0, int(size)) or b""
+    table = remote.read(f"{folder_of(feature)}/{name}", 0, bundle.table_bytes(name)) or b""
     try:
-        if checksums.of_bytes(contents)[:32] != digits:
-            raise ValueError("it differs from the checksum in its name")
-        return [*_rows(name, json.loads(contents), feature.n_bands)]
-    except (ValueError, TypeError, KeyError, RecursionError) as fault:
+        return bundle.rows_of(name, table, feature.n_bands)
+    except ValueError as fault:
         note(f"asc: remote {remote.address}: {name} is not used, its table is damaged ({fault})")
         return []
-
-
-def _rows(name: str, table: Any, n_bands: int) -> Iterator[Row]:
-    first = int(name.split("-")[1])
-    if table["bands"] != n_bands:
-        raise ValueError(f"{table['bands']} bands, not {n_bands}")
-    for digest, seconds, audio_digest, checksum, n_frames in table["recordings"]:
-        hashes = DIGEST.fullmatch(digest) and DIGEST.fullmatch(audio_digest)
-        counts = isinstance(n_frames, int) and n_frames >= 1 and 0 <= seconds < math.inf
-        if not (hashes and CHECKSUM.fullmatch(checksum) and counts):
-            raise ValueError("a row is not of a recording")
-        row = Row(name, first, digest, seconds, audio_digest, checksum, n_frames, n_bands)
-        first = row.end
-        yield row
 
 
 def _groups(rows: list[Row]) -> Iterator[list[list[Row]]]:
@@ -262,14 +213,7 @@ def _read(
     def read(rows: list[Row]) -> list[tuple[Row, np.ndarray]]:
         first, end = min(row.first for row in rows), max(row.end for row in rows)
         contents = remote.read(f"{folder_of(feature)}/{rows[0].bundle}", first, end) or b""
-        cut = [(row, contents[row.first - first : row.end - first]) for row in rows]
-        return [
-            (row, frames)
-            for row, part in cut
-            if len(part) == row.end - row.first
-            for frames in [np.frombuffer(part, "<f4").reshape(row.n_frames, row.n_bands)]
-            if arrays.checksum(feature, row.digest, frames) == row.checksum
-        ]
+        return bundle.intact(feature, rows, contents, first)
 
     return [pair for pairs in in_threads(read, group) for pair in pairs]
 

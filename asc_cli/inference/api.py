@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +48,27 @@ class Model:
     def __repr__(self) -> str:
         return f"Model({self.id}: {len(self.labels)} scenes, {self.sample_rate} Hz)"
 
+    @property
+    def clip_s(self) -> float:
+        """Length of its clips, seconds: the shortest segment of a timeline."""
+        return ensemble.clip_seconds(self._request.model)
+
+    @property
+    def takes_segments(self) -> bool:
+        """Whether it classifies parts of a recording: a timeline, live sound."""
+        try:
+            ensemble.require_parts(self._request.model, "segments")
+        except AscError:
+            return False
+        return True
+
+    @property
+    def explains(self) -> bool:
+        """Whether it has attention that `explain` shows."""
+        systems = self._loaded.systems
+        members = systems[0].members
+        return len(systems) == 1 and not systems[0].variants and members[0].network.attends
+
     def predict(
         self,
         samples: np.ndarray,  # (N,) or (N, channels)
@@ -89,6 +111,7 @@ class Model:
         *,
         timeline_s: float | None = None,
         threshold: float = 0.0,
+        longest_s: float = math.inf,
     ) -> Predictions:
         """Classify recordings in files, in this process, several in a batch.
 
@@ -98,6 +121,8 @@ class Model:
             paths: Audio files, folders with their sub-folders, or patterns; one or several.
             timeline_s: As in `predict`.
             threshold: As in `predict`.
+            longest_s: Seconds; a longer recording is a bad file. What its header says is not
+                relied on.
 
         Returns:
             A prediction for each distinct recording, in order. That of a bad file has an `error`.
@@ -111,17 +136,18 @@ class Model:
             >>> model.predict_files("recordings").to_frame()  # doctest: +SKIP
         """
         names = [paths] if isinstance(paths, (str, Path)) else paths
-        return Predictions(self._of_files([*map(str, names)], timeline_s, threshold))
+        rows = self._of_files([*map(str, names)], timeline_s, threshold, longest_s)
+        return Predictions(rows)
 
     def _of_files(
-        self, names: list[str], timeline_s: float | None, threshold: float
+        self, names: list[str], timeline_s: float | None, threshold: float, longest_s: float
     ) -> Iterator[Prediction]:
         request = with_timeline(self._request, timeline_s, threshold)
         files = inputs.find(names)
         for start in range(0, len(files), BATCH_FILES):
             batch = files[start : start + BATCH_FILES]
             with parallel.one_thread():
-                outcomes = score(self._loaded, request, decoded(batch))
+                outcomes = score(self._loaded, request, decoded(batch, longest_s))
             for path, outcome in zip(batch, outcomes, strict=True):
                 yield from_record(path, to_record(outcome), request, self.labels, threshold)
 

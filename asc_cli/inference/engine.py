@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -87,9 +88,21 @@ def loaded(request: Request) -> ensemble.Loaded | ensemble.LoadedEnsemble:
     return _loaded_models[key]
 
 
-def decoded(paths: Sequence[Path]) -> list[tuple[Path, Blocks]]:
-    """Return the sources of files; each is opened when its samples are read."""
-    return [(path, functools.partial(decode.blocks, path)) for path in paths]
+def decoded(paths: Sequence[Path], longest_s: float = math.inf) -> list[tuple[Path, Blocks]]:
+    """Return the sources of files; each is opened when its samples are read, and a FileFault if it
+    is longer than so many seconds."""
+    if longest_s == math.inf:
+        return [(path, functools.partial(decode.blocks, path)) for path in paths]
+    return [(path, functools.partial(_within, path, longest_s)) for path in paths]
+
+
+def _within(path: Path, longest_s: float, rate: int) -> Iterator[np.ndarray]:
+    n_samples = 0
+    for block in decode.blocks(path, rate):
+        n_samples += len(block)
+        if n_samples > longest_s * rate:
+            raise FileFault(path, f"is longer than {longest_s:g} s, the limit here")
+        yield block
 
 
 def _clips(

@@ -23,7 +23,7 @@ from asc_cli.inference import member
 from asc_cli.inference.member import AUTO, Member
 from asc_cli.inference.networks import NO_EMBEDDING
 from asc_cli.inference.unknown import Statistics
-from asc_cli.inference.unknown import load as load_statistics
+from asc_cli.inference.unknown_file import load as load_statistics
 from asc_cli.registry import graphs, models
 from asc_cli.registry.model import unknown_file
 

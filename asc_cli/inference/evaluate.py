@@ -18,7 +18,7 @@ from asc_cli.evaluation.metrics import Metric, named
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation, Published, Scores
 from asc_cli.frontend.identify import identify
-from asc_cli.inference import conditions, ensemble
+from asc_cli.inference import conditions, ensemble, rejection
 from asc_cli.inference.dataset import predict_dataset
 from asc_cli.inference.leakage import (
     as_trained,
@@ -78,11 +78,24 @@ def read_run(run: str | Path, folds: Sequence[int] | None = None) -> RunPredicti
     return RunPredictions(folder, rows, own, metric, seen)
 
 
-def of_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation:
-    """Score a run's predictions.csv, of some folds alone if given; metrics.json is not read."""
+def of_run(
+    run: str | Path,
+    folds: Sequence[int] | None = None,
+    unknown: Path | None = None,
+    jobs: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Score a run's predictions.csv, of some folds alone if given; metrics.json is not read.
+
+    unknown: A folder with recordings of none of the scenes, which the run's model scores.
+    """
     read = read_run(run, folds)
     scores = scoring.score(read.rows, read.headline, read.seen_devices, read.conditions)
-    return Evaluation(scores, run=str(read.folder), published=read.published(scores))
+    model = str(recorded_metrics(read.folder).get("model") or "")
+    rejected = rejection.of_run(read.folder, model, read.rows, unknown, jobs, progress)
+    return Evaluation(
+        scores, run=str(read.folder), published=read.published(scores), rejection=rejected
+    )
 
 
 def of_file(path: Path, source: Source, folds: Sequence[int] | None) -> Evaluation:

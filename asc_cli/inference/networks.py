@@ -7,6 +7,7 @@ whichever it is, and of one of them the same to 1e-6 however clips are batched.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -17,6 +18,8 @@ from asc_cli.core.errors import AscError
 from asc_cli.models._numpy import Forward
 
 Attention = tuple[np.ndarray | None, np.ndarray | None]  # α (B, T), codewords' weights (B, T, K)
+# onnxruntime, from 1.32 on, else reports its use to Microsoft, and leaves a temporary file .ses
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 NO_EMBEDDING = "--embeddings: this model has no linear layer to take them from"
 
 

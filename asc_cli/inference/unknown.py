@@ -10,46 +10,43 @@ Of each clip the member gives numbers, whose mean over a recording's clips descr
     s = 1 − max p, or −lse, or min_c d(e; μ_c, Σ)
     v = mean of each band, and ln(its deviation over the recording + 0.001)
     r = distance of v to the nearest training recording's       Sun et al., arXiv:2204.06507
-    score = max((s − median) / (q − median), r / reach)
+    g = min_c d(v; μ_c, Σ) − d(v; μ, Σ′)                        Ren et al., arXiv:2106.09022
+    t = r / (r + ρ), ρ: distance of v to the nearest negative
 
-Median and q are of the recordings that the recipe's `validation` holds out: s exceeds q in a share
-of 1 − keep of them. Reach is the largest r of any of them, or of a training recording among the
-others: a sound beyond it is unlike all that the member was trained on, whatever the network makes
-of it. So a score above 1 is rare among recordings of the scenes. r is Euclidean, the mean over the
-numbers, each divided by its deviation over the training recordings. d is the squared Mahalanobis
-distance, with the
-covariance of a probabilistic principal component analysis (Tipping and Bishop, 1999): K directions
-V with variances λ, and σ² in all others,
+    S = z(s) + z(r) + z(g)                  z(x) = (x − median) / (q − median)
+    score = the largest of z(S), and of r / reach and t / limit where they are above 1
+
+Each median and q is of the recordings that the recipe's `validation` holds out: S exceeds its q in
+a share of 1 − keep of them. Negatives are recordings of none of the scenes: signals that are made
+up, and those of a folder. A recording nearer to them than any held-out one, and than 99 % of those
+trained on, is one of them: t above the limit. Reach is the largest r of any of them, or of a
+training recording among the others: a sound beyond it is unlike all that the member was trained on,
+whatever the network makes of it. So a score above 1 is rare among recordings of the scenes. r and ρ
+are Euclidean, the mean over the numbers, each divided by its deviation over the training
+recordings. d is the squared Mahalanobis distance, with a mean for each scene, or one of all, and
+the covariance of a probabilistic principal component analysis (Tipping and Bishop, 1999): K
+directions V with variances λ, and σ² in all others,
 
     d(x; μ, Σ) = Σ_k (v_k · (x − μ))² / λ_k + (|x − μ|² − Σ_k (v_k · (x − μ))²) / σ²
 
-Several members, or systems of an ensemble: the (weighted) mean of their scores.
+Statistics of an earlier form have no g and no negatives: score = max(z(s), r / reach). Several
+members, or systems of an ensemble: the (weighted) mean of their scores.
 
 C scenes, D numbers of an embedding, F bands, n recordings.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from asc_cli.core import tensors
-from asc_cli.core.errors import AscError, DamagedFile
-from asc_cli.inference.distances import (
-    SMALLEST_DEVIATION,
-    Gaussian,
-    Neighbours,
-    fit_gaussian,
-    neighbours,
-)
+from asc_cli.core.errors import AscError
+from asc_cli.inference.distances import SMALLEST_DEVIATION, Gaussian, Neighbours
 from asc_cli.inference.networks import NO_EMBEDDING, Network, log_softmax
 
 SCORES = ("probability", "energy", "distance")
-REMEDY = "import the model again from its zip file, or train it again"
+MOST = 100.0  # of a score: a band that never changed in training would make it any number
 
 
 @dataclass(frozen=True)
@@ -120,144 +117,93 @@ def layout_of(network: Network, x: np.ndarray, n_scenes: int) -> Layout:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """What z divides by: the middle of the held-out recordings' values, and what few exceed."""
+
+    median: float
+    end: float
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        span = max(self.end - self.median, 1e-9 * (1 + abs(self.median)))
+        return (x - self.median) / span
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What the sound adds to the network's score.
+
+    Attributes:
+        scenes: Of the training recordings' v, divided by their scale: a mean a scene.
+        every: Of the same with one mean.
+        nearest: Scale of r.
+        relative: Scale of g.
+        together: Scale of S.
+        negatives: v of recordings of none of the scenes.
+        limit: Of t.
+    """
+
+    scenes: Gaussian
+    every: Gaussian
+    nearest: Scale
+    relative: Scale
+    together: Scale
+    negatives: Neighbours
+    limit: float
+
+    def g(self, v: np.ndarray) -> np.ndarray:  # (n, 2F) -> (n,)
+        """Return how much farther v is from the nearest scene than from all scenes together."""
+        scaled = v / self.negatives.scale
+        return self.scenes.distance(scaled) - self.every.distance(scaled)
+
+
+def t(r: np.ndarray, negatives: Neighbours, v: np.ndarray) -> np.ndarray:  # (n,), (n, 2F) -> (n,)
+    """Return how near recordings are to the negatives: 1 for one of them, 0 for one trained on."""
+    rho = negatives.distance(v)
+    return r / np.maximum(r + rho, np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True)
 class Statistics:
     """What a member's scores are computed with.
 
     Attributes:
-        score: Its name, of SCORES.
+        score: The network's, of SCORES.
         layout: Of the descriptions.
         embeddings: Of the training recordings, a mean a scene; None without a linear layer.
         sounds: Of training recordings.
-        median: Of s.
-        end: q.
+        scale: Of s.
         reach: The largest r.
+        sound: None in statistics of an earlier form.
     """
 
     score: str
     layout: Layout
     embeddings: Gaussian | None
     sounds: Neighbours
-    median: float
-    end: float
+    scale: Scale
     reach: float
+    sound: Sound | None = None
 
     def scores(self, rows: np.ndarray) -> np.ndarray:  # (n, V) -> (n,)
         """Return how far recordings are from all scenes; above 1: of none of them."""
         with np.errstate(all="ignore"):  # what is not finite is refused where it is used
-            s = self.layout.score(self.score, rows, self.embeddings)
-            span = max(self.end - self.median, 1e-9 * (1 + abs(self.median)))
-            r = self.sounds.distance(self.layout.sounds(rows))
-            return np.maximum((s - self.median) / span, r / self.reach)
+            v = self.layout.sounds(rows)
+            r = self.sounds.distance(v)
+            if (sound := self.sound) is None:
+                return np.maximum(self._own(rows), r / self.reach)
+            score = sound.together(self._sums(rows, v, r, sound))
+            for limited in (r / self.reach, t(r, sound.negatives, v) / sound.limit):
+                score = np.where(limited > 1, np.maximum(score, limited), score)
+            return np.minimum(score, MOST)
 
+    def sums(self, rows: np.ndarray) -> np.ndarray:  # (n, V) -> (n,)
+        """Return S."""
+        assert self.sound is not None
+        v = self.layout.sounds(rows)
+        return self._sums(rows, v, self.sounds.distance(v), self.sound)
 
-def fewest(keep: float) -> int:
-    """Return how many held-out recordings a share to keep needs: the smallest n whose
-    ⌈(n + 1) keep⌉-th smallest score exists (Vovk et al., Algorithmic learning, 2005)."""
-    return math.ceil(round(keep / (1 - keep), 9))
+    def _sums(self, rows: np.ndarray, v: np.ndarray, r: np.ndarray, sound: Sound) -> np.ndarray:
+        return self._own(rows) + sound.nearest(r) + sound.relative(sound.g(v))
 
-
-def require_enough(n: int, keep: float) -> None:
-    """Raise AscError where too few recordings are held out for a share to keep."""
-    if n < fewest(keep):
-        raise AscError(
-            f"evaluation.unknown: {n} recordings are held out, and to keep a share of {keep} needs "
-            f"{fewest(keep)}: a larger validation.fraction, or a smaller evaluation.unknown.keep"
-        )
-
-
-def fit(
-    rows: np.ndarray,  # (n, V) of recordings that were trained on
-    labels: np.ndarray,  # (n,)
-    held_out: np.ndarray,  # (m, V) of recordings that were not
-    layout: Layout,
-    score: str,
-    keep: float,
-) -> Statistics:
-    """Fit distributions on training recordings, and all else on those held out.
-
-    Raises:
-        AscError: Too few are held out, or the network has no linear layer to take a distance from.
-    """
-    require_enough(len(held_out), keep)
-    if score == "auto":
-        score = "distance" if layout.n_embedding else "probability"
-    if score == "distance" and not layout.n_embedding:
-        raise AscError(
-            "evaluation.unknown.score = distance: this model has no linear layer to take "
-            "embeddings from; probability, energy or auto"
-        )
-    embeddings = fit_gaussian(layout.embeddings(rows), labels) if layout.n_embedding else None
-    trained, others = layout.sounds(rows), layout.sounds(held_out)
-    sounds = neighbours(trained)
-    among = sounds.distance(sounds.rows * sounds.scale, itself=True)
-    reach = max(1e-9, among.max(), sounds.distance(others).max())
-    s = np.sort(layout.score(score, held_out, embeddings))
-    place = math.ceil(round((len(s) + 1) * keep, 9)) - 1
-    middle, end = float(np.median(s)), float(s[place])
-    return Statistics(score, layout, embeddings, sounds, middle, end, float(reach))
-
-
-def save(path: Path, statistics: Statistics) -> None:
-    """Write statistics as a safetensors file, by torch; complete or not at all."""
-    import torch
-
-    own = statistics
-    arrays = {
-        "layout": np.array([*vars(own.layout).values(), SCORES.index(own.score)]),
-        "numbers": np.array([own.median, own.end, own.reach]),
-        "sounds.rows": own.sounds.rows.astype(np.float16),
-        "sounds.scale": own.sounds.scale,
-        **({} if own.embeddings is None else _arrays("embeddings", own.embeddings)),
-    }
-    contents = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-    tensors.save(path, contents)  # with texts, whose order changes, its bytes would change
-
-
-def load(path: Path) -> Statistics:
-    """Read what `save` wrote, without torch. Raises AscError for a file that is damaged."""
-    try:
-        file = tensors.load_arrays(path)
-        arrays = file.arrays
-        *sizes, score = (int(number) for number in arrays["layout"])
-        layout = Layout(*sizes)
-        statistics = Statistics(
-            SCORES[score],
-            layout,
-            _gaussian("embeddings", arrays) if layout.n_embedding else None,
-            Neighbours(arrays["sounds.rows"].astype(np.float64), arrays["sounds.scale"]),
-            *(float(number) for number in arrays["numbers"]),
-        )
-        if not all(np.isfinite(array).all() for array in arrays.values()):
-            raise ValueError("numbers that are not finite")
-        _require_shapes(statistics)
-    except (OSError, LookupError, TypeError, ValueError, DamagedFile) as fault:
-        raise AscError(f"{path}: is damaged ({fault}); {REMEDY}") from fault
-    return statistics
-
-
-def _require_shapes(of: Statistics) -> None:
-    """Raise ValueError for arrays that do not fit the layout."""
-    widths: list[tuple[tuple[int, ...], tuple[int, ...]]]
-    widths = [(of.sounds.rows.shape[1:], (2 * of.layout.n_bands,))]
-    widths += [(of.sounds.scale.shape, (2 * of.layout.n_bands,))]
-    if own := of.embeddings:
-        widths += [(own.means.shape[1:], (of.layout.n_embedding,))]
-        widths += [(own.directions.shape, (len(own.variances), of.layout.n_embedding))]
-    if any(shape != expected for shape, expected in widths):
-        raise ValueError(f"shapes {[shape for shape, _ in widths]} that do not fit each other")
-
-
-def _arrays(name: str, of: Gaussian) -> dict[str, np.ndarray]:
-    return {
-        f"{name}.means": of.means.astype(np.float32),
-        f"{name}.directions": of.directions.astype(np.float32),
-        f"{name}.variances": of.variances,
-        f"{name}.rest": np.array([of.rest]),
-    }
-
-
-def _gaussian(name: str, arrays: dict[str, Any]) -> Gaussian:
-    parts = (arrays[f"{name}.{part}"] for part in ("means", "directions", "variances"))
-    means, directions, variances = parts
-    double = (means.astype(np.float64), directions.astype(np.float64), variances)
-    return Gaussian(*double, float(arrays[f"{name}.rest"][0]))
+    def _own(self, rows: np.ndarray) -> np.ndarray:
+        return self.scale(self.layout.score(self.score, rows, self.embeddings))

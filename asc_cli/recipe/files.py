@@ -60,6 +60,7 @@ def _load_with_base(
     catalog = plugins.beside(path)
     if isinstance(data := tree.values.get("data"), str):
         tree.values["data"] = str(path.parent / paths.expanded(data, "data:"))
+    _resolve_negatives(tree, path.parent)
     rename_model(tree)
     parent = tree.values.pop("extends", None)
     shipped = path.stem if path.stem in plugins.recipe_names() else None
@@ -70,6 +71,14 @@ def _load_with_base(
     )
     catalog = plugins.joined(catalog, base_catalog)
     return merge(base, tree), base_faults + faults, catalog, shipped or base_shipped
+
+
+def _resolve_negatives(tree: Tree, folder: Path) -> None:
+    """Resolve the folder of `evaluation.unknown`, which is relative to the recipe's file."""
+    evaluation = tree.values.get("evaluation")
+    section = evaluation.get("unknown") if isinstance(evaluation, dict) else None
+    if isinstance(section, dict) and isinstance(named := section.get("negatives"), str):
+        section["negatives"] = str(folder / paths.expanded(named, "evaluation.unknown.negatives:"))
 
 
 def rename_model(tree: Tree) -> None:

@@ -230,6 +230,8 @@ def validated(
     raise_if_any(name, faults)
     settings = _without_added(validated)
     data = settings.pop("data")
+    if (unknown := settings["evaluation"].get("unknown")) and unknown["negatives"] is None:
+        del unknown["negatives"]
     if settings["source"] and not settings["source"]["own"]:
         del settings["source"]["own"]
     return Recipe.model_validate(

@@ -150,9 +150,10 @@ class Unknown(Section):
 
     score: Literal["auto", "probability", "energy", "distance"] = Field(
         "auto",
-        description="What is compared: the largest probability, the energy of the raw scores, or "
-        "the distance of the embedding to the training recordings'; auto: distance, or probability "
-        "for a model without a linear layer. The sound's own distance counts beside it.",
+        description="What is compared of the network: the largest probability, the energy of the "
+        "raw scores, or the distance of the embedding to the training recordings'; auto: the one "
+        "that tells held-out recordings from those of `negatives` best, or probability without "
+        "them, or where none does so beyond chance. The sound's own distances count beside it.",
     )
     keep: float = Field(
         0.95,
@@ -160,6 +161,12 @@ class Unknown(Section):
         lt=1,
         description="Share of the scenes' own recordings to keep; the threshold is that of the "
         "validation recordings.",
+    )
+    negatives: str | None = Field(
+        None,
+        description="A folder with recordings of none of the scenes, for the statistics alone; "
+        "relative to the recipe's file. None: only signals that are made up, which are always "
+        "among them. Of a run's signature the sounds are a part, not where they are.",
     )
 
 

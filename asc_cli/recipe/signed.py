@@ -17,6 +17,9 @@ def signed_settings(settings: dict[str, Any], catalog: Catalog) -> Mapping[str, 
     """
     model = settings["model"]
     signed = {**settings, "model": {**model, "name": plugins.first_name("models", model["name"])}}
+    if unknown := settings["evaluation"].get("unknown"):  # its negatives count by their sounds
+        own = {key: value for key, value in unknown.items() if key != "negatives"}
+        signed["evaluation"] = {**settings["evaluation"], "unknown": own}
     if features := settings["features"]:
         added = catalog.added(features["name"])
         signed["features"] = {

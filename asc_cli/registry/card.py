@@ -19,7 +19,6 @@ from asc_cli.core import atomic, checksums, yaml_text
 from asc_cli.core.errors import AscError
 from asc_cli.core.installation import DISTRIBUTION
 from asc_cli.core.kind import is_ensemble
-from asc_cli.datasets import Dataset
 from asc_cli.registry import card_schema, graphs
 
 if TYPE_CHECKING:
@@ -33,9 +32,10 @@ PACKAGES = ("torch", "numpy", "scipy", "librosa", "scikit-learn", "soundfile", "
 
 
 def card(
-    run: Path, recipe: AnyRecipe, dataset: Dataset, data: dict[str, str], metrics: dict[str, Any]
+    run: Path, recipe: AnyRecipe, dataset: dict[str, str], metrics: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return a model's card, without labels and feature. data: fingerprints."""
+    """Return a model's card, without labels and feature. dataset: what was published of it, its
+    fingerprints."""
     return {
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "labels": [],
@@ -44,13 +44,7 @@ def card(
         "run": run.name,
         "metrics": {k: v for k, v in metrics.items() if isinstance(v, (int, float, str))},
         "conditions": metrics["conditions"],
-        "dataset": {
-            "name": dataset.name,
-            "title": dataset.title,
-            "licence": dataset.licence,
-            "citation": dataset.citation,
-            **data,
-        },
+        "dataset": dataset,
         "code": recipe.code(),
         "packages": packages(),
     }

@@ -11,6 +11,7 @@ from asc_cli.core.errors import AscError, DamagedFile
 
 SETTINGS, ENVIRONMENT, METRICS = "recipe.yaml", "environment.json", "metrics.json"
 PREDICTIONS = "predictions.csv"
+UNKNOWN = "unknown.json"  # of a fold: how far its test recordings are from all scenes
 NUMBER = (int, float)
 SECTIONS = ("features", "clips", "model", "training", "validation", "evaluation", "stream", "paper")
 

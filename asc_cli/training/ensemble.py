@@ -14,6 +14,7 @@ from asc_cli.datasets import Dataset
 from asc_cli.evaluation import predictions, scoring
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation
+from asc_cli.inference import rejection
 from asc_cli.inference.conditions import dataset_of
 from asc_cli.inference.evaluate import read_run
 from asc_cli.inference.mean import mean_of
@@ -157,7 +158,8 @@ def _conclude(
     rows = published(ensemble.settings, dataset, metrics, conditions)
     metrics["published"] = [row.to_dict() for row in rows]
     atomic.write_json(run / "metrics.json", metrics)
-    return metrics, Evaluation(scores, run=str(run), published=rows)
+    rejected = rejection.of_run(run, metrics["model"], mean.rows)
+    return metrics, Evaluation(scores, run=str(run), published=rows, rejection=rejected)
 
 
 def _registered(
@@ -171,7 +173,7 @@ def _registered(
     registered = [models.find(system.model) for system in systems]
     first = registered[0].card
     data = {key: first["dataset"][key] for key in ("fingerprint", "lists")}
-    model_card = card.card(run, ensemble, dataset, data, metrics)
+    model_card = card.card(run, ensemble, {**dataset.described(), **data}, metrics)
     del model_card["feature"]  # each system has its own
     model_card |= {"labels": first["labels"], "folds": first["folds"]}
     return models.register(

@@ -122,7 +122,7 @@ def _fit(task: Task, require_held: Callable[[], None]) -> None:
         scores = fine_tuning.routed(model, networks, task.test, score)
     if validation and task.recipe.evaluation.unknown:
         own = fold_data.fold_part(task, pack, fitted, standardise)
-        unknown.write(task, model, own, validation)
+        unknown.write(task, model, own, validation, test)
     arrays = members.Arrays(standardise.mean, standardise.deviation, temperature)
     require_held()
     members.save(task.folder / "model.safetensors", model, arrays, networks)

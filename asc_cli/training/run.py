@@ -17,9 +17,9 @@ from asc_cli.evaluation.metrics import Metric, named
 from asc_cli.evaluation.predictions import Predictions
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation, Remark
-from asc_cli.frontend import variant
+from asc_cli.frontend import negatives, variant
 from asc_cli.frontend.fill import Extraction
-from asc_cli.inference import graphs
+from asc_cli.inference import graphs, rejection
 from asc_cli.inference.validation import require_usable
 from asc_cli.protocol import audit
 from asc_cli.protocol.duplicates import repeated
@@ -142,7 +142,8 @@ def conclude(
     rows = published(recipe.settings, dataset, metrics, conditions)
     metrics["published"] = [row.to_dict() for row in rows]
     atomic.write_json(run / "metrics.json", metrics)
-    return metrics, Evaluation(scores, run=str(run), published=rows)
+    rejected = rejection.of_run(run, metrics["model"], joined)
+    return metrics, Evaluation(scores, run=str(run), published=rows, rejection=rejected)
 
 
 def _registered(
@@ -158,7 +159,8 @@ def _registered(
         "fingerprint": fingerprint(extraction.source.listing, extraction.digests),
         "lists": fingerprint_0_1(extraction.source.listing, {}),
     }
-    model_card = card.card(run, recipe, extraction.source.dataset, data, metrics)
+    described = extraction.source.dataset.described()
+    model_card = card.card(run, recipe, {**described, **data}, metrics)
     model_card["labels"] = list(extraction.source.listing.labels)
     model_card["feature"] = extraction.feature.description()
     if variants := [each.variant.to_dict() for each in extraction.test_variants if each.variant]:
@@ -170,7 +172,13 @@ def _registered(
         recipe.name,
         model_card,
         weights,
-        training_files.joined([*_training_files(extraction, chosen), *transfer.trained_on()]),
+        training_files.joined(
+            [
+                *_training_files(extraction, chosen),
+                *_negatives(recipe, chosen),
+                *transfer.trained_on(),
+            ]
+        ),
         recipe.catalog.code,
         require_usable,
         statistics={
@@ -234,6 +242,13 @@ def _training_files(extraction: Extraction, chosen: Sequence[int]) -> Iterator[T
             folds[file].append(split.fold)
     for file, digest in extraction.digests.items():
         yield TrainingFile(digest, extraction.audio_digests[file], tuple(folds[file]))
+
+
+def _negatives(recipe: Recipe, chosen: Sequence[int]) -> Iterator[TrainingFile]:
+    """Yield the recordings of none of the scenes that the members' thresholds depend on."""
+    settings = recipe.evaluation.unknown
+    for entry in negatives.entries(settings.negatives if settings else None).values():
+        yield TrainingFile(entry.digest, entry.audio_digest, tuple(chosen))
 
 
 def run_of(recipe: Recipe, extraction: Extraction) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from asc_cli.core import paths
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation.scores import Remark
+from asc_cli.frontend import negatives
 from asc_cli.frontend.feature import StoredFeature, of_card
 from asc_cli.frontend.fill import Extraction, fill_feature
 from asc_cli.inference import ensemble, logits
@@ -77,10 +78,13 @@ NOTHING = Transfer()
 
 
 def identities(recipe: Recipe) -> tuple[str, ...]:
-    """Return what the signature of a run counts of the models that its recipe names."""
+    """Return what the signature of a run counts of the models, and of the folder with recordings of
+    none of the scenes, that its recipe names."""
     counted = [f"teacher {identity(teacher)}" for teacher in _teachers(recipe)]
     if recipe.fine_tune and recipe.fine_tune.start:
         counted.append(f"start {identity(_start_model(recipe.fine_tune.start))}")
+    if folder := _negatives(recipe):
+        counted.append(f"negatives {negatives.identity(folder)}")
     return tuple(counted)
 
 
@@ -113,9 +117,13 @@ def prepare(
         What each fold takes; nothing for a recipe that names no model.
 
     Raises:
-        AscError: A model has no member that may be used, or does not fit.
+        AscError: A model has no member that may be used, or does not fit; or recordings of the
+            dataset are among those of none of the scenes.
     """
     listing = extraction.source.listing
+    negatives.require_others(
+        _negatives(recipe), extraction.source.dataset.name, extraction.audio_digests
+    )
     require_devices(recipe, extraction.source.dataset.name, listing.recordings)
     teachers = _teachers(recipe)
     start = recipe.fine_tune.start if recipe.fine_tune else None
@@ -145,6 +153,10 @@ def prepare(
     ]
     logits.compute(needed, jobs, progress)
     return Transfer(teaching, starts)
+
+
+def _negatives(recipe: Recipe) -> str | None:
+    return recipe.evaluation.unknown.negatives if recipe.evaluation.unknown else None
 
 
 def _features(teaching: Iterable[TeacherLogits]) -> list[StoredFeature]:

@@ -235,7 +235,7 @@ def _conclude(
     }
     own = _conditions(recipe, shards, fingerprint)
     metrics["conditions"] = own.to_dict()
-    card = _run.card(run, recipe, dataset, {"fingerprint": fingerprint}, metrics)
+    card = _run.card(run, recipe, {**dataset.described(), "fingerprint": fingerprint}, metrics)
     card["labels"] = [str(label) for label in range(shards.layout.n_labels)]
     card["feature"] = predict.described(shards.layout)
     metrics["failed"] = failed

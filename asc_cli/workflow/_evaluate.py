@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
@@ -29,6 +30,7 @@ def evaluate(
     jobs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     engine: str = AUTO,
+    unknown: Path | None = None,
 ) -> Evaluation | VideoEvaluation:
     """Score a run; or, with a dataset, a model or a CSV file of predictions on that dataset.
 
@@ -47,6 +49,7 @@ def evaluate(
         jobs: Worker processes that predict; one per processor when None.
         progress: Called with (done, all) as recordings are predicted.
         engine: What answers for a model: auto, or torch.
+        unknown: Of a run: a folder with recordings of none of the scenes, which its model scores.
 
     Returns:
         All metrics, shares from 0 to 1 and log loss in nats; of videos, a VideoEvaluation.
@@ -56,11 +59,13 @@ def evaluate(
             that the dataset's protocol asks for.
     """
     if dataset is None and data is None:
-        if subset is not None or jobs is not None:
+        if subset is not None or (jobs is not None and unknown is None):
             raise AscError(
                 "--subset and --jobs: only with --dataset; a run is scored on its own protocol"
             )
-        return of_any_run(what, folds)
+        return of_any_run(what, folds, unknown, jobs=jobs, progress=progress)
+    if unknown is not None:
+        raise AscError("--unknown: of a run, which has its data; without --dataset and --data")
     require_file(what)
     is_file = Path(what).is_file()
     catalog = plugins.Catalog() if is_file else _catalog_of(str(what))
@@ -87,12 +92,16 @@ def _catalog_of(reference: str) -> plugins.Catalog:
     return plugins.Catalog(models.catalog(model).code)
 
 
-def of_any_run(run: str | Path, folds: Sequence[int] | None = None) -> Evaluation | VideoEvaluation:
+def of_any_run(
+    run: str | Path, folds: Sequence[int] | None = None, unknown: Path | None = None, **how: Any
+) -> Evaluation | VideoEvaluation:
     """Score a run; of a run of videos, which keeps no predictions, return its recorded figures."""
     folder = find_run(run)
     recorded = recorded_metrics(folder)
     if kind_of_run(folder) != VIDEOS:
-        return of_run(folder, folds)
+        return of_run(folder, folds, unknown, **how)
+    if unknown is not None:
+        raise AscError(f"--unknown: run {folder.name} is of videos, which have no statistics")
     if folds is not None:
         raise AscError(f"--folds: run {folder.name} is of a stream of shards, without folds")
     return VideoEvaluation(recorded, run=str(folder))

@@ -11,26 +11,33 @@ import numpy as np
 import yaml
 
 from asc_cli.core import plugins
+from asc_cli.core.errors import AscError
 from asc_cli.evaluation import predictions
 from asc_cli.evaluation.scores import Evaluation
+from asc_cli.frontend import picture
 from asc_cli.inference.evaluate import of_run
 from asc_cli.recipe.changes import flat
 from asc_cli.registry import run_files
 from asc_cli.registry.runs import find_run, fold_folder, recorded_metrics
-from asc_cli.report.html import page, recording
+from asc_cli.report.html import page
 from asc_cli.report.html import settings as settings_words
 from asc_cli.training import choice, history
+from asc_cli.workflow import _recording
 
 WRONG = 12  # recordings shown as confidently wrong
 
 
-def report(runs: Sequence[str | Path], output: Path | None = None) -> Path:
+def report(
+    runs: Sequence[str | Path], output: Path | None = None, unknown: Path | None = None
+) -> Path:
     """Write the HTML page of a run; or of several runs side by side.
 
     Args:
         runs: Folders, names, or recipes' names for their newest runs.
         output: The page's path. None: report.html in the run's folder; for several runs, in the
             current folder.
+        unknown: Of one run: a folder with recordings of none of the scenes, for the curve of how
+            many are rejected.
 
     Returns:
         The page's path.
@@ -38,10 +45,12 @@ def report(runs: Sequence[str | Path], output: Path | None = None) -> Path:
     Raises:
         AscError: There is no such run, or it is not finished.
     """
+    if unknown is not None and len(runs) > 1:
+        raise AscError("--unknown: for the page of one run")
     folders = [find_run(run) for run in runs]
     if len(folders) == 1:
         path = output or folders[0] / "report.html"
-        write_page(path, folders[0], of_run(folders[0]))
+        write_page(path, folders[0], of_run(folders[0], unknown=unknown))
         return path
     path = output or Path("report.html")
     page.comparison(path, _side_by_side(folders, path.absolute().parent))
@@ -72,7 +81,7 @@ def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str,
         "chosen": settings_words.choice_of_epoch(settings),
         "calibration": settings_words.calibration(settings),
         "wrong": _wrong(folder, Path(audio_root) if audio_root else None, page_folder),
-        "picture_seconds": recording.PICTURE_SECONDS,
+        "picture_seconds": picture.SECONDS,
         "recipe": yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
         "packages": environment["packages"],
         "choice": choice.read(folder),
@@ -95,7 +104,7 @@ def _wrong(run: Path, audio_root: Path | None, page_folder: Path) -> list[dict[s
                 "label": rows.scenes[rows.labels[i]],
                 "guess": rows.scenes[rows.guesses[i]],
                 "probability": float(confidence[i]),
-                **recording.link_and_picture(path, run, page_folder),
+                **_recording.link_and_picture(path, run, page_folder),
             }
         )
     return recordings
@@ -118,7 +127,7 @@ def _side_by_side(folders: list[Path], page_folder: Path) -> list[dict[str, Any]
                 "metrics": evaluation.to_dict(),
                 "unlike": own.unlike(first),
                 "flat": flat(settings),
-                "report": recording.link(report_path.absolute(), folder, page_folder)
+                "report": _recording.link(report_path.absolute(), folder, page_folder)
                 if report_path.exists()
                 else "",
             }

@@ -87,7 +87,7 @@ class Proxy:
         self.faults: Counter[str] = Counter()
         self.done: list[tuple[str, str]] = []
         self.stop_after: int | None = None
-        self.mode = ""  # "hang", "403": of every request
+        self.mode = ""  # "hang", "403": of every request; "hang PUT": of those that put
         self.n_now = self.n_most = 0
         proxy = self
 
@@ -103,8 +103,10 @@ class Proxy:
     def fault(self, target: str) -> str:
         """Draw what happens to a request."""
         with self.lock:
-            if self.mode:
-                return self.mode
+            mode, _, method = self.mode.partition(" ")
+            if mode and target.startswith(method):
+                self.faults[mode] += 1
+                return mode
             if self.stop_after is not None and len(self.done) >= self.stop_after:
                 return "reset"
             fails = self.in_a_row[target] < 2 and self.random.random() < self.share

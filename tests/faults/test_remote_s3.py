@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -186,6 +187,22 @@ def test_a_server_that_hangs_or_refuses(
     answer, [line] = home_of("a").features()
     assert counts(answer) == (N, 0) and reason in line
     assert time.monotonic() - started < 40
+
+
+def test_ctrl_c_does_not_wait_for_what_is_being_sent(home_of: MakeHome, proxy: Proxy) -> None:
+    proxy.mode = "hang PUT"
+    home = home_of("a")
+    process = home.start("features", "--recipe", "toy_lstm", "--data", home.data, "--jobs", 1)
+    until = time.monotonic() + 60
+    while not proxy.faults["hang"] and time.monotonic() < until:
+        time.sleep(0.05)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - started < 5
+    assert process.returncode == 130 and "goes on without it" not in err
+    proxy.mode = ""
+    assert home.features()[0]["reused"] == N
 
 
 def test_a_bucket_that_is_not_there(home_of: MakeHome) -> None:

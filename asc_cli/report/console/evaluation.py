@@ -82,8 +82,33 @@ def evaluation(result: dict[str, Any]) -> list[Any]:
         "",
         *devices(result),
         confusion(result),
+        *rejection(result),
         *remarks(result),
     ]
+
+
+def rejection(result: dict[str, Any]) -> list[Any]:
+    """Return how many recordings keep their scene, and how many of none of the scenes are rejected;
+    [] for a run without statistics."""
+    own = result.get("unknown")
+    if own is None:
+        return []
+    rows = [("of the scenes: stay", own["recordings"], percent(own["stay"]), own["stay_interval"])]
+    if own["others"]:
+        rows += [
+            (
+                "of none: rejected",
+                own["others"],
+                percent(own["rejected"]),
+                own["rejected_interval"],
+            ),
+            ("AUROC", "", f"{own['auroc']:.3f}", own["auroc_interval"]),
+        ]
+    output = table("--unknown", "", right("recordings"), right("share"), right("95 % interval"))
+    for name, n, value, ends in rows:
+        both = f"{ends[0]:.3f}–{ends[1]:.3f}" if name == "AUROC" else f"{span(ends)} %"
+        output.add_row(name, str(n), value, both)
+    return ["", output]
 
 
 def devices(result: dict[str, Any]) -> list[Any]:

@@ -75,6 +75,19 @@ def reliability(bins: Sequence[dict[str, Any]]) -> str:
     return axes.svg()
 
 
+def rejection(curve: Sequence[Sequence[float]], at: tuple[float, float]) -> str:
+    """Draw the share of recordings of none of the scenes that is rejected, against the share of the
+    scenes' recordings that stays; a dot where the threshold is."""
+    axes = Axes((0, 100), (0, 100), 500, 482, "rejection")
+    axes.grid(range(0, 101, 20), range(0, 101, 20))
+    axes.label("of the scenes: stay (%)", "of none of the scenes: rejected (%)")
+    axes.line([(0, 100), (100, 0)], "stroke: currentColor; stroke-dasharray: 6 4")
+    points = [(100 * stay, 100 * rejected) for stay, rejected in curve]
+    axes.line(points, f"stroke: {SERIES[0]}; stroke-width: 2")
+    axes.dot((100 * at[0], 100 * at[1]), 6, f"fill: {SERIES[1]}")
+    return axes.svg()
+
+
 def spectrogram(frames: np.ndarray) -> str:  # (T, F) -> a data URL
     """Draw log-mel frames as an image: time to the right, frequency up."""
     step = max(1, len(frames) // 480)

@@ -25,8 +25,16 @@ def run(path: Path, about: dict[str, Any]) -> None:
         if histories
         else [],
         "reliability": figures.reliability(bins) if bins else "",
+        "rejection": _rejection(about["metrics"].get("unknown")),
     }
     _write(path, "run.html.j2", about=about, m=about["metrics"], figures=drawings)
+
+
+def _rejection(unknown: dict[str, Any] | None) -> str:
+    """Return the curve of rejection; "" without recordings of none of the scenes."""
+    if unknown is None or not unknown["curve"]:
+        return ""
+    return figures.rejection(unknown["curve"], (unknown["stay"], unknown["rejected"]))
 
 
 def comparison(path: Path, runs: list[dict[str, Any]]) -> None:
