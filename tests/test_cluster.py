@@ -305,6 +305,19 @@ def test_what_arrives_damaged_is_not_stored(
     assert not (home / "models" / "m" / "1").exists()
 
 
+def test_no_snapshot_is_taken_before_the_inputs_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "session" / "1"
+    atomic.write_text(root / "runs/r/progress.json", "half of the inputs")
+    running = worker._Running(1, tmp_path, tmp_path / "session", root, ("runs/r",))
+    monkeypatch.setattr(worker, "_running", running)
+    asking = SimpleNamespace(address="w")
+    assert worker.report("session", [], asking).live == ()
+    running.began = True
+    assert len(worker.report("session", [], asking).live) == 1
+
+
 def test_a_snapshot_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is replaced while it is taken is taken again."""
     root = tmp_path / "session" / "1"

@@ -70,6 +70,9 @@ def cluster(address: str | None) -> Iterator[None]:
         address: "tcp://HOST:PORT" or "tls://HOST:PORT" of a Dask scheduler; "local:N" starts N
             workers on this machine. None: tasks run here, as without a cluster.
 
+    Yields:
+        Nothing.
+
     Raises:
         AscError: There is no such scheduler, it has no workers, or a worker is refused.
 
@@ -119,7 +122,7 @@ def map_unordered(
             for outcome in _outcomes(used, exchange, function, tasks):
                 yield _value(used, outcome)
     except FutureCancelledError as fault:
-        raise AscError(exchange.fault or _gone(used)) from fault
+        raise AscError(exchange.fault or _scheduler_lost(used)) from fault
     except (ImportError, AttributeError, TypeError) as fault:  # of a worker with another asc
         require_alike(used)
         raise fault
@@ -234,7 +237,7 @@ def _require_address(address: str) -> None:
 def _require_workers(used: Cluster) -> None:
     """Raise AscError where there is no worker, also after a while."""
     if used.client.status != "running":
-        raise AscError(_gone(used))
+        raise AscError(_scheduler_lost(used))
     try:
         used.client.wait_for_workers(1, timeout=WORKERS_SECONDS)
     except TimeoutError as fault:
@@ -264,7 +267,7 @@ def require_alike(used: Cluster) -> None:
 # -- words -----------------------------------------------------------------------------------------
 
 
-def _gone(used: Cluster) -> str:
+def _scheduler_lost(used: Cluster) -> str:
     return (
         f"--cluster {used.address}: the connection to the Dask scheduler is lost; what was "
         "finished is stored, and the same command resumes where a scheduler and workers are there"

@@ -52,6 +52,7 @@ class _Running:
     live: tuple[str, ...]
     wanted: tuple[str, ...] = ()
     inputs: tuple[File, ...] = ()
+    began: bool = False  # its inputs are in place
     ready: threading.Event = field(default_factory=threading.Event)
     stamps: dict[str, homes.Stamp] = field(default_factory=dict)  # of the last snapshot
 
@@ -84,6 +85,7 @@ def run(session: Session, work: Work) -> Outcome:
         else:
             if not shared:
                 _take_inputs(running, work.named)
+                running.stamps, running.began = homes.stamps(root, live), True
             before = {} if shared else homes.stamps(root)
             returned = _returned(work, root, worker.address)
             if not shared:
@@ -120,7 +122,8 @@ def report(token: str, resting: Sequence[str], dask_worker: Any) -> Report:
         return Report()
     if running.wanted:
         return Report(running.number, os.getpid(), running.wanted)
-    live = () if dask_worker.address in resting else _snapshot(running)
+    rests = dask_worker.address in resting or not running.began
+    live = () if rests else _snapshot(running)
     return Report(running.number, os.getpid(), folders=running.live, live=live)
 
 
