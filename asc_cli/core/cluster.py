@@ -286,10 +286,13 @@ def _lost(work: Work, fault: Any) -> str:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Turn off Dask's own remarks: what matters of them is raised in words."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
