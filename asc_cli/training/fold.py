@@ -49,7 +49,7 @@ def fit_all(
         jobs: Folds fitted at once; None: one per processor.
         wait: Whether to wait for the folds that other processes fit.
         note: Called with a sentence where this process waits.
-        fitted: Called with each fold that was finished meanwhile, as soon as it is.
+        fitted: Called with each fold that was fitted, as soon as it is.
 
     Returns:
         Which processes fit the folds that are left; none where it waited for them.
@@ -69,13 +69,16 @@ def fit_all(
 
 def _fit_each(tasks: list[Task], jobs: int | None, fitted: Callable[[Task], None]) -> Iterator[str]:
     """Fit folds; yield which process fits each one that another process fits."""
-    pending = [*tasks]
-    for line in parallel.map_unordered(fit, [(task,) for task in tasks], jobs):
+    numbered = [*enumerate(tasks)]
+    for number, line in parallel.map_unordered(_fit_numbered, numbered, jobs):
         if line:
             yield line
-        for i in reversed(range(len(pending))):
-            if (pending[i].folder / "predictions.csv").exists():
-                fitted(pending.pop(i))
+        else:
+            fitted(tasks[number])
+
+
+def _fit_numbered(number: int, task: Task) -> tuple[int, str | None]:
+    return number, fit(task)
 
 
 def fit(task: Task) -> str | None:
