@@ -5,6 +5,7 @@
     train        a recipe → a scored run and a registered model
     evaluate     a run → trusted metrics
     predict      files → scenes with probabilities
+    cluster      a context: what is called within it runs on a Dask cluster
     AscError     what all of them raise for an error that the caller can fix
 
 These names are the public Python API. Each is imported when it is asked for: `import asc_cli`
@@ -18,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from asc_cli.core.errors import AscError
 
 if TYPE_CHECKING:
-    from asc_cli.workflow import evaluate, extract, load_model, predict, train
+    from asc_cli.workflow import cluster, evaluate, extract, load_model, predict, train
 
 __version__ = "0.1.0"
-__all__ = ["AscError", "evaluate", "extract", "load_model", "predict", "train"]
+__all__ = ["AscError", "cluster", "evaluate", "extract", "load_model", "predict", "train"]
 
 
 def __getattr__(name: str) -> Any:

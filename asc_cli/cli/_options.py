@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,15 @@ Folds = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", help="Worker processes; by default one per processor."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        help="Run the tasks on a Dask cluster: tcp://HOST:PORT of its scheduler, or local:N for N "
+        "workers on this machine (extra cluster).",
+        show_default=False,
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -75,6 +85,16 @@ Unknown = Annotated[
         "`evaluation.unknown`.",
     ),
 ]
+
+
+def on_cluster(cluster: str | None, jobs: int | None) -> contextlib.AbstractContextManager[None]:
+    """Return the context in which tasks run on `--cluster`, or here. Raises AscError with `--jobs`,
+    which counts this machine's processes."""
+    from asc_cli import workflow
+
+    if cluster is not None and jobs is not None:
+        raise AscError(f"--jobs {jobs}: a cluster has as many workers as it has; leave --jobs out")
+    return workflow.cluster(cluster)
 
 
 def numbers(text: str | None, option: str = "--folds") -> list[int] | None:

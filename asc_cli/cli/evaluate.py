@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from asc_cli.cli import _completion
-from asc_cli.cli._options import Data, Engine, Folds, Jobs, Json, Others, Subset
+from asc_cli.cli._options import Cluster, Data, Engine, Folds, Jobs, Json, Others, Subset
 
 
 def command(
@@ -32,6 +32,7 @@ def command(
     subset: Subset = None,
     folds: Folds = None,
     jobs: Jobs = None,
+    cluster: Cluster = None,
     mean: Annotated[
         bool, typer.Option("--mean", help="Average the probabilities of several runs.")
     ] = False,
@@ -60,6 +61,8 @@ def command(
 
     Example: **asc evaluate esc10_lstm@1 --dataset esc10**
 
+    Example: **asc evaluate esc10_lstm@1 --dataset esc10 --cluster local:4**
+
     Example: **asc evaluate toy_lstm --unknown office**
 
     Example: **asc evaluate yt8m_ta_sa --dataset yt8m --data ~/yt8m**
@@ -68,7 +71,7 @@ def command(
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
-    from asc_cli.cli._options import fractions, numbers
+    from asc_cli.cli._options import fractions, numbers, on_cluster
     from asc_cli.core.errors import AscError
     from asc_cli.video import report as videos
     from asc_cli.video.predict import VideoEvaluation
@@ -88,7 +91,7 @@ def command(
         averaged = workflow.evaluate_mean(what, fractions(weights, "--weights"), numbers(folds))
         report.show(averaged.to_dict(), report.evaluation, as_json)
         return
-    with _progress.counting("recordings") as progress:
+    with on_cluster(cluster, jobs), _progress.counting("recordings") as progress:
         result = workflow.evaluate(
             what[0],
             dataset=dataset,

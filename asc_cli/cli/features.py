@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asc_cli.cli import _completion
-from asc_cli.cli._options import Data, Jobs, Json, Set, Subset
+from asc_cli.cli._options import Cluster, Data, Jobs, Json, Set, Subset
 from asc_cli.core.errors import AscError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def command(
         ),
     ] = False,
     jobs: Jobs = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Compute and store the features of a dataset's recordings.
@@ -57,29 +58,35 @@ def command(
 
     Example: **asc features --recipe my.yaml**
 
+    Example: **asc features --dataset litis --cluster tcp://10.0.0.5:8786**
+
     Example: **asc features --dataset esc10 --data ~/ESC-10 --set features.n_mels=128**
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
+    from asc_cli.cli._options import on_cluster
     from asc_cli.core.kind import VIDEOS, kind_of_dataset
 
     if recipe is None and dataset is None and data is None:
         raise AscError("features: --dataset NAME, --data PATH or --recipe RECIPE was expected")
     if dataset is not None and kind_of_dataset(dataset) == VIDEOS:
         raise AscError(f"features: the shards of {dataset} hold features already; train on them")
+    if verify and cluster is not None:
+        raise AscError("--verify: reads the store of this machine; leave --cluster out")
     overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
     rows = []
-    for chosen, names in _recipes_by_feature(recipe, dataset, overrides):
-        with _progress.counting(chosen.features["name"]) as progress:
-            extraction = workflow.extract(
-                chosen,
-                data=data,
-                jobs=jobs,
-                verify=verify,
-                progress=progress,
-                note=_progress.note,
-            )
-        rows.append({**extraction.to_dict(), "recipes": names})
+    with on_cluster(cluster, jobs):
+        for chosen, names in _recipes_by_feature(recipe, dataset, overrides):
+            with _progress.counting(chosen.features["name"]) as progress:
+                extraction = workflow.extract(
+                    chosen,
+                    data=data,
+                    jobs=jobs,
+                    verify=verify,
+                    progress=progress,
+                    note=_progress.note,
+                )
+            rows.append({**extraction.to_dict(), "recipes": names})
     result = _summed(rows)
     report.show(result, report.extractions, as_json)
     if result["failed"]:

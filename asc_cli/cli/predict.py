@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asc_cli.cli import _progress, _videos
-from asc_cli.cli._options import Engine, Fold, Jobs, Model, Threshold, Unknown
+from asc_cli.cli._options import Cluster, Engine, Fold, Jobs, Model, Threshold, Unknown
 from asc_cli.core.errors import AscError
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def command(
         ),
     ] = None,
     jobs: Jobs = None,
+    cluster: Cluster = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per line, as soon as it is ready.")
     ] = False,
@@ -100,6 +101,8 @@ def command(
 
     Example: **asc predict clip.wav --model esc10_ta_sa --explain attention.png**
 
+    Example: **asc predict /shared/2026 --csv scenes.csv --cluster tcp://10.0.0.5:8786**
+
     Example: **find . -name '\\*.wav' | asc predict --files-from -**
 
     Example: **cat clip.wav | asc predict -**
@@ -111,6 +114,7 @@ def command(
     """
     from asc_cli import workflow
     from asc_cli.audio import decoders, inputs
+    from asc_cli.cli._options import on_cluster
     from asc_cli.registry import models
     from asc_cli.report.figures import canvas
 
@@ -130,6 +134,7 @@ def command(
             "--timeline": timeline,
             "--recording-device": recording_device,
             "--engine": None if engine == "auto" else engine,
+            "--cluster": cluster,
         }
         scene_options |= {o: path for o, path in outputs.by_option().items() if o != "--csv"}
         _videos.label(input_names, model, top or LABELS, csv, jobs, as_json, scene_options)
@@ -146,7 +151,7 @@ def command(
     settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
     if unknown:
         settings["unknown"] = True
-    with _input_files(input_names) as (files, display_names):
+    with on_cluster(cluster, jobs), _input_files(input_names) as (files, display_names):
         inputs.require_no_overwrite(outputs.by_option(), files)
         outputs.require_one(len(files))
         predictions = workflow.predict(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from asc_cli.cli import _completion
-from asc_cli.cli._options import Data, Folds, Jobs, Json, Set, Subset
+from asc_cli.cli._options import Cluster, Data, Folds, Jobs, Json, Set, Subset
 from asc_cli.core.errors import AscError
 
 
@@ -33,6 +33,7 @@ def command(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     jobs: Jobs = None,
+    cluster: Cluster = None,
     tensorboard: Annotated[
         bool,
         typer.Option("--tensorboard", help="Write TensorBoard's event files into the run."),
@@ -76,6 +77,8 @@ def command(
 
     Example: **asc train esc10_lstm --seeds 0-4**
 
+    Example: **asc train esc10_lstm --cluster tcp://10.0.0.5:8786**
+
     Example: **asc train toy_best**
 
     Example: **asc train esc10_lstm --seeds 0-4 --print-jobs**
@@ -86,7 +89,7 @@ def command(
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _jobs, _progress
-    from asc_cli.cli._options import numbers
+    from asc_cli.cli._options import numbers, on_cluster
     from asc_cli.core import paths
     from asc_cli.core.kind import VIDEOS, kind_of
     from asc_cli.recipe import ensemble as recipes
@@ -100,6 +103,8 @@ def command(
     else:
         chosen = several.load(recipe, own_seeds, overrides)
     if print_jobs:
+        if cluster is not None:
+            raise AscError("--print-jobs: prints jobs for another scheduler; leave --cluster out")
         words = _jobs.words(recipe, data, overrides, device, jobs, tensorboard, tensorboard_to)
         lines = [*_jobs.lines(chosen, words, data, own_folds, own_seeds is not None)]
         report.show(lines, list, as_json)
@@ -109,7 +114,7 @@ def command(
     if part and own_seeds is not None:
         raise AscError("--part is for one run: --set training.seed=N, in place of --seeds")
     trainings: tuple[Any, ...] = ()
-    with _progress.training() as (extracting, packing, fitting):
+    with on_cluster(cluster, jobs), _progress.training() as (extracting, packing, fitting):
         options: dict[str, Any] = dict(
             data=data,
             folds=own_folds,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from asc_cli.cli import _completion
-from asc_cli.cli._options import Data, Folds, Jobs, Json, Set, Subset
+from asc_cli.cli._options import Cluster, Data, Folds, Jobs, Json, Set, Subset
 
 
 def command(
@@ -39,6 +39,7 @@ def command(
     subset: Subset = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     jobs: Jobs = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Choose settings for each fold without its test part; train and score the folds with them.
@@ -53,14 +54,17 @@ def command(
 
     Example: **asc tune esc10_lstm --try training.learning_rate=1e-3,3e-4 --try training.l2=0,1e-4**
 
+    Example: **asc tune esc10_lstm --try model.n_hidden=64,128 --cluster tcp://10.0.0.5:8786**
+
     Example: **asc tune esc10_lstm --try training.learning_rate=1e-4..1e-2:log --trials 20**
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
-    from asc_cli.cli._options import numbers
+    from asc_cli.cli._options import numbers, on_cluster
 
     overrides = [*(set or []), *(f"subset={n}" for n in [subset] if n is not None)]
-    with _progress.tuning() as (extracting, packing, judging, fitting):
+    reporting = _progress.tuning()
+    with on_cluster(cluster, jobs), reporting as (extracting, packing, judging, fitting):
         done = workflow.tune(
             recipe,
             tries or [],

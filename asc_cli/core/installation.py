@@ -31,6 +31,7 @@ MODULES = {  # extra → the modules that come with it
     "media": ("av",),
     "mic": ("sounddevice",),
     "tune": ("optuna",),
+    "cluster": ("distributed", "dask"),
     "tensorboard": ("tensorboard",),
     "yt8m": ("tfrecord", "crc32c"),
     "remote": ("fsspec", "s3fs"),

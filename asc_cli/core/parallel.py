@@ -1,4 +1,4 @@
-"""Parallel work in processes on this machine.
+"""Parallel work in processes: on this machine or, within `cluster.cluster`, on a Dask cluster.
 
 Every task runs on one thread. BLAS adds up in another order with another number of threads, so
 the bits would depend on how many workers there are; and tasks side by side use the processors
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
 
-from asc_cli.core import streams
+from asc_cli.core import cluster, streams
 from asc_cli.core.errors import AscError
 from asc_cli.core.importing import fault_in_plugin
 
@@ -37,20 +37,28 @@ def cores() -> int:
 
 
 def workers(jobs: int | None) -> int:
-    """Return the number of workers for `--jobs`; None: all processors. Raises AscError below 1."""
+    """Return the number of workers for `--jobs`; None: all processors, or all of the cluster.
+    Raises AscError below 1."""
     if jobs is not None and jobs < 1:
         raise AscError(f"--jobs {jobs}: at least 1 was expected")
+    if cluster.connected is not None:
+        return cluster.n_workers(cluster.connected)
     return jobs or cores()
 
 
 def map_unordered(
-    function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None
+    function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None, here: bool = False
 ) -> Iterator[Any]:
     """Yield function(*task) for each task, as results arrive, in no particular order.
 
-    One worker: in this process.
+    One worker: in this process. Within `cluster.cluster`: on its workers, whatever `jobs` is,
+    unless a task needs what this machine alone has (`here`).
     """
     tasks = list(tasks)
+    if cluster.connected is not None and not here:
+        calls = [(function, task) for task in tasks]
+        yield from cluster.map_unordered(cluster.connected, _in_worker, calls)
+        return
     n = min(workers(jobs), len(tasks)) if jobs is not None or len(tasks) > 1 else 1
     if n <= 1:
         with one_thread():
@@ -85,7 +93,10 @@ def map_unordered(
 @contextlib.contextmanager
 def prefetch_pool(jobs: int | None) -> Iterator[Executor | None]:
     """Yield a pool of processes that read ahead for a stream; None for one job or None:
-    where the work between two reads is long, reading ahead saves no time."""
+    where the work between two reads is long, reading ahead saves no time. Raises AscError within
+    `cluster.cluster`: a stream is read where it is used."""
+    if cluster.connected is not None:
+        raise AscError("--cluster: a stream of shards is read by one machine; leave --cluster out")
     if jobs is None or workers(jobs) == 1:
         yield None
         return

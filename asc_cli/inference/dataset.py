@@ -34,12 +34,13 @@ def predict_dataset(
 
     Raises AscError naming every file that cannot be predicted.
     """
-    graphs.ensure_graphs(models.find(model))
+    registered = models.find(model)
+    graphs.ensure_graphs(registered)
     chunks = [requests[i : i + CHUNK] for i in range(0, len(requests), CHUNK)]
     device_of = devices or {}
     tasks = [
         (
-            model,
+            registered,
             [(fold, file, source.path(file), device_of.get(file)) for fold, file in chunk],
             engine,
         )
@@ -67,15 +68,14 @@ def predict_dataset(
 
 
 def _predict_chunk(
-    model: str, requests: list[tuple[int | None, str, Path, str | None]], engine: str
+    model: models.Model, requests: list[tuple[int | None, str, Path, str | None]], engine: str
 ) -> list[tuple[tuple[int | None, str], np.ndarray | FileFault]]:
     """Predict a chunk of recordings in a worker process."""
     predictions: list[tuple[tuple[int | None, str], np.ndarray | FileFault]] = []
-    registered = models.find(model)
     for fold, device in dict.fromkeys((fold, device) for fold, _, _, device in requests):
         own = [(file, path) for k, file, path, d in requests if (k, d) == (fold, device)]
         files, paths = zip(*own, strict=True)
-        request = Request(registered, fold, device=device, engine=engine)
+        request = Request(model, fold, device=device, engine=engine)
         outcomes = score(loaded(request), request, decoded(paths))
         for file, outcome in zip(files, outcomes, strict=True):
             if isinstance(outcome, FileFault):

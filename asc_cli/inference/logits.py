@@ -98,7 +98,12 @@ def compute(
         total = done + sum(len(digests) for _, _, digests in tasks)
         for stored in {task[0].folder: task[0] for task in tasks}.values():
             atomic.write_json(stored.folder / ABOUT, {"model": stored.model, "fold": stored.fold})
-        for n in parallel.map_unordered(_compute, tasks, jobs if len(tasks) > 1 else 1):
+        for n in parallel.map_unordered(
+            _compute,
+            tasks,
+            jobs if len(tasks) > 1 else 1,
+            here=True,  # reads the feature store
+        ):
             done += n
             if progress:
                 progress(done, total)

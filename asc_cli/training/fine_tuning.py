@@ -44,10 +44,12 @@ class Start:
     Attributes:
         model: NAME@VERSION.
         fold: The member's.
+        folder: The model's, for a worker with a home of its own.
     """
 
     model: str
     fold: int
+    folder: Path
 
     def load(self) -> Member:
         return ensemble.load(models.find(self.model), self.fold, engine=TORCH).members[0]

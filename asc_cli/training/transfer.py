@@ -224,7 +224,7 @@ def _start(model: models.Model, recipe: Recipe, extraction: Extraction, held_out
             f"fine_tune: {model.id}, whose weights it would start from, {member}. They stay in the "
             "weights, however long these are trained further"
         )
-    return Start(model.id, member)
+    return Start(model.id, member, model.folder)
 
 
 def _require_same_network(model: models.Model, recipe: Recipe, extraction: Extraction) -> None:

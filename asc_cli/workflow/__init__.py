@@ -12,6 +12,7 @@
     report     runs → one HTML page
     export     a model → an ONNX file, or a folder for model hubs
     check_model    a model → whether its files are intact, and its answers are torch's
+    cluster    the machines of a Dask cluster, for what is called within it
     costs      a model → parameters, bytes, multiply-accumulates
 
 Each is imported when it is asked for, so that predicting loads nothing of training; torch is
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING
 from asc_cli.core import exports
 
 if TYPE_CHECKING:
+    from asc_cli.core.cluster import cluster
     from asc_cli.evaluation.comparison import Comparison
     from asc_cli.evaluation.scores import Evaluation
     from asc_cli.frontend.disk import Disk, Pruned, disk, prune

@@ -50,6 +50,9 @@ CHANGED = {  # page → words of its lines, and what is written in their place
 }
 ENVIRONMENT = {"remote.md": {"ASC_REMOTE": "file://{folder}/shared"}}
 NOT_RUN = {
+    "dask scheduler --host 10.0.0.5": "it runs until it is stopped; tests/campaign/test_cluster.py",
+    "ssh node1 dask worker tcp://10.0.0.5:8786 --nworkers auto --nthreads 1": "needs another host",
+    "asc train esc10_lstm --cluster tcp://10.0.0.5:8786": "that test does, on 127.0.0.1",
     "asc models show toy_lstm --limit dcase2024": "it ends with exit status 1, as the page says",
     "asc datasets download tut2016 --output tut2016": "it needs a network",
     "export ASC_REMOTE=s3://bucket/asc": "it is a bucket of the reader's; ENVIRONMENT has a folder",
@@ -210,6 +213,7 @@ PREPARE: dict[str, Callable[[Path], None]] = {
     "score.md": score,
     "dcase2016.md": dcase2016,
     "slurm.md": slurm,
+    "cluster.md": small_toy,
     "training.md": small_toy,
     "tune.md": tune,
     "unknown.md": office,

@@ -37,6 +37,7 @@ RUNS = {  # first words of the commands whose examples run for real
     "datasets show",
 }
 ELSEWHERE = (
+    "--cluster",
     "--explain",
     "--unknown",
     "export toy_lstm --format",
