@@ -36,8 +36,9 @@ def test_signals_are_the_same_in_every_process_and_have_their_levels() -> None:
     one, two = ([*signals.signals(8000)] for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
     assert not one[0].any() and len(one[0]) == 40_000
-    levels = {round(10 * np.log10(np.square(samples).mean())) for samples in one[1:]}
-    assert levels == set(signals.LEVELS_DB)
+    levels = np.array([10 * np.log10(np.square(samples).mean()) for samples in one[1:]])
+    expected = np.repeat(signals.LEVELS_DB, len(levels) // len(signals.LEVELS_DB))
+    assert np.abs(levels - expected).max() < 0.6  # peaks of a loud voice are clipped
     assert np.allclose(32768 * one[5], np.rint(32768 * one[5]))  # of 16 bits
 
 

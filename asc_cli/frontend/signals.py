@@ -1,7 +1,8 @@
 """Signals that are made up, of none of the scenes.
 
     silence      digital silence
-    noise        a power spectrum of f^β: white 0, pink −1, brown −2, blue 1; level below 20 Hz
+    noise        a power spectrum of f^β: white 0, pink −1, brown −2, blue 1, and some between;
+                 level below 20 Hz
     narrow       white noise without what is above 4 or 8 kHz, as telephones leave it out
     tone         a sine
     hum          harmonics k of 60 Hz, with an amplitude of 1/k each
@@ -10,8 +11,8 @@
                  each syllable, a fifth of the syllables noise above 3 kHz (after Klatt: Software
                  for a cascade/parallel formant synthesizer, J. Acoust. Soc. Am. 67, 1980)
 
-All but silence have several levels, in dB of the root mean square below full scale. They are
-rounded to 16 bits, as recordings are, and are the same in every process.
+All but silence have several levels, in dB of the root mean square below full scale, where peaks are
+clipped. They are rounded to 16 bits, as recordings are, and are the same in every process.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 
 SECONDS = 5.0
 LEVELS_DB = (-60, -48, -36, -24, -12)
-SLOPES = (0, -1, -2, 1)  # β
+SLOPES = (0, -0.5, -1, -1.5, -2, 0.5, 1)  # β
 CUT_HZ = (4000, 8000)
 TONES_HZ = (50, 100, 300, 1000, 3000)
 HUM_HZ, HARMONICS = 60, 8

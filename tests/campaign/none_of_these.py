@@ -38,7 +38,13 @@ from asc_cli.training import unknown_fit
 KEEP = 0.95
 RATE = 44_100
 LEVELS_DB = (-60, -50, -40, -30, -20, -10, -6)
-SLOPES = {"white noise": 0.0, "noise f^-0.5": -0.5, "noise f^-1.5": -1.5, "noise f^0.5": 0.5}
+SLOPES = {
+    "white noise": 0.0,
+    "noise f^-0.25": -0.25,
+    "noise f^-0.75": -0.75,
+    "noise f^-1.25": -1.25,
+    "noise f^0.25": 0.25,
+}
 TONES_HZ = {
     "hum of 50 Hz": (50, 1),
     "hum of 50 Hz, 10 harmonics": (50, 10),
