@@ -17,7 +17,7 @@ from asc_cli.core.errors import AscError
 from tests.conftest import ROOT, write
 from tests.test_export import registered
 
-NAMES = {"AscError", "evaluate", "extract", "load_model", "predict", "train"}
+NAMES = {"AscError", "cluster", "evaluate", "extract", "load_model", "predict", "train"}
 
 
 def test_exactly_these_names_are_public():

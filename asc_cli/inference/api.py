@@ -21,6 +21,7 @@ from asc_cli.inference.member import AUTO, require_engine
 from asc_cli.inference.predict import with_timeline
 from asc_cli.inference.types import Prediction, Predictions, Scored
 from asc_cli.registry import models
+from asc_cli.registry.model import unknown_file
 
 SAMPLES = "samples"  # what predictions of arrays have in place of a file's name
 
@@ -68,6 +69,16 @@ class Model:
         systems = self._loaded.systems
         members = systems[0].members
         return len(systems) == 1 and not systems[0].variants and members[0].network.attends
+
+    @property
+    def finds_unknown(self) -> bool:
+        """Whether it was trained with `evaluation.unknown`, to find recordings of no scene."""
+        systems = self._request.model.systems()
+        return all(
+            (each.folder / unknown_file(fold)).exists()
+            for each in systems
+            for fold in each.card["folds"]
+        )
 
     def predict(
         self,

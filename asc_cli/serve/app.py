@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +38,8 @@ class Service:
         self.models: list[dict[str, Any]] = []
 
     async def load(self) -> None:
-        """Load the models in the workers."""
-        self.models = await self.workers.load(self.settings.models)
+        """Load the models in the workers. Raises AscError where one cannot be loaded."""
+        self.models = [await self.workers.load(model) for model in self.settings.models]
 
     async def health(self, request: Request) -> Response:
         """Whether it answers: 503 until the models are loaded."""
@@ -87,7 +84,7 @@ class Service:
 
 
 def application(settings: Settings, folder: Path, workers: Workers) -> Starlette:
-    """Return the server's application.
+    """Return the server's application; its `state.service.load()` loads the models.
 
     Args:
         settings: What it serves, and its limits.
@@ -96,19 +93,13 @@ def application(settings: Settings, folder: Path, workers: Workers) -> Starlette
     """
     service, streams = Service(settings, folder, workers), Streams(settings)
 
-    @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        loading = asyncio.ensure_future(service.load())
-        yield
-        loading.cancel()
-
     async def index(request: Request) -> Response:
         return FileResponse(PAGE / "index.html")
 
     async def openapi(request: Request) -> Response:
         return JSONResponse(DOCUMENT)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", index),
             Route("/health", service.health),
@@ -125,8 +116,9 @@ def application(settings: Settings, folder: Path, workers: Workers) -> Starlette
             HTTPException: _http_fault,
             ClientDisconnect: _gone,
         },
-        lifespan=lifespan,
     )
+    app.state.service = service
+    return app
 
 
 async def _refused(request: Request, fault: Exception) -> Response:

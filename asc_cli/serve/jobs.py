@@ -109,16 +109,8 @@ def _loaded(job: Job) -> dict[str, Any]:
         "clip_s": model.clip_s,
         "segments": model.takes_segments,
         "explains": model.explains,
-        "finds_unknown": _finds_unknown(job.model),
+        "finds_unknown": model.finds_unknown,
     }
-
-
-def _finds_unknown(name: str) -> bool:
-    try:
-        _model(name, True)
-    except AscError:  # it was trained without `evaluation.unknown`
-        return False
-    return True
 
 
 @functools.lru_cache(maxsize=8)

@@ -60,8 +60,9 @@ async def _serve(
 ) -> None:
     workers = Workers(settings.workers, settings.answer_s)
     try:
+        app = application(settings, folder, workers)
         config = uvicorn.Config(
-            application(settings, folder, workers),
+            app,
             http=_protocol(settings),
             ws="websockets-sansio",
             ws_max_size=MOST_MESSAGE,
@@ -78,7 +79,14 @@ async def _serve(
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)
         ready()
+        loading = asyncio.ensure_future(app.state.service.load())
+        await asyncio.wait({serving, loading}, return_when=asyncio.FIRST_COMPLETED)
+        fault = loading.exception() if loading.done() else None
+        server.should_exit = server.should_exit or fault is not None
         await serving
+        loading.cancel()
+        if fault is not None:
+            raise fault
     finally:
         workers.end()
 

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from asc_cli.core import parallel, streams
+from asc_cli.core.errors import AscError
 from asc_cli.serve.jobs import Answer, Job, answer, failed
 
 END_SECONDS = 5.0
@@ -87,12 +88,18 @@ class Workers:
         answering.add_done_callback(lambda _: self._idle.put_nowait(worker))
         return await asyncio.shield(answering)  # a client that leaves does not leave a worker busy
 
-    async def load(self, models: tuple[str, ...]) -> list[dict[str, Any]]:
-        """Load the models in every worker; return what each is."""
-        rows = [
-            asyncio.gather(*(self.answer(Job("load", m)) for _ in self._workers)) for m in models
-        ]
-        return [(await row)[0].row for row in rows]
+    async def load(self, model: str) -> dict[str, Any]:
+        """Load a model in every worker; return what it is as soon as one has it.
+
+        Raises:
+            AscError: It cannot be loaded.
+        """
+        loading = {asyncio.ensure_future(self.answer(Job("load", model))) for _ in self._workers}
+        first, _ = await asyncio.wait(loading, return_when=asyncio.FIRST_COMPLETED)
+        answer = first.pop().result()
+        if answer.failed:
+            raise AscError(f"serve: {answer.row['error']}")
+        return answer.row
 
     def end(self) -> None:
         """End all processes."""

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ pytest.importorskip("starlette", reason="the extra serve is not installed")
 from asc_cli import workflow
 from asc_cli.serve import guard, settings, upload
 from asc_cli.serve.openapi import DOCUMENT
-from tests.conftest import Asc, tone, write
+from tests.conftest import ROOT, Asc, command, tone, write
 from tests.serve.server import Server, serving
 
 
@@ -358,3 +359,20 @@ def test_the_header_of_samples_is_that_of_soundfile():
     header = upload.Pcm(8000, 2, "s16le").header(samples.nbytes)
     read, rate = soundfile.read(io.BytesIO(header + samples.tobytes()), dtype="int16")
     assert rate == 8000 and (read.ravel() == samples).all()
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_server(served: Path, tmp_path: Path):
+    home = tmp_path / "home"
+    shutil.copytree(served, home)
+    for path in home.glob("models/toy_lstm/1/fold*.safetensors"):
+        path.write_bytes(path.read_bytes()[:-100])
+    done = subprocess.run(
+        command("serve", "--port", 0, "--jobs", 1),
+        cwd=ROOT,
+        env={**os.environ, "ASC_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert "serve: " in done.stderr and "damaged" in done.stderr
