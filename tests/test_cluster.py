@@ -221,7 +221,7 @@ def test_a_task_that_is_lost_is_named_unless_it_gets_further(
     if further:
         assert results(scheduler, squared, (3,)) == [9]
         return
-    words = "task 1: its worker was lost 4 times before it got further, at last tcp://10.0.0.7:1"
+    words = "task 1: its worker was lost 12 times before it got further, at last tcp://10.0.0.7:1"
     with pytest.raises(AscError, match=words):
         results(scheduler, squared, (3,))
 

@@ -29,6 +29,7 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "llvmlite": "numba",
     "python_multipart": "python-multipart",
+    "dask": "distributed",
 }  # which brings a module; else its name
 
 

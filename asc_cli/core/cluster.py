@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5  # for a scheduler to answer
 WORKERS_SECONDS = 8  # for a first worker to be there
+GIVEN_UP = 3  # times by Dask without any progress: it counts losses of tasks that only wait, too
 AHEAD = 2  # times as many tasks as workers are submitted at a time
 EXPECTED = "tcp://HOST:PORT of a Dask scheduler (tls:// where it wants certificates), or local:N"
 
@@ -137,14 +138,13 @@ def _value(used: Cluster, outcome: Outcome) -> Any:
 def _outcomes(
     used: Cluster, exchange: Exchange, function: Callable[..., Any], tasks: Sequence[tuple]
 ) -> Iterator[Outcome]:
-    """Yield the outcomes of tasks, as each is stored: a few more tasks than workers are submitted
-    at a time, and what is lost is submitted again."""
+    """Yield the outcomes of tasks, as each is stored; submit what is lost again."""
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
     _require_workers(used)
     waiting, running = iter(tasks), {}
-    reached: dict[int, object] = {}  # how far a task was when it was lost
+    lost: dict[int, tuple[object, int]] = {}  # how far a task was, and how often Dask gave it up
     completed = as_completed(loop=used.client.loop)
 
     def submit(work: Work) -> None:
@@ -164,9 +164,12 @@ def _outcomes(
             try:
                 outcome = future.result()
             except KilledWorker as fault:
-                if exchange.reached(work.number) == reached.get(work.number):
+                reached = exchange.reached(work.number)
+                before, times = lost.get(work.number, (None, 0))
+                times = times + 1 if reached == before else 1
+                lost[work.number] = reached, times
+                if times == GIVEN_UP:
                     raise AscError(_lost(work, fault)) from fault
-                reached[work.number] = exchange.reached(work.number)
                 submit(work)
                 continue
             future.release()  # or Dask would compute it again when its worker is lost
@@ -186,9 +189,6 @@ def _work(used: Cluster, function: Callable[..., Any], number: int, task: tuple)
     places = [*filter(homes.is_live, named), *(Path(path).name for path in recordings)]
     name = places[0] if places else f"task {number + 1}"
     return Work(number, name, pickled.contents, named, recordings)
-
-
-# -- connecting ------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -276,10 +276,11 @@ def _scheduler_lost(used: Cluster) -> str:
 
 def _lost(work: Work, fault: Any) -> str:
     last = getattr(fault.last_worker, "address", fault.last_worker)
+    times = GIVEN_UP * (fault.allowed_failures + 1)
     return (
-        f"{work.name}: its worker was lost {fault.allowed_failures + 1} times before it got "
-        f"further, at last {last}. Does memory run out there, so that the system ends workers? The "
-        "same command tries again; what was finished is stored"
+        f"{work.name}: its worker was lost {times} times before it got further, at last {last}. "
+        "Does memory run out there, so that the system ends workers? The same command tries again; "
+        "what was finished is stored"
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.conftest import ROOT, Once, tone, write
 
@@ -113,12 +116,12 @@ def models(small: Environment, two_folds: Path, asc, home: Path, tmp_path: Path)
 def test_the_dockerfile_is_what_is_tried_here() -> None:
     """What is not pip's is a user and a copy; nobody is root; the default is the small image."""
     commands = stages()
-    assert list(commands) == ["wheel", "base", "train", "predict"]
+    assert list(commands) == ["wheel", "base", "train", "serve", "predict"]
     others = [c for lines in commands.values() for c in lines if not c.startswith("python -m ")]
     assert others == ["useradd --create-home asc && install --directory --owner asc /data /work"]
-    assert COPIED in DOCKERFILE and DOCKERFILE.count("FROM base AS") == 2
+    assert COPIED in DOCKERFILE and DOCKERFILE.count("FROM base AS") == 3
     users = re.findall(r"^USER (\w+)\nWORKDIR /work\n", DOCKERFILE, re.MULTILINE)
-    assert users == ["asc", "asc"] and DOCKERFILE.endswith("USER asc\nWORKDIR /work\n")
+    assert users == ["asc"] * 3 and DOCKERFILE.endswith("USER asc\nWORKDIR /work\n")
 
 
 def test_the_small_environment_is_small(small: Environment) -> None:
@@ -165,3 +168,40 @@ def test_the_other_image_trains(toy_root: Path, tmp_path: Path) -> None:
     environment.asc(f"train toy_lstm --data {toy_root} {settings}")
     clip = write(tmp_path / "clip.wav", tone(440, 3, 44_100), 44_100)
     assert json.loads(environment.asc(f"predict {clip} --json"))["duration_s"] == 3
+
+
+def test_the_image_that_serves_is_healthy(two_folds: Path, tmp_path: Path) -> None:
+    """By its own health check, and with an answer."""
+    environment = installed(tmp_path / "all", "serve")
+    shutil.copytree(two_folds, environment.home)
+    [check] = re.findall(r"^HEALTHCHECK .* CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    [_, _, code] = json.loads(check)
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+    server = subprocess.Popen(
+        [environment.folder / "bin" / "asc", "serve", "--host", "0.0.0.0", "--port", "0", "--json"],
+        cwd=environment.work,
+        env={**inherited, "ASC_HOME": str(environment.home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        started = json.loads(server.stdout.readline())
+        port = started["url"].rstrip("/").rpartition(":")[2]
+        own = shlex.quote(code.replace(":8000/", f":{port}/"))
+        deadline = time.monotonic() + 60
+        while environment.run(f"python -c {own}").returncode:
+            assert time.monotonic() < deadline and server.poll() is None
+        clip = write(tmp_path / "clip.wav", tone(440, 3, 44_100), 44_100)
+        answer = requests.post(
+            f"http://127.0.0.1:{port}/predict",
+            data=clip.read_bytes(),
+            headers={"authorization": f"Bearer {started['token']}"},
+            timeout=60,
+        )
+        assert answer.json()["duration_s"] == 3
+    finally:
+        server.terminate()
+        server.wait(40)
+        assert server.stdout is not None
+        server.stdout.close()
