@@ -115,6 +115,7 @@ def application(settings: Settings, folder: Path, workers: Workers) -> Starlette
             Refused: _refused,
             HTTPException: _http_fault,
             ClientDisconnect: _gone,
+            OSError: _no_room,
         },
     )
     app.state.service = service
@@ -137,3 +138,12 @@ async def _http_fault(request: Request, fault: Exception) -> Response:
 
 async def _gone(request: Request, fault: Exception) -> Response:
     return Response(status_code=400)  # nobody reads it
+
+
+async def _no_room(request: Request, fault: Exception) -> Response:
+    """A full or missing folder of temporary files, or too many open files."""
+    assert isinstance(fault, OSError)
+    text = (
+        f"the server cannot store or read the recording ({fault.strerror or 'an error of files'})"
+    )
+    return JSONResponse({"error": text}, 500, {"connection": "close"})
