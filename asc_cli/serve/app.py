@@ -19,7 +19,7 @@ from asc_cli.serve.jobs import Job
 from asc_cli.serve.openapi import DOCUMENT
 from asc_cli.serve.settings import Settings
 from asc_cli.serve.stream import Streams
-from asc_cli.serve.upload import Refused, number, received
+from asc_cli.serve.upload import TRUE, Refused, number, received
 from asc_cli.serve.workers import Workers
 
 PAGE = Path(__file__).parent / "page"
@@ -65,7 +65,7 @@ class Service:
             "predict",
             timeline_s=float(timeline) if timeline else None,
             threshold=float(number(query, "threshold", 0)),
-            unknown=query.get("unknown", "") in ("1", "true"),
+            unknown=query.get("unknown", "") in TRUE,
         )
 
     async def explain(self, request: Request) -> Response:

@@ -19,10 +19,10 @@ import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from asc_cli import workflow
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, resource_fault
 from asc_cli.serve.guard import is_token
 from asc_cli.serve.settings import Settings
-from asc_cli.serve.upload import Pcm, Refused, number, pcm_of
+from asc_cli.serve.upload import TRUE, Pcm, Refused, number, pcm_of
 
 BEHIND_S = 10.0  # of sound that may wait; a client that sends more is faster than real time
 FIRST_SECONDS = 10.0  # within which the first message must come
@@ -76,12 +76,14 @@ class Streams:
                     window_s=float(number(query, "window", 10)),
                     every_s=float(number(query, "every", 1)),
                     threshold=float(number(query, "threshold", 0)),
-                    unknown=query.get("unknown", "") == "1",
+                    unknown=query.get("unknown", "") in TRUE,
                 )
                 for prediction in predictions:
                     loop.call_soon_threadsafe(outcomes.put_nowait, prediction.to_dict())
                 loop.call_soon_threadsafe(outcomes.put_nowait, None)
             except Exception as fault:  # raised again by `_send`
+                if (text := resource_fault(fault)) is not None:
+                    fault = AscError(text)
                 loop.call_soon_threadsafe(outcomes.put_nowait, fault)
 
         working = loop.run_in_executor(None, classify)
@@ -113,7 +115,10 @@ async def _first(socket: WebSocket) -> dict[str, str]:
         raise Refused(400, f"the first message is no JSON text ({fault})") from fault
     if not isinstance(value, dict):
         raise Refused(400, "the first message is no JSON object")
-    return {str(key): str(int(v) if isinstance(v, bool) else v) for key, v in value.items()}
+    values = {key: each for key, each in value.items() if each is not None}
+    if any(isinstance(each, (dict, list)) for each in values.values()):
+        raise Refused(400, "the first message has values that are no text, number, true or false")
+    return {key: str(int(v) if isinstance(v, bool) else v) for key, v in values.items()}
 
 
 async def _read(socket: WebSocket, sound: queue.Queue[bytes | None], pcm: Pcm) -> None:

@@ -28,6 +28,7 @@ MOST_CHANNELS = 8
 PCM = {"s16le": (1, 2), "f32le": (3, 4)}  # encoding → number of WAV's format, bytes a sample
 FORM = "multipart/form-data"
 LONGEST_NAME = 300
+TRUE = ("1", "true")  # in a query
 FORM_BYTES = 10_000  # of a form beside its file
 
 

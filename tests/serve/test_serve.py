@@ -222,6 +222,8 @@ def test_live_sound_gets_the_answers_of_asc_listen(
         ('{"rate": 8000, "model": "x"}', "model 'x' is not served"),
         ('{"rate": 8000, "window": 0.01}', "at least 0.96 s"),
         ('{"rate": 8000, "every": "x"}', "every 'x': a number was expected"),
+        ('{"rate": [8000]}', "values that are no text, number, true or false"),
+        ('{"rate": null}', "names no rate"),
     ],
 )
 def test_a_wrong_first_message_gets_a_sentence(server: Server, first: str, text: str):
