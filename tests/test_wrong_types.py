@@ -166,7 +166,7 @@ def test_a_run_of_0_1_is_looked_for(run: Path, whole: bool) -> None:
     values.pop("code")
     values.pop("checksum")
     path.write_text(json.dumps(values))
-    find: list[Read] = [lambda: runs._of_0_1(run) and runs._same_decoders(run)]
+    find: list[Read] = [lambda: runs.is_of_0_1(run) and runs._same_decoders(run)]
     assert find[0]()
     try_texts(path, find)
     try_types(path, find, whole)
