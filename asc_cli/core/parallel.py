@@ -14,7 +14,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
 
@@ -48,7 +48,7 @@ def workers(jobs: int | None) -> int:
 
 def map_unordered(
     function: Callable[..., Any], tasks: Iterable[tuple], jobs: int | None, here: bool = False
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Yield function(*task) for each task, as results arrive, in no particular order.
 
     One worker: in this process. Within `cluster.cluster`: on its workers, whatever `jobs` is,

@@ -70,11 +70,12 @@ def fit_all(
 def _fit_each(tasks: list[Task], jobs: int | None, fitted: Callable[[Task], None]) -> Iterator[str]:
     """Fit folds; yield which process fits each one that another process fits."""
     numbered = [*enumerate(tasks)]
-    for number, line in parallel.map_unordered(_fit_numbered, numbered, jobs):
-        if line:
-            yield line
-        else:
-            fitted(tasks[number])
+    with contextlib.closing(parallel.map_unordered(_fit_numbered, numbered, jobs)) as outcomes:
+        for number, line in outcomes:
+            if line:
+                yield line
+            else:
+                fitted(tasks[number])  # what it raises ends the workers at once
 
 
 def _fit_numbered(number: int, task: Task) -> tuple[int, str | None]:

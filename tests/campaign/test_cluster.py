@@ -103,7 +103,14 @@ def three(tmp_path: Path) -> Iterator[Processes]:
 def asc(home: Path, *words: object) -> subprocess.Popen[str]:
     environment = {**os.environ, "ASC_HOME": str(home)}
     return subprocess.Popen(
-        command(*words), text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        command(*words),
+        text=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # a job of a shell has none
     )
 
 

@@ -58,6 +58,9 @@ class Home:
             text=True,
             cwd=ROOT,
             env=self.environment,
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # jobs of shells lack it
         )
 
     def run(self, *words: object) -> subprocess.CompletedProcess[str]:
