@@ -148,6 +148,19 @@ def train(home: Path, toy_root: Path, names: Sequence[str], folds: list[int] | N
             workflow.train(recipe.load(name, SMALL), data=toy_root, folds=folds, jobs=1)
 
 
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """at_home("b"): go on in another home, as a new process does; the first one is "a"."""
+    from asc_cli.core import remote
+
+    def move(name: str) -> None:
+        monkeypatch.setenv("ASC_HOME", str(tmp_path / name))
+        monkeypatch.setattr(remote, "_remotes", {})
+
+    move("a")
+    return move
+
+
 # -- the command line ----------------------------------------------------------------------------
 
 

@@ -53,18 +53,6 @@ def shared(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "shared"
 
 
-@pytest.fixture
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """at_home("b"): go on in another home, as a new process does."""
-
-    def move(name: str) -> None:
-        monkeypatch.setenv("ASC_HOME", str(tmp_path / name))
-        monkeypatch.setattr(remote, "_remotes", {})
-
-    move("a")
-    return move
-
-
 def extract(folder: Path, **more: bool) -> workflow.Extraction:
     values = {"dataset": "table", "features": {"name": "log_mel"}, "model": {"name": "lstm"}}
     chosen = recipe.from_settings("test", values, ["features.sample_rate=22050"])

@@ -31,16 +31,6 @@ def shared(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "shared"
 
 
-@pytest.fixture
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    def move(name: str) -> None:
-        monkeypatch.setenv("ASC_HOME", str(tmp_path / name))
-        monkeypatch.setattr(remote, "_remotes", {})
-
-    move("a")
-    return move
-
-
 def put(shared: Path, name: str, version: int) -> None:
     """Put the newest model of a name there, under any version."""
     target = shared / "models" / name / f"{version}.zip"

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import json
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,26 +67,12 @@ class Streams:
         outcomes: asyncio.Queue[Any] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def classify() -> None:
-            try:
-                predictions = workflow.listen(
-                    _blocks(sound, pcm),
-                    pcm.rate,
-                    model=model,
-                    window_s=float(number(query, "window", 10)),
-                    every_s=float(number(query, "every", 1)),
-                    threshold=float(number(query, "threshold", 0)),
-                    unknown=query.get("unknown", "") in TRUE,
-                )
-                for prediction in predictions:
-                    loop.call_soon_threadsafe(outcomes.put_nowait, prediction.to_dict())
-                loop.call_soon_threadsafe(outcomes.put_nowait, None)
-            except Exception as fault:  # raised again by `_send`
-                if (text := resource_fault(fault)) is not None:
-                    fault = AscError(text)
-                loop.call_soon_threadsafe(outcomes.put_nowait, fault)
+        def answered(outcome: Any) -> None:
+            loop.call_soon_threadsafe(outcomes.put_nowait, outcome)
 
-        working = loop.run_in_executor(None, classify)
+        working = loop.run_in_executor(
+            None, _classify, _blocks(sound, pcm), pcm.rate, model, query, answered
+        )
         sending = asyncio.ensure_future(_send(socket, outcomes))
         reading = asyncio.ensure_future(_read(socket, sound, pcm))
         try:
@@ -102,6 +88,32 @@ class Streams:
                     sound.get_nowait()
             sound.put_nowait(None)
             await working
+
+
+def _classify(
+    blocks: Iterator[np.ndarray],
+    rate: int,
+    model: str,
+    query: Mapping[str, str],
+    answered: Callable[[Any], None],
+) -> None:
+    """Classify live sound in a thread: each prediction, and None at the end, are answered; or what
+    was raised, which `_send` raises again."""
+    try:
+        for prediction in workflow.listen(
+            blocks,
+            rate,
+            model=model,
+            window_s=float(number(query, "window", 10)),
+            every_s=float(number(query, "every", 1)),
+            threshold=float(number(query, "threshold", 0)),
+            unknown=query.get("unknown", "") in TRUE,
+        ):
+            answered(prediction.to_dict())
+        answered(None)
+    except Exception as fault:
+        text = resource_fault(fault)
+        answered(fault if text is None else AscError(text))
 
 
 async def _first(socket: WebSocket) -> dict[str, str]:

@@ -98,7 +98,7 @@ def _finish(
         with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
             metrics = _finished(run, folds)  # another process may have finished it by now
             if metrics is None:
-                metrics, evaluation = _conclude(run, ensemble, systems)
+                metrics, evaluation = _score_and_register(run, ensemble, systems)
                 scored(run / "report.html", run, evaluation)
     return run, metrics
 
@@ -134,7 +134,7 @@ def _describe(run: Path, ensemble: Ensemble, system: Path) -> None:
     runs.describe(run, ensemble, root, prints, str(environment.get("device")))
 
 
-def _conclude(
+def _score_and_register(
     run: Path, ensemble: Ensemble, systems: Sequence[Training]
 ) -> tuple[dict[str, Any], Evaluation]:
     """Score the mean of the systems' predictions, register the model, write metrics.json last."""

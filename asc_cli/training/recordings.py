@@ -83,7 +83,7 @@ def train(
             # another process may have finished the same run by now
             finished = run_of_folds.finished_metrics(run, scored_folds)
             if finished is None:
-                finished, evaluation = run_of_folds.conclude(
+                finished, evaluation = run_of_folds.score_and_register(
                     run, recipe, extraction, protocol.listing, scored_folds, transfer=taken
                 )
                 scored(run / "report.html", run, evaluation)

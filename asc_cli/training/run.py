@@ -106,7 +106,7 @@ def _join_predictions(run: Path, chosen: list[int]) -> Predictions:
     return joined
 
 
-def conclude(
+def score_and_register(
     run: Path,
     recipe: Recipe,
     extraction: Extraction,

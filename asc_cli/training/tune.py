@@ -160,7 +160,7 @@ def _train_outer(
     with watching({fold: fold_folder(run, fold) for fold in chosen}, fitting):
         _fold.fit_all(unfinished, jobs)
     with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
-        metrics, evaluation = run_of_folds.conclude(
+        metrics, evaluation = run_of_folds.score_and_register(
             run,
             recipe,
             rows[0].outer,

@@ -94,7 +94,7 @@ def train(
                     recipe, shards, run, device, pool, writing or report, epoch_done
                 )
             locks.require_held(lock, f"run {run.name}")
-            finished = _conclude(run, recipe, shards, fingerprint, epochs, failed)
+            finished = _score_and_register(run, recipe, shards, fingerprint, epochs, failed)
         return run, finished
 
 
@@ -210,7 +210,7 @@ def _finished(run: Path) -> dict[str, Any] | None:
     return metrics if metrics and metrics["model"] in own_models else None
 
 
-def _conclude(
+def _score_and_register(
     run: Path,
     recipe: Recipe,
     shards: Shards,

@@ -81,17 +81,7 @@ def train(
 
 
 def train_part(
-    recipe: AnyRecipe | str | Path,
-    *,
-    data: Path | None = None,
-    folds: Sequence[int] | None = None,
-    device: str = "auto",
-    jobs: int | None = None,
-    extracting: Callable[[int, int], None] | None = None,
-    packing: Callable[[int, int], None] | None = None,
-    fitting: Callable[[dict[int, dict[str, Any]]], None] | None = None,
-    tensorboard: Path | None = None,
-    note: Callable[[str], None] | None = None,
+    recipe: AnyRecipe | str | Path, folds: Sequence[int] | None = None, **options: Any
 ) -> Training | Part:
     """Fit some folds of a run; score it with all its folds if these were the last to be finished.
 
@@ -99,15 +89,8 @@ def train_part(
 
     Args:
         recipe: A shipped recipe's name, a path, or a Recipe or Ensemble; of recordings.
-        data: As for `train`, and the others too.
         folds: The folds that this call fits, from 1; all when None.
-        device: As for `train`.
-        jobs: As for `train`.
-        extracting: As for `train`.
-        packing: As for `train`.
-        fitting: As for `train`.
-        tensorboard: As for `train`.
-        note: As for `train`.
+        options: Others that `train` takes, without `epoch_done`.
 
     Returns:
         The run, scored with all its folds and registered as one model; a Part while there are
@@ -116,13 +99,12 @@ def train_part(
     Raises:
         AscError: As `train` does.
     """
-    if tensorboard is not None:
+    if options.get("tensorboard") is not None:
         events.require()
-    counting = (extracting, packing, fitting)
-    place = (data, folds, device, jobs)
-    return ensemble.train(
-        resolved(recipe), *place, *counting, _report.write_page, tensorboard, note, part=True
-    )
+    unset = dict.fromkeys(("data", "jobs", "extracting", "packing", "fitting"))
+    chosen = {**unset, "device": "auto", **options}
+    scored = _report.write_page
+    return ensemble.train(resolved(recipe), folds=folds, scored=scored, part=True, **chosen)
 
 
 def train_seeds(
