@@ -43,6 +43,9 @@ def command(
     max_requests: Annotated[
         int, typer.Option(min=1, help="Recordings received or answered at once.")
     ] = 64,
+    max_memory_mb: Annotated[
+        float, typer.Option(min=1, help="Memory of each process, MB; on Linux.")
+    ] = 2000.0,
     max_streams: Annotated[int, typer.Option(min=0, help="Streams of live sound at once.")] = 4,
     jobs: Annotated[
         int | None,
@@ -98,6 +101,7 @@ def command(
         max_requests,
         max_streams,
         parallel.workers(jobs),
+        round(1e6 * max_memory_mb),
     )
     listening = server.bound(settings)
     shown = f"[{host}]" if ":" in host else host

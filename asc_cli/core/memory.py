@@ -75,3 +75,16 @@ def _mallopt() -> Any:
         return library.mallopt
     except (AttributeError, OSError, TypeError):
         return None
+
+
+def limit(n_bytes: int) -> None:
+    """Let this process take no more memory of its own than so many bytes: beyond it, it gets a
+    MemoryError. Where the system has no such limit (Windows, macOS), nothing is limited."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return
+    if sys.platform == "linux":  # RLIMIT_DATA counts private mappings there since Linux 4.7
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        most = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))

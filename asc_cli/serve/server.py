@@ -58,7 +58,7 @@ def serve(settings: Settings, listening: socket.socket, ready: Callable[[], None
 async def _serve(
     settings: Settings, listening: socket.socket, folder: Path, ready: Callable[[], None]
 ) -> None:
-    workers = Workers(settings.workers, settings.answer_s)
+    workers = Workers(settings.workers, settings.answer_s, settings.most_memory)
     try:
         app = application(settings, folder, workers)
         config = uvicorn.Config(

@@ -23,6 +23,7 @@ class Settings:
         most_requests: Answered or waiting at once.
         most_streams: Of live sound at once.
         workers: Processes that predict.
+        most_memory: Bytes that each of them may take.
         answer_s: Seconds after which an answer is given up.
         upload_s: Seconds in which a recording must have arrived.
         silent_s: Seconds without a byte after which a connection is closed.
@@ -38,6 +39,7 @@ class Settings:
     most_requests: int
     most_streams: int
     workers: int
+    most_memory: int
     answer_s: float = 300.0
     upload_s: float = 120.0
     silent_s: float = 15.0

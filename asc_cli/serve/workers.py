@@ -14,17 +14,22 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any
 
-from asc_cli.core import parallel, streams
+from asc_cli.core import memory, parallel, streams
 from asc_cli.core.errors import AscError
 from asc_cli.serve.jobs import Answer, Job, answer, failed
 
 END_SECONDS = 5.0
+ENDED = (
+    "the process that read it ended; is the recording damaged, or does it need more memory than "
+    "--max-memory-mb allows?"
+)
 
 
 class Worker:
     """A process that answers jobs."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_memory: int) -> None:
+        self.most_memory = most_memory
         self._start()
 
     def _start(self) -> None:
@@ -32,7 +37,9 @@ class Worker:
             "spawn"
         )  # a copy of this process would have its sockets
         self.connection, its_end = context.Pipe()
-        self.process = context.Process(target=_work, args=(its_end, os.getpid()), daemon=True)
+        self.process = context.Process(
+            target=_work, args=(its_end, os.getpid(), self.most_memory), daemon=True
+        )
         self.process.start()
         its_end.close()
 
@@ -46,7 +53,7 @@ class Worker:
             return self.connection.recv()
         except (EOFError, OSError):
             self._replace()
-            return failed(job, "the process that read it ended; is the recording damaged?")
+            return failed(job, ENDED)
 
     def _replace(self) -> None:
         self.end(0)
@@ -64,9 +71,9 @@ class Worker:
 class Workers:
     """A number of workers, each of which does one job after another."""
 
-    def __init__(self, n: int, seconds: float):
+    def __init__(self, n: int, seconds: float, most_memory: int):
         self.seconds = seconds
-        self._workers = [Worker() for _ in range(n)]
+        self._workers = [Worker(most_memory) for _ in range(n)]
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
         for worker in self._workers:
             self._idle.put_nowait(worker)
@@ -108,8 +115,9 @@ class Workers:
             worker.end()
 
 
-def _work(connection: Connection, parent: int) -> None:
+def _work(connection: Connection, parent: int, most_memory: int) -> None:
     """Answer the jobs of a connection until it is closed."""
+    memory.limit(most_memory)
     for number in (
         signal.SIGINT,
         signal.SIGTERM,

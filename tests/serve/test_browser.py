@@ -118,6 +118,22 @@ def test_recordings_are_predicted_and_their_labels_are_trained_on(
     assert '"scene"' in printed[lines[-1]]
 
 
+def test_files_and_folders_are_dropped(browser: Any, server: Server, recordings: list[Path]):
+    """By Chromium's own events of a drag, so that folders are folders."""
+    page, _ = opened(browser, server)
+    session = page.context.new_cdp_session(page)
+    box = page.locator("#drop").bounding_box()
+    folder = recordings[0].parent
+    (folder / "notes.txt").write_text("no recording")
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    where = {"x": box["x"] + 20, "y": box["y"] + 20, "data": data}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, **where})
+    wait(page, "document.getElementById('status').textContent.startsWith('11 of 11')")
+    shown = page.inner_text("#list")
+    assert "recordings/place0_0.wav" in shown and "notes.txt" not in shown
+
+
 def test_the_microphone_is_recorded_and_classified(browser: Any, server: Server):
     page, faults = opened(browser, server)
     page.click("#record")

@@ -14,7 +14,7 @@ from asc_cli.serve.app import application
 from asc_cli.serve.guard import is_token
 from asc_cli.serve.settings import Settings
 
-SETTINGS = Settings("127.0.0.1", 0, ("a@1",), "a" * 16, (), 1000, 60.0, 4, 1, 1)
+SETTINGS = Settings("127.0.0.1", 0, ("a@1",), "a" * 16, (), 1000, 60.0, 4, 1, 1, 10**9)
 
 
 def test_a_missing_folder_of_recordings_is_a_sentence(tmp_path: Path) -> None:

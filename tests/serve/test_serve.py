@@ -378,3 +378,16 @@ def test_a_model_that_cannot_be_loaded_ends_the_server(served: Path, tmp_path: P
     )
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     assert "serve: " in done.stderr and "damaged" in done.stderr
+
+
+def test_memory_of_a_process_is_limited(served: Path):
+    done = subprocess.run(
+        command("serve", "--port", 0, "--jobs", 1, "--max-memory-mb", 60),
+        cwd=ROOT,
+        env={**os.environ, "ASC_HOME": str(served)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert "memory" in done.stderr

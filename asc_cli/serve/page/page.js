@@ -331,7 +331,7 @@ function press(event) {
 async function dropped(event) {
   event.preventDefault();
   $("drop").classList.remove("over");
-  const entries = [...event.dataTransfer.items].map(i => i.webkitGetAsEntry?.()).filter(Boolean), files = [];
+  const entries = [...event.dataTransfer.items].map(i => i.webkitGetAsEntry()).filter(Boolean), files = [];
   const walk = async (entry, path, chosen) => {
     if (entry.isFile) {
       const file = await new Promise((done, failed) => entry.file(done, failed));
