@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from asc_cli.datasets import Dataset
+from asc_cli.datasets import Baseline, Dataset
 from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.scores import Published
 from asc_cli.recipe import ensemble
@@ -40,10 +40,14 @@ def published(
                 figure=figure(name, baseline.value),
                 ours=figure(name, metrics[name]),
                 source=baseline.source,
-                why_not=tuple(own.unlike_protocol()),
+                why_not=(*own.unlike_protocol(), *_other_test(baseline)),
             )
         )
     return rows
+
+
+def _other_test(baseline: Baseline) -> list[str]:
+    return [f"theirs was tested on {baseline.tested_on}"] if baseline.tested_on else []
 
 
 def unlike_paper(settings: Mapping[str, Any], own: Conditions) -> list[str]:
