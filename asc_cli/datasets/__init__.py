@@ -48,6 +48,7 @@ class Baseline:
         subset: The published subset that it was trained on, in per cent; None: on all.
         tested_on: What it was tested on, where that is not the test part of the folds here: such
             a figure does not compare with ours. "": the test part.
+        devices: The name of the group of devices whose figure it is; "": all devices.
     """
 
     metric: str
@@ -55,6 +56,7 @@ class Baseline:
     source: str
     subset: int | None = None
     tested_on: str = ""
+    devices: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,9 @@ class Dataset:
         archives: What `asc datasets download` gets; empty: to be fetched by hand.
         baselines: Published figures to compare with.
         unlabelled: How many recordings were published without a label.
+        device_groups: (name, devices) of each group of recording devices that the organisers
+            report together.
+        city_in_group: Whether a recording's group begins with its city and a hyphen.
     """
 
     name: str
@@ -101,6 +106,19 @@ class Dataset:
     archives: tuple[Archive, ...] = ()
     baselines: tuple[Baseline, ...] = ()
     unlabelled: int = 0
+    device_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    city_in_group: bool = False
+
+    def city(self, group: str) -> str:
+        """Return the city of a group.
+
+        Args:
+            group: A recording's group, as "lisbon-1000".
+
+        Returns:
+            The city; "" where the dataset's groups do not name it.
+        """
+        return group.partition("-")[0] if self.city_in_group else ""
 
     def described(self) -> dict[str, str]:
         """Return what a model's card has of it.

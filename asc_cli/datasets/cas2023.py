@@ -61,6 +61,7 @@ DATASET = Dataset(
     headline="macro_accuracy",
     recordings=1740,
     unlabelled=6960,
+    city_in_group=True,
     baselines=(
         Baseline("macro_accuracy", 0.59, "ICME 2024 baseline, arXiv:2402.02694", None, EVALUATION),
         Baseline("macro_accuracy", 0.758, "ICME 2024, the first of its ranking", None, EVALUATION),

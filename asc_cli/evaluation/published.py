@@ -33,12 +33,15 @@ def published(
     for baseline in dataset.baselines:
         if (baseline.subset or 100) != (settings.get("subset") or 100):
             continue
-        name = baseline.metric
+        name, group = baseline.metric, baseline.devices
+        own_figures = metrics["device_groups"].get(group) if group else metrics
+        if own_figures is None:  # a fold without these devices
+            continue
         rows.append(
             Published(
-                metric=titles(metrics)[name],
+                metric=titles(metrics)[name] + (f", devices {group}" if group else ""),
                 figure=figure(name, baseline.value),
-                ours=figure(name, metrics[name]),
+                ours=figure(name, own_figures[name]),
                 source=baseline.source,
                 why_not=(*own.unlike_protocol(), *_other_test(baseline)),
             )
