@@ -46,12 +46,19 @@ class Baseline:
         value: From 0 to 1; log_loss in nats.
         source: Where the figure was published, word for word.
         subset: The published subset that it was trained on, in per cent; None: on all.
+        chosen_on: What its epoch was chosen on: "nothing" (the last, or there are none), "training"
+            (a part of the training recordings), "test" (its own test fold), "not stated".
+        outside_data: What it learned from beside the dataset; "": nothing.
+        address: Where the source is found; "": the source says it in words.
     """
 
     metric: str
     value: float
     source: str
     subset: int | None = None
+    chosen_on: str = "not stated"
+    outside_data: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from asc_cli.datasets import Dataset
+from asc_cli.evaluation import literature
 from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.scores import Published
 from asc_cli.recipe import ensemble
@@ -30,6 +31,7 @@ def published(
                 why_not=tuple(unlike_paper(settings, own)),
             )
         )
+    unlike = tuple(own.unlike_protocol())
     for baseline in dataset.baselines:
         if (baseline.subset or 100) != (settings.get("subset") or 100):
             continue
@@ -40,9 +42,21 @@ def published(
                 figure=figure(name, baseline.value),
                 ours=figure(name, metrics[name]),
                 source=baseline.source,
-                why_not=tuple(own.unlike_protocol()),
+                why_not=unlike,
             )
         )
+    for row in literature.of_dataset(dataset.name, settings.get("subset")):
+        if row.metric in metrics:
+            rows.append(
+                Published(
+                    metric=titles(metrics)[row.metric],
+                    figure=row.figure,
+                    ours=figure(row.metric, metrics[row.metric]),
+                    source=row.words(),
+                    why_not=unlike,
+                    reservations=tuple(row.reservations()),
+                )
+            )
     return rows
 
 
