@@ -290,6 +290,7 @@ def facts(published: Any) -> list[str]:
     known = {
         "scenes": f"{len(published.labels)}: {', '.join(published.labels)}",
         "recordings": str(published.recordings or "as many as there are"),
+        "without a label": str(published.unlabelled or ""),
         "folds": f"{len(published.fold_sizes)}, train/test {', '.join(sizes)}",
         "sample rate": f"{published.sample_rate} Hz",
         "official metric": f"{published.metric} (`{published.headline}`)",

@@ -11,12 +11,12 @@ from asc_cli.evaluation.literature import CHOSEN_ON, TESTED_ON, PublishedResult
 INTRODUCTION = """\
 # Published results
 
-What others published on the datasets of `asc`, the best first, so that a figure of yours can be seen
-beside them: `asc recipes list --published` prints the same with your own finished runs, and a run's
-report puts those of its dataset beside its own figure. Each says where it was read.
+What others published on the datasets of `asc`, the best first, so that a figure of yours can be
+seen beside them: `asc recipes list --published` prints the same with your own finished runs, and a
+run's report puts those of its dataset beside its own figure. Each says where it was read.
 
-- **tested on**: the dataset's published folds; or a challenge's own evaluation recordings, which are
-  other ones; or not stated.
+- **tested on**: the dataset's published folds; or a challenge's own evaluation recordings, which
+  are other ones; or not stated.
 - **epoch chosen on**: *nothing* is the last epoch, or a method without epochs. A figure whose epoch
   was chosen on **its own test fold** is not one of unseen recordings.
 - **outside data**: what the system learned from beside the dataset, such as an encoder that was
@@ -29,6 +29,18 @@ was averaged or chosen. A figure that is missing or wrong here is a row in
 """
 
 
+HEADER = [
+    "",
+    "figure",
+    "metric",
+    "system",
+    "tested on",
+    "epoch chosen on",
+    "outside data",
+    "source",
+]
+
+
 def page() -> str:
     """The text of the page."""
     rows = literature.published_results()
@@ -36,8 +48,7 @@ def page() -> str:
     text = INTRODUCTION
     for name in dict.fromkeys(each.dataset for each in rows):
         lines = [line(each, titles) for each in rows if each.dataset == name]
-        header = ["", "figure", "metric", "system", "tested on", "epoch chosen on"]
-        text += f"\n## {name}\n\n{table([*header, 'outside data', 'source, and where it was read'], lines)}"
+        text += f"\n## {name}\n\n{table(HEADER, lines)}"
     return text
 
 
@@ -51,7 +62,7 @@ def line(each: PublishedResult, titles: dict[str, str]) -> str:
         each.figure,
         escaped(titles.get(each.metric, each.metric.replace("_", " "))),
         escaped(each.system) + subset,
-        TESTED_ON[each.tested_on],
+        escaped(TESTED_ON.get(each.tested_on, each.tested_on)),
         f"**{chosen}**" if each.chosen_on == "test" else chosen,
         escaped(each.outside_data),
         title + notes,

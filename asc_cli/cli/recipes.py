@@ -81,6 +81,7 @@ def _ours(dataset: str | None) -> list[dict[str, object]]:
     """Return this machine's results of shipped recipes, as rows beside published ones."""
     from asc_cli import workflow
     from asc_cli.core import plugins
+    from asc_cli.core.kind import VIDEOS, kind_of
     from asc_cli.recipe import ensemble as recipes
 
     rows: list[dict[str, object]] = []
@@ -88,8 +89,12 @@ def _ours(dataset: str | None) -> list[dict[str, object]]:
         recipe = recipes.load(name)
         if dataset in (None, recipe.dataset) and (own := workflow.result(recipe)):
             subset = recipe.settings.get("subset")
+            value = round(1 - own.error, 6)
+            is_share = kind_of(recipe.settings) != VIDEOS
+            figure = f"{round(100 * value, 2):g} %" if is_share else f"{value:g}"
             keys = {"system": name, "dataset": recipe.dataset, "subset": subset}
-            rows.append({**keys, "metric": own.headline, "value": 1 - own.error, "run": own.run})
+            own_keys = {"metric": own.headline, "value": value, "figure": figure, "run": own.run}
+            rows.append({**keys, **own_keys})
     return rows
 
 

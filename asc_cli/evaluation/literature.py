@@ -13,7 +13,7 @@ from typing import Any
 
 from asc_cli.core import plugins, yaml_text
 from asc_cli.core.errors import AscError
-from asc_cli.datasets import Baseline
+from asc_cli.datasets import Baseline, Dataset
 from asc_cli.recipe import ensemble as recipes
 
 FILE = Path(__file__).with_name("published.yaml")
@@ -28,6 +28,7 @@ CHOSEN_ON = {
     "test": "its own test fold",
     "not stated": "not stated",
 }
+BASELINE = "baseline"  # the system, of a figure in a dataset's file
 VIDEO_METRICS = ("gap", "hit_at_1")
 QUOTED = ("dataset", "metric", "value")  # what a row with `recipe` takes from that recipe
 WEB = ("https://", "http://")
@@ -45,7 +46,7 @@ class PublishedResult:
         source: Title, authors, place of the publication.
         address: Where that is found; "" for what a dataset's file names in words.
         read: Where the figure itself was read.
-        tested_on: A key of TESTED_ON.
+        tested_on: A key of TESTED_ON; of a dataset's baseline also other recordings, in words.
         chosen_on: What the epoch was chosen on, a key of CHOSEN_ON.
         outside_data: What it learned from beside the dataset; "": nothing that is stated.
         note: What else a reader must know; "" for nothing.
@@ -76,7 +77,14 @@ class PublishedResult:
         return f"{round(100 * self.value, 4):g} %"
 
     def words(self) -> str:
-        """Return system, source and address, and whether its epoch's choice is not known."""
+        """Return where the figure is from.
+
+        Returns:
+            Of a baseline its source; of others system, source and address, and that the choice of
+            its epoch is not stated where it is not.
+        """
+        if self.system == BASELINE:
+            return self.source
         unknown = "; what its epoch was chosen on is not stated"
         text = f"{self.system}: {self.source}, {self.address}"
         return text + (unknown if self.chosen_on == "not stated" else "")
@@ -91,8 +99,10 @@ class PublishedResult:
         phrases = {
             "its epoch was chosen on its own test fold": self.chosen_on == "test",
             f"it learned from other data ({self.outside_data})": bool(self.outside_data),
-            "it is of the challenge's evaluation recordings": self.tested_on == "evaluation",
             "on which folds it was tested is not stated": self.tested_on == "not stated",
+            f"theirs was tested on {TESTED_ON.get(self.tested_on, self.tested_on)}": (
+                self.tested_on not in ("folds", "not stated")
+            ),
         }
         return [phrase for phrase, applies in phrases.items() if applies]
 
@@ -123,14 +133,15 @@ def published_results(dataset: str | None = None) -> list[PublishedResult]:
     return sorted(rows, key=lambda row: (row.dataset, row.metric == "log_loss", -row.value))
 
 
-def of_dataset(dataset: str, subset: int | None) -> list[PublishedResult]:
-    """Return the file's own rows on a dataset or a subset of it, the best first.
+def of_dataset(dataset: Dataset, subset: int | None) -> list[PublishedResult]:
+    """Return a dataset's baselines, then the file's own rows, the best first, on it or a subset.
 
     Those that a recipe quotes are left out: a run of that recipe has them in its settings.
     """
-    rows = [_checked(FILE, entry) for entry in _entries(FILE) if entry.get("dataset") == dataset]
-    own = [row for row in rows if (row.subset or 100) == (subset or 100)]
-    return sorted(own, key=lambda row: -row.value)
+    entries = (entry for entry in _entries(FILE) if entry.get("dataset") == dataset.name)
+    others = sorted((_checked(FILE, entry) for entry in entries), key=lambda row: -row.value)
+    own = [_of_baseline(dataset.name, baseline) for baseline in dataset.baselines]
+    return [row for row in (*own, *others) if (row.subset or 100) == (subset or 100)]
 
 
 def read(path: Path = FILE) -> list[PublishedResult]:
@@ -230,8 +241,9 @@ def _faults(row: PublishedResult) -> Iterator[str]:
             yield f"subset {row.subset!r}: {row.dataset} has {published or 'none'}"
 
 
-def _dataset(name: str) -> Any:
-    return plugins.load("datasets", name).DATASET
+def _dataset(name: str) -> Dataset:
+    dataset: Dataset = plugins.load("datasets", name).DATASET
+    return dataset
 
 
 def _baselines(name: str) -> list[PublishedResult]:
@@ -241,14 +253,14 @@ def _baselines(name: str) -> list[PublishedResult]:
 
 def _of_baseline(dataset: str, baseline: Baseline) -> PublishedResult:
     return PublishedResult(
-        system="baseline",
+        system=BASELINE,
         dataset=dataset,
         metric=baseline.metric,
         value=baseline.value,
         source=baseline.source,
         address=baseline.address,
         read="as the source says",
-        tested_on="folds",
+        tested_on=baseline.tested_on or "folds",
         chosen_on=baseline.chosen_on,
         outside_data=baseline.outside_data,
         subset=baseline.subset,

@@ -20,36 +20,23 @@ def published(
 
     settings: The recipe's. own: The conditions of the run's metrics.
     """
-    rows, title = [], titles(metrics)[metrics["headline"]]
+    rows, names = [], titles(metrics)
     if paper := settings.get("paper"):
         rows.append(
             Published(
                 metric=paper["metric"],
                 figure=f"error {paper['error']:g} %",
-                ours=f"error {percent(metrics['error'])}, of {title}",
+                ours=f"error {percent(metrics['error'])}, of {names[metrics['headline']]}",
                 source=paper["source"],
                 why_not=tuple(unlike_paper(settings, own)),
             )
         )
     unlike = tuple(own.unlike_protocol())
-    for baseline in dataset.baselines:
-        if (baseline.subset or 100) != (settings.get("subset") or 100):
-            continue
-        name = baseline.metric
-        rows.append(
-            Published(
-                metric=titles(metrics)[name],
-                figure=figure(name, baseline.value),
-                ours=figure(name, metrics[name]),
-                source=baseline.source,
-                why_not=unlike,
-            )
-        )
-    for row in literature.of_dataset(dataset.name, settings.get("subset")):
+    for row in literature.of_dataset(dataset, settings.get("subset")):
         if row.metric in metrics:
             rows.append(
                 Published(
-                    metric=titles(metrics)[row.metric],
+                    metric=names[row.metric],
                     figure=row.figure,
                     ours=figure(row.metric, metrics[row.metric]),
                     source=row.words(),

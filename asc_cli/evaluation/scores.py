@@ -197,8 +197,8 @@ class Published:
         ours: Ours of the same metric.
         source: Where the figure was published.
         why_not: In what ours was obtained otherwise, so that the two do not compare.
-        reservations: What is to be said against the published figure itself, whatever ours is:
-            chosen on its own test fold, data from outside, other test recordings.
+        reservations: Why no figure compares with the published one, whatever ours is: it was chosen
+            on its own test fold, it has data from outside, it is of other test recordings.
     """
 
     metric: str

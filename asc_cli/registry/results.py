@@ -60,7 +60,7 @@ def result(recipe: AnyRecipe) -> Result | None:
 
 
 def _is_of_protocol(row: Mapping[str, Any]) -> bool:
-    """Return whether nothing but what is said against a published figure itself sets it apart."""
+    """Return whether no other reasons than the published figure's own make it not comparable."""
     own = {*row.get("why_not", ())} - {*row.get("reservations", ())}
     return row.get("comparable", True) or ("why_not" in row and not own)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from asc_cli.report.console.table import Column, figure, right, table
+from asc_cli.report.console.table import Column, right, table
 
 EXPLAINED = (
     "✗: no figure of yours compares with it; the last column says why. Addresses, where each was "
@@ -43,9 +43,8 @@ def _table(dataset: str, rows: list[dict[str, Any]]) -> Table:
         subset = f", {row['subset']} % of training" if row["subset"] else ""
         metric = WORDS.get(row["metric"], row["metric"].replace("_", " "))
         if "run" in row:
-            value = f"{row['value']:g}" if row["metric"] == "gap" else None
-            text = value or figure(row["metric"], row["value"])
-            output.add_row("→", text, metric, f"{row['system']}{subset}", "", row["run"], "yours")
+            system = f"{row['system']}{subset}"
+            output.add_row("→", row["figure"], metric, system, "", row["run"], "yours")
             continue
         output.add_row(
             "✗" if row["reservations"] else "",
