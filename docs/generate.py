@@ -25,6 +25,7 @@ from asc_cli.recipe import load as recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
 import augment_pictures
+import published_page
 import variant_pictures
 from markdown_parts import escaped, heading, kind, row, shown, table
 
@@ -137,6 +138,7 @@ def pages() -> dict[str, str]:
         "datasets.md": datasets_page(),
         "augmentations.md": transforms_page("augment", AUGMENTATIONS),
         "variants.md": transforms_page("variants", VARIANTS),
+        "published.md": WRITTEN_BY + published_page.page(),
     }
 
 

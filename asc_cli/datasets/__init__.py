@@ -48,6 +48,10 @@ class Baseline:
         subset: The published subset that it was trained on, in per cent; None: on all.
         tested_on: What it was tested on, where that is not the test part of the folds here: such
             a figure does not compare with ours. "": the test part.
+        chosen_on: What its epoch was chosen on: "nothing" (the last, or there are none), "training"
+            (a part of the training recordings), "test" (its own test fold), "not stated".
+        outside_data: What it learned from beside the dataset; "": nothing.
+        address: Where the source is found; "": the source says it in words.
         devices: The name of the group of devices whose figure it is; "": all devices.
     """
 
@@ -56,6 +60,9 @@ class Baseline:
     source: str
     subset: int | None = None
     tested_on: str = ""
+    chosen_on: str = "not stated"
+    outside_data: str = ""
+    address: str = ""
     devices: str = ""
 
 

@@ -63,8 +63,14 @@ DATASET = Dataset(
     unlabelled=6960,
     city_in_group=True,
     baselines=(
-        Baseline("macro_accuracy", 0.59, "ICME 2024 baseline, arXiv:2402.02694", None, EVALUATION),
-        Baseline("macro_accuracy", 0.758, "ICME 2024, the first of its ranking", None, EVALUATION),
+        Baseline(
+            "macro_accuracy",
+            0.59,
+            "ICME 2024 baseline, arXiv:2402.02694",
+            tested_on=EVALUATION,
+            outside_data="TAU Urban 2020 Mobile",
+            address="https://arxiv.org/abs/2402.02694",
+        ),
     ),
 )
 

@@ -57,7 +57,13 @@ DATASET = Dataset(
     ),
     city_in_group=True,
     baselines=(
-        Baseline("macro_accuracy", 0.625, "DCASE 2019 Task 1A baseline (log mel, CNN), its README"),
+        Baseline(
+            "macro_accuracy",
+            0.625,
+            "DCASE 2019 Task 1A baseline (log mel, CNN), its README",
+            chosen_on="training",
+            address="https://github.com/toni-heittola/dcase2019_task1_baseline",
+        ),
     ),
 )
 read = tau.read

@@ -51,7 +51,13 @@ DATASET = Dataset(
     ),
     city_in_group=True,
     baselines=(
-        Baseline("macro_accuracy", 0.597, "DCASE 2018 Task 1A baseline (log mel, CNN), 59.7 ± 0.7"),
+        Baseline(
+            "macro_accuracy",
+            0.597,
+            "DCASE 2018 Task 1A baseline (log mel, CNN), 59.7 ± 0.7",
+            chosen_on="training",
+            address="https://github.com/DCASE-REPO/dcase2018_baseline",
+        ),
     ),
 )
 read = tau.read

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from asc_cli.datasets import Baseline, Dataset
+from asc_cli.datasets import Dataset
+from asc_cli.evaluation import literature
 from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.scores import Published
 from asc_cli.recipe import ensemble
@@ -19,38 +20,32 @@ def published(
 
     settings: The recipe's. own: The conditions of the run's metrics.
     """
-    rows, title = [], titles(metrics)[metrics["headline"]]
+    rows, names = [], titles(metrics)
     if paper := settings.get("paper"):
         rows.append(
             Published(
                 metric=paper["metric"],
                 figure=f"error {paper['error']:g} %",
-                ours=f"error {percent(metrics['error'])}, of {title}",
+                ours=f"error {percent(metrics['error'])}, of {names[metrics['headline']]}",
                 source=paper["source"],
                 why_not=tuple(unlike_paper(settings, own)),
             )
         )
-    for baseline in dataset.baselines:
-        if (baseline.subset or 100) != (settings.get("subset") or 100):
-            continue
-        name, group = baseline.metric, baseline.devices
-        own_figures = metrics["device_groups"].get(group) if group else metrics
-        if own_figures is None:  # a fold without these devices
-            continue
-        rows.append(
-            Published(
-                metric=titles(metrics)[name] + (f", devices {group}" if group else ""),
-                figure=figure(name, baseline.value),
-                ours=figure(name, own_figures[name]),
-                source=baseline.source,
-                why_not=(*own.unlike_protocol(), *_other_test(baseline)),
+    unlike = tuple(own.unlike_protocol())
+    for row in literature.of_dataset(dataset, settings.get("subset")):
+        figures = metrics["device_groups"].get(row.devices, {}) if row.devices else metrics
+        if row.metric in figures:
+            rows.append(
+                Published(
+                    metric=names[row.metric] + (f", devices {row.devices}" * bool(row.devices)),
+                    figure=row.figure,
+                    ours=figure(row.metric, figures[row.metric]),
+                    source=row.words(),
+                    why_not=unlike,
+                    reservations=tuple(row.reservations()),
+                )
             )
-        )
     return rows
-
-
-def _other_test(baseline: Baseline) -> list[str]:
-    return [f"theirs was tested on {baseline.tested_on}"] if baseline.tested_on else []
 
 
 def unlike_paper(settings: Mapping[str, Any], own: Conditions) -> list[str]:
