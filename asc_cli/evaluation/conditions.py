@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from asc_cli.core.errors import AscError
+from asc_cli.core.kind import OUTSIDE_DATA
 from asc_cli.datasets import Dataset, Listing
 from asc_cli.recipe.changes import Change
 
@@ -55,6 +56,8 @@ class Conditions:
         audio_compared: Whether the audio of training and test was compared by its samples.
         repeated: Tested recordings that have the samples of another of the same fold.
         averaged: The runs whose probabilities were averaged; none of a score of one run.
+        outside_data: What it uses that was trained on other recordings than the dataset's: encoders
+            from outside, of its own or of models that it was distilled from. None: from scratch.
     """
 
     dataset: str
@@ -71,6 +74,7 @@ class Conditions:
     audio_compared: bool = False
     repeated: int = 0
     averaged: tuple[str, ...] = ()
+    outside_data: tuple[str, ...] = ()
 
     def of_folds(self, folds: Collection[int] | None) -> Conditions:
         """Return the conditions of some of the folds.
@@ -92,7 +96,8 @@ class Conditions:
         Returns:
             A phrase per difference; none if all of the protocol was trained and tested.
         """
-        return [*_folds_missing(self), *_excluded(self), *_recordings_missing(self)]
+        outside = [_outside_data(self)] if self.outside_data else []
+        return [*_folds_missing(self), *_excluded(self), *_recordings_missing(self), *outside]
 
     def unlike_recipe(self) -> list[str]:
         """Return the settings that the shipped recipe has otherwise.
@@ -148,6 +153,8 @@ class Conditions:
         values = asdict(self)
         if not self.averaged:  # so that a score of one run is stored as before
             del values["averaged"]
+        if not self.outside_data:
+            del values["outside_data"]
         return {
             **values,
             "folds": [asdict(fold) for fold in self.folds],
@@ -255,6 +262,10 @@ def _recordings_missing(c: Conditions) -> Iterator[str]:
         yield f"{smallest} of {full} published training recordings in a fold"
 
 
+def _outside_data(c: Conditions) -> str:
+    return f"{OUTSIDE_DATA} ({', '.join(c.outside_data)})"
+
+
 def _summary(c: Conditions) -> Iterator[str]:
     numbers = [fold.fold for fold in c.folds]
     if not numbers:  # a stream
@@ -268,6 +279,8 @@ def _summary(c: Conditions) -> Iterator[str]:
         yield f"{name} {_numbers(numbers)} of {c.published_folds}"
     yield from _excluded(c)
     yield from _recordings_missing(c)
+    if c.outside_data:
+        yield _outside_data(c)
     if c.averaged:
         yield f"mean of {len(c.averaged)} runs: {', '.join(c.averaged)}"
     if c.seed is not None or c.recipe is not None:

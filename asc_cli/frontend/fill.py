@@ -91,6 +91,7 @@ def extract(
     verify: bool = False,
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] | None = None,
+    download: bool = False,
 ) -> Extraction:
     """Fill the store with the features of every recording of the recipe's dataset.
 
@@ -101,6 +102,7 @@ def extract(
         verify: Read all audio and stored arrays again, compute damaged ones again, fill the remote.
         progress: Called with (done, all) as files are finished.
         note: Called with a sentence on the disk space of variants, before they are computed.
+        download: Get what the feature needs from its hub first. Without it nothing is downloaded.
 
     Returns:
         What was computed and what was there. A file without features is in `failed`; the others
@@ -111,6 +113,8 @@ def extract(
     """
     recipe = resolved(recipe)
     source = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
+    if download and hasattr(compute := feature_of(recipe, source).compute, "download"):
+        compute.download()
     return fill(source, recipe, jobs, verify, progress, note)
 
 

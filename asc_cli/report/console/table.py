@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from asc_cli.core import plugins
+from asc_cli.core.kind import OUTSIDE_DATA
 from asc_cli.report.console.narrow import OptionalColumnsTable
 
 BAR_CELLS = 20
@@ -46,6 +47,13 @@ def table(title: str, *columns: Column | str) -> OptionalColumnsTable:
             no_wrap=column.right,
         )
     return output
+
+
+def marked(name: str, conditions: Mapping[str, Any] | None) -> str:
+    """Return a system's name for a row, marked where its score used other recordings than the
+    dataset's. conditions: As recorded; None where they are not."""
+    outside = (conditions or {}).get("outside_data")
+    return f"{name} ({OUTSIDE_DATA})" if outside else name
 
 
 def percent(value: float | None) -> str:
