@@ -25,6 +25,7 @@ from asc_cli.recipe import load as recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
 import augment_pictures
+import published_page
 import variant_pictures
 from markdown_parts import escaped, heading, kind, row, shown, table
 
@@ -137,6 +138,7 @@ def pages() -> dict[str, str]:
         "datasets.md": datasets_page(),
         "augmentations.md": transforms_page("augment", AUGMENTATIONS),
         "variants.md": transforms_page("variants", VARIANTS),
+        "published.md": WRITTEN_BY + published_page.page(),
     }
 
 
@@ -288,6 +290,7 @@ def facts(published: Any) -> list[str]:
     known = {
         "scenes": f"{len(published.labels)}: {', '.join(published.labels)}",
         "recordings": str(published.recordings or "as many as there are"),
+        "without a label": str(published.unlabelled or ""),
         "folds": f"{len(published.fold_sizes)}, train/test {', '.join(sizes)}",
         "sample rate": f"{published.sample_rate} Hz",
         "official metric": f"{published.metric} (`{published.headline}`)",

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from asc_cli.datasets import (
+        cas2023,
+        cochlscene,
+        dcase2013,
         esc10,
         esc50,
         litis,
@@ -63,6 +66,9 @@ if TYPE_CHECKING:
     )
     OLDER: tuple[DatasetModule, ...] = (esc10, esc50, litis, table, toy, tut2016, tut2017)
     NEWER: tuple[DatasetModule, ...] = (
+        cas2023,
+        cochlscene,
+        dcase2013,
         tau2019,
         tau2020_mobile,
         tau2022_mobile,

@@ -24,7 +24,7 @@ def test_no_runs_are_no_result():
 def test_a_run_on_all_folds_counts(home: Path):
     full = recipe.load("esc10_lstm")
     finished(home, "aa", full.yaml(), 5, 0.25)
-    assert workflow.result(full) == results.Result(0.25, "esc10_lstm-aa")
+    assert workflow.result(full) == results.Result(0.25, "esc10_lstm-aa", "accuracy")
 
 
 def test_some_folds_and_changed_settings_do_not(home: Path):
@@ -49,3 +49,17 @@ def test_other_words_do(home: Path):
     finished(home, "aa", other.yaml(), 5, 0.25)
     result = workflow.result(recipe.load("esc10_lstm"))
     assert result is not None and result.error == 0.25
+
+
+def test_what_stands_against_a_published_figure_does_not_count_against_the_run(home: Path):
+    full = recipe.load("esc10_lstm")
+    finished(home, "aa", full.yaml(), 5, 0.25)
+    path = home / "runs" / "esc10_lstm-aa" / "metrics.json"
+    metrics = atomic.read_json(path)
+    row = {"comparable": False, "why_not": ["chosen on test"], "reservations": ["chosen on test"]}
+    atomic.write_json(path, {**metrics, "published": [row]})
+    result = workflow.result(full)
+    assert result is not None and result.headline == "accuracy"
+    row = {**row, "why_not": ["1 of 5 folds", "chosen on test"]}
+    atomic.write_json(path, {**metrics, "published": [row]})
+    assert workflow.result(full) is None

@@ -93,6 +93,7 @@ def _audited(source: Source, findings: list[Finding]) -> dict[str, Any]:
         "dataset": source.dataset.name,
         "root": str(source.root),
         "recordings": len({r.file for r in source.listing.recordings}),
+        "unlabelled": len({*source.listing.unlabelled}),
         "folds": [[len(s.train), len(s.test)] for s in source.listing.splits],
         "findings": [vars(finding) for finding in findings],
     }

@@ -46,12 +46,22 @@ class Baseline:
         value: From 0 to 1; log_loss in nats.
         source: Where the figure was published, word for word.
         subset: The published subset that it was trained on, in per cent; None: on all.
+        tested_on: What it was tested on, where that is not the test part of the folds here: such
+            a figure does not compare with ours. "": the test part.
+        chosen_on: What its epoch was chosen on: "nothing" (the last, or there are none), "training"
+            (a part of the training recordings), "test" (its own test fold), "not stated".
+        outside_data: What it learned from beside the dataset; "": nothing.
+        address: Where the source is found; "": the source says it in words.
     """
 
     metric: str
     value: float
     source: str
     subset: int | None = None
+    tested_on: str = ""
+    chosen_on: str = "not stated"
+    outside_data: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ class Dataset:
         shares_with: Names of datasets that have recordings in common with this one.
         archives: What `asc datasets download` gets; empty: to be fetched by hand.
         baselines: Published figures to compare with.
+        unlabelled: How many recordings were published without a label.
     """
 
     name: str
@@ -96,6 +107,7 @@ class Dataset:
     shares_with: tuple[str, ...] = ()
     archives: tuple[Archive, ...] = ()
     baselines: tuple[Baseline, ...] = ()
+    unlabelled: int = 0
 
     def described(self) -> dict[str, str]:
         """Return what a model's card has of it.
@@ -148,12 +160,14 @@ class Listing:
         recordings: Every row of the lists, in their order; a file listed twice is there twice.
         splits: The folds.
         conflicts: (file, what two lists say differently of it).
+        unlabelled: Files that have no label, and are in no fold.
     """
 
     labels: tuple[str, ...]
     recordings: tuple[Recording, ...]
     splits: tuple[Split, ...]
     conflicts: tuple[tuple[str, str], ...] = ()
+    unlabelled: tuple[str, ...] = ()
 
     def by_file(self) -> dict[str, Recording]:
         """Return the recordings by their file names; of a file listed twice, the last row.

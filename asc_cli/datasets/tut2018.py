@@ -26,7 +26,13 @@ DATASET = Dataset(
     shares_with=("tau2019", "tau2020_mobile", "tau2022_mobile"),
     fold_sizes=((6122, 2518),),
     baselines=(
-        Baseline("macro_accuracy", 0.597, "DCASE 2018 Task 1A baseline (log mel, CNN), 59.7 ± 0.7"),
+        Baseline(
+            "macro_accuracy",
+            0.597,
+            "DCASE 2018 Task 1A baseline (log mel, CNN), 59.7 ± 0.7",
+            chosen_on="training",
+            address="https://github.com/DCASE-REPO/dcase2018_baseline",
+        ),
     ),
 )
 read = tau.read

@@ -10,6 +10,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.core.kind import OUTSIDE_DATA
 from asc_cli.datasets import Dataset, Listing
 from asc_cli.recipe.changes import Change
+from asc_cli.report.console.table import ranges
 
 FEW_CHANGES = 4  # shown in a line
 
@@ -96,8 +97,7 @@ class Conditions:
         Returns:
             A phrase per difference; none if all of the protocol was trained and tested.
         """
-        outside = [_outside_data(self)] if self.outside_data else []
-        return [*_folds_missing(self), *_excluded(self), *_recordings_missing(self), *outside]
+        return [*_folds_missing(self), *_other_recordings(self)]
 
     def unlike_recipe(self) -> list[str]:
         """Return the settings that the shipped recipe has otherwise.
@@ -121,7 +121,7 @@ class Conditions:
         phrases = []
         own_folds, other_folds = ([fold.fold for fold in each.folds] for each in (self, other))
         if own_folds != other_folds:
-            phrases.append(f"other folds ({_numbers(own_folds)}, not {_numbers(other_folds)})")
+            phrases.append(f"other folds ({ranges(own_folds)}, not {ranges(other_folds)})")
         if not _same_data(self, other):
             what = "lists or audio"
             if self.lists and other.lists:
@@ -151,10 +151,9 @@ class Conditions:
             As in JSON.
         """
         values = asdict(self)
-        if not self.averaged:  # so that a score of one run is stored as before
-            del values["averaged"]
-        if not self.outside_data:
-            del values["outside_data"]
+        for key in ("averaged", "outside_data"):  # so that other scores are stored as before
+            if not values[key]:
+                del values[key]
         return {
             **values,
             "folds": [asdict(fold) for fold in self.folds],
@@ -262,8 +261,11 @@ def _recordings_missing(c: Conditions) -> Iterator[str]:
         yield f"{smallest} of {full} published training recordings in a fold"
 
 
-def _outside_data(c: Conditions) -> str:
-    return f"{OUTSIDE_DATA} ({', '.join(c.outside_data)})"
+def _other_recordings(c: Conditions) -> Iterator[str]:
+    yield from _excluded(c)
+    yield from _recordings_missing(c)
+    if c.outside_data:
+        yield f"{OUTSIDE_DATA} ({', '.join(c.outside_data)})"
 
 
 def _summary(c: Conditions) -> Iterator[str]:
@@ -276,11 +278,8 @@ def _summary(c: Conditions) -> Iterator[str]:
         yield "its one fold" if len(numbers) == 1 else f"all {len(numbers)} folds"
     else:
         name = "fold" if len(numbers) == 1 else "folds"
-        yield f"{name} {_numbers(numbers)} of {c.published_folds}"
-    yield from _excluded(c)
-    yield from _recordings_missing(c)
-    if c.outside_data:
-        yield _outside_data(c)
+        yield f"{name} {ranges(numbers)} of {c.published_folds}"
+    yield from _other_recordings(c)
     if c.averaged:
         yield f"mean of {len(c.averaged)} runs: {', '.join(c.averaged)}"
     if c.seed is not None or c.recipe is not None:
@@ -299,14 +298,3 @@ def _settings(c: Conditions) -> Iterator[str]:
         more = len(c.changed) - len(shown)
         others = f" and {more} more" if more else ""
         yield f"settings of {c.recipe} but {', '.join(shown)}{others}"
-
-
-def _numbers(folds: list[int]) -> str:
-    """Return 1–3, 5 for 1, 2, 3, 5."""
-    parts: list[list[int]] = []
-    for fold in folds:
-        if parts and parts[-1][-1] == fold - 1:
-            parts[-1].append(fold)
-        else:
-            parts.append([fold])
-    return ", ".join(f"{p[0]}–{p[-1]}" if len(p) > 1 else str(p[0]) for p in parts)

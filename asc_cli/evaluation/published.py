@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from asc_cli.datasets import Dataset
+from asc_cli.evaluation import literature
 from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.scores import Published
 from asc_cli.recipe import ensemble
@@ -19,30 +20,30 @@ def published(
 
     settings: The recipe's. own: The conditions of the run's metrics.
     """
-    rows, title = [], titles(metrics)[metrics["headline"]]
+    rows, names = [], titles(metrics)
     if paper := settings.get("paper"):
         rows.append(
             Published(
                 metric=paper["metric"],
                 figure=f"error {paper['error']:g} %",
-                ours=f"error {percent(metrics['error'])}, of {title}",
+                ours=f"error {percent(metrics['error'])}, of {names[metrics['headline']]}",
                 source=paper["source"],
                 why_not=tuple(unlike_paper(settings, own)),
             )
         )
-    for baseline in dataset.baselines:
-        if (baseline.subset or 100) != (settings.get("subset") or 100):
-            continue
-        name = baseline.metric
-        rows.append(
-            Published(
-                metric=titles(metrics)[name],
-                figure=figure(name, baseline.value),
-                ours=figure(name, metrics[name]),
-                source=baseline.source,
-                why_not=tuple(own.unlike_protocol()),
+    unlike = tuple(own.unlike_protocol())
+    for row in literature.of_dataset(dataset, settings.get("subset")):
+        if row.metric in metrics:
+            rows.append(
+                Published(
+                    metric=names[row.metric],
+                    figure=row.figure,
+                    ours=figure(row.metric, metrics[row.metric]),
+                    source=row.words(),
+                    why_not=unlike,
+                    reservations=tuple(row.reservations()),
+                )
             )
-        )
     return rows
 
 

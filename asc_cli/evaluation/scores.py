@@ -196,7 +196,9 @@ class Published:
         figure: The figure.
         ours: Ours of the same metric.
         source: Where the figure was published.
-        why_not: In what the two were obtained differently, so that they do not compare.
+        why_not: In what ours was obtained otherwise, so that the two do not compare.
+        reservations: Why no figure compares with the published one, whatever ours is: it was chosen
+            on its own test fold, it has data from outside, it is of other test recordings.
     """
 
     metric: str
@@ -204,17 +206,18 @@ class Published:
     ours: str
     source: str
     why_not: tuple[str, ...] = ()
+    reservations: tuple[str, ...] = ()
 
     @property
     def comparable(self) -> bool:
         """Whether both were obtained under the same conditions, as far as asc knows them."""
-        return not self.why_not
+        return not self.why_not and not self.reservations
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes, the figure under `theirs`, and `comparable`.
 
         Returns:
-            As in JSON.
+            As in JSON; `why_not` has the reservations too.
         """
         return {
             "metric": self.metric,
@@ -222,7 +225,8 @@ class Published:
             "ours": self.ours,
             "source": self.source,
             "comparable": self.comparable,
-            "why_not": [*self.why_not],
+            "why_not": [*self.why_not, *self.reservations],
+            "reservations": [*self.reservations],
         }
 
 

@@ -83,6 +83,11 @@ class StoredFeature:
         """The feature itself: compute(samples, sample_rate) -> (T, F)."""
         return self.catalog.feature(self.name, self.parameters)
 
+    def download(self) -> None:
+        """Get what it reads from where it is published, if it is an encoder of a hub."""
+        if hasattr(self.compute, "download"):
+            self.compute.download()
+
     @functools.cached_property
     def framing(self) -> features.Framing:
         """Frame and hop length in samples. Raises AscError for parameters without a meaning."""

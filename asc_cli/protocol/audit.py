@@ -130,6 +130,9 @@ def _counts(dataset: Dataset, listing: Listing) -> Iterator[Finding]:
     n = len({recording.file for recording in listing.recordings})
     if dataset.recordings is not None and n != dataset.recordings:
         yield differs("recordings", n, dataset.recordings)
+    n_unlabelled = len(set(listing.unlabelled))
+    if n_unlabelled != dataset.unlabelled:
+        yield differs("recordings without a label", n_unlabelled, dataset.unlabelled)
     if dataset.scene_sizes:
         sizes = Counter(recording.label for recording in listing.recordings)
         for label, expected in zip(dataset.labels, dataset.scene_sizes, strict=True):
@@ -148,13 +151,19 @@ def _counts(dataset: Dataset, listing: Listing) -> Iterator[Finding]:
 
 
 def _missing(listing: Listing, audio_root: Path) -> Iterator[Finding]:
-    for recording in listing.recordings:
-        if not os.path.isfile(audio_root / recording.file):
-            yield Finding("missing file", recording.file, "listed, but missing")
+    for file in _listed(listing):
+        if not os.path.isfile(audio_root / file):
+            yield Finding("missing file", file, "listed, but missing")
+
+
+def _listed(listing: Listing) -> Iterator[str]:
+    """Yield every file as often as it is listed, with a label or without."""
+    yield from (recording.file for recording in listing.recordings)
+    yield from listing.unlabelled
 
 
 def _duplicates(listing: Listing) -> Iterator[Finding]:
-    lists: list[tuple[str, Iterable[str]]] = [("recordings", (r.file for r in listing.recordings))]
+    lists: list[tuple[str, Iterable[str]]] = [("recordings", _listed(listing))]
     for split in listing.splits:
         lists += [
             (f"fold {split.fold} train", split.train),

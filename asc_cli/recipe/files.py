@@ -86,7 +86,9 @@ def _resolve_encoder(tree: Tree, folder: Path) -> None:
     """Make the file or folder of an encoder absolute, which is relative to the recipe's file; a
     name on the hub stays, unless there is a folder of that name."""
     section = tree.values.get("features")
-    for key in ("file", "model") if isinstance(section, dict) else ():
+    if not isinstance(section, dict):
+        return
+    for key in ("file", "model"):
         if isinstance(named := section.get(key), str) and named:
             path = folder / paths.expanded(named, f"features.{key}:")
             if key == "file" or path.is_dir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,12 @@ class Result:
     Attributes:
         error: 1 − the headline metric, from 0 to 1.
         run: The name of the run's folder.
+        headline: The name of that metric.
     """
 
     error: float
     run: str
+    headline: str = ""
 
 
 def result(recipe: AnyRecipe) -> Result | None:
@@ -46,14 +49,20 @@ def result(recipe: AnyRecipe) -> Result | None:
         if (
             metrics
             and (not expected or len(metrics.get("folds", [])) == expected)
-            and all(row.get("comparable", True) for row in metrics.get("published", []))
+            and all(_is_of_protocol(row) for row in metrics.get("published", []))
             and _settings_of(path.parent / SETTINGS) == recipe.functional_settings()
         ):
-            finished.append((path.stat().st_mtime, metrics["error"], path.parent.name))
+            finished.append((path.stat().st_mtime, metrics["error"], path.parent.name, metrics))
     if not finished:
         return None
-    _, error, run = max(finished)
-    return Result(error, run)
+    _, error, run, metrics = max(finished, key=lambda row: row[:3])
+    return Result(error, run, metrics["headline"])
+
+
+def _is_of_protocol(row: Mapping[str, Any]) -> bool:
+    """Return whether no other reasons than the published figure's own make it not comparable."""
+    own = {*row.get("why_not", ())} - {*row.get("reservations", ())}
+    return row.get("comparable", True) or ("why_not" in row and not own)
 
 
 def _readable_metrics(run: Path) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from asc_cli.report.console.datasets import audit, dataset, datasets
     from asc_cli.report.console.evaluation import comparison, evaluation, training
     from asc_cli.report.console.features import extraction, extractions
+    from asc_cli.report.console.literature import literature
     from asc_cli.report.console.live import Live
     from asc_cli.report.console.models import checked_model, exported, model, models
     from asc_cli.report.console.output import show

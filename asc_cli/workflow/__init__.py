@@ -29,6 +29,7 @@ from asc_cli.core import exports
 if TYPE_CHECKING:
     from asc_cli.core.cluster import cluster
     from asc_cli.evaluation.comparison import Comparison
+    from asc_cli.evaluation.literature import PublishedResult, published_results
     from asc_cli.evaluation.scores import Evaluation
     from asc_cli.frontend.disk import Disk, Pruned, disk, prune
     from asc_cli.frontend.fill import Extraction, extract

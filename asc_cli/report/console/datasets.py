@@ -26,6 +26,8 @@ def dataset(result: dict[str, Any]) -> list[Any]:
     for key in ("homepage", "licence", "citation", "metric", "sample_rate", "recordings"):
         if result[key]:
             facts.add_row(key.replace("_", " "), str(result[key]))
+    if result["unlabelled"]:
+        facts.add_row("", f"{result['unlabelled']} more without a label")
     facts.add_row("scenes", ", ".join(result["labels"]) or "taken from the data")
     sizes = sorted({f"{train or '?'}/{test}" for train, test in result["fold_sizes"]})
     facts.add_row("folds", f"{len(result['fold_sizes']) or 'as listed'} {', '.join(sizes)}")
@@ -50,9 +52,11 @@ def published(baseline: dict[str, Any]) -> str:
 
 def audit(result: dict[str, Any]) -> list[Any]:
     sizes = ", ".join(f"{train}/{test}" for train, test in result["folds"]) or "none"
+    count = result["unlabelled"]
+    unlabelled = f", and {count} without a label" if count else ""
     lines: list[Any] = [
         f"{result['dataset']} in {result['root']}",
-        f"{result['recordings']} recordings; folds (train/test): {sizes}",
+        f"{result['recordings']} recordings{unlabelled}; folds (train/test): {sizes}",
     ]
     n_broken = sum(row["broken"] for row in result["findings"])
     if result["findings"]:
@@ -62,6 +66,6 @@ def audit(result: dict[str, Any]) -> list[Any]:
             findings.add_row(mark, row["check"], row["where"], row["what"])
         lines.append(findings)
     if n_broken:
-        count = "1 protocol violation" if n_broken == 1 else f"{n_broken} protocol violations"
-        return [*lines, Text(count, style="red")]
+        text = "1 protocol violation" if n_broken == 1 else f"{n_broken} protocol violations"
+        return [*lines, Text(text, style="red")]
     return [*lines, Text("The copy matches the protocol.", style="green")]

@@ -74,6 +74,17 @@ def span(interval: Sequence[float]) -> str:
     return f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f}"
 
 
+def ranges(numbers: list[int]) -> str:
+    """Return 1–3, 5 for 1, 2, 3, 5."""
+    parts: list[list[int]] = []
+    for n in numbers:
+        if parts and parts[-1][-1] == n - 1:
+            parts[-1].append(n)
+        else:
+            parts.append([n])
+    return ", ".join(f"{p[0]}–{p[-1]}" if len(p) > 1 else str(p[0]) for p in parts)
+
+
 def titles(result: dict[str, Any]) -> dict[str, str]:
     """Return the titles of all metrics in a result: METRICS', and one from outside."""
     outside = result.get("metric_from_outside")
