@@ -72,7 +72,7 @@ def map_unordered(
         backend="loky",
         return_as="generator_unordered",
         batch_size="auto",
-        initializer=end_with_parent,
+        initializer=_start_worker,
         initargs=(os.getpid(),),
     )
     results = pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
@@ -103,7 +103,7 @@ def prefetch_pool(jobs: int | None) -> Iterator[Executor | None]:
     from joblib.externals.loky import get_reusable_executor
 
     pool = get_reusable_executor(
-        max_workers=workers(jobs), initializer=end_with_parent, initargs=(os.getpid(),)
+        max_workers=workers(jobs), initializer=_start_worker, initargs=(os.getpid(),)
     )
     try:
         yield pool
@@ -124,6 +124,19 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="end_with_parent", daemon=True).start()
+
+
+def _start_worker(parent: int) -> None:
+    """Prepare a worker process of a pool.
+
+    Where psutil is installed, loky takes a worker that grew by 300 MB for one that leaks memory,
+    and replaces it. One that fits a second fold grows as much, since it keeps what it freed
+    (`memory.retain_freed`), and a new one imports torch again.
+    """
+    from joblib.externals.loky import process_executor
+
+    process_executor._USE_PSUTIL = False
+    end_with_parent(parent)
 
 
 @contextlib.contextmanager

@@ -52,6 +52,7 @@ class Baseline:
             (a part of the training recordings), "test" (its own test fold), "not stated".
         outside_data: What it learned from beside the dataset; "": nothing.
         address: Where the source is found; "": the source says it in words.
+        devices: The name of the group of devices whose figure it is; "": all devices.
     """
 
     metric: str
@@ -62,6 +63,7 @@ class Baseline:
     chosen_on: str = "not stated"
     outside_data: str = ""
     address: str = ""
+    devices: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,9 @@ class Dataset:
         archives: What `asc datasets download` gets; empty: to be fetched by hand.
         baselines: Published figures to compare with.
         unlabelled: How many recordings were published without a label.
+        device_groups: (name, devices) of each group of recording devices that the organisers
+            report together.
+        city_in_group: Whether a recording's group begins with its city and a hyphen.
     """
 
     name: str
@@ -108,6 +113,19 @@ class Dataset:
     archives: tuple[Archive, ...] = ()
     baselines: tuple[Baseline, ...] = ()
     unlabelled: int = 0
+    device_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    city_in_group: bool = False
+
+    def city(self, group: str) -> str:
+        """Return the city of a group.
+
+        Args:
+            group: A recording's group, as "lisbon-1000".
+
+        Returns:
+            The city; "" where the dataset's groups do not name it.
+        """
+        return group.partition("-")[0] if self.city_in_group else ""
 
     def described(self) -> dict[str, str]:
         """Return what a model's card has of it.

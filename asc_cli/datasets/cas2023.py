@@ -61,6 +61,7 @@ DATASET = Dataset(
     headline="macro_accuracy",
     recordings=1740,
     unlabelled=6960,
+    city_in_group=True,
     baselines=(
         Baseline(
             "macro_accuracy",

@@ -23,7 +23,7 @@ DATASET = Dataset(
     metric="class-wise (macro) accuracy on the test part of fold 1",
     headline="macro_accuracy",
     recordings=14_400,
-    shares_with=("tut2018", "tau2020_mobile", "tau2022_mobile"),
+    shares_with=("tut2018", "tut2018_mobile", "tau2020_mobile", "tau2022_mobile"),
     fold_sizes=((9185, 4185),),
     scene_sizes=(1440,) * 10,
     archives=zenodo.archives(
@@ -55,6 +55,7 @@ DATASET = Dataset(
             "audio.21": "0e44ed85c88ec036a9725b4dd1dfaea0",
         },
     ),
+    city_in_group=True,
     baselines=(
         Baseline(
             "macro_accuracy",

@@ -27,7 +27,7 @@ DATASET = Dataset(
     metric="class-wise (macro) accuracy on the test part of fold 1; log loss, per device besides",
     headline="macro_accuracy",
     recordings=23_040,
-    shares_with=("tut2018", "tau2019", "tau2022_mobile"),
+    shares_with=("tut2018", "tut2018_mobile", "tau2019", "tau2022_mobile"),
     fold_sizes=((13_965, 2970),),
     archives=zenodo.archives(
         3819968,
@@ -53,6 +53,8 @@ DATASET = Dataset(
             "audio.16": "2e0a89723e58a3836be019e6996ae460",
         },
     ),
+    city_in_group=True,
+    device_groups=tau.DEVICE_GROUPS,
     baselines=(
         *(
             Baseline(

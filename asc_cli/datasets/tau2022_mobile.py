@@ -39,7 +39,7 @@ DATASET = Dataset(
     ),
     headline="macro_accuracy",
     recordings=230_350,
-    shares_with=("tut2018", "tau2019", "tau2020_mobile"),
+    shares_with=("tut2018", "tut2018_mobile", "tau2019", "tau2020_mobile"),
     fold_sizes=((None, 29_680),),
     subsets=SUBSETS,
     archives=(
@@ -69,6 +69,8 @@ DATASET = Dataset(
         ),
         *(Archive(f"{SPLITS}/split{percent}.csv", into="split_setup") for percent, _ in SUBSETS),
     ),
+    city_in_group=True,
+    device_groups=tau.DEVICE_GROUPS,
     baselines=(
         *(
             Baseline(

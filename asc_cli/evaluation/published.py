@@ -33,12 +33,13 @@ def published(
         )
     unlike = tuple(own.unlike_protocol())
     for row in literature.of_dataset(dataset, settings.get("subset")):
-        if row.metric in metrics:
+        figures = metrics["device_groups"].get(row.devices, {}) if row.devices else metrics
+        if row.metric in figures:
             rows.append(
                 Published(
-                    metric=names[row.metric],
+                    metric=names[row.metric] + (f", devices {row.devices}" * bool(row.devices)),
                     figure=row.figure,
-                    ours=figure(row.metric, metrics[row.metric]),
+                    ours=figure(row.metric, figures[row.metric]),
                     source=row.words(),
                     why_not=unlike,
                     reservations=tuple(row.reservations()),

@@ -125,14 +125,16 @@ def score_and_register(
     dataset = extraction.source.dataset
     metric = headline_metric(recipe, dataset)
     seen = audit.seen_devices(extraction.source.listing)
+    seen_cities = audit.seen_cities(dataset, extraction.source.listing)
     conditions = _conditions(run, recipe, extraction, protocol, chosen, tried or {})
-    scores = scoring.score(joined, metric, seen, conditions)
+    scores = scoring.score(joined, metric, seen, conditions, dataset, seen_cities)
     if tried:
         scores = replace(scores, remarks=(*scores.remarks, CHOSEN_PER_FOLD))
     taken = [*transfer.remarks(), *fine_tuning.remarks(run, chosen, metric)]
     scores = replace(scores, remarks=(*scores.remarks, *taken))
     metrics = scores.to_dict()
-    metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
+    for key, names in (("seen_devices", seen), ("seen_cities", seen_cities)):
+        metrics[key] = {str(fold): sorted(trained) for fold, trained in names.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
     if tried:
