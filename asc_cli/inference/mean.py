@@ -109,6 +109,9 @@ def _conditions(read: Sequence[RunPredictions], weights: Sequence[float]) -> Con
         changed=(),
         seed=None,
         averaged=averaged,
+        outside_data=tuple(
+            dict.fromkeys(name for each in read for name in each.conditions.outside_data)
+        ),
     )
 
 

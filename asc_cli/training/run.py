@@ -219,12 +219,21 @@ def _conditions(
         recipe=recipe.shipped,
         changed=(*others, *per_fold),
         seed=recipe.training.seed,
+        outside_data=_outside_data(recipe),
         fingerprint=prints["dataset_fingerprint"],
         fingerprint_0_1=prints["dataset_fingerprint_0_1"],
         lists=prints["lists_fingerprint"],
         audio_compared=True,
         repeated=repeated(source.listing, extraction.audio_digests, chosen),
     )
+
+
+def _outside_data(recipe: Recipe) -> tuple[str, ...]:
+    """Return what the recipe, or a teacher of it, uses that was trained on other recordings."""
+    names = [*recipe.outside_data()]
+    for teacher in recipe.distil.teachers if recipe.distil else ():
+        names += (models.find(teacher).card.get("conditions") or {}).get("outside_data", ())
+    return tuple(dict.fromkeys(names))
 
 
 def _validated(run: Path, recipe: Recipe, fold: int) -> int | None:

@@ -12,6 +12,7 @@ from asc_cli.report.console.table import (
     BAR_CELLS,
     figure,
     headline,
+    marked,
     metric_titles,
     percent,
     remarks,
@@ -195,7 +196,7 @@ def comparison(result: dict[str, Any]) -> list[Any]:
         if paper and row["not_comparable"]:
             paper = "not comparable"
         output.add_row(
-            Path(row["run"]).name if same_name else row["name"],
+            marked(Path(row["run"]).name if same_name else row["name"], row["conditions"]),
             "" if row["seed"] is None else str(row["seed"]),
             percent(row["value"]),
             span(row["intervals"]["exact"] or row["intervals"]["bootstrap"]),
