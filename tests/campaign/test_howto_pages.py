@@ -48,6 +48,7 @@ LESS = {  # page → what its lines that begin so get at their end
 CHANGED = {  # page → words of its lines, and what is written in their place
     "dcase2016.md": {"--recordings 180 --seconds 5": "--recordings 60 --seconds 1"},
     "report.md": {"--seeds 0-4": "--seeds 0-1"},
+    "send-results.md": {"litis_lstm": "toy_lstm", "--data litis": "--data home/datasets/toy"},
     "slurm.md": {"--seeds 0-9": f"--seeds 0-1 {ONE_EPOCH}"},
     "tune.md": {"--trials 20": "--trials 2", "--seeds 0-4": "--seeds 0-1"},
 }
@@ -61,6 +62,8 @@ NOT_RUN = {
     "export ASC_REMOTE=s3://bucket/asc": "it is a bucket of the reader's; ENVIRONMENT has a folder",
     "asc evaluate RUN RUN RUN --mean --weights 2,1,1": "RUN stands for names of the reader's",
     "asc evaluate esc10_lstm-0a1b2c3d4e5f esc10_cnn_mel --mean": "a run's name is another here",
+    "make reproduce-litis DATA=litis": "it takes hours; tests/test_bundle.py runs its commands",
+    "make reproduce-dcase2016 DATA=tut2016": "that test too",
     "asc evaluate predictions.csv --dataset tut2016 --folds 1": "tests/test_submission.py does",
     "asc evaluate predictions.csv --dataset tau2022_mobile --subset 5": "that test too",
     "asc evaluate predictions.csv --data my_table.csv": "that test too",
@@ -207,6 +210,11 @@ def own_recordings(folder: Path) -> None:
         soundfile.write(folder / "recordings" / f"{number}.flac", samples, rate)
 
 
+def send_results(folder: Path) -> None:
+    small_toy(folder)
+    train("toy_lstm", *SMALL, folds=[1])
+
+
 PREPARE: dict[str, Callable[[Path], None]] = {
     "ensembles.md": ensembles,
     "export.md": export,
@@ -222,6 +230,7 @@ PREPARE: dict[str, Callable[[Path], None]] = {
     "unknown.md": office,
     "litis.md": litis,
     "own-recordings.md": own_recordings,
+    "send-results.md": send_results,
 }
 
 
