@@ -45,10 +45,10 @@ test: $(KERNELS) ## the tests: every module, in at most 3 minutes on two idle co
 	$(PYTEST)
 
 campaign: $(KERNELS) ## the slow tests, long ones by a seeded sample: at most 25 minutes on two cores
-	$(PYTEST) -m campaign
+	$(PYTEST) --dist worksteal -m campaign
 
 campaign-full: $(KERNELS) ## the slow tests, whole
-	$(PYTEST) -m campaign --whole
+	$(PYTEST) --dist worksteal -m campaign --whole
 
 check: lint types docs ## style, types, docs; CI runs check, test and campaign
 

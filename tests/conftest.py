@@ -247,6 +247,9 @@ QUICK = {
 }
 
 
+ENCODERS = ("hf_encoder", "onnx_encoder")  # features that cannot be computed without a file
+
+
 def settings(*more: str) -> list[str]:
     return [word for text in (*SMALL, *more) for word in ("--set", text)]
 

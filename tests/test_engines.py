@@ -29,7 +29,7 @@ from asc_cli.models._numpy import FORWARD
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import archive, models
 from asc_cli.registry import graphs as graph_files
-from tests.conftest import QUICK, ROOT, Asc, command, write
+from tests.conftest import ENCODERS, QUICK, ROOT, Asc, command, write
 from tests.test_export import KINDS, RATE, registered
 
 onnx = pytest.importorskip("onnx", reason="the extra `train` is not installed")
@@ -524,6 +524,7 @@ PAIRS = [
     (model, feature)
     for model in sorted(QUICK)
     for feature in plugins.shipped("features")
+    if feature not in ENCODERS
     if feature != "texture" or model in ("svm", "gmm", "mlp")  # it is one frame
     if model != "sparse_nmf" or feature in ("mel", "cqt")  # it takes no negative numbers
 ]

@@ -28,7 +28,7 @@ from asc_cli.models import build
 from asc_cli.recipe import load as recipe
 from asc_cli.registry import models
 from asc_cli.registry.members import Arrays, save
-from tests.conftest import SMALL, tone, write
+from tests.conftest import ENCODERS, SMALL, tone, write
 
 onnx = pytest.importorskip("onnx", reason="the extra `train` is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `train` is not installed")
@@ -166,7 +166,7 @@ def test_many_recordings_at_once_and_the_metadata(recordings: list[Path], tmp_pa
     assert (about["sample_rate"], about["model"]) == (str(RATE), "m@1")
 
 
-@pytest.mark.parametrize("feature", sorted({*plugins.names("features")} - {"texture"}))
+@pytest.mark.parametrize("feature", sorted({*plugins.names("features")} - {"texture", *ENCODERS}))
 def test_every_feature_has_a_front_end(feature: str, recordings: list[Path], tmp_path: Path):
     name = registered("m", "clips.overlap=0", feature=feature)
     created = workflow.export(name, "onnx", tmp_path / "m.onnx", check=recordings[1:])

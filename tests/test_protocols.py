@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         tut2016,
         tut2017,
         tut2018,
+        tut2018_mobile,
         urbansound8k,
         yt8m,
         yt8m_toy,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
         tau2020_mobile,
         tau2022_mobile,
         tut2018,
+        tut2018_mobile,
         urbansound8k,
     )
     VIDEOS: tuple[DatasetModule, ...] = (yt8m, yt8m_toy)

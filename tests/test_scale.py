@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.benchmarks.scale import Job, Times, bound, serial_share, stages, total, wall
@@ -32,6 +34,15 @@ def test_stages_of_one_worker_add_up():
     assert own["folds"] == [pytest.approx(21)] * 2
     assert total(JOB, TIMES, 1) == pytest.approx(58)
     assert serial_share(JOB, TIMES) == pytest.approx(6 / 58)
+
+
+def test_start_of_workers_and_a_busy_neighbour_are_in_it():
+    times = replace(TIMES, warm=1, worker=4, busy=1.5)
+    assert total(JOB, times, 1) == pytest.approx(58 + 1)
+    assert total(JOB, times, 2) == pytest.approx(2 + 4 + 1.5 * 5 + 1 + 1.5 * 21 + 3)
+    assert serial_share(JOB, times) == pytest.approx(7 / 59)
+    slow = replace(times, worker=100)
+    assert bound(JOB, slow, 2) == "workers" and bound(JOB, slow, 1) == "folds"
 
 
 def test_more_workers_leave_the_longest_task_and_the_serial_part():

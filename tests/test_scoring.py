@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from asc_cli.datasets import tau2020_mobile
 from asc_cli.evaluation import aggregate, intervals, scores, scoring
 from asc_cli.evaluation.predictions import Predictions
 
@@ -152,6 +153,43 @@ def test_devices_are_scored_apart():
     assert m.device_groups["unseen"].recordings == 2
     assert m.device_groups["unseen"].macro_accuracy == 0.5
     assert m.device_groups["seen"].log_loss == pytest.approx(-math.log(0.8))
+
+
+def test_the_groups_that_organisers_report_are_scored():
+    dataset = tau2020_mobile.DATASET
+    p = dataclasses.replace(
+        made([0, 1, 0, 1], [0, 1, 1, 1]), devices=("a", "s1", "s4", "s5"), groups=("x-1",) * 4
+    )
+    m = scoring.score(p, dataset=dataset)
+    assert {name: (g.recordings, g.accuracy) for name, g in m.device_groups.items()} == {
+        "real": (1, 1.0),
+        "seen simulated": (1, 1.0),
+        "unseen simulated": (2, 0.5),
+    }
+    assert scoring.score(p).device_groups == {}
+
+
+def test_cities_are_scored_as_devices_are():
+    p = dataclasses.replace(
+        made([0, 1, 0, 1], [0, 1, 1, 1]), groups=("lyon-1", "lyon-2", "milan-1", "milan-2")
+    )
+    m = scoring.score(p, dataset=tau2020_mobile.DATASET, seen_cities={1: frozenset({"lyon"})})
+    assert {name: (c.scores.accuracy, c.seen) for name, c in m.cities.items()} == {
+        "lyon": (1.0, True),
+        "milan": (0.5, False),
+    }
+    assert m.city_groups["unseen"].recordings == 2
+    assert scoring.score(p).cities == {}  # of a dataset whose groups are no cities
+
+
+def test_the_log_loss_of_a_scene_is_of_its_recordings():
+    p = made([0, 0, 1], [0, 1, 1])
+    m = scoring.score(p)
+    by_hand = -np.log(p.probabilities[[0, 1], 0]).mean()
+    assert m.scenes[p.scenes[0]].log_loss == pytest.approx(by_hand)
+    weighed = [m.scenes[s].log_loss * m.scenes[s].recordings for s in p.scenes[:2]]
+    assert sum(weighed) / 3 == pytest.approx(m.metrics["log_loss"])
+    assert scoring.score(dataclasses.replace(p, hard=True)).scenes[p.scenes[0]].log_loss is None
 
 
 def test_labels_alone_have_no_log_loss():

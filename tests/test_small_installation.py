@@ -30,6 +30,8 @@ DISTRIBUTIONS = {
     "llvmlite": "numba",
     "python_multipart": "python-multipart",
     "dask": "distributed",
+    "huggingface_hub": "transformers",
+    "tokenizers": "transformers",
 }  # which brings a module; else its name
 
 

@@ -42,6 +42,10 @@ def command(
             show_default="the general ones",
         ),
     ] = None,
+    embedding: Annotated[
+        bool,
+        typer.Option("--embedding", help="Let the ONNX file give each recording's embedding too."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write a model for use without asc: samples in, probabilities out.
@@ -57,6 +61,8 @@ def command(
 
     Example: **asc export phones --recording-device a --int8**
 
+    Example: **asc export toy_lstm --output encoder.onnx --embedding**
+
     Example: **asc export toy_lstm --format hub --output to-upload**
     """
     from asc_cli import report, workflow
@@ -69,5 +75,6 @@ def command(
         int8=int8,
         check=inputs.find(check or []),
         device=recording_device,
+        embedding=embedding,
     )
     report.show(result.to_dict(), report.exported, as_json)

@@ -42,6 +42,14 @@ def command(
             "there what it lacks.",
         ),
     ] = False,
+    download: Annotated[
+        bool,
+        typer.Option(
+            "--download",
+            help="Get an encoder of the Hugging Face hub that the recipe names first. Without it, "
+            "no command downloads one.",
+        ),
+    ] = False,
     jobs: Jobs = None,
     cluster: Cluster = None,
     as_json: Json = False,
@@ -57,6 +65,8 @@ def command(
     Example: **asc features --dataset litis**
 
     Example: **asc features --recipe my.yaml**
+
+    Example: **asc features --recipe my_encoder.yaml --download**
 
     Example: **asc features --dataset litis --cluster tcp://10.0.0.5:8786**
 
@@ -83,6 +93,7 @@ def command(
                     data=data,
                     jobs=jobs,
                     verify=verify,
+                    download=download,
                     progress=progress,
                     note=_progress.note,
                 )

@@ -238,6 +238,7 @@ def _row(model: Any) -> dict[str, Any]:
         "error": metrics.get("error"),
         "created": model.card["created"],
         "run": model.card.get("run"),
+        "outside_data": (model.card.get("conditions") or {}).get("outside_data", []),
     }
 
 

@@ -35,6 +35,7 @@ MODULES = {  # extra → the modules that come with it
     "tensorboard": ("tensorboard",),
     "yt8m": ("tfrecord", "crc32c"),
     "remote": ("fsspec", "s3fs"),
+    "hf": ("transformers", "huggingface_hub", "tokenizers"),
     "serve": ("starlette", "uvicorn", "websockets", "python_multipart"),
 }
 

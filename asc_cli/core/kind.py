@@ -13,6 +13,7 @@ from typing import Any
 
 from asc_cli.core import plugins, yaml_text
 
+OUTSIDE_DATA = "outside data"  # marks results that are not from the dataset's recordings alone
 RECORDINGS, VIDEOS = "recordings", "videos"
 
 

@@ -24,9 +24,7 @@ from asc_cli.core.importing import fault_in_plugin
 
 PARENT_SECONDS = 0.5  # between a worker's looks at its parent
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_thread_limit: contextlib.AbstractContextManager | None = (
-    None  # limits a worker process to one thread
-)
+_one_thread: Any = None  # of a worker process: limits its libraries until it ends
 
 
 def cores() -> int:
@@ -72,7 +70,7 @@ def map_unordered(
         backend="loky",
         return_as="generator_unordered",
         batch_size="auto",
-        initializer=end_with_parent,
+        initializer=_start_worker,
         initargs=(os.getpid(),),
     )
     results = pool(joblib.delayed(_in_worker)(function, task) for task in tasks)
@@ -103,7 +101,7 @@ def prefetch_pool(jobs: int | None) -> Iterator[Executor | None]:
     from joblib.externals.loky import get_reusable_executor
 
     pool = get_reusable_executor(
-        max_workers=workers(jobs), initializer=end_with_parent, initargs=(os.getpid(),)
+        max_workers=workers(jobs), initializer=_start_worker, initargs=(os.getpid(),)
     )
     try:
         yield pool
@@ -126,6 +124,19 @@ def end_with_parent(parent: int) -> None:
     threading.Thread(target=watch, name="end_with_parent", daemon=True).start()
 
 
+def _start_worker(parent: int) -> None:
+    """Prepare a worker process of a pool.
+
+    Where psutil is installed, loky takes a worker that grew by 300 MB for one that leaks memory,
+    and replaces it. One that fits a second fold grows as much, since it keeps what it freed
+    (`memory.retain_freed`), and a new one imports torch again.
+    """
+    from joblib.externals.loky import process_executor
+
+    process_executor._USE_PSUTIL = False
+    end_with_parent(parent)
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Limit numerical libraries to one thread: those loaded now, and those loaded later."""
@@ -146,11 +157,13 @@ def one_thread() -> Iterator[None]:
 
 def _in_worker(function: Callable[..., Any], task: tuple) -> Any:
     """Run a task in a worker process, which uses one thread from its first task on."""
-    global _thread_limit
+    global _one_thread
     streams.separate()
-    if _thread_limit is None:
-        _thread_limit = one_thread()
-        _thread_limit.__enter__()
+    if _one_thread is None:
+        from threadpoolctl import threadpool_limits
+
+        os.environ.update(dict.fromkeys(THREADS, "1"))
+        _one_thread = threadpool_limits(1)
     try:
         return function(*task)
     except AscError:

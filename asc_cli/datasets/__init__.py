@@ -52,6 +52,7 @@ class Baseline:
             (a part of the training recordings), "test" (its own test fold), "not stated".
         outside_data: What it learned from beside the dataset; "": nothing.
         address: Where the source is found; "": the source says it in words.
+        devices: The name of the group of devices whose figure it is; "": all devices.
     """
 
     metric: str
@@ -62,6 +63,28 @@ class Baseline:
     chosen_on: str = "not stated"
     outside_data: str = ""
     address: str = ""
+    devices: str = ""
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """The file of predictions that a challenge takes of its evaluation set.
+
+    Attributes:
+        title: The challenge.
+        form_read: Where the form of its file was read.
+        header: Whether the file begins with the names of its columns.
+        probabilities: Whether a probability for each scene follows the label.
+        delimiter: What stands between columns.
+        homepage: URL of the evaluation set; "" where it was not to be read.
+    """
+
+    title: str
+    form_read: str
+    header: bool
+    probabilities: bool
+    delimiter: str = "\t"
+    homepage: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +111,11 @@ class Dataset:
         archives: What `asc datasets download` gets; empty: to be fetched by hand.
         baselines: Published figures to compare with.
         unlabelled: How many recordings were published without a label.
+        device_groups: (name, devices) of each group of recording devices that the organisers
+            report together.
+        city_in_group: Whether a recording's group begins with its city and a hyphen.
+        challenge: The challenge that takes predictions of an evaluation set of this dataset; None:
+            there is none, or the form of its file was not to be read.
     """
 
     name: str
@@ -108,6 +136,20 @@ class Dataset:
     archives: tuple[Archive, ...] = ()
     baselines: tuple[Baseline, ...] = ()
     unlabelled: int = 0
+    device_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    city_in_group: bool = False
+    challenge: Challenge | None = None
+
+    def city(self, group: str) -> str:
+        """Return the city of a group.
+
+        Args:
+            group: A recording's group, as "lisbon-1000".
+
+        Returns:
+            The city; "" where the dataset's groups do not name it.
+        """
+        return group.partition("-")[0] if self.city_in_group else ""
 
     def described(self) -> dict[str, str]:
         """Return what a model's card has of it.
@@ -133,6 +175,21 @@ class Recording:
     file: str
     label: str
     group: str = ""
+    recording_device: str = ""
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """One recording of an evaluation set.
+
+    Attributes:
+        file: Path relative to the set's folder, with "/".
+        name: How the set's list names it.
+        recording_device: The device of the recording; "": not known.
+    """
+
+    file: str
+    name: str
     recording_device: str = ""
 
 
@@ -189,6 +246,8 @@ class DatasetModule(Protocol):
         audio_root(root) -> Path     where files are listed relative to another folder than `root`
         read(root, subset)           where the dataset publishes subsets, in per cent
         make(root, …)                where `asc datasets make` writes the dataset itself
+        read_evaluation(root)        where DATASET has a challenge: the evaluation set's list, as a
+                                     tuple of Unlabelled
         STREAMED = True              where it is a stream of shards with many labels a video, as
                                      datasets/yt8m.py describes
     """

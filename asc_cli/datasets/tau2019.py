@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asc_cli.datasets import Baseline, Dataset
-from asc_cli.datasets._formats import tau, zenodo
+from asc_cli.datasets import Baseline, Challenge, Dataset
+from asc_cli.datasets._formats import evaluation_set, tau, zenodo
 
 DATASET = Dataset(
     name="tau2019",
@@ -23,7 +23,7 @@ DATASET = Dataset(
     metric="class-wise (macro) accuracy on the test part of fold 1",
     headline="macro_accuracy",
     recordings=14_400,
-    shares_with=("tut2018", "tau2020_mobile", "tau2022_mobile"),
+    shares_with=("tut2018", "tut2018_mobile", "tau2020_mobile", "tau2022_mobile"),
     fold_sizes=((9185, 4185),),
     scene_sizes=(1440,) * 10,
     archives=zenodo.archives(
@@ -55,6 +55,14 @@ DATASET = Dataset(
             "audio.21": "0e44ed85c88ec036a9725b4dd1dfaea0",
         },
     ),
+    city_in_group=True,
+    challenge=Challenge(
+        "DCASE 2019 Task 1A",
+        "the baseline, toni-heittola/dcase2019_task1_baseline, task1a.py",
+        header=False,
+        probabilities=False,
+        homepage="https://zenodo.org/records/3063822",
+    ),
     baselines=(
         Baseline(
             "macro_accuracy",
@@ -66,3 +74,4 @@ DATASET = Dataset(
     ),
 )
 read = tau.read
+read_evaluation = evaluation_set.read

@@ -5,8 +5,8 @@ Devices a, b, c, s1, s2, s3 are trained and tested on; s4, s5, s6 are tested on 
 
 from __future__ import annotations
 
-from asc_cli.datasets import Baseline, Dataset
-from asc_cli.datasets._formats import tau, zenodo
+from asc_cli.datasets import Baseline, Challenge, Dataset
+from asc_cli.datasets._formats import evaluation_set, tau, zenodo
 
 DATASET = Dataset(
     name="tau2020_mobile",
@@ -27,7 +27,7 @@ DATASET = Dataset(
     metric="class-wise (macro) accuracy on the test part of fold 1; log loss, per device besides",
     headline="macro_accuracy",
     recordings=23_040,
-    shares_with=("tut2018", "tau2019", "tau2022_mobile"),
+    shares_with=("tut2018", "tut2018_mobile", "tau2019", "tau2022_mobile"),
     fold_sizes=((13_965, 2970),),
     archives=zenodo.archives(
         3819968,
@@ -53,6 +53,14 @@ DATASET = Dataset(
             "audio.16": "2e0a89723e58a3836be019e6996ae460",
         },
     ),
+    city_in_group=True,
+    device_groups=tau.DEVICE_GROUPS,
+    challenge=Challenge(
+        "DCASE 2020 Task 1A",
+        "the validator, toni-heittola/dcase2020_task1_submission_validator",
+        header=True,
+        probabilities=True,
+    ),
     baselines=(
         *(
             Baseline(
@@ -68,3 +76,4 @@ DATASET = Dataset(
     ),
 )
 read = tau.read
+read_evaluation = evaluation_set.read

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from asc_cli.core.errors import AscError
+from asc_cli.core.kind import OUTSIDE_DATA
 from asc_cli.datasets import Dataset, Listing
 from asc_cli.recipe.changes import Change
+from asc_cli.report.console.table import ranges
 
 FEW_CHANGES = 4  # shown in a line
 
@@ -55,6 +57,8 @@ class Conditions:
         audio_compared: Whether the audio of training and test was compared by its samples.
         repeated: Tested recordings that have the samples of another of the same fold.
         averaged: The runs whose probabilities were averaged; none of a score of one run.
+        outside_data: What it uses that was trained on other recordings than the dataset's: encoders
+            from outside, of its own or of models that it was distilled from. None: from scratch.
     """
 
     dataset: str
@@ -71,6 +75,7 @@ class Conditions:
     audio_compared: bool = False
     repeated: int = 0
     averaged: tuple[str, ...] = ()
+    outside_data: tuple[str, ...] = ()
 
     def of_folds(self, folds: Collection[int] | None) -> Conditions:
         """Return the conditions of some of the folds.
@@ -92,7 +97,7 @@ class Conditions:
         Returns:
             A phrase per difference; none if all of the protocol was trained and tested.
         """
-        return [*_folds_missing(self), *_excluded(self), *_recordings_missing(self)]
+        return [*_folds_missing(self), *_other_recordings(self)]
 
     def unlike_recipe(self) -> list[str]:
         """Return the settings that the shipped recipe has otherwise.
@@ -116,7 +121,7 @@ class Conditions:
         phrases = []
         own_folds, other_folds = ([fold.fold for fold in each.folds] for each in (self, other))
         if own_folds != other_folds:
-            phrases.append(f"other folds ({_numbers(own_folds)}, not {_numbers(other_folds)})")
+            phrases.append(f"other folds ({ranges(own_folds)}, not {ranges(other_folds)})")
         if not _same_data(self, other):
             what = "lists or audio"
             if self.lists and other.lists:
@@ -146,8 +151,9 @@ class Conditions:
             As in JSON.
         """
         values = asdict(self)
-        if not self.averaged:  # so that a score of one run is stored as before
-            del values["averaged"]
+        for key in ("averaged", "outside_data"):  # so that other scores are stored as before
+            if not values[key]:
+                del values[key]
         return {
             **values,
             "folds": [asdict(fold) for fold in self.folds],
@@ -255,6 +261,13 @@ def _recordings_missing(c: Conditions) -> Iterator[str]:
         yield f"{smallest} of {full} published training recordings in a fold"
 
 
+def _other_recordings(c: Conditions) -> Iterator[str]:
+    yield from _excluded(c)
+    yield from _recordings_missing(c)
+    if c.outside_data:
+        yield f"{OUTSIDE_DATA} ({', '.join(c.outside_data)})"
+
+
 def _summary(c: Conditions) -> Iterator[str]:
     numbers = [fold.fold for fold in c.folds]
     if not numbers:  # a stream
@@ -265,9 +278,8 @@ def _summary(c: Conditions) -> Iterator[str]:
         yield "its one fold" if len(numbers) == 1 else f"all {len(numbers)} folds"
     else:
         name = "fold" if len(numbers) == 1 else "folds"
-        yield f"{name} {_numbers(numbers)} of {c.published_folds}"
-    yield from _excluded(c)
-    yield from _recordings_missing(c)
+        yield f"{name} {ranges(numbers)} of {c.published_folds}"
+    yield from _other_recordings(c)
     if c.averaged:
         yield f"mean of {len(c.averaged)} runs: {', '.join(c.averaged)}"
     if c.seed is not None or c.recipe is not None:
@@ -286,14 +298,3 @@ def _settings(c: Conditions) -> Iterator[str]:
         more = len(c.changed) - len(shown)
         others = f" and {more} more" if more else ""
         yield f"settings of {c.recipe} but {', '.join(shown)}{others}"
-
-
-def _numbers(folds: list[int]) -> str:
-    """Return 1–3, 5 for 1, 2, 3, 5."""
-    parts: list[list[int]] = []
-    for fold in folds:
-        if parts and parts[-1][-1] == fold - 1:
-            parts[-1].append(fold)
-        else:
-            parts.append([fold])
-    return ", ".join(f"{p[0]}–{p[-1]}" if len(p) > 1 else str(p[0]) for p in parts)

@@ -52,6 +52,7 @@ class PublishedResult:
         note: What else a reader must know; "" for nothing.
         subset: The published subset of the training part, in per cent; None: all.
         recipe: The shipped recipe that quotes the figure; "" for others.
+        devices: The dataset's group of devices whose figure it is; "": all devices.
     """
 
     system: str
@@ -67,6 +68,7 @@ class PublishedResult:
     note: str = ""
     subset: int | None = None
     recipe: str = ""
+    devices: str = ""
 
     @property
     def figure(self) -> str:
@@ -204,7 +206,7 @@ def _checked(path: Path, entry: Mapping[str, Any]) -> PublishedResult:
     names = {field.name: field for field in fields(PublishedResult)}
     if unknown := [key for key in entry if key not in names]:
         raise AscError(f"{where}: {plugins.unknown('key', str(unknown[0]), list(names))}")
-    optional = ("outside_data", "note", "subset", "recipe")
+    optional = ("outside_data", "note", "subset", "recipe", "devices")
     if missing := [name for name in names if name not in entry and name not in optional]:
         raise AscError(f"{where}: lacks {', '.join(missing)}")
     texts = [key for key in entry if key not in ("value", "subset")]
@@ -264,4 +266,5 @@ def _of_baseline(dataset: str, baseline: Baseline) -> PublishedResult:
         chosen_on=baseline.chosen_on,
         outside_data=baseline.outside_data,
         subset=baseline.subset,
+        devices=baseline.devices,
     )

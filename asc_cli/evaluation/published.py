@@ -32,16 +32,20 @@ def published(
             )
         )
     unlike = tuple(own.unlike_protocol())
+    outside = own.outside_data and (
+        f"ours learned from other data ({', '.join(own.outside_data)})",
+    )
     for row in literature.of_dataset(dataset, settings.get("subset")):
-        if row.metric in metrics:
+        figures = metrics["device_groups"].get(row.devices, {}) if row.devices else metrics
+        if row.metric in figures:
             rows.append(
                 Published(
-                    metric=names[row.metric],
+                    metric=names[row.metric] + (f", devices {row.devices}" * bool(row.devices)),
                     figure=row.figure,
-                    ours=figure(row.metric, metrics[row.metric]),
+                    ours=figure(row.metric, figures[row.metric]),
                     source=row.words(),
                     why_not=unlike,
-                    reservations=tuple(row.reservations()),
+                    reservations=(*row.reservations(), *(() if row.outside_data else outside)),
                 )
             )
     return rows

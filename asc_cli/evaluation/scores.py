@@ -6,92 +6,15 @@ log loss of predictions that are labels alone, precision of a scene that was nev
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.intervals import Intervals
 from asc_cli.evaluation.metrics import Bin
+from asc_cli.evaluation.parts import DeviceScores, FoldScores, SceneScores, SubsetScores
 from asc_cli.evaluation.rejection import Rejection
-
-
-@dataclass(frozen=True)
-class FoldScores:
-    """Metrics of one fold.
-
-    Attributes:
-        fold: Its number, from 1.
-        recordings: How many it tests.
-        accuracy: Right / all.
-        macro_accuracy: Mean over the tested scenes of right / all of the scene.
-        macro_f1: Mean over the tested scenes.
-        log_loss: Mean of −ln p(label), nats.
-        absent: Scenes that the fold does not test.
-    """
-
-    fold: int
-    recordings: int
-    accuracy: float
-    macro_accuracy: float
-    macro_f1: float
-    log_loss: float | None
-    absent: list[str]
-
-
-@dataclass(frozen=True)
-class SceneScores:
-    """Metrics of one scene.
-
-    Attributes:
-        recordings: Tested recordings of the scene, all folds.
-        accuracy: Right / all of the scene, mean over the folds that test it.
-        precision: Share of right guesses of the scene, all folds together.
-        f1: Harmonic mean of precision and recall, all folds together.
-    """
-
-    recordings: int
-    accuracy: float | None
-    precision: float | None
-    f1: float | None
-
-
-@dataclass(frozen=True)
-class SubsetScores:
-    """Metrics of some of the recordings, all folds together.
-
-    Attributes:
-        recordings: How many there are.
-        accuracy: Right / all.
-        macro_accuracy: Mean over the tested scenes of right / all of the scene.
-        log_loss: Mean of −ln p(label), nats.
-    """
-
-    recordings: int
-    accuracy: float
-    macro_accuracy: float
-    log_loss: float | None
-
-
-@dataclass(frozen=True)
-class DeviceScores:
-    """Metrics of one recording device.
-
-    Attributes:
-        scores: Of its recordings.
-        seen: Whether it was trained on; None where that is not known.
-    """
-
-    scores: SubsetScores
-    seen: bool | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the scores and `seen` side by side.
-
-        Returns:
-            As in JSON.
-        """
-        return {**asdict(self.scores), "seen": self.seen}
 
 
 @dataclass(frozen=True)
@@ -131,11 +54,15 @@ class Scores:
         confusion: C rows of C counts; a row is a true scene, a column a guess.
         reliability: Filled bins of confidence; empty for labels alone.
         devices: Metrics of each recording device; empty where devices are not known.
-        device_groups: Metrics of all "seen" and all "unseen" devices; empty where one is known
-            at most, or training is not known.
+        device_groups: Metrics of all "seen" and all "unseen" devices, where training is known, and
+            of the groups that the dataset's organisers report; empty where one device is known at
+            most.
         remarks: What a reader must know beside the figures.
         conditions: What was trained and tested; None where nothing is known.
         title_from_outside: The headline's title, of a metric that is not in METRICS.
+        cities: Metrics of each city; empty where the dataset does not name them.
+        city_groups: Metrics of all "seen" and all "unseen" cities; empty where one is known at
+            most, or training is not known.
     """
 
     recordings: int
@@ -153,6 +80,8 @@ class Scores:
     remarks: tuple[Remark, ...]
     conditions: Conditions | None = None
     title_from_outside: str | None = None
+    cities: dict[str, DeviceScores] = field(default_factory=dict)
+    city_groups: dict[str, SubsetScores] = field(default_factory=dict)
 
     @property
     def value(self) -> float:
@@ -182,6 +111,8 @@ class Scores:
             "reliability": [each.to_dict() for each in self.reliability],
             "devices": {name: device.to_dict() for name, device in self.devices.items()},
             "device_groups": {name: asdict(group) for name, group in self.device_groups.items()},
+            "cities": {name: city.to_dict() for name, city in self.cities.items()},
+            "city_groups": {name: asdict(group) for name, group in self.city_groups.items()},
             "remarks": [remark.to_dict() for remark in self.remarks],
             **({"conditions": self.conditions.to_dict()} if self.conditions else {}),
         }
@@ -197,8 +128,8 @@ class Published:
         ours: Ours of the same metric.
         source: Where the figure was published.
         why_not: In what ours was obtained otherwise, so that the two do not compare.
-        reservations: Why no figure compares with the published one, whatever ours is: it was chosen
-            on its own test fold, it has data from outside, it is of other test recordings.
+        reservations: Why the two do not compare although ours is of the whole protocol: theirs was
+            chosen on its own test fold or is of other test recordings, or one has outside data.
     """
 
     metric: str

@@ -10,7 +10,7 @@ does not test is left out of that fold's macro averages, and reported.
     pooled_accuracy        right / all over the recordings of all folds
     pooled_macro_accuracy  mean over scenes of right / all of the scene, all folds together
     macro_f1               mean over scenes of 2PR/(P + R), mean over folds
-    log_loss               mean of −ln p(label), p cut to [1e-15, 1], pooled
+    log_loss               mean of −ln p(label), p cut to [1e-15, 1], pooled; also of each scene
     ece                    Σ_b n_b/n |accuracy_b − confidence_b|, 15 equal bins, pooled
 
 Mesaros et al., DCASE 2016 use the class-wise accuracy of the fold × scene matrix.
@@ -18,29 +18,29 @@ Mesaros et al., DCASE 2016 use the class-wise accuracy of the fold × scene matr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from asc_cli.datasets import Dataset
 from asc_cli.evaluation import metrics
 from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.intervals import intervals
+from asc_cli.evaluation.parts import DeviceScores, FoldScores, SceneScores, SubsetScores
 from asc_cli.evaluation.predictions import Predictions
 from asc_cli.evaluation.remarks import Facts, remarks
-from asc_cli.evaluation.scores import (
-    DeviceScores,
-    FoldScores,
-    SceneScores,
-    Scores,
-    SubsetScores,
-)
+from asc_cli.evaluation.scores import Scores
+
+Seen = Mapping[int, frozenset[str]]  # fold → devices, or cities, that it is trained on
 
 
 def score(
     predictions: Predictions,
     headline: str | metrics.Metric = "accuracy",
-    seen_devices: Mapping[int, frozenset[str]] | None = None,
+    seen_devices: Seen | None = None,
     conditions: Conditions | None = None,
+    dataset: Dataset | None = None,
+    seen_cities: Seen | None = None,
 ) -> Scores:
     """Compute all metrics of a set of predictions.
 
@@ -49,6 +49,9 @@ def score(
         headline: The metric whose complement is `error`, one of METRICS with a definition.
         seen_devices: Per fold, the recording devices that are trained on; the others are unseen.
         conditions: What was trained and tested, where that is known.
+        dataset: Whose recordings these are: the groups of devices that its organisers report, and
+            whether cities can be told; None: there are neither.
+        seen_cities: Per fold, the cities that are trained on; the others are unseen.
 
     Returns:
         The metrics; log loss and calibration are None for predictions that are labels alone.
@@ -66,7 +69,10 @@ def score(
     is_listed = metric.name in values
     heading = values.setdefault(metric.name, metric.of([*matrices.values()]))
     assert heading is not None  # a metric with a definition follows from labels alone
-    devices, groups = device_scores(p, seen_devices)
+    devices, groups = subset_scores(p, p.devices, seen_devices)
+    if dataset and len(devices) > 1:
+        groups |= published_groups(p, dataset)
+    cities, city_groups = subset_scores(p, cities_of(p, dataset), seen_cities)
     spread = intervals(p, heading, metric)
     return Scores(
         recordings=len(p),
@@ -86,6 +92,8 @@ def score(
         device_groups=groups,
         remarks=remarks(Facts(p, folds, spread, conditions)),
         conditions=conditions,
+        cities=cities,
+        city_groups=city_groups,
     )
 
 
@@ -123,31 +131,44 @@ def scene_scores(p: Predictions, recalls: np.ndarray, pooled: np.ndarray) -> dic
             else None,
             precision=_number(precisions[i]),
             f1=_number(f1s[i]),
+            log_loss=log_loss(p, p.labels == i) if pooled[i].sum() else None,
         )
         for i, scene in enumerate(p.scenes)
     }
 
 
-def device_scores(
-    p: Predictions, seen_devices: Mapping[int, frozenset[str]] | None
+def subset_scores(
+    p: Predictions, names: Sequence[str], seen_names: Seen | None
 ) -> tuple[dict[str, DeviceScores], dict[str, SubsetScores]]:
-    """Return scores of each recording device, and of seen and unseen ones, pooled over folds.
+    """Return scores of each recording device, or city, and of seen and unseen ones, pooled over
+    folds.
 
-    Both are empty where devices are unknown; `seen` is None where the training part is unknown.
+    names: of each row; "": not known. Both are empty where no name is known; `seen` is None where
+    the training part is unknown.
     """
-    devices = np.array(p.devices)
-    known_devices = sorted(set(p.devices) - {""})
-    if not seen_devices:
-        return {d: DeviceScores(_subset(p, devices == d), None) for d in known_devices}, {}
-    pairs = zip(p.devices, p.folds.tolist(), strict=True)
-    seen = np.array([device in seen_devices[fold] for device, fold in pairs])
+    of_row = np.array(names)
+    known_names = sorted(set(names) - {""})
+    if not seen_names:
+        return {n: DeviceScores(_subset(p, of_row == n), None) for n in known_names}, {}
+    pairs = zip(names, p.folds.tolist(), strict=True)
+    seen = np.array([name in seen_names[fold] for name, fold in pairs])
     rows = {
-        d: DeviceScores(_subset(p, devices == d), bool(seen[devices == d].all()))
-        for d in known_devices
+        n: DeviceScores(_subset(p, of_row == n), bool(seen[of_row == n].all())) for n in known_names
     }
-    parts = {"seen": (devices != "") & seen, "unseen": (devices != "") & ~seen}
+    parts = {"seen": (of_row != "") & seen, "unseen": (of_row != "") & ~seen}
     groups = {name: _subset(p, inside) for name, inside in parts.items() if inside.any()}
-    return rows, groups if len(known_devices) > 1 else {}
+    return rows, groups if len(known_names) > 1 else {}
+
+
+def published_groups(p: Predictions, dataset: Dataset) -> dict[str, SubsetScores]:
+    """Return scores of the groups of devices that the organisers report, pooled over folds."""
+    inside = {name: np.isin(p.devices, devices) for name, devices in dataset.device_groups}
+    return {name: _subset(p, rows) for name, rows in inside.items() if rows.any()}
+
+
+def cities_of(p: Predictions, dataset: Dataset | None) -> tuple[str, ...]:
+    """Return the city of each row; "" where it is not known."""
+    return tuple(dataset.city(group) if dataset else "" for group in p.groups)
 
 
 def log_loss(p: Predictions, inside: np.ndarray) -> float | None:

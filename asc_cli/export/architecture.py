@@ -12,8 +12,6 @@ a member. What depends on them alone, such as a product of two, onnxruntime comp
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 from asc_cli.core.errors import AscError
@@ -93,29 +91,8 @@ def _graph(module: Any, n_frames: int, n_bands: int) -> Any:
         parameters = (name for name in module.state_dict() if name.startswith("recurrent."))
         outputs = (output.name for output in last.output)
         return network.stacked(below, last, {*parameters, *outputs})
-    with _embedding_beside(module) as names:
+    with network.embedding_beside(module, "scores") as names:
         return network.traced(module, n_frames, n_bands, "asc", names, optimize=False)
-
-
-@contextlib.contextmanager
-def _embedding_beside(module: Any) -> Iterator[tuple[str, ...]]:
-    """Let a network return its embedding too, if it has one; yield the names of its outputs."""
-    from torch import nn
-
-    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
-    if not layers:
-        yield ("scores",)
-        return
-    read: list[Any] = []
-    hooks = [
-        layers[-1].register_forward_pre_hook(lambda _, inputs: read.append(inputs[0])),
-        module.register_forward_hook(lambda _, inputs, scores: (scores, read.pop())),
-    ]
-    try:
-        yield ("scores", "embedding")
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _lstm(module: Any, prefix: str) -> Any:

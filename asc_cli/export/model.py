@@ -120,8 +120,26 @@ SOFTMAX = "    p = Softmax <axis=-1> (total)\n"
 END = "    probabilities = Cast <to=1> (p)\n"
 
 
-def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
+EMBEDDING_OF = """
+    wide_{m} = Cast <to=11> (embedding_{m})
+    width_{m} = Shape <start=1, end=2> (wide_{m})
+    by_recording_{m} = Concat <axis=0> (r_1, n_clips_1, width_{m})
+    embedded_{m} = Reshape (wide_{m}, by_recording_{m})
+"""
+EMBEDDED = "    embeddings = Concat <axis=-1> ({parts})\n"
+EMBEDDED_MEAN = "    e = ReduceMean <keepdims=0> (embeddings, clip_axis)\n"
+EMBEDDED_WEIGHED = (
+    "    e_weighed = Mul (embeddings, weight)\n"
+    "    e_total = ReduceSum <keepdims=0> (e_weighed, clip_axis)\n"
+    "    e = Div (e_total, n_weighed)\n"
+)
+EMBEDDED_END = "    embedding = Cast <to=1> (e)\n"
+
+
+def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]], embedding: bool = False) -> Any:
     """Return an onnx.ModelProto of a loaded model (`inference.ensemble.Loaded`).
+
+    embedding: Write a second output, `embedding` (R, D): as `Model.embed`.
 
     Raises AscError for one that scores variants of recordings.
     """
@@ -154,11 +172,20 @@ def build(model: Any, front_end: tuple[str, dict[str, np.ndarray]]) -> Any:
         constants[f"temperature_{m}"] = np.array(member.temperature)
         head += MEMBER.format(m=m)
         tail += MEMBER_OUT.format(m=m)
-        inner.append(
-            _placed(network.graph(member.network.module, grid.n_frames, n_bands, "member"), m)
-        )
+        module = member.network.module
+        inner.append(_placed(network.graph(module, grid.n_frames, n_bands, "member", embedding), m))
     tail += _averaged(len(inner)) + _aggregated(model.aggregate, drops) + END
-    return _assembled(model, head, inner, tail, constants, onnx)
+    if embedding:
+        tail += _embedded(len(inner), drops)
+    return _assembled(model, head, inner, tail, constants, embedding, onnx)
+
+
+def _embedded(n_members: int, drops_silence: bool) -> str:
+    """Return nodes that compute the members' embeddings side by side, each the mean over clips."""
+    numbers = range(n_members)
+    parts = ", ".join(f"embedded_{m}" for m in numbers)
+    text = "".join(EMBEDDING_OF.format(m=m) for m in numbers) + EMBEDDED.format(parts=parts)
+    return text + (EMBEDDED_WEIGHED if drops_silence else EMBEDDED_MEAN) + EMBEDDED_END
 
 
 def _averaged(n_members: int) -> str:
@@ -201,30 +228,45 @@ def _clip_constants(grid: Any, n_bands: int) -> dict[str, np.ndarray]:
 
 def _placed(graph: Any, m: int) -> Any:
     """Rename a member's graph: its own names, and its own inputs and output."""
-    shared = {"x": f"x_{m}", "mask": "mask", "logits": f"logits_{m}", "": ""}
+    shared = {"x": f"x_{m}", "mask": "mask", "": ""}
+    shared |= {name: f"{name}_{m}" for name in ("logits", "embedding")}
     network.rename(graph, lambda name: shared.get(name, f"m{m}_{name}"))
     return graph
 
 
 def _assembled(
-    model: Any, head: str, inner: list[Any], tail: str, constants: dict[str, np.ndarray], onnx: Any
+    model: Any,
+    head: str,
+    inner: list[Any],
+    tail: str,
+    constants: dict[str, np.ndarray],
+    embedding: bool,
+    onnx: Any,
 ) -> Any:
     first = network.parse(
         "float[R, N] samples", "float[M, n, F] clips, bool[M, n] mask", head, constants, "head"
     )
-    logits = ", ".join(f"float[M, C] logits_{m}" for m in range(len(inner)))
-    last = network.parse(logits, "float[R, C] probabilities", tail, constants, "tail")
+    read = [f"float[M, C] logits_{m}" for m in range(len(inner))]
+    written = "float[R, C] probabilities"
+    if embedding:
+        read += [f"float[M, D{m}] embedding_{m}" for m in range(len(inner))]
+        written += ", float[R, E] embedding"
+    last = network.parse(", ".join(read), written, tail, constants, "tail")
     parts = [first, *inner, last]
     initializers: dict[str, Any] = {}
     for part in parts:
         initializers.update({tensor.name: tensor for tensor in part.initializer})
     samples = onnx.helper.make_tensor_value_info("samples", 1, ["recordings", "samples"])
     out = onnx.helper.make_tensor_value_info("probabilities", 1, ["recordings", len(model.labels)])
+    outputs = [out]
+    if embedding:
+        numbers = onnx.helper.make_tensor_value_info("embedding", 1, ["recordings", "numbers"])
+        outputs.append(numbers)
     graph = onnx.helper.make_graph(
         [node for part in parts for node in part.node],
         "asc",
         [samples],
-        [out],
+        outputs,
         initializer=list(initializers.values()),
     )
     model_proto = onnx.helper.make_model(

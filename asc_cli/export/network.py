@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,19 +21,51 @@ CONSTANTS = {
 }
 
 
-def graph(network: Any, n_frames: int, n_bands: int, name: str) -> Any:
+def graph(network: Any, n_frames: int, n_bands: int, name: str, embedding: bool = False) -> Any:
     """Return an onnx.GraphProto. Raises AscError for a network that ONNX's operators cannot
-    express.
+    express, or that has no embedding where one is wanted.
+
+    embedding: Write the input of the last linear layer as a second output, `embedding` (B, D).
 
     An attention LSTM is written as a scan, also under the convolutions of a CRNN; any other network
     as torch exports it.
     """
+    outputs = ("logits", "embedding") if embedding else ("logits",)
     if is_lstm(network):
-        return _lstm(network, name)
+        return _lstm(network, name, outputs)
     if is_lstm(recurrent := getattr(network, "recurrent", None)) and hasattr(network, "frames"):
         below = traced(network.frames, n_frames, n_bands, name, ("steps", "counted"))
-        return stacked(below, _lstm(recurrent, name))
-    return traced(network, n_frames, n_bands, name, ("logits",))
+        return stacked(below, _lstm(recurrent, name, outputs), outputs)
+    if not embedding:
+        return traced(network, n_frames, n_bands, name, outputs)
+    with embedding_beside(network, "logits") as names:
+        if names != outputs:
+            raise AscError(f"export: {type(network).__name__} has no linear layer for --embedding")
+        return traced(network, n_frames, n_bands, name, names)
+
+
+@contextlib.contextmanager
+def embedding_beside(module: Any, scores: str) -> Iterator[tuple[str, ...]]:
+    """Let a network return its embedding too, if it has one; yield the names of its outputs.
+
+    scores: The name of the first.
+    """
+    from torch import nn
+
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    if not layers:
+        yield (scores,)
+        return
+    read: list[Any] = []
+    hooks = [
+        layers[-1].register_forward_pre_hook(lambda _, inputs: read.append(inputs[0])),
+        module.register_forward_hook(lambda _, inputs, output: (output, read.pop())),
+    ]
+    try:
+        yield (scores, "embedding")
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def is_lstm(network: Any) -> bool:
@@ -67,14 +100,18 @@ def rename(onnx_graph: Any, new: Callable[[str], str]) -> None:
                 rename(attribute.g, new)
 
 
-def _lstm(network: Any, name: str) -> Any:
+def _lstm(network: Any, name: str, outputs: tuple[str, ...]) -> Any:
     text, constants = lstm.nodes(network.cell)
-    layers, classifier, _ = classified(network.classifier)
+    layers, classifier, read = classified(network.classifier)
     constants |= classifier
     text += layers
+    if "embedding" in outputs:
+        text += f"    embedding = Identity ({read})\n"
     return parse(
         "float[B, T, F] x, bool[B, T] mask",
-        "float[B, C] logits",
+        ", ".join(
+            f"float[B, {axis}] {output}" for output, axis in zip(outputs, "CD", strict=False)
+        ),
         text,
         {**CONSTANTS, **constants},
         name,

@@ -40,6 +40,11 @@ class Framing:
             recording is extended at both ends by its reflection.
         of_recording: Whether the feature is one frame, of the recording as a whole: it has a method
             `of_blocks(blocks, sample_rate) -> (1, F)`, which reads it in parts.
+        window_samples: Samples of a window, of a feature whose frames are computed a window at a
+            time and depend on all of it: it has a method `of_window(samples, sample_rate)` →
+            at least as many frames (t, F) as begin in these samples, which the last windows of
+            a recording have fewer of. 0: frames do not depend on a window.
+        window_frames: Frames of a window; the next window begins that many hops later.
     """
 
     frame_samples: int
@@ -48,6 +53,8 @@ class Framing:
     padded_from_samples: int = 0
     centred: bool = False
     of_recording: bool = False
+    window_samples: int = 0
+    window_frames: int = 0
 
     @property
     def shortest_samples(self) -> int:
@@ -65,13 +72,16 @@ class Framing:
         Returns:
             T = 1 + (N − frame_samples) // hop_samples, at least 0; of centred frames
             1 + N // hop_samples, and 0 for a recording that is too short to be reflected; 1 of a
-            feature of the recording as a whole.
+            feature of the recording as a whole; of windows at least 1, where there is a frame.
         """
         if self.of_recording:
             return int(n_samples >= self.shortest_samples)
         if self.centred:
             return 0 if n_samples < self.shortest_samples else 1 + n_samples // self.hop_samples
-        return max(0, 1 + (n_samples - self.frame_samples) // self.hop_samples)
+        n_frames = max(0, 1 + (n_samples - self.frame_samples) // self.hop_samples)
+        if self.window_samples and n_samples >= self.shortest_samples:
+            return max(1, n_frames)
+        return n_frames
 
 
 class Feature(Protocol):
@@ -91,6 +101,10 @@ class Feature(Protocol):
 
     A parameter that is added after a release is named in `ADDED`, a ClassVar: parameter → the value
     that stands for what was computed before. Stored arrays and models from before then go on.
+
+    A feature that reads files has `files() -> str`, a hash of their contents, which is part of its
+    key; and `outside_data: ClassVar[bool] = True` where they were trained on other recordings:
+    results are marked so. One whose files can be downloaded has `download()`, which does that.
     """
 
     def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -131,6 +145,9 @@ def stream(
     if framing.of_recording:
         yield _of_recording(feature, blocks, sample_rate, framing.shortest_samples)
         return
+    if framing.window_samples:
+        yield from _by_windows(feature, blocks, sample_rate, framing)
+        return
     hop, context = framing.hop_samples, framing.context_frames
     buffer = np.zeros(0, np.float32)
     lead = 0  # frames at the start of `buffer` that were yielded already
@@ -155,6 +172,38 @@ def stream(
         with np.errstate(all="ignore"):
             frames = feature(buffer, sample_rate)
         yield _finite(frames, buffer)[lead:]
+
+
+def _by_windows(
+    feature: Any, blocks: Iterable[np.ndarray], sample_rate: int, framing: Framing
+) -> Iterator[np.ndarray]:  # each (t, F)
+    """Yield the frames of one window after another: the bits are the same whatever the blocks."""
+    step = framing.window_frames * framing.hop_samples
+    buffer = np.zeros(0, np.float32)
+    n_samples = n_frames = 0
+
+    def next_frames(n: int) -> np.ndarray:  # -> (n, F)
+        window = buffer[: framing.window_samples]
+        frames = feature.of_window(window, sample_rate)
+        if len(frames) < n:
+            raise AscError(f"features: {len(frames)} frames of a window, where {n} were expected")
+        return _finite(frames[:n], window)
+
+    for block in blocks:
+        buffer = np.concatenate([buffer, block])
+        n_samples += len(block)
+        while len(buffer) >= framing.window_samples:
+            yield next_frames(framing.window_frames)
+            n_frames += framing.window_frames
+            buffer = buffer[step:]
+    if framing.count(n_samples) == 0:
+        raise _too_short(
+            n_samples, sample_rate, "the shortest that is encoded", framing.shortest_samples
+        )
+    while (left := framing.count(n_samples) - n_frames) > 0:
+        yield next_frames(min(left, framing.window_frames))
+        n_frames += min(left, framing.window_frames)
+        buffer = buffer[step:]
 
 
 def _of_recording(

@@ -68,6 +68,8 @@ class StoredFeature:
         }
         if (code := self.catalog.find("features", self.name)) is not None:
             described["code"] = code.hash  # two people's features may share a name and a version
+        if hasattr(self.compute, "files"):
+            described["files"] = self.compute.files()
         if self.variant:
             described["variant"] = self.variant.to_dict()
         return described
@@ -80,6 +82,11 @@ class StoredFeature:
     def compute(self) -> features.Feature:
         """The feature itself: compute(samples, sample_rate) -> (T, F)."""
         return self.catalog.feature(self.name, self.parameters)
+
+    def download(self) -> None:
+        """Get what it reads from where it is published, if it is an encoder of a hub."""
+        if hasattr(self.compute, "download"):
+            self.compute.download()
 
     @functools.cached_property
     def framing(self) -> features.Framing:
@@ -108,8 +115,7 @@ class StoredFeature:
     @functools.cached_property
     def floor(self) -> np.ndarray:  # (F,)
         """The frame of digital silence."""
-        silence = np.zeros(self.framing.frame_samples, np.float32)
-        return self.compute(silence, self.sample_rate)[0]
+        return self.compute(_silence(self), self.sample_rate)[0]
 
     @property
     def hop_seconds(self) -> float:
@@ -177,7 +183,18 @@ def of_card(described: Mapping[str, Any], catalog: plugins.Catalog) -> StoredFea
             f"({audio['decoding']}); this asc computes version {feature.version} "
             f"({decode.DECODING}). Train it again, or use the version of asc that trained it"
         )
+    if described.get("files") != now.get("files"):
+        raise AscError(
+            f"the model was trained on {name} with other files than those that {parameters} names "
+            "now; put the files of then there, or train it again"
+        )
     return feature
+
+
+def _silence(feature: StoredFeature) -> np.ndarray:  # (N,)
+    """Return the zeros of one frame, or of the window that frames depend on."""
+    framing = feature.framing
+    return np.zeros(max(framing.frame_samples, framing.window_samples), np.float32)
 
 
 def _key(description: dict[str, Any]) -> str:
@@ -188,7 +205,7 @@ def _key(description: dict[str, Any]) -> str:
 def probe(feature: StoredFeature) -> None:
     """Raise AscError if these parameters give no frames, whatever the audio."""
     try:
-        silence = np.zeros(feature.framing.frame_samples, np.float32)
+        silence = _silence(feature)
         frames = feature.compute(silence, feature.sample_rate)
         if feature.variant:
             feature.variant.changed(silence, feature.sample_rate)

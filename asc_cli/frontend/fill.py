@@ -22,6 +22,7 @@ from asc_cli.recipe.load import Recipe, resolved
 INDEX_SECONDS = 5.0  # how often hashes are saved, so that a killed run loses little
 BATCH_BYTES = 2_000_000  # of audio per batch of a worker, so that small files cost little
 BATCH_FILES = 128
+SUMMED = ("computed", "reused", "fetched", "wall_seconds")  # over variants
 FEW_BATCHES = 8  # computed in this process: faster than starting workers
 
 
@@ -91,6 +92,7 @@ def extract(
     verify: bool = False,
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] | None = None,
+    download: bool = False,
 ) -> Extraction:
     """Fill the store with the features of every recording of the recipe's dataset.
 
@@ -101,16 +103,18 @@ def extract(
         verify: Read all audio and stored arrays again, compute damaged ones again, fill the remote.
         progress: Called with (done, all) as files are finished.
         note: Called with a sentence on the disk space of variants, before they are computed.
+        download: Get what the feature needs from its hub first. Without it nothing is downloaded.
 
     Returns:
-        What was computed and what was there. A file without features is in `failed`; the others
-        are processed.
+        What was computed and what was there; a file without features is in `failed`.
 
     Raises:
         AscError: The dataset is not there, or the feature's parameters give no frames.
     """
     recipe = resolved(recipe)
     source = open_source(recipe.dataset, data or recipe.data, recipe.subset, recipe.catalog)
+    if download:
+        feature_of(recipe, source).download()
     return fill(source, recipe, jobs, verify, progress, note)
 
 
@@ -150,11 +154,8 @@ def fill(
         failed = {str(f): f for f in (*extraction.failed, *more.failed)}
         extraction = replace(
             extraction,
-            computed=extraction.computed + more.computed,
-            reused=extraction.reused + more.reused,
-            fetched=extraction.fetched + more.fetched,
             failed=sorted(failed.values(), key=lambda fault: str(fault.path)),
-            wall_seconds=extraction.wall_seconds + more.wall_seconds,
+            **{key: getattr(extraction, key) + getattr(more, key) for key in SUMMED},
         )
     return replace(extraction, variants=variants, test_variants=test_variants)
 

@@ -103,7 +103,13 @@ def of_model(
         )
     if recorded := model.card.get("conditions"):
         trained = conditions.read(recorded)
-        scored = replace(scored, recipe=trained.recipe, changed=trained.changed, seed=trained.seed)
+        scored = replace(
+            scored,
+            recipe=trained.recipe,
+            changed=trained.changed,
+            seed=trained.seed,
+            outside_data=trained.outside_data,
+        )
     else:
         scored = _with_settings(scored, model.card["name"], model.card["recipe"])
     n_repeated = repeated(source.listing, audio_digests(entries), {f.fold for f in scored.folds})

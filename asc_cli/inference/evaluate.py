@@ -12,6 +12,7 @@ import numpy as np
 from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.kind import VIDEOS, kind_of_run
+from asc_cli.datasets import Dataset
 from asc_cli.evaluation import complexity, predictions, scoring, submission
 from asc_cli.evaluation.conditions import Conditions
 from asc_cli.evaluation.metrics import Metric, named
@@ -45,12 +46,28 @@ class RunPredictions:
     conditions: Conditions
     headline: Metric
     seen_devices: dict[int, frozenset[str]]
+    seen_cities: dict[int, frozenset[str]]
+    dataset: Dataset
+
+    def scores(
+        self, rows: predictions.Predictions | None = None, own: Conditions | None = None
+    ) -> Scores:
+        """Score the predictions; rows, own: others of the same recordings, in their place."""
+        return scoring.score(
+            rows or self.rows,
+            self.headline,
+            self.seen_devices,
+            own or self.conditions,
+            self.dataset,
+            self.seen_cities,
+        )
 
     def published(self, scores: Scores, **other_settings: Any) -> list[Published]:
         """Return published figures beside scores; other_settings: in place of the recipe's."""
         settings = {**run_files.settings(self.folder), **other_settings}
-        dataset = conditions.dataset_of(self.folder, settings)
-        return published(settings, dataset, scores.to_dict(), scores.conditions or self.conditions)
+        return published(
+            settings, self.dataset, scores.to_dict(), scores.conditions or self.conditions
+        )
 
 
 def read_run(run: str | Path, folds: Sequence[int] | None = None) -> RunPredictions:
@@ -62,9 +79,10 @@ def read_run(run: str | Path, folds: Sequence[int] | None = None) -> RunPredicti
             f"run {folder.name}: of videos with many labels, not of scenes; asc evaluate "
             f"{folder.name} shows its figures"
         )
-    seen = {
-        int(fold): frozenset(devices) for fold, devices in recorded.get("seen_devices", {}).items()
-    }
+    seen_devices, seen_cities = (
+        {int(fold): frozenset(names) for fold, names in recorded.get(key, {}).items()}
+        for key in ("seen_devices", "seen_cities")
+    )
     rows = predictions.read(folder / "predictions.csv")
     if folds is not None:
         available = sorted(set(rows.folds.tolist()))
@@ -75,7 +93,8 @@ def read_run(run: str | Path, folds: Sequence[int] | None = None) -> RunPredicti
         rows = rows.take(np.isin(rows.folds, folds))
     own = conditions.of_run(folder, recorded, rows).of_folds(folds)
     metric = named(recorded["headline"], plugins.beside(folder / SETTINGS))
-    return RunPredictions(folder, rows, own, metric, seen)
+    dataset = conditions.dataset_of(folder, run_files.settings(folder))
+    return RunPredictions(folder, rows, own, metric, seen_devices, seen_cities, dataset)
 
 
 def of_run(
@@ -90,7 +109,7 @@ def of_run(
     unknown: A folder with recordings of none of the scenes, which the run's model scores.
     """
     read = read_run(run, folds)
-    scores = scoring.score(read.rows, read.headline, read.seen_devices, read.conditions)
+    scores = read.scores()
     model = str(recorded_metrics(read.folder).get("model") or "")
     rejected = rejection.of_run(read.folder, model, read.rows, unknown, jobs, progress)
     return Evaluation(
@@ -104,7 +123,9 @@ def of_file(path: Path, source: Source, folds: Sequence[int] | None) -> Evaluati
     submitted = submission.read(path, source.listing.labels, expected)
     seen = audit.seen_devices(source.listing)
     own = conditions.of_file(source, folds)
-    scores = scoring.score(submitted, named(source.dataset.headline, source.catalog), seen, own)
+    metric = named(source.dataset.headline, source.catalog)
+    cities = audit.seen_cities(source.dataset, source.listing)
+    scores = scoring.score(submitted, metric, seen, own, source.dataset, cities)
     return Evaluation(scores, predictions=str(path), dataset=source.dataset.name)
 
 
@@ -167,7 +188,8 @@ def of_model(
     )
     own = conditions.of_model(model, source, folds, full if is_own else None, entries)
     metric = named(dataset.headline, source.catalog)
-    scores = scoring.score(rows, metric, seen if is_own else None, own)
+    seen, cities = (seen, audit.seen_cities(dataset, source.listing)) if is_own else ({}, {})
+    scores = scoring.score(rows, metric, seen, own, dataset, cities)
     scores = replace(scores, remarks=(*scores.remarks, remark))
     return Evaluation(scores, model=model.id, dataset=dataset.name)
 

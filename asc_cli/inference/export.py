@@ -23,6 +23,7 @@ def export(
     int8: bool = False,
     check: Sequence[Path] = (),
     device: str | None = None,
+    embedding: bool = False,
 ) -> Export:
     """Write a model for other programs, and compare it with the original on recordings.
 
@@ -34,6 +35,7 @@ def export(
         check: Recordings to compare on; some of the model's own dataset, where it is on this
             machine, when there are none.
         device: The recording device whose members are written; the general ones when None.
+        embedding: Write an ONNX file with a second output, `embedding`: as `Model.embed`.
 
     Returns:
         The files that were written and, for ONNX, the largest difference of a probability.
@@ -46,6 +48,8 @@ def export(
         raise AscError(plugins.unknown("format", format, FORMATS))
     if format == "hub" and int8:
         raise AscError("--int8: goes with --format onnx")
+    if format == "hub" and embedding:
+        raise AscError("--embedding: goes with --format onnx")
     if format == "hub" and check:
         raise AscError(
             "--check: goes with --format onnx; a hub folder holds the weights as they are"
@@ -60,11 +64,16 @@ def export(
         written: list[Path] = hub.write(registered.card, registered.folder, target)
         files = [ExportedFile(str(p), p.stat().st_size) for p in written]
         return Export(registered.id, format, files)
-    return Export(registered.id, format, _onnx(registered, target, int8, check, device))
+    return Export(registered.id, format, _onnx(registered, target, int8, check, device, embedding))
 
 
 def _onnx(
-    model: models.Model, target: Path, int8: bool, check: Sequence[Path], device: str | None
+    model: models.Model,
+    target: Path,
+    int8: bool,
+    check: Sequence[Path],
+    device: str | None,
+    embedding: bool,
 ) -> list[ExportedFile]:
     with installation.in_words("export"):
         import onnx
@@ -80,7 +89,7 @@ def _onnx(
             f"export: {model.id} uses the feature {loaded.feature.name}, which has no ONNX front "
             f"end: features/{loaded.feature.name}.py needs a method onnx()"
         )
-    graph = onnx_model.build(loaded, front_end(loaded.feature.sample_rate))
+    graph = onnx_model.build(loaded, front_end(loaded.feature.sample_rate), embedding)
     variants = [(target, graph)]
     if int8:
         int8_path = target.with_name(f"{target.stem}.int8{target.suffix}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asc_cli.core.errors import AscError
-from asc_cli.evaluation import predictions, scoring
+from asc_cli.evaluation import predictions
 from asc_cli.evaluation.conditions import Conditions, require_alike
 from asc_cli.evaluation.scores import Evaluation, Remark
 from asc_cli.inference.evaluate import RunPredictions, read_run
@@ -39,7 +39,7 @@ def evaluate_mean(
     weights = _checked(weights, [each.folder.name for each in read])
     mean = mean_of(read, weights, "--mean")
     first, own = read[0], mean.conditions
-    scores = scoring.score(mean.rows, first.headline, first.seen_devices, own)
+    scores = first.scores(mean.rows, own)
     scores = replace(scores, remarks=(*scores.remarks, *mean.remarks))
     return Evaluation(
         scores,
@@ -109,6 +109,9 @@ def _conditions(read: Sequence[RunPredictions], weights: Sequence[float]) -> Con
         changed=(),
         seed=None,
         averaged=averaged,
+        outside_data=tuple(
+            dict.fromkeys(name for each in read for name in each.conditions.outside_data)
+        ),
     )
 
 

@@ -115,7 +115,7 @@ def compare(
     differences, same = [], 0
     for recording, expected in references:
         samples = decode.read(recording, sample_rate)
-        [scores] = session.run(None, {"samples": samples[None]})
+        [scores] = session.run(["probabilities"], {"samples": samples[None]})
         differences.append(float(np.abs(scores[0] - expected).max()))
         same += int(scores[0].argmax() == expected.argmax())
     return Agreement(len(differences), max(differences), same)

@@ -10,7 +10,7 @@ import os
 import shlex
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,11 +114,19 @@ def _require_none(dataset: Dataset, broken: list[Finding]) -> None:
 
 def seen_devices(listing: Listing) -> dict[int, frozenset[str]]:
     """Return per fold the recording devices of its training part; {} if none are known."""
-    device_of = {recording.file: recording.recording_device for recording in listing.recordings}
-    if not any(device_of.values()):
+    return _seen(listing, {r.file: r.recording_device for r in listing.recordings})
+
+
+def seen_cities(dataset: Dataset, listing: Listing) -> dict[int, frozenset[str]]:
+    """Return per fold the cities of its training part; {} if none are known."""
+    return _seen(listing, {r.file: dataset.city(r.group) for r in listing.recordings})
+
+
+def _seen(listing: Listing, name_of: Mapping[str, str]) -> dict[int, frozenset[str]]:
+    if not any(name_of.values()):
         return {}
     return {
-        split.fold: frozenset(device_of[file] for file in split.train) - {""}
+        split.fold: frozenset(name_of[file] for file in split.train) - {""}
         for split in listing.splits
     }
 

@@ -61,6 +61,7 @@ def _load_with_base(
     if isinstance(data := tree.values.get("data"), str):
         tree.values["data"] = str(path.parent / paths.expanded(data, "data:"))
     _resolve_negatives(tree, path.parent)
+    _resolve_encoder(tree, path.parent)
     rename_model(tree)
     parent = tree.values.pop("extends", None)
     shipped = path.stem if path.stem in plugins.recipe_names() else None
@@ -79,6 +80,19 @@ def _resolve_negatives(tree: Tree, folder: Path) -> None:
     section = evaluation.get("unknown") if isinstance(evaluation, dict) else None
     if isinstance(section, dict) and isinstance(named := section.get("negatives"), str):
         section["negatives"] = str(folder / paths.expanded(named, "evaluation.unknown.negatives:"))
+
+
+def _resolve_encoder(tree: Tree, folder: Path) -> None:
+    """Make the file or folder of an encoder absolute, which is relative to the recipe's file; a
+    name on the hub stays, unless there is a folder of that name."""
+    section = tree.values.get("features")
+    if not isinstance(section, dict):
+        return
+    for key in ("file", "model"):
+        if isinstance(named := section.get(key), str) and named:
+            path = folder / paths.expanded(named, f"features.{key}:")
+            if key == "file" or path.is_dir():
+                section[key] = str(path.absolute())
 
 
 def rename_model(tree: Tree) -> None:

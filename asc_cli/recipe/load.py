@@ -119,6 +119,18 @@ class Recipe(BaseModel):
             for part, row in {**rows, **outside}.items()
         ]
 
+    def outside_data(self) -> tuple[str, ...]:
+        """Return what it uses that was trained on other recordings than the dataset's.
+
+        Returns:
+            The feature, with what it reads, if it is an encoder from outside; else nothing.
+        """
+        name = self.features.get("name")
+        if name is None or not self.catalog.defines("features", name, "outside_data"):
+            return ()
+        source = self.features.get("model") or self.features.get("file")
+        return (f"{name} {Path(source).name}" if source else name,)
+
     def functional_settings(self) -> Mapping[str, Any]:
         """Return the settings that may change a result, to tell runs apart.
 

@@ -21,7 +21,7 @@ from asc_cli.registry.runs import SETTINGS, folders, recipe_of, unknown_run
 @dataclass(frozen=True)
 class Run:
     """Facts about a run's folder. folds: of the result, or fitted while there is none; published:
-    how many the protocol has, if known."""
+    how many the protocol has, if known; outside_data: encoders from outside that it uses."""
 
     run: str
     recipe: str
@@ -35,6 +35,7 @@ class Run:
     created: str  # UTC, ISO 8601
     bytes: int
     model: str | None
+    outside_data: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -73,6 +74,7 @@ def read(folder: Path) -> Run:
         created=created.isoformat(timespec="seconds"),
         bytes=sum(stamp.st_size for stamp in stamps),
         model=metrics.get("model"),
+        outside_data=tuple((metrics.get("conditions") or {}).get("outside_data", ())),
     )
 
 

@@ -118,5 +118,6 @@ FORMS: dict[str, Callable[[Any], bool]] = {
     "conditions": _are_conditions,
     "remarks": _are_remarks,
     "seen_devices": _by_fold(list),
+    "seen_cities": _by_fold(list),
     "trained_recordings": _by_fold(int),
 }

@@ -11,7 +11,7 @@ from typing import Any
 from asc_cli.core import atomic, locks
 from asc_cli.core.errors import AscError
 from asc_cli.datasets import Dataset
-from asc_cli.evaluation import predictions, scoring
+from asc_cli.evaluation import predictions
 from asc_cli.evaluation.published import published
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.inference import rejection
@@ -149,11 +149,11 @@ def _score_and_register(
         changed=ensemble.changes(shipped) if isinstance(shipped, Ensemble) else (),
         seed=ensemble.seed,
     )
-    scores = scoring.score(mean.rows, read[0].headline, read[0].seen_devices, conditions)
+    scores = read[0].scores(mean.rows, conditions)
     scores = replace(scores, remarks=(*scores.remarks, *mean.remarks))
     metrics = scores.to_dict()
-    for key in ("seen_devices", "trained_recordings"):
-        metrics[key] = systems[0].metrics[key]
+    for key in ("seen_devices", "seen_cities", "trained_recordings"):
+        metrics[key] = systems[0].metrics.get(key, {})
     dataset = dataset_of(run, ensemble.settings)
     metrics["model"] = _registered(run, ensemble, dataset, systems, metrics).id
     rows = published(ensemble.settings, dataset, metrics, conditions)

@@ -125,14 +125,16 @@ def score_and_register(
     dataset = extraction.source.dataset
     metric = headline_metric(recipe, dataset)
     seen = audit.seen_devices(extraction.source.listing)
+    seen_cities = audit.seen_cities(dataset, extraction.source.listing)
     conditions = _conditions(run, recipe, extraction, protocol, chosen, tried or {})
-    scores = scoring.score(joined, metric, seen, conditions)
+    scores = scoring.score(joined, metric, seen, conditions, dataset, seen_cities)
     if tried:
         scores = replace(scores, remarks=(*scores.remarks, CHOSEN_PER_FOLD))
     taken = [*transfer.remarks(), *fine_tuning.remarks(run, chosen, metric)]
     scores = replace(scores, remarks=(*scores.remarks, *taken))
     metrics = scores.to_dict()
-    metrics["seen_devices"] = {str(fold): sorted(devices) for fold, devices in seen.items()}
+    for key, names in (("seen_devices", seen), ("seen_cities", seen_cities)):
+        metrics[key] = {str(fold): sorted(trained) for fold, trained in names.items()}
     sizes = {split.fold: len(split.train) for split in extraction.source.listing.splits}
     metrics["trained_recordings"] = {str(fold): sizes[fold] for fold in chosen}
     if tried:
@@ -217,12 +219,21 @@ def _conditions(
         recipe=recipe.shipped,
         changed=(*others, *per_fold),
         seed=recipe.training.seed,
+        outside_data=_outside_data(recipe),
         fingerprint=prints["dataset_fingerprint"],
         fingerprint_0_1=prints["dataset_fingerprint_0_1"],
         lists=prints["lists_fingerprint"],
         audio_compared=True,
         repeated=repeated(source.listing, extraction.audio_digests, chosen),
     )
+
+
+def _outside_data(recipe: Recipe) -> tuple[str, ...]:
+    """Return what the recipe, or a teacher of it, uses that was trained on other recordings."""
+    names = [*recipe.outside_data()]
+    for teacher in recipe.distil.teachers if recipe.distil else ():
+        names += (models.find(teacher).card.get("conditions") or {}).get("outside_data", ())
+    return tuple(dict.fromkeys(names))
 
 
 def _validated(run: Path, recipe: Recipe, fold: int) -> int | None:

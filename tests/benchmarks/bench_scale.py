@@ -3,9 +3,11 @@
     python tests/benchmarks/bench_scale.py [--rounds 3] [--markdown]
 
 Measured, each on one thread: features of made-up scenes of 10 s, one fold of `dcase_lstm`'s network
-with one and with three epochs, packing, scores. Then the same made-up dataset is trained from
-nothing with 1 and 2 workers, as a command, and the simulation is compared with both. Last, the
-published datasets with their recipes, from their numbers of recordings and folds alone.
+with one and with three epochs, packing, scores; and, in processes of their own, one alone and two
+at once, the same fold twice, whose first time has what a new process costs. Then the same made-up
+dataset is trained from nothing with 1 and 2 workers, as a command, and the simulation is compared
+with both. Last, the published datasets with their recipes, from their numbers of recordings and
+folds alone.
 """
 
 from __future__ import annotations
@@ -72,6 +74,7 @@ def measure(data: Path, folder: Path) -> Times:
         _, three = _marks(own[3], data)
     trained = RECORDINGS * 3 / 4
     clips = trained * _clips(own[1], SECONDS)
+    (alone,), both = _processes(1, data, folder), _processes(2, data, folder)
     step = (three["fit"] - one["fit"]) / (2 * clips)
     return Times(
         start=one["start"] + _import_seconds(),
@@ -80,7 +83,42 @@ def measure(data: Path, folder: Path) -> Times:
         clip=step,
         fold=max(0.0, one["fit"] - clips * step),
         scores=one["scores"],
+        warm=max(0.0, alone["first"] - alone["fit"]),
+        worker=statistics.mean(each["ready"] for each in both),
+        busy=max(1.0, statistics.mean(each["fit"] for each in both) / alone["fit"]),
     )
+
+
+def _processes(n: int, data: Path, folder: Path) -> list[dict[str, float]]:
+    """Start n processes at once, each with a home of its own; return what `fold_twice` measured."""
+    homes = [folder.parent / f"home-{k}" for k in range(n)]
+    for home in homes:
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(folder, home)
+    words = [sys.executable, __file__, "--fold-twice", str(data)]
+    begun = [
+        subprocess.Popen(
+            [*words, str(time.time())],
+            env={**os.environ, "ASC_HOME": str(home)},
+            stdout=subprocess.PIPE,
+        )
+        for home in homes
+    ]
+    return [json.loads(each.communicate()[0]) for each in begun]
+
+
+def fold_twice(data: Path, begun: float) -> dict[str, float]:
+    """Train a fold of one epoch twice, in a process that began at `begun`; return seconds of both
+    fits, and until the process was as fast as later."""
+    recipe = recipes.load(RECIPE, [*ON_TOY, "training.epochs=1"])
+    shutil.rmtree(paths.runs(), ignore_errors=True)
+    with parallel.one_thread():
+        _, first = _marks(recipe, data)
+        end = time.time() - begun - first["scores"]
+        shutil.rmtree(paths.runs())
+        _, later = _marks(recipe, data)
+    ready = end - later["start"] - later["fit"]
+    return {"first": first["fit"], "fit": later["fit"], "ready": ready}
 
 
 def _marks(recipe: Any, data: Path) -> tuple[Any, dict[str, float]]:
@@ -191,7 +229,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--fold-twice", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.fold_twice:
+        print(json.dumps(fold_twice(Path(arguments.fold_twice[0]), float(arguments.fold_twice[1]))))
+        return
     with tempfile.TemporaryDirectory() as temporary:
         data, home = Path(temporary) / "toy", Path(temporary) / "home"
         toy.make(data, recordings=RECORDINGS, seconds=SECONDS)

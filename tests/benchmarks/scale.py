@@ -9,6 +9,10 @@ one thread; a stage with one task is the part that more workers do not make shor
     folds       a task each: epochs x clips, and what a fold costs besides
     scores      metrics, intervals, the registered model, the page
 
+Beside the stages: the first fold of a process is slower (`warm`), worker processes have to start
+(`worker`), and two tasks at once on two cores that share memory, caches or an engine are each
+slower than one alone (`busy`).
+
 A worker that is free takes the next task in order, as the program does, so that a stage ends when
 its last task does (list scheduling: Graham, 1969). With one worker the times add up; with many, the
 longest task of each stage is left, and the serial share (Amdahl, 1967).
@@ -35,6 +39,9 @@ class Times:
         fold: Of a fold beside its steps.
         scores: Of a run once its folds are finished.
         task: What handing a task to a worker costs, and taking its result.
+        warm: Of the first fold of a process, beyond those after it.
+        worker: From the start of a worker process until it computes as fast as later, two at once.
+        busy: How many times as long a task takes while the other core computes too.
     """
 
     start: float
@@ -44,6 +51,9 @@ class Times:
     fold: float
     scores: float
     task: float = 0.0
+    warm: float = 0.0
+    worker: float = 0.0
+    busy: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -100,19 +110,28 @@ def wall(tasks: Sequence[float], n_workers: int) -> float:
     return max(free)
 
 
+def spent(job: Job, times: Times, n_workers: int) -> dict[str, float]:
+    """Return the seconds of each stage with so many workers, and of their start."""
+    slower = 1.0 if n_workers == 1 else times.busy
+    seconds = {
+        name: wall([slower * task for task in tasks], n_workers) if len(tasks) > 1 else tasks[0]
+        for name, tasks in stages(job, times).items()
+    }
+    return {**seconds, "workers": times.warm if n_workers == 1 else times.worker}
+
+
 def total(job: Job, times: Times, n_workers: int) -> float:
     """Return the seconds of a training with so many workers, nothing stored before."""
-    return sum(wall(tasks, n_workers) for tasks in stages(job, times).values())
+    return sum(spent(job, times, n_workers).values())
 
 
 def bound(job: Job, times: Times, n_workers: int) -> str:
-    """Return the stage that takes longest with so many workers."""
-    own = stages(job, times)
-    return max(own, key=lambda name: wall(own[name], n_workers))
+    """Return what takes longest with so many workers."""
+    own = spent(job, times, n_workers)
+    return max(own, key=own.__getitem__)
 
 
 def serial_share(job: Job, times: Times) -> float:
     """Return the share of one worker's time that is no task of several: Amdahl's s."""
-    own = stages(job, times)
-    serial = sum(own[name][0] for name in ("start", "pack", "scores"))
-    return serial / sum(map(sum, own.values()))
+    own = spent(job, times, 1)
+    return sum(own[name] for name in ("start", "pack", "scores", "workers")) / sum(own.values())

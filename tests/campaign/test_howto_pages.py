@@ -23,6 +23,7 @@ from asc_cli.recipe import load as recipe
 from tests import markdown
 from tests.conftest import ROOT, SMALL
 from tests.datasets import shaped
+from tests.features.test_encoders import energies
 from tests.test_export import registered
 
 pytestmark = pytest.mark.campaign
@@ -33,6 +34,7 @@ REAL = Path(os.environ.get("ASC_DATA", ""))
 ONE_EPOCH, ONE_FOLD = "--set training.epochs=1", "--folds 1"
 LESS = {  # page → what its lines that begin so get at their end
     "dcase2016.md": {"asc train dcase_lstm --data": f"{ONE_EPOCH} {ONE_FOLD}"},
+    "encoders.md": {"asc train": f"{ONE_EPOCH} {ONE_FOLD}"},
     "litis.md": {"asc train litis_lstm --data": f"{ONE_EPOCH} {ONE_FOLD}"},
     "own-recordings.md": {"asc train rooms.yaml": f"{ONE_EPOCH} {ONE_FOLD}"},
     "remote.md": {
@@ -60,10 +62,13 @@ NOT_RUN = {
     "asc models show toy_lstm --limit dcase2024": "it ends with exit status 1, as the page says",
     "asc datasets download tut2016 --output tut2016": "it needs a network",
     "export ASC_REMOTE=s3://bucket/asc": "it is a bucket of the reader's; ENVIRONMENT has a folder",
+    "asc features --recipe ast.yaml --download": "it needs a network",
     "asc evaluate RUN RUN RUN --mean --weights 2,1,1": "RUN stands for names of the reader's",
     "asc evaluate esc10_lstm-0a1b2c3d4e5f esc10_cnn_mel --mean": "a run's name is another here",
     "make reproduce-litis DATA=litis": "it takes hours; tests/test_bundle.py runs its commands",
     "make reproduce-dcase2016 DATA=tut2016": "that test too",
+    "asc predict --dataset tau2020_mobile --data evaluation --model phones --format dcase "
+    "--csv Our_LAB_task1a_1.output.csv": "tests/test_challenge.py does",
     "asc evaluate predictions.csv --dataset tut2016 --folds 1": "tests/test_submission.py does",
     "asc evaluate predictions.csv --dataset tau2022_mobile --subset 5": "that test too",
     "asc evaluate predictions.csv --data my_table.csv": "that test too",
@@ -215,7 +220,15 @@ def send_results(folder: Path) -> None:
     train("toy_lstm", *SMALL, folds=[1])
 
 
+def encoders(folder: Path) -> None:
+    small_toy(folder)
+    train("toy_lstm", *SMALL, folds=[1])
+    energies(folder / "encoder.onnx", "frames")
+    sound(folder / "clip.wav")
+
+
 PREPARE: dict[str, Callable[[Path], None]] = {
+    "encoders.md": encoders,
     "ensembles.md": ensembles,
     "export.md": export,
     "predict.md": predict,

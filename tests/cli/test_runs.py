@@ -26,6 +26,7 @@ KEYS = {
     "created",
     "bytes",
     "model",
+    "outside_data",
 }
 ONE, TWO = "esc10_lstm-0123456789ab", "esc10_lstm-ba9876543210"
 

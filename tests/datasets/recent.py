@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from asc_cli.datasets import cas2023, cochlscene, dcase2013
+from asc_cli.datasets._formats import tau
 
 Contents = Callable[[str], bytes]  # of a scene's recordings
 
@@ -55,3 +56,29 @@ def make_cochlscene(root: Path, contents: Contents = nothing, users: int = 831) 
 def write(path: Path, contents: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(contents)
+
+
+PLACES = (("lyon", "train"), ("lyon", "train"), ("paris", "train"), ("lyon", "test"))
+
+
+def make_tau(root: Path, contents: Contents, devices: Sequence[str], lists: str = "csv") -> Path:
+    """Four places of each scene, in two cities of which milan is tested alone; each device in
+    each. lists: csv, or txt as in 2018."""
+    meta = ["filename\tscene_label\tidentifier\tsource_label"]
+    rows: dict[str, list[str]] = {"train": [], "test": []}
+    for number, scene in enumerate(tau.LABELS):
+        for i, (city, part) in enumerate((*PLACES, ("milan", "test"))):
+            place = f"{city}-{10 * number + i}"
+            for device in devices:
+                if part == "train" and device in ("s4", "s5", "s6"):
+                    continue
+                name = f"audio/{scene}-{place}-{number}-{device}.wav"
+                meta.append(f"{name}\t{scene}\t{place}\t{device}")
+                rows[part].append(f"{name}\t{scene}")
+                write(root / name, contents(scene))
+    header = [] if lists == "txt" else ["filename\tscene_label"]
+    for part, name in (("train", "train"), ("test", "evaluate")):
+        text = "\n".join([*header, *rows[part]])
+        write(root / f"evaluation_setup/fold1_{name}.{lists}", text.encode())
+    write(root / "meta.csv", "\n".join(meta).encode())
+    return root

@@ -13,7 +13,7 @@ import soundfile
 
 from asc_cli import workflow
 from asc_cli.core.errors import AscError
-from asc_cli.datasets import cas2023, cochlscene, dcase2013
+from asc_cli.datasets import cas2023, cochlscene, dcase2013, tut2018_mobile
 from asc_cli.protocol import audit
 from asc_cli.recipe import load as recipe
 from tests.conftest import SMALL, Asc, Once
@@ -164,3 +164,29 @@ def test_the_check_counts_recordings_without_a_label(asc: Asc, cas: Path):
     done = asc("datasets", "check", "cas2023", "--data", cas)
     assert "1740 recordings, and 6960 without a label; folds (train/test): 1" in done.stdout
     assert "6960 more without a label" in asc("datasets", "show", "cas2023").stdout
+
+
+def test_mobile_sets_are_scored_by_device_groups_and_cities(tmp_path: Path, asc: Asc):
+    root = recent.make_tau(tmp_path / "tree", noise, ["a", "b", "c"], lists="txt")
+    assert {check for check, _ in checked(tut2018_mobile, root)} == {"counts"}
+    loaded = recipe.load("tut2018_mobile_lstm", [*SMALL, "training.epochs=1"])
+    trained = workflow.train(loaded, data=root, jobs=1)
+    metrics = trained.metrics
+    assert metrics["device_groups"].keys() == {"seen", "b, c"}
+    assert metrics["device_groups"]["b, c"]["recordings"] == 40
+    assert {name: row["seen"] for name, row in metrics["cities"].items()} == {
+        "lyon": True,
+        "milan": False,
+    }
+    assert metrics["city_groups"]["unseen"]["recordings"] == 30
+    (baseline,) = metrics["published"]
+    assert baseline["metric"].endswith(", devices b, c") and baseline["theirs"] == "45.6 %"
+    assert baseline["ours"] == f"{100 * metrics['device_groups']['b, c']['macro_accuracy']:.1f} %"
+    evaluated = asc("evaluate", trained.run)
+    assert "all b, c" in evaluated.stdout and "unseen in training" in evaluated.stdout
+    again = workflow.evaluate(trained.run).to_dict()
+    for key in ("device_groups", "cities", "city_groups", "scenes"):
+        assert again[key] == metrics[key]
+    page = workflow.report([trained.run]).read_text()
+    for text in ('id="cities"', "all unseen</th><td>unseen", "all b, c</th><td></td>"):
+        assert text in page

@@ -207,7 +207,7 @@ def test_workers_that_are_killed_are_named_and_the_same_command_goes_on(
     jobs: dict[str, Job], two_folds: Path, tmp_path: Path
 ):
     short, folder = jobs["train"], copied(two_folds, tmp_path / "first")
-    job = replace(short, words=lambda f: [*short.words(f), "--set", "training.epochs=300"])
+    job = replace(short, words=lambda f: [*short.words(f), "--set", "training.epochs=60"])
     process = start(job, folder)
     deadline = time.monotonic() + 60
     while not list(folder.glob("home/runs/*/fold*/progress.json")):

@@ -9,12 +9,12 @@ import pytest
 
 from asc_cli.core import plugins
 from asc_cli.export import frontends, network
-from tests.conftest import tone
+from tests.conftest import ENCODERS, tone
 
 onnx = pytest.importorskip("onnx", reason="the extra `train` is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `train` is not installed")
 RATE = 22_050
-WITH_FRONT_END = [name for name in plugins.names("features") if name != "texture"]
+WITH_FRONT_END = sorted({*plugins.names("features")} - {"texture", *ENCODERS})
 
 
 def session(feature: str, rate: int, **parameters: Any) -> Any:

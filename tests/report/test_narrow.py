@@ -32,7 +32,7 @@ def compared() -> dict[str, Any]:
 
 
 def evaluated(names: list[str]) -> dict[str, Any]:
-    row = {"recordings": 104, "accuracy": 0.8889, "precision": 0.1234, "f1": 1.0}
+    row = {"recordings": 104, "accuracy": 0.8889, "precision": 0.1234, "f1": 1.0, "log_loss": 1.2}
     counts = [[104 if i == j else 0 for j in range(len(names))] for i in range(len(names))]
     return {"scenes": {name: row for name in names}, "confusion": counts}
 
@@ -87,9 +87,10 @@ def test_a_row_is_a_block_where_nothing_else_fits() -> None:
 
 def test_bars_go_first() -> None:
     scenes = evaluation.scenes(evaluated(["bus", "street_pedestrian"]))
-    assert "█" in printed(scenes, 80)
-    narrow = printed(scenes, 58)
+    assert "█" in printed(scenes, 92)
+    narrow = printed(scenes, 72)
     assert "█" not in narrow and "88.9 %" in narrow and "12.3 %" in narrow and "100.0 %" in narrow
+    assert "1.200" in narrow
     assert "no room" not in narrow
 
 

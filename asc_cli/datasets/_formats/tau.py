@@ -28,6 +28,11 @@ LABELS = (
     "street_traffic",
     "tram",
 )
+DEVICE_GROUPS = (  # of the mobile sets of 2020 and 2022; s4 to s6 are in the test part alone
+    ("real", ("a", "b", "c")),
+    ("seen simulated", ("s1", "s2", "s3")),
+    ("unseen simulated", ("s4", "s5", "s6")),
+)
 LICENCE = "Tampere University's own terms, non-commercial (LICENSE in the set)"
 
 

@@ -12,6 +12,7 @@ from asc_cli.report.console.table import (
     BAR_CELLS,
     figure,
     headline,
+    marked,
     metric_titles,
     percent,
     remarks,
@@ -21,7 +22,7 @@ from asc_cli.report.console.table import (
     titles,
 )
 
-PER_SCENE = "accuracy: the mean over folds; precision and F1: all folds together"
+PER_SCENE = "accuracy: the mean over folds; precision, F1 and log loss: all folds together"
 INITIALS = 4  # letters of a scene's name over a column of the confusion matrix, if distinct
 MOST_INITIALS = 8  # scenes; more are numbered, to fit an ordinary terminal
 
@@ -80,7 +81,8 @@ def evaluation(result: dict[str, Any]) -> list[Any]:
         scenes(result),
         PER_SCENE,
         "",
-        *devices(result),
+        *subsets("device", result["devices"], result["device_groups"]),
+        *subsets("city", result["cities"], result["city_groups"]),
         confusion(result),
         *rejection(result),
         *remarks(result),
@@ -111,13 +113,15 @@ def rejection(result: dict[str, Any]) -> list[Any]:
     return ["", output]
 
 
-def devices(result: dict[str, Any]) -> list[Any]:
-    """Return metrics per recording device, and of all seen and unseen ones; [] for one device."""
-    if len(result["devices"]) < 2:
+def subsets(
+    kind: str, rows: dict[str, dict[str, Any]], groups: dict[str, dict[str, Any]]
+) -> list[Any]:
+    """Return metrics per device, or per city, and of groups of them; [] for one alone."""
+    if len(rows) < 2:
         return []
     output = table(
         "",
-        "device",
+        kind,
         right("recordings"),
         right("accuracy"),
         right("macro accuracy"),
@@ -125,9 +129,9 @@ def devices(result: dict[str, Any]) -> list[Any]:
         "",
     )
     training = {True: "trained on", False: "unseen in training", None: ""}
-    rows = [(name, row, training[row["seen"]]) for name, row in result["devices"].items()]
-    rows += [(f"all {name}", row, "") for name, row in result["device_groups"].items()]
-    for name, row, note in rows:
+    lines = [(name, row, training[row["seen"]]) for name, row in rows.items()]
+    lines += [(f"all {name}", row, "") for name, row in groups.items()]
+    for name, row, note in lines:
         figures = _figures(row, "accuracy", "macro_accuracy", "log_loss")
         output.add_row(name, *figures, note)
     return [output, ""]
@@ -135,12 +139,19 @@ def devices(result: dict[str, Any]) -> list[Any]:
 
 def scenes(result: dict[str, Any]) -> Table:
     output = table(
-        "", "scene", right("recordings"), right("accuracy"), right("precision"), right("F1"), ""
+        "",
+        "scene",
+        right("recordings"),
+        right("accuracy"),
+        right("precision"),
+        right("F1"),
+        right("log loss"),
+        "",
     )
     for name, row in result["scenes"].items():
         share = row["accuracy"] or 0.0
         bar = Text("█" * round(share * BAR_CELLS), style="green")
-        output.add_row(name, *_figures(row, "accuracy", "precision", "f1"), bar)
+        output.add_row(name, *_figures(row, "accuracy", "precision", "f1", "log_loss"), bar)
     return output
 
 
@@ -185,7 +196,7 @@ def comparison(result: dict[str, Any]) -> list[Any]:
         if paper and row["not_comparable"]:
             paper = "not comparable"
         output.add_row(
-            Path(row["run"]).name if same_name else row["name"],
+            marked(Path(row["run"]).name if same_name else row["name"], row["conditions"]),
             "" if row["seed"] is None else str(row["seed"]),
             percent(row["value"]),
             span(row["intervals"]["exact"] or row["intervals"]["bootstrap"]),

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asc_cli.report.console.costs import complexity
-from asc_cli.report.console.table import Column, percent, right, table
+from asc_cli.report.console.table import Column, marked, percent, right, table
 
 
 def models(rows: list[dict[str, Any]]) -> Table:
@@ -27,7 +27,7 @@ def models(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         output.add_row(
             "*" if row["default"] else "",
-            row["model"],
+            marked(row["model"], row),
             row["dataset"],
             str(row["scenes"]),
             str(row["folds"]),

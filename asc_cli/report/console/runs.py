@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from asc_cli.report.console.table import Column, figure, percent, right, table
+from asc_cli.report.console.table import Column, figure, marked, percent, right, table
 
 
 def runs(rows: Sequence[dict[str, Any]]) -> Table:
@@ -25,7 +25,7 @@ def runs(rows: Sequence[dict[str, Any]]) -> Table:
     )
     for row in rows:
         output.add_row(
-            row["run"],
+            marked(row["run"], row),
             row["dataset"],
             folds(row),
             *_result(row),

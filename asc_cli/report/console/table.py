@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from asc_cli.core import plugins
+from asc_cli.core.kind import OUTSIDE_DATA
 from asc_cli.report.console.narrow import OptionalColumnsTable
 
 BAR_CELLS = 20
@@ -48,6 +49,13 @@ def table(title: str, *columns: Column | str) -> OptionalColumnsTable:
     return output
 
 
+def marked(name: str, conditions: Mapping[str, Any] | None) -> str:
+    """Return a system's name for a row, marked where its score used other recordings than the
+    dataset's. conditions: As recorded; None where they are not."""
+    outside = (conditions or {}).get("outside_data")
+    return f"{name} ({OUTSIDE_DATA})" if outside else name
+
+
 def percent(value: float | None) -> str:
     """Format a share in per cent, one decimal, half to even: 71.25 % is 71.2 %, and its error 28.75
     % is 28.8 %."""
@@ -64,6 +72,17 @@ def figure(name: str, value: float | None) -> str:
 
 def span(interval: Sequence[float]) -> str:
     return f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f}"
+
+
+def ranges(numbers: list[int]) -> str:
+    """Return 1–3, 5 for 1, 2, 3, 5."""
+    parts: list[list[int]] = []
+    for n in numbers:
+        if parts and parts[-1][-1] == n - 1:
+            parts[-1].append(n)
+        else:
+            parts.append([n])
+    return ", ".join(f"{p[0]}–{p[-1]}" if len(p) > 1 else str(p[0]) for p in parts)
 
 
 def titles(result: dict[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asc_cli.core import atomic
-from asc_cli.report.console.table import figure, percent, titles
+from asc_cli.report.console.table import figure, marked, percent, titles
 from asc_cli.report.console.tuning import choice_words
 from asc_cli.report.html import figures
 
@@ -46,7 +46,9 @@ def comparison(path: Path, runs: list[dict[str, Any]]) -> None:
     names = [run["name"] for run in runs]
     for run in runs:
         is_duplicate = names.count(run["name"]) > 1
-        run["column"] = f"{run['name']} {run['signature']}" if is_duplicate else run["name"]
+        name = f"{run['name']} {run['signature']}" if is_duplicate else run["name"]
+        run["mark"] = marked("", run["metrics"].get("conditions")).strip()
+        run["column"] = f"{name} {run['mark']}".strip()
     parts = {"runs": runs, "scenes": scenes, "folds": folds, "differing": differing}
     _write(path, "compare.html.j2", **parts)
 
