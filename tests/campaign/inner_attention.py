@@ -10,8 +10,8 @@ program's own fit with the recipes' settings; only the cell says what differs. A
 every fifth epoch of a training: loss, accuracy on the folds left out, and for temporal
 attention the share of frames that α is spread over, exp(entropy) / T. Finished trainings are not
 repeated. --summary prints, of each cell, the mean over trainings, and its difference from the LSTM
-of the same change, with a 95 % interval: a bootstrap over source recordings, on the mean of the
-seeds that both have.
+of the same change, or from the cell --against, with a 95 % interval: a bootstrap over source
+recordings, on the mean of the seeds that both have.
 
 Cells that are no recipe: the two halves of temporal attention, one without the other.
 
@@ -244,6 +244,7 @@ def _pair(pair: Sequence[int]) -> str:
     return "+".join(map(str, pair))
 
 
+EVERY_PAIR = {_pair(pair) for pair in PAIRS}
 FIELDS = ("cell", "seed", "pair", "epoch", "train_loss", "accuracy", "spread", "right")
 
 
@@ -265,8 +266,8 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
             writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
 
 
-def summary(data: Path, out: Path) -> None:
-    """Print a line of a Markdown table for each cell."""
+def summary(data: Path, out: Path, against: str | None) -> None:
+    """Print a line of a Markdown table for each cell whose five pairs are trained."""
     listing = esc10.read(data)
     fold_of = {file: split.fold for split in listing.splits for file in split.test}
     group_of = {r.file: r.group for r in listing.recordings}
@@ -275,20 +276,16 @@ def summary(data: Path, out: Path) -> None:
     by_cell: dict[str, dict[str, list[dict[str, str]]]] = {}
     for row in rows:
         by_cell.setdefault(row["cell"], {}).setdefault(row["seed"], []).append(row)
-    print("| network | seeds | 10 epochs | 20 | the last | minus the LSTM | loss | spread of α |")
+    by_cell = {cell: whole for cell, own in by_cell.items() if (whole := _whole(own))}
+    print("| network | seeds | 10 epochs | 20 | the last | difference | loss | spread of α |")
     print("|---|---|---|---|---|---|---|---|")
     for cell, own in by_cell.items():
-        last = max(int(row["epoch"]) for rows in own.values() for row in rows)
-        whole = {
-            seed: rows for seed, rows in own.items() if len(rows) == last // EVERY * len(PAIRS)
-        }
-        if not whole:
-            continue
-        every = [row for rows in whole.values() for row in rows]
+        every = [row for rows in own.values() for row in rows]
+        last = max(int(row["epoch"]) for row in every)
         ends = [row for row in every if int(row["epoch"]) == last]
-        other = cell.replace("TA", "LSTM") if cell.startswith("TA,") else "LSTM"
-        other = other if other in by_cell else "LSTM"
-        shared = sorted({*whole} & {*by_cell[other]})
+        same_change = cell.replace("TA", "LSTM") if cell.startswith("TA,") else "LSTM"
+        other = against or (same_change if same_change in by_cell else "LSTM")
+        shared = sorted({*own} & {*by_cell.get(other, {})})
         text = "–"
         if cell != other and shared:
             draws = _draws(len(groups))
@@ -306,11 +303,16 @@ def summary(data: Path, out: Path) -> None:
         }
         spread = [float(r["spread"]) for r in ends if r["spread"]]
         print(
-            f"| {cell} | {len(whole)} | {100 * at[10]:.1f} | {100 * at[20]:.1f} "
+            f"| {cell} | {len(own)} | {100 * at[10]:.1f} | {100 * at[20]:.1f} "
             f"| {100 * at[last]:.1f} | {text} "
             f"| {np.mean([float(r['train_loss']) for r in ends]):.2f} "
             f"| {f'{100 * np.mean(spread):.0f} %' if spread else '–'} |"
         )
+
+
+def _whole(own: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
+    """Return the seeds of which all pairs of folds are trained."""
+    return {seed: rows for seed, rows in own.items() if {r["pair"] for r in rows} == EVERY_PAIR}
 
 
 def _draws(n: int) -> np.ndarray:  # -> (BOOTSTRAPS, n)
@@ -345,9 +347,10 @@ def main() -> None:
     parser.add_argument("--cells", help="names, by semicolons; default: all")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--summary", action="store_true")
+    parser.add_argument("--against", help="a cell; default: the LSTM of the same change")
     given = parser.parse_args()
     if given.summary:
-        summary(given.data, given.out)
+        summary(given.data, given.out, given.against)
         return
     wanted = given.cells.split(";") if given.cells else None
     for seed in map(int, given.seeds.split(",")):
