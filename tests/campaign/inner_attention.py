@@ -1,7 +1,7 @@
 """Why temporal attention ends below the LSTM on ESC-10: one change at a time, on inner folds only.
 
     python -m tests.campaign.inner_attention --data ESC-10 --out rows.csv [--seeds 0,1]
-    python -m tests.campaign.inner_attention --data ESC-10 --out rows.csv --summary
+    python -m tests.campaign.inner_attention_table --data ESC-10 rows.csv
 
 A training leaves two neighbouring folds out, {1, 2}, {2, 3}, … {5, 1}, learns from the other three
 and is scored on both, so that every recording is scored by two networks and none by one that was
@@ -9,9 +9,7 @@ fitted on it; no network learns from the four folds that a result on a test fold
 program's own fit with the recipes' settings; only the cell says what differs. A line of the file is
 every fifth epoch of a training: loss, accuracy on the folds left out, and for temporal
 attention the share of frames that α is spread over, exp(entropy) / T. Finished trainings are not
-repeated. --summary prints, of each cell, the mean over trainings, and its difference from the LSTM
-of the same change, or from the cell --against, with a 95 % interval: a bootstrap over source
-recordings, on the mean of the seeds that both have.
+repeated. inner_attention_table.py prints what came out.
 
 Cells that are no recipe: the two halves of temporal attention, one without the other.
 
@@ -34,7 +32,7 @@ import torch
 from torch import Tensor, nn
 
 from asc_cli.core import parallel
-from asc_cli.datasets import Split, esc10
+from asc_cli.datasets import Split
 from asc_cli.models import lstm
 from asc_cli.models._recurrence import reference
 from asc_cli.protocol.source import open_source
@@ -43,7 +41,6 @@ from asc_cli.training import descent, fold, fold_data, recordings
 
 PAIRS = ((1, 2), (2, 3), (3, 4), (4, 5), (5, 1))
 EVERY = 5  # epochs between two lines
-BOOTSTRAPS = 2000
 
 
 class Pooled(nn.Module):
@@ -146,7 +143,7 @@ def cells() -> dict[str, Cell]:
 def train(name: str, cell: Cell, seed: int, data: Path, out: Path) -> None:
     """Train a cell on every pair of folds that the file does not have yet."""
     done = {(row["cell"], row["seed"], row["pair"]) for row in read(out)}
-    pairs = [p for p in PAIRS if (name, str(seed), _pair(p)) not in done]
+    pairs = [p for p in PAIRS if (name, str(seed), pair_name(p)) not in done]
     if not pairs:
         return
     recipe = recipes.load(cell.recipe, [*cell.overrides, f"training.seed={seed}"])
@@ -200,7 +197,7 @@ def _fit(task: Any, cell: Cell, pair: Sequence[int]) -> list[dict[str, Any]]:
         files = [recording.file for recording, _ in task.test]
         rows.append(
             {
-                "pair": _pair(pair),
+                "pair": pair_name(pair),
                 "epoch": EVERY * (len(rows) + 1),
                 "accuracy": float(right.mean()),
                 "spread": spread,
@@ -240,11 +237,10 @@ def _spread(model: nn.Module, clips: Any) -> float | None:
     return float((entropy.exp() / alpha.shape[1]).mean())
 
 
-def _pair(pair: Sequence[int]) -> str:
+def pair_name(pair: Sequence[int]) -> str:
     return "+".join(map(str, pair))
 
 
-EVERY_PAIR = {_pair(pair) for pair in PAIRS}
 FIELDS = ("cell", "seed", "pair", "epoch", "train_loss", "accuracy", "spread", "right")
 
 
@@ -266,92 +262,13 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
             writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
 
 
-def summary(data: Path, out: Path, against: str | None) -> None:
-    """Print a line of a Markdown table for each cell whose five pairs are trained."""
-    listing = esc10.read(data)
-    fold_of = {file: split.fold for split in listing.splits for file in split.test}
-    group_of = {r.file: r.group for r in listing.recordings}
-    groups = sorted({*group_of.values()})
-    rows = read(out)
-    by_cell: dict[str, dict[str, list[dict[str, str]]]] = {}
-    for row in rows:
-        by_cell.setdefault(row["cell"], {}).setdefault(row["seed"], []).append(row)
-    by_cell = {cell: whole for cell, own in by_cell.items() if (whole := _whole(own))}
-    print("| network | seeds | 10 epochs | 20 | the last | difference | loss | spread of α |")
-    print("|---|---|---|---|---|---|---|---|")
-    for cell, own in by_cell.items():
-        every = [row for rows in own.values() for row in rows]
-        last = max(int(row["epoch"]) for row in every)
-        ends = [row for row in every if int(row["epoch"]) == last]
-        same_change = cell.replace("TA", "LSTM") if cell.startswith("TA,") else "LSTM"
-        other = against or (same_change if same_change in by_cell else "LSTM")
-        shared = sorted({*own} & {*by_cell.get(other, {})})
-        text = "–"
-        if cell != other and shared:
-            draws = _draws(len(groups))
-            ours, theirs = (
-                _of_groups([r for k in shared for r in by_cell[c][k]], fold_of, group_of, groups)
-                for c in (cell, other)
-            )
-            means = [(draws @ x[0]) / (draws @ x[1]) for x in (ours, theirs)]
-            low, high = np.percentile(100 * (means[0] - means[1]), [2.5, 97.5])
-            point = 100 * (ours[0].sum() / ours[1].sum() - theirs[0].sum() / theirs[1].sum())
-            text = f"{point:+.1f} ({low:+.1f} to {high:+.1f})"
-        at = {
-            n: np.mean([float(r["accuracy"]) for r in every if int(r["epoch"]) == n] or [np.nan])
-            for n in (10, 20, last)
-        }
-        spread = [float(r["spread"]) for r in ends if r["spread"]]
-        print(
-            f"| {cell} | {len(own)} | {100 * at[10]:.1f} | {100 * at[20]:.1f} "
-            f"| {100 * at[last]:.1f} | {text} "
-            f"| {np.mean([float(r['train_loss']) for r in ends]):.2f} "
-            f"| {f'{100 * np.mean(spread):.0f} %' if spread else '–'} |"
-        )
-
-
-def _whole(own: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
-    """Return the seeds of which all pairs of folds are trained."""
-    return {seed: rows for seed, rows in own.items() if {r["pair"] for r in rows} == EVERY_PAIR}
-
-
-def _draws(n: int) -> np.ndarray:  # -> (BOOTSTRAPS, n)
-    rng = np.random.default_rng(0)
-    return np.stack([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(BOOTSTRAPS)])
-
-
-def _of_groups(
-    rows: list[dict[str, str]],
-    fold_of: dict[str, int],
-    group_of: dict[str, str],
-    groups: list[str],
-) -> tuple[np.ndarray, np.ndarray]:  # (n,), (n,)
-    """Return right answers and answers of each group, at the last epoch."""
-    last = max(int(row["epoch"]) for row in rows)
-    place = {group: i for i, group in enumerate(groups)}
-    right, answers = np.zeros(len(groups)), np.zeros(len(groups))
-    for row in rows:
-        if int(row["epoch"]) == last:
-            pair = [int(fold) for fold in row["pair"].split("+")]
-            files = sorted(file for file, number in fold_of.items() if number in pair)
-            for file, mark in zip(files, row["right"], strict=True):
-                right[place[group_of[file]]] += mark == "1"
-                answers[place[group_of[file]]] += 1
-    return right, answers
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cells", help="names, by semicolons; default: all")
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--summary", action="store_true")
-    parser.add_argument("--against", help="a cell; default: the LSTM of the same change")
     given = parser.parse_args()
-    if given.summary:
-        summary(given.data, given.out, given.against)
-        return
     wanted = given.cells.split(";") if given.cells else None
     for seed in map(int, given.seeds.split(",")):
         for name, cell in cells().items():
