@@ -1,10 +1,12 @@
 """A table of what tests/campaign/inner_attention.py measured.
 
     python -m tests.campaign.inner_attention_table --data ESC-10 rows.csv [--against CELL]
+    python -m tests.campaign.inner_attention_table --data ESC-10 rows.csv --picture attention.png
 
 Of each cell whose five pairs of folds are trained: its mean accuracy after 10, 20 and all epochs,
 and its difference from the LSTM of the same change, or from another cell, with a 95 % interval: a
-bootstrap over source recordings, on the mean of the seeds that both have.
+bootstrap over source recordings, on the mean of the seeds that both have. The picture has accuracy
+and training loss over epochs of the networks that differ in gates and pooling.
 """
 
 from __future__ import annotations
@@ -27,10 +29,7 @@ def table(data: Path, rows: list[dict[str, str]], against: str | None) -> None:
     fold_of = {file: split.fold for split in listing.splits for file in split.test}
     group_of = {r.file: r.group for r in listing.recordings}
     groups = sorted({*group_of.values()})
-    by_cell: dict[str, dict[str, list[dict[str, str]]]] = {}
-    for row in rows:
-        by_cell.setdefault(row["cell"], {}).setdefault(row["seed"], []).append(row)
-    by_cell = {cell: whole for cell, own in by_cell.items() if (whole := _whole(own))}
+    by_cell = _by_cell(rows)
     print("| network | seeds | 10 epochs | 20 | the last | difference | loss | spread of α |")
     print("|---|---|---|---|---|---|---|---|")
     for cell, own in by_cell.items():
@@ -64,9 +63,16 @@ def table(data: Path, rows: list[dict[str, str]], against: str | None) -> None:
         )
 
 
-def _whole(own: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
-    """Return the seeds of which all pairs of folds are trained."""
-    return {seed: rows for seed, rows in own.items() if {r["pair"] for r in rows} == EVERY_PAIR}
+def _by_cell(rows: list[dict[str, str]]) -> dict[str, dict[str, list[dict[str, str]]]]:
+    """Return the rows of each cell and seed of which all pairs of folds are trained."""
+    seeds: dict[str, dict[str, list[dict[str, str]]]] = {}
+    for row in rows:
+        seeds.setdefault(row["cell"], {}).setdefault(row["seed"], []).append(row)
+    complete = {
+        cell: {seed: own for seed, own in by_seed.items() if {r["pair"] for r in own} == EVERY_PAIR}
+        for cell, by_seed in seeds.items()
+    }
+    return {cell: by_seed for cell, by_seed in complete.items() if by_seed}
 
 
 def _draws(n: int) -> np.ndarray:  # -> (BOOTSTRAPS, n)
@@ -94,12 +100,50 @@ def _of_groups(
     return right, answers
 
 
+DRAWN = {
+    "LSTM": "vector gates, last state (LSTM)",
+    "own: vector, mean": "vector gates, mean",
+    "own: vector, attention": "vector gates, learnt weights",
+    "own: scalar, mean": "scalar gates, mean",
+    "TA": "scalar gates, learnt weights (TA)",
+}
+
+
+def picture(rows: list[dict[str, str]], path: Path) -> None:
+    """Draw the means over pairs of folds and seeds, of the networks of DRAWN."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    by_cell = _by_cell(rows)
+    for cell, name in DRAWN.items():
+        own = [row for by_seed in by_cell[cell].values() for row in by_seed]
+        epochs = sorted({int(row["epoch"]) for row in own})
+        style = "--" if name.startswith("scalar") else "-"
+        for axis, key, scale in ((axes[0], "accuracy", 100), (axes[1], "train_loss", 1)):
+            means = [
+                scale * np.mean([float(r[key]) for r in own if int(r["epoch"]) == epoch])
+                for epoch in epochs
+            ]
+            axis.plot(epochs, means, style, marker=".", label=name)
+    axes[0].set_ylabel("accuracy on folds left out, %")
+    axes[1].set_ylabel("training loss, nats")
+    for axis in axes:
+        axis.set_xlabel("epoch")
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize=8)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("rows", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--against", help="a cell; default: the LSTM of the same change")
+    parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
+    if options.picture:
+        picture(read(options.rows), options.picture)
+        return
     table(options.data, read(options.rows), options.against)
 
 
