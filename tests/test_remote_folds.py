@@ -345,11 +345,14 @@ def test_a_flipped_byte_is_never_used(
         at_home(f"at-{position}")
         line = refused(data, shared, first_home[1], capsys)
         assert "differs from the checksum in its name" in line
-        [new] = [other for other in objects(shared) if other != file]
+        new = [other for other in objects(shared) if other != file]
+        # a fold that was fitted in the same milliseconds has the same bytes, and so the same name
+        assert len(new) == 1 or (not new and file.read_bytes() == intact)
         at_home(f"next-to-{position}")  # what was fitted again is there too
         train(data, chosen=(1,))
         assert f"came from {shared.as_uri()}" in capsys.readouterr().err
-        new.unlink()
+        for other in new:
+            other.unlink()
     assert fitted == [1, 1, 1]
 
 
