@@ -214,6 +214,21 @@ def test_a_run_of_an_earlier_version_says_what_it_did_not_record(run_zip: Path) 
     assert states["code"] == "not verified"
 
 
+def test_a_recipe_that_this_asc_cannot_read_is_scored_all_the_same(run_zip: Path) -> None:
+    def change(contents: dict[str, bytes]) -> None:
+        settings = yaml.safe_load(contents["recipe.yaml"])
+        settings = {**settings, "paper": {"error": 3.0}, "key_of_tomorrow": 1}
+        contents["recipe.yaml"] = yaml.safe_dump(settings).encode()
+
+    checked = workflow.evaluate_bundle(changed(run_zip, change))
+    assert {results(checked)[name] for name in ("signature", "settings", "code")} == {
+        "not verified"
+    }
+    assert (
+        "key_of_tomorrow" in sentence(checked, "signature") and checked.evaluation.published == []
+    )
+
+
 # -- hostile files --------------------------------------------------------------------------------
 
 
