@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from asc_cli.cli import _completion
-from asc_cli.cli._options import Json, Others
+from asc_cli.cli._options import Jobs, Json, Others
 
 
 def command(
@@ -31,6 +31,16 @@ def command(
         ),
     ] = None,
     unknown: Others = None,
+    faithfulness: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Try explanations on so many test recordings of the run: remove what they rank "
+            "highest, and as much at random. About 150 predictions of each.",
+            show_default="as measured before, if it was",
+        ),
+    ] = None,
+    jobs: Jobs = None,
     as_json: Json = False,
 ) -> None:
     """Write a run as one self-contained HTML page; or several runs side by side.
@@ -42,8 +52,12 @@ def command(
     Example: **asc report dcase_lstm dcase_ta_sa --output both.html**
 
     Example: **asc report toy_lstm --unknown office**
+
+    Example: **asc report esc10_ta_sa --faithfulness 200**
     """
     from asc_cli import report, workflow
+    from asc_cli.cli import _progress
 
-    path = workflow.report(runs, output, unknown)
+    with _progress.counting("recordings") as progress:
+        path = workflow.report(runs, output, unknown, faithfulness, jobs, progress)
     report.show({"report": str(path), "runs": runs}, lambda result: result["report"], as_json)
