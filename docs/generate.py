@@ -285,6 +285,17 @@ def datasets_page() -> str:
     return text
 
 
+def challenge(published: Any) -> str:
+    if (form := published.challenge) is None:
+        return ""
+    columns = "filename, scene_label" + ", a probability for each scene" * form.probabilities
+    separator = "TABs" if form.delimiter == "\t" else "commas"
+    header = "a header" if form.header else "no header"
+    where = f" Evaluation set: <{form.homepage}>." if form.homepage else ""
+    text = f"{form.title}; its file: {columns}; {separator}, {header} (read in {form.form_read})."
+    return text + where
+
+
 def facts(published: Any) -> list[str]:
     sizes = dict.fromkeys(f"{train or '?'}/{test}" for train, test in published.fold_sizes)
     known = {
@@ -295,6 +306,7 @@ def facts(published: Any) -> list[str]:
         "sample rate": f"{published.sample_rate} Hz",
         "official metric": f"{published.metric} (`{published.headline}`)",
         "how to get it": published.obtain,
+        "challenge": challenge(published),
         "homepage": f"<{published.homepage}>" if published.homepage else "",
         "licence": published.licence,
         "cite": published.citation,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asc_cli.cli import _progress, _videos
+from asc_cli.cli import _challenge, _progress, _videos
 from asc_cli.cli._options import Cluster, Engine, Fold, Jobs, Model, Threshold, Unknown
 from asc_cli.core.errors import AscError
 
 if TYPE_CHECKING:
+    from asc_cli.report import Form
     from asc_cli.workflow import Prediction
 
 SCENES, LABELS = 3, 20  # shown per recording, per video
@@ -33,6 +35,19 @@ def command(
         str | None,
         typer.Option(
             "--files-from", help="A list, a path per line; - is stdin.", show_default=False
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Predict a challenge's evaluation set of this dataset, by its list.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="The evaluation set's folder, with --dataset.", show_default="$ASC_DATA/NAME"
         ),
     ] = None,
     model: Model = None,
@@ -63,6 +78,12 @@ def command(
         Path | None,
         typer.Option(help="Write a row for each recording, or for each segment of --timeline."),
     ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="Of --csv: csv, or dcase, the file that the challenge takes."
+        ),
+    ] = "csv",
     audacity: Annotated[
         Path | None, typer.Option(help="Write one recording's scenes as an Audacity label track.")
     ] = None,
@@ -104,6 +125,8 @@ def command(
 
     Example: **asc predict /shared/2026 --csv scenes.csv --cluster tcp://10.0.0.5:8786**
 
+    Example: **asc predict --dataset tau2020_mobile --data evaluation --format dcase --csv 1.csv**
+
     Example: **find . -name '\\*.wav' | asc predict --files-from -**
 
     Example: **cat clip.wav | asc predict -**
@@ -125,10 +148,17 @@ def command(
     if inputs.STDIN in map(str, outputs.by_option().values()):
         raise AscError("predict: output goes into files, not into -; for stdout there is --json")
     input_names = [*(paths or []), *(inputs.read_list(files_from) if files_from else [])]
+    others = {"--threshold": threshold, "--unknown": unknown, "--timeline": timeline}
+    evaluation_set = _challenge.opened(dataset, data, form, csv, others)
+    if evaluation_set and input_names:
+        raise AscError("--dataset: its list names the recordings; leave out others")
+    if evaluation_set:
+        input_names = [str(evaluation_set.path(each)) for each in evaluation_set.recordings]
     if not input_names:
         raise AscError("predict: a file, a folder, a pattern, - or --files-from LIST was expected")
     if workflow.takes_shards(model):
         scene_options: dict[str, Any] = {
+            "--dataset": dataset,
             "--fold": fold,
             "--threshold": threshold or None,
             "--unknown": unknown or None,
@@ -149,17 +179,18 @@ def command(
             f"model {registered.id} has no members for the device {recording_device}: its general "
             "members classify"
         )
+    if evaluation_set and form == "dcase":
+        outputs = replace(outputs, form=_challenge.file_form(evaluation_set, registered))
     settings = {"fold": fold, "timeline_s": timeline, "threshold": threshold or None}
     if unknown:
         settings["unknown"] = True
     with on_cluster(cluster, jobs), _input_files(input_names) as (files, display_names):
         inputs.require_no_overwrite(outputs.by_option(), files)
         outputs.require_one(len(files))
-        predictions = workflow.predict(
-            files,
+        ask = functools.partial(
+            workflow.predict,
             model=model,
             fold=fold,
-            device=recording_device,
             engine=engine,
             unknown=unknown,
             timeline_s=timeline,
@@ -169,6 +200,10 @@ def command(
             journal=len(files) > 1 and not display_names,
             resumed=lambda n: _progress.note(f"{n} of {len(files)} were predicted before"),
         )
+        if evaluation_set and recording_device is None:
+            predictions = _challenge.by_device(evaluation_set, registered.devices, ask)
+        else:
+            predictions = ask(files, device=recording_device)
         failed = outputs.write(
             predictions, len(files), display_names, top or SCENES, as_json, settings, model, engine
         )
@@ -184,9 +219,11 @@ class _Outputs:
     audacity: Path | None
     embeddings: Path | None
     explain: Path | None
+    form: Form | None = None  # of the CSV; None: asc's own
 
     def by_option(self) -> dict[str, Path | None]:
-        return {f"--{field.name}": getattr(self, field.name) for field in fields(self)}
+        names = [field.name for field in fields(self) if field.name != "form"]
+        return {f"--{name}": getattr(self, name) for name in names}
 
     def require_one(self, n_recordings: int) -> None:
         """Raise AscError if an output is of one recording, and there are more."""
@@ -213,7 +250,7 @@ class _Outputs:
 
         with (
             report.Predictions(
-                top, as_json, self.csv, self.audacity, self.embeddings, settings
+                top, as_json, self.csv, self.audacity, self.embeddings, settings, self.form
             ) as out,
             _progress.counting("recordings") as progress,
         ):

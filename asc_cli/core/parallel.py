@@ -24,9 +24,7 @@ from asc_cli.core.importing import fault_in_plugin
 
 PARENT_SECONDS = 0.5  # between a worker's looks at its parent
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_thread_limit: contextlib.AbstractContextManager | None = (
-    None  # limits a worker process to one thread
-)
+_one_thread: Any = None  # of a worker process: limits its libraries until it ends
 
 
 def cores() -> int:
@@ -159,11 +157,13 @@ def one_thread() -> Iterator[None]:
 
 def _in_worker(function: Callable[..., Any], task: tuple) -> Any:
     """Run a task in a worker process, which uses one thread from its first task on."""
-    global _thread_limit
+    global _one_thread
     streams.separate()
-    if _thread_limit is None:
-        _thread_limit = one_thread()
-        _thread_limit.__enter__()
+    if _one_thread is None:
+        from threadpoolctl import threadpool_limits
+
+        os.environ.update(dict.fromkeys(THREADS, "1"))
+        _one_thread = threadpool_limits(1)
     try:
         return function(*task)
     except AscError:

@@ -26,6 +26,7 @@ from asc_cli.core.errors import AscError
 
 PACKAGE = Path(__file__).parent.parent
 KINDS = ("models", "features", "variants", "augment", "datasets", "metrics", "cli")
+SIMILAR, MISSPELT = 0.55, 0.7  # likeness of a name that is suggested; of one that is a mistake
 RENAMED = {"models": {"cnn_1max": "label_tree_cnn", "gru": "label_tree_gru"}}  # since 0.1.0
 FOLDERS = "ASC_PLUGINS"  # the environment variable; a list of folders, as PATH is
 BESIDE = "plugins"  # the folder beside a recipe, and in a run and a registered model
@@ -225,7 +226,7 @@ def path_hint(name: str) -> str | None:
     path = Path(name)
     if os.path.isfile(path) or path.suffix.lower() in (".csv", ".tsv"):
         what = "a file"
-    elif os.path.isdir(path) and nearest(name, names("datasets")) is None:
+    elif os.path.isdir(path) and nearest(name, names("datasets"), MISSPELT) is None:
         what = "a folder"
     else:
         return None
@@ -240,10 +241,10 @@ def unknown(kind: str, name: str, available: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}{suggestion} Known: {', '.join(available)}"
 
 
-def nearest(name: str, available: Iterable[str]) -> str | None:
+def nearest(name: str, available: Iterable[str], cutoff: float = SIMILAR) -> str | None:
     """Return the available name that is spelt most like `name`, if one is similar enough."""
     by_lower = {candidate.lower(): candidate for candidate in available}
-    close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.55)
+    close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=cutoff)
     return by_lower[close[0]] if close else None
 
 

@@ -67,6 +67,27 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Challenge:
+    """The file of predictions that a challenge takes of its evaluation set.
+
+    Attributes:
+        title: The challenge.
+        form_read: Where the form of its file was read.
+        header: Whether the file begins with the names of its columns.
+        probabilities: Whether a probability for each scene follows the label.
+        delimiter: What stands between columns.
+        homepage: URL of the evaluation set; "" where it was not to be read.
+    """
+
+    title: str
+    form_read: str
+    header: bool
+    probabilities: bool
+    delimiter: str = "\t"
+    homepage: str = ""
+
+
+@dataclass(frozen=True)
 class Dataset:
     """The published facts about a dataset.
 
@@ -93,6 +114,8 @@ class Dataset:
         device_groups: (name, devices) of each group of recording devices that the organisers
             report together.
         city_in_group: Whether a recording's group begins with its city and a hyphen.
+        challenge: The challenge that takes predictions of an evaluation set of this dataset; None:
+            there is none, or the form of its file was not to be read.
     """
 
     name: str
@@ -115,6 +138,7 @@ class Dataset:
     unlabelled: int = 0
     device_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     city_in_group: bool = False
+    challenge: Challenge | None = None
 
     def city(self, group: str) -> str:
         """Return the city of a group.
@@ -151,6 +175,21 @@ class Recording:
     file: str
     label: str
     group: str = ""
+    recording_device: str = ""
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """One recording of an evaluation set.
+
+    Attributes:
+        file: Path relative to the set's folder, with "/".
+        name: How the set's list names it.
+        recording_device: The device of the recording; "": not known.
+    """
+
+    file: str
+    name: str
     recording_device: str = ""
 
 
@@ -207,6 +246,8 @@ class DatasetModule(Protocol):
         audio_root(root) -> Path     where files are listed relative to another folder than `root`
         read(root, subset)           where the dataset publishes subsets, in per cent
         make(root, …)                where `asc datasets make` writes the dataset itself
+        read_evaluation(root)        where DATASET has a challenge: the evaluation set's list, as a
+                                     tuple of Unlabelled
         STREAMED = True              where it is a stream of shards with many labels a video, as
                                      datasets/yt8m.py describes
     """

@@ -11,18 +11,24 @@ The challenges test on an evaluation set with unseen cities (Zenodo record 10820
 folds of this set. Ours, which are not official: 5, stratified by scene; what was recorded in one
 city at one time is in one fold. ICME 2024's own list (ICME2024_ASC_dev_label.csv) names neither
 city nor time, so folds cannot be made of it.
+
+Of the evaluation set, as ICME 2024 has it:
+
+<root>/metadata/ICME2024_ASC_eval.csv                 filename,scene_label; the label is empty
+<root>/ICME2024_GC_ASC_eval/<filename>.wav
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli.datasets import Baseline, Dataset, Listing, Recording
+from asc_cli.datasets import Baseline, Challenge, Dataset, Listing, Recording, Unlabelled
 from asc_cli.datasets._formats import folds as _folds
 from asc_cli.datasets._formats import lists
 from asc_cli.datasets._formats.stratified import assign
 
 METADATA = "metadata/APSIPA2025_GC_ASC_dev_metadata.csv"
+EVALUATION_LIST = "metadata/ICME2024_ASC_eval.csv"
 COLUMNS = ("filename", "location", "record_time", "scene_label")
 FOLDS = 5
 EVALUATION = "the evaluation set, which has cities that are not in this one"
@@ -62,6 +68,14 @@ DATASET = Dataset(
     recordings=1740,
     unlabelled=6960,
     city_in_group=True,
+    challenge=Challenge(
+        "ICME 2024 Grand Challenge",
+        "the baseline, JishengBai/ICME2024ASC, test.py",
+        header=True,
+        probabilities=False,
+        delimiter=",",
+        homepage="https://zenodo.org/records/10820626",
+    ),
     baselines=(
         Baseline(
             "macro_accuracy",
@@ -89,3 +103,13 @@ def read(root: Path) -> Listing:
     fold_of = assign(recordings, {r.file: r.group for r in recordings}, FOLDS)
     splits = _folds.leave_one_fold_out([(r.file, fold_of[r.file]) for r in recordings])
     return Listing(DATASET.labels, tuple(recordings), splits, unlabelled=tuple(unlabelled))
+
+
+def read_evaluation(root: Path) -> tuple[Unlabelled, ...]:
+    """Read the list of the evaluation set, which names recordings without their ending."""
+    path = root / EVALUATION_LIST
+    names = [(line, row["filename"]) for line, row in lists.records(path, ("filename",), ",")]
+    return tuple(
+        Unlabelled(lists.file_name(f"ICME2024_GC_ASC_eval/{name}.wav", path, line), name)
+        for line, name in names
+    )

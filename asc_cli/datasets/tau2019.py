@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asc_cli.datasets import Baseline, Dataset
-from asc_cli.datasets._formats import tau, zenodo
+from asc_cli.datasets import Baseline, Challenge, Dataset
+from asc_cli.datasets._formats import evaluation_set, tau, zenodo
 
 DATASET = Dataset(
     name="tau2019",
@@ -56,6 +56,13 @@ DATASET = Dataset(
         },
     ),
     city_in_group=True,
+    challenge=Challenge(
+        "DCASE 2019 Task 1A",
+        "the baseline, toni-heittola/dcase2019_task1_baseline, task1a.py",
+        header=False,
+        probabilities=False,
+        homepage="https://zenodo.org/records/3063822",
+    ),
     baselines=(
         Baseline(
             "macro_accuracy",
@@ -67,3 +74,4 @@ DATASET = Dataset(
     ),
 )
 read = tau.read
+read_evaluation = evaluation_set.read

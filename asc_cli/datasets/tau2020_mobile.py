@@ -5,8 +5,8 @@ Devices a, b, c, s1, s2, s3 are trained and tested on; s4, s5, s6 are tested on 
 
 from __future__ import annotations
 
-from asc_cli.datasets import Baseline, Dataset
-from asc_cli.datasets._formats import tau, zenodo
+from asc_cli.datasets import Baseline, Challenge, Dataset
+from asc_cli.datasets._formats import evaluation_set, tau, zenodo
 
 DATASET = Dataset(
     name="tau2020_mobile",
@@ -55,6 +55,12 @@ DATASET = Dataset(
     ),
     city_in_group=True,
     device_groups=tau.DEVICE_GROUPS,
+    challenge=Challenge(
+        "DCASE 2020 Task 1A",
+        "the validator, toni-heittola/dcase2020_task1_submission_validator",
+        header=True,
+        probabilities=True,
+    ),
     baselines=(
         *(
             Baseline(
@@ -70,3 +76,4 @@ DATASET = Dataset(
     ),
 )
 read = tau.read
+read_evaluation = evaluation_set.read

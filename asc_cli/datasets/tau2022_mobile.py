@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli.datasets import Archive, Baseline, Dataset, Listing
-from asc_cli.datasets._formats import tau, zenodo
+from asc_cli.datasets import Archive, Baseline, Challenge, Dataset, Listing
+from asc_cli.datasets._formats import evaluation_set, tau, zenodo
 
 SPLITS = "https://github.com/CPJKU/dcase2024_task1_baseline/releases/download/files"
 SUBSETS = ((5, 6980), (10, 13_960), (25, 34_900), (50, 69_800), (100, None))  # 100 is about 139 620
@@ -71,6 +71,12 @@ DATASET = Dataset(
     ),
     city_in_group=True,
     device_groups=tau.DEVICE_GROUPS,
+    challenge=Challenge(
+        "DCASE 2024 and 2025 Task 1",
+        "the validator, toni-heittola/dcase2024_task1_submission_validator",
+        header=True,
+        probabilities=True,
+    ),
     baselines=(
         *(
             Baseline(
@@ -105,6 +111,7 @@ DATASET = Dataset(
         ),
     ),
 )
+read_evaluation = evaluation_set.read
 
 
 def read(root: Path, subset: int = 100) -> Listing:

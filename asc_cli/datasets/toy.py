@@ -40,6 +40,7 @@ DATASET = replace(
     scene_sizes=(),
     shares_with=(),
     archives=(),
+    challenge=None,
     baselines=(),
 )
 read = tut2016.read

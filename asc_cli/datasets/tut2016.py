@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asc_cli.datasets import Baseline, Dataset, Listing, Recording, Split
-from asc_cli.datasets._formats import lists, zenodo
+from asc_cli.datasets import Baseline, Challenge, Dataset, Listing, Recording, Split
+from asc_cli.datasets._formats import evaluation_set, lists, zenodo
 
 DATASET = Dataset(
     name="tut2016",
@@ -61,6 +61,13 @@ DATASET = Dataset(
             "audio.8": "c4718354f48fcc9dfc7305f6cd8325c8",
         },
     ),
+    challenge=Challenge(
+        "DCASE 2016 Task 1",
+        "dcase.community/challenge2016/submission",
+        header=False,
+        probabilities=False,
+        homepage="https://zenodo.org/records/165995",
+    ),
     baselines=(
         Baseline(
             "fold_class_accuracy",
@@ -71,6 +78,7 @@ DATASET = Dataset(
         ),
     ),
 )
+read_evaluation = evaluation_set.read
 
 
 def read(root: Path) -> Listing:

@@ -3,7 +3,8 @@
     <root>/meta.txt                               file<TAB>label<TAB>location
     <root>/evaluation_setup/fold{1..4}_….txt      as TUT 2016
 
-The recordings are those of TUT 2016 cut in three, from the same locations.
+The recordings are those of TUT 2016 cut in three, from the same locations. The form of the
+challenge's file was not to be read, so there is no `challenge`.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ DATASET = replace(
             "audio.10": "5df83a191295a04e290b125c634e13e7",
         },
     ),
+    challenge=None,
     baselines=(
         Baseline("accuracy", 0.748, "DCASE 2017 Task 1 baseline (log mel, MLP), its documentation"),
     ),

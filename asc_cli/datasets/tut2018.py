@@ -5,8 +5,8 @@ The archives' checksums are those of dcase_util (dcase_util/datasets/tut.py).
 
 from __future__ import annotations
 
-from asc_cli.datasets import Baseline, Dataset
-from asc_cli.datasets._formats import tau, zenodo
+from asc_cli.datasets import Baseline, Challenge, Dataset
+from asc_cli.datasets._formats import evaluation_set, tau, zenodo
 
 DATASET = Dataset(
     name="tut2018",
@@ -50,6 +50,13 @@ DATASET = Dataset(
         },
     ),
     city_in_group=True,
+    challenge=Challenge(
+        "DCASE 2018 Task 1A",
+        "the baseline, DCASE-REPO/dcase2018_baseline, task1/task1a.py",
+        header=False,
+        probabilities=False,
+        homepage="https://zenodo.org/records/1293883",
+    ),
     baselines=(
         Baseline(
             "macro_accuracy",
@@ -61,3 +68,4 @@ DATASET = Dataset(
     ),
 )
 read = tau.read
+read_evaluation = evaluation_set.read

@@ -8,8 +8,8 @@ checksums those of dcase_util (dcase_util/datasets/tut.py).
 
 from __future__ import annotations
 
-from asc_cli.datasets import Baseline, Dataset
-from asc_cli.datasets._formats import tau, zenodo
+from asc_cli.datasets import Baseline, Challenge, Dataset
+from asc_cli.datasets._formats import evaluation_set, tau, zenodo
 
 RANKED = "b, c"
 
@@ -53,6 +53,13 @@ DATASET = Dataset(
     ),
     city_in_group=True,
     device_groups=((RANKED, ("b", "c")),),
+    challenge=Challenge(
+        "DCASE 2018 Task 1B",
+        "the baseline, DCASE-REPO/dcase2018_baseline, task1/task1a.py",
+        header=False,
+        probabilities=False,
+        homepage="https://zenodo.org/records/1293901",
+    ),
     baselines=(
         Baseline(
             "macro_accuracy",
@@ -63,3 +70,4 @@ DATASET = Dataset(
     ),
 )
 read = tau.read
+read_evaluation = evaluation_set.read

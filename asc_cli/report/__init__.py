@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asc_cli.report.console.seeds import seeds
     from asc_cli.report.console.split import split
     from asc_cli.report.console.tuning import tuning
+    from asc_cli.report.writers.challenge import Form
     from asc_cli.report.writers.predictions import Predictions
 
 NAMES = exports.names(__file__)

@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from asc_cli import __version__
+from asc_cli.core.terminal import note
 from asc_cli.serve.guard import Guard
 from asc_cli.serve.jobs import Job
 from asc_cli.serve.openapi import DOCUMENT
@@ -146,4 +147,5 @@ async def _no_room(request: Request, fault: Exception) -> Response:
     text = (
         f"the server cannot store or read the recording ({fault.strerror or 'an error of files'})"
     )
+    note(f"{request.url.path}: {text}")
     return JSONResponse({"error": text}, 500, {"connection": "close"})

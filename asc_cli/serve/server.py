@@ -21,6 +21,12 @@ from asc_cli.serve.workers import Workers
 END_SECONDS = 30  # for what is under way when the server is asked to end
 MOST_MESSAGE = 1 << 20  # bytes of a WebSocket message
 FILES_OF_SERVER = 64  # open files that are no connections
+REFUSED_SECONDS = 1  # that a connection beyond the limit has to read why
+TOO_MANY = b"asc serve: too many connections; try again in a moment\n"
+REFUSAL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(TOO_MANY), TOO_MANY)
+)
 
 
 def bound(settings: Settings) -> socket.socket:
@@ -95,16 +101,26 @@ def _protocol(settings: Settings) -> type[H11Protocol]:
     """Return HTTP/1.1 whose connections are closed when no request comes, and are not too many."""
     most = 4 * settings.most_requests
     if (files := _most_files()) is not None:
-        most = max(8, min(most, files - FILES_OF_SERVER))
+        most = max(8, min(most, (files - FILES_OF_SERVER) // 2))
 
     class Protocol(H11Protocol):
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             if len(self.connections) > most:
-                transport.abort()
+                self._refuse(transport)
                 return
             self._watched = (False, 0)
             self._watch()
+
+        def _refuse(self, transport: Any) -> None:
+            """Say so, and close once that can have been read; of far too many, close at once."""
+            if len(self.connections) > 2 * most:
+                transport.abort()
+                return
+            self.data_received = lambda data: None  # type: ignore[method-assign]
+            transport.write(REFUSAL)
+            transport.write_eof()
+            self.loop.call_later(REFUSED_SECONDS, transport.abort)
 
         def _watch(self) -> None:
             """Close the connection if it had no request for the whole of an interval."""

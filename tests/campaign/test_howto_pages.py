@@ -64,6 +64,8 @@ NOT_RUN = {
     "asc features --recipe ast.yaml --download": "it needs a network",
     "asc evaluate RUN RUN RUN --mean --weights 2,1,1": "RUN stands for names of the reader's",
     "asc evaluate esc10_lstm-0a1b2c3d4e5f esc10_cnn_mel --mean": "a run's name is another here",
+    "asc predict --dataset tau2020_mobile --data evaluation --model phones --format dcase "
+    "--csv Our_LAB_task1a_1.output.csv": "tests/test_challenge.py does",
     "asc evaluate predictions.csv --dataset tut2016 --folds 1": "tests/test_submission.py does",
     "asc evaluate predictions.csv --dataset tau2022_mobile --subset 5": "that test too",
     "asc evaluate predictions.csv --data my_table.csv": "that test too",

@@ -41,6 +41,7 @@ ELSEWHERE = (
     "--explain",
     "--unknown",
     "export toy_lstm --format",
+    "--format dcase",
     "models remove",
     "models push",
     "models pull",

@@ -63,11 +63,11 @@ def test_a_model_refers_to_its_run(toy_root: Path):
     result = workflow.train(recipe.load("toy_lstm", SMALL), data=toy_root, folds=[1])
     scored = workflow.evaluate(result.model)
     assert scored["run"] == str(result.run)
-    assert "accuracy: the mean over folds; precision and F1: all folds" in str(
+    assert "accuracy: the mean over folds; precision, F1 and log loss: all" in str(
         evaluation(scored.to_dict())
     )
     page = (result.run / "report.html").read_text(encoding="utf-8")
-    assert "Accuracy is the mean over folds; precision and F1 are of all folds together" in page
+    assert "Accuracy is the mean over folds; precision, F1 and log loss are of all" in page
     result.run.rename(result.run.with_name("elsewhere"))
     with pytest.raises(AscError, match=r"@1 is a model, not a run, and its run .* is not in .*"):
         workflow.evaluate(result.model)

@@ -17,7 +17,9 @@ from asc_cli.serve.settings import Settings
 SETTINGS = Settings("127.0.0.1", 0, ("a@1",), "a" * 16, (), 1000, 60.0, 4, 1, 1, 10**9)
 
 
-def test_a_missing_folder_of_recordings_is_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_folder_of_recordings_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     sent: list[Any] = []
     headers = [(b"host", b"localhost"), (b"authorization", b"Bearer " + b"a" * 16)]
     scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b""}
@@ -34,6 +36,7 @@ def test_a_missing_folder_of_recordings_is_a_sentence(tmp_path: Path) -> None:
     assert sent[0]["status"] == 500
     assert b"cannot store or read the recording (No such file" in sent[1]["body"]
     assert str(tmp_path).encode() not in sent[1]["body"]
+    assert "/predict: the server cannot store" in capsys.readouterr().err
 
 
 def test_a_token_with_half_a_surrogate_pair_is_wrong() -> None:

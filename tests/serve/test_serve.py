@@ -316,6 +316,18 @@ def test_a_busy_server_asks_to_wait(served: Path, recording: Path):
         waiting.close()
 
 
+def test_beyond_the_limit_of_connections_the_answer_says_so(served: Path):
+    with serving(served, "--jobs", 1, "--max-requests", 2) as server:
+        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(8)]
+        time.sleep(0.5)
+        answer = server.get("health")
+        assert answer.status_code == 503 and "too many connections" in answer.text
+        for own in idle:
+            own.close()
+        time.sleep(1.5)
+        assert server.get("health").status_code == 200
+
+
 def test_what_cannot_be_served_is_refused_before_it_starts(
     served: Path, asc: Asc, monkeypatch: pytest.MonkeyPatch
 ):

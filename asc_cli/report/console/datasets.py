@@ -33,6 +33,9 @@ def dataset(result: dict[str, Any]) -> list[Any]:
     facts.add_row("folds", f"{len(result['fold_sizes']) or 'as listed'} {', '.join(sizes)}")
     for baseline in result["baselines"]:
         facts.add_row("baseline", published(baseline))
+    if challenge := result["challenge"]:
+        homepage = f", {challenge['homepage']}" if challenge["homepage"] else ""
+        facts.add_row("evaluation set", f"of {challenge['title']}{homepage}")
     if result["subsets"]:
         facts.add_row(
             "subsets", ", ".join(f"{p} % ({n or '?'} to train on)" for p, n in result["subsets"])

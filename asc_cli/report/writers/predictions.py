@@ -15,7 +15,7 @@ from asc_cli.core.csv_text import guarded
 from asc_cli.core.errors import AscError
 from asc_cli.core.terminal import one_line
 from asc_cli.report.console.output import console, write
-from asc_cli.report.writers import embeddings
+from asc_cli.report.writers import challenge, embeddings
 from asc_cli.report.writers.audacity import labels
 from asc_cli.report.writers.csv import COLUMNS, LAST_COLUMNS, UNKNOWN_COLUMNS, cells
 
@@ -25,8 +25,9 @@ class Predictions:
 
     csv_file: a row per recording, or per segment of its timeline, written at once. audacity_file:
     labels of one recording. embeddings_file: arrays `files` (n,), `embeddings` (n, D) and `model`,
-    at the end. settings: for the CSV's column of that name. Bad files are printed on stderr too, to
-    be visible when stdout is a file.
+    at the end. settings: for the CSV's column of that name. form: the CSV has the form of a
+    challenge's file, which needs every recording and is written when all are there. Bad files are
+    printed on stderr too, to be visible when stdout is a file.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Predictions:
         audacity_file: Path | None = None,
         embeddings_file: Path | None = None,
         settings: dict[str, Any] | None = None,
+        form: challenge.Form | None = None,
     ):
         self.top, self.as_json = top, as_json
         self.csv_file, self.audacity_file = csv_file, audacity_file
@@ -46,6 +48,7 @@ class Predictions:
         self.rows: list[dict[str, Any]] = []
         self.embeddings: list[tuple[dict[str, Any], Any]] = []
         self.failed = 0
+        self.form, self._of_form = form, dict[str, dict[str, Any]]()
         self._csv: IO[str] | None = None
         self._scenes: list[str] | None = None
         self._pending: list[dict[str, Any]] = []  # bad files before the scenes' names are known
@@ -57,7 +60,9 @@ class Predictions:
         if "error" in row:
             self.failed += 1
             terminal.note(f"asc: {one_line(row['file'])}: {one_line(row['error'])}")
-        if self.csv_file:
+        elif self.form:
+            self._of_form[row["file"]] = row
+        if self.csv_file and not self.form:
             with _writing("--csv", self.csv_file):
                 self._write(row)
         if embedding is not None:
@@ -70,7 +75,12 @@ class Predictions:
             self.rows.append(row)
 
     def sync(self) -> None:
-        """Force the rows of the CSV onto the disk, for what else has them is about to go."""
+        """Force the rows of the CSV onto the disk, for what else has them is about to go.
+
+        Raises AscError for a challenge's file that would lack recordings.
+        """
+        if self.csv_file and self.form:
+            self._write_form(self.csv_file, self.form)
         if self.csv_file and self._csv:
             with _writing("--csv", self.csv_file):
                 atomic.sync_file(self.csv_file)
@@ -89,8 +99,18 @@ class Predictions:
             with contextlib.suppress(BrokenPipeError):  # `asc predict … | head`
                 write(console(), self._summary() or timeline.render(rows, self.top))
 
+    def _write_form(self, path: Path, form: challenge.Form) -> None:
+        if self.failed:
+            raise AscError(
+                f"--csv {path}: not written, for the challenge's file needs all recordings, and "
+                f"{self.failed} of {len(form.names)} cannot be predicted"
+            )
+        with _writing("--csv", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write_text(path, challenge.text(form, self._of_form))
+
     def _close(self, ended_well: bool) -> None:
-        if self.csv_file:
+        if self.csv_file and not self.form:
             with _writing("--csv", self.csv_file):
                 try:
                     self._write_pending()
