@@ -36,7 +36,7 @@ def command(
         typer.Option(
             min=1,
             help="Try explanations on so many test recordings of the run: remove what they rank "
-            "highest, and as much at random. About 150 predictions of each.",
+            "highest, and as much at random. About 100 predictions of each.",
             show_default="as measured before, if it was",
         ),
     ] = None,

@@ -89,7 +89,7 @@ def explain(
         fold: The member to explain; when None, of those that agree with the ensemble, the
             one whose probabilities are nearest to theirs.
         engine: What answers: auto or torch.
-        check: Compare it with random orders of the recording's parts, which takes about 400
+        check: Compare it with random orders of the recording's parts, which takes about 500
             predictions of it.
 
     Returns:
