@@ -62,6 +62,14 @@ def test_the_interval_of_a_mean_draws_groups() -> None:
     assert alone[0] < 0.5 < alone[1] and together[1] - together[0] > 1.4 * (alone[1] - alone[0])
 
 
+def test_one_recording_a_fold_has_an_interval_and_one_in_all_has_none() -> None:
+    low, high = of_mean(np.array([0.0, 1.0, 2.0]), np.array([1, 2, 3]), ["a", "b", "c"])
+    assert low < 0.5 and high > 1.5
+    curves, one = np.zeros((1, len(SHARES))), np.array([1])
+    with pytest.raises(AscError, match="recordings of two groups or more were expected"):
+        figures.of_recordings("occlusion", curves, curves, curves, one, ["a"])
+
+
 def test_a_recording_is_explained_where_hardly_any_order_does_as_much() -> None:
     flat = np.full((20, len(SHARES)), 0.5)
     low = np.full(len(SHARES), 0.2)

@@ -34,7 +34,7 @@ def command(
     faithfulness: Annotated[
         int | None,
         typer.Option(
-            min=1,
+            min=2,
             help="Try explanations on so many test recordings of the run: remove what they rank "
             "highest, and as much at random. About 100 predictions of each.",
             show_default="as measured before, if it was",

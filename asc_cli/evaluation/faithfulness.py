@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from asc_cli.core.errors import AscError
 from asc_cli.evaluation.intervals import of_mean
 
 UNITS = 20
@@ -125,7 +126,12 @@ def of_recordings(
         random: D_0.
         folds: (n,) of each recording.
         groups: Of each recording: what is drawn together.
+
+    Raises:
+        AscError: There is one group alone, which has no interval.
     """
+    if len(set(groups)) < 2:
+        raise AscError("--faithfulness: recordings of two groups or more were expected")
     deleted = areas(random) - areas(deletion)
     inserted = areas(insertion) - areas(random[:, ::-1])
     return Faithfulness(

@@ -124,14 +124,16 @@ def draws(p: Predictions, headline: str | Metric) -> np.ndarray:  # -> (BOOTSTRA
 def of_mean(
     values: np.ndarray, folds: np.ndarray, groups: Sequence[str]
 ) -> tuple[float, float]:  # (n,) each
-    """Return percentiles of the mean of recordings' values over draws of groups."""
+    """Return percentiles of the mean of recordings' values over draws of groups: within folds, or
+    from all where a fold has one group alone, whose draws would not differ."""
     number = {name: g for g, name in enumerate(dict.fromkeys(groups))}
     rows = np.array([number[name] for name in groups])
     totals = np.bincount(rows, values, minlength=len(number))
     sizes = np.bincount(rows, minlength=len(number))
-    means = [
-        (times @ totals) / (times @ sizes) for times in _drawn(_strata(folds, rows, len(number)))
-    ]
+    strata = _strata(folds, rows, len(number))
+    if min(map(len, strata)) < 2:
+        strata = [np.arange(len(number))]
+    means = [(times @ totals) / (times @ sizes) for times in _drawn(strata)]
     return percentiles(np.array(means))
 
 

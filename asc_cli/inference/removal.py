@@ -32,7 +32,7 @@ FADE_S = 0.01
 
 
 class _Parts(Protocol):
-    def answers(self, gone: np.ndarray) -> np.ndarray: ...  # (V, U) -> (V, C)
+    def answers(self, removed: np.ndarray) -> np.ndarray: ...  # (V, U) -> (V, C)
 
 
 class Recording:
@@ -55,9 +55,9 @@ class Recording:
         [first, *others] = self.systems
         return first.frames if isinstance(first, _Frames) and not others else None
 
-    def answers(self, gone: np.ndarray) -> np.ndarray:  # (V, U) bool -> (V, C)
+    def answers(self, removed: np.ndarray) -> np.ndarray:  # (V, U) bool -> (V, C)
         """Return probabilities without the parts that are True."""
-        parts = [system.answers(gone) for system in self.systems]
+        parts = [system.answers(removed) for system in self.systems]
         return aggregate.weighted_mean(parts, self.weights)
 
 
@@ -81,34 +81,34 @@ class _Frames:
         self.places = first.starts[chosen][:, None] + offsets % lengths  # (B, n) in the recording
         self.loop = system.clip_grid.loop
 
-    def answers(self, gone: np.ndarray) -> np.ndarray:
-        parts = self.places * gone.shape[1] // len(self.frames)  # (B, n)
-        kept = ~gone[:, parts] & self.counts  # (V, B, n)
-        n_clips = kept.any(axis=2).sum(axis=1)  # (V,)
-        where, which = np.nonzero(kept.any(axis=2))
+    def answers(self, removed: np.ndarray) -> np.ndarray:
+        parts = self.places * removed.shape[1] // len(self.frames)  # (B, n)
+        remaining = ~removed[:, parts] & self.counts  # (V, B, n)
+        n_clips = remaining.any(axis=2).sum(axis=1)  # (V,)
+        where, which = np.nonzero(remaining.any(axis=2))
         n_scenes = len(self.system.labels)
-        total = np.zeros((len(gone), n_scenes))
+        total = np.zeros((len(removed), n_scenes))
         for start in range(0, len(where), BATCH_CLIPS):
             rows, own = where[start : start + BATCH_CLIPS], which[start : start + BATCH_CLIPS]
             logs = [
-                _logs(member, *_shortened(x[own], kept[rows, own], self.loop))
+                _logs(member, *_shortened(x[own], remaining[rows, own], self.loop))
                 for member, x in zip(self.system.members, self.clips, strict=True)
             ]
             mean = np.logaddexp.reduce(logs) - np.log(len(logs))
             np.add.at(total, rows, aggregate.summands(mean, self.system.aggregate))
-        result = np.full((len(gone), n_scenes), 1 / n_scenes)
+        result = np.full((len(removed), n_scenes), 1 / n_scenes)
         some = n_clips > 0
         result[some] = aggregate.normalise(total[some], n_clips[some], self.system.aggregate)
         return result
 
 
 def _shortened(
-    x: np.ndarray, kept: np.ndarray, loop: bool
+    x: np.ndarray, remaining: np.ndarray, loop: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:  # (b, n, F), (b, n) -> the same
-    """Return clips of the frames that are kept, moved together, and their mask."""
+    """Return clips of the frames that remain, moved together, and their mask."""
     n_frames = x.shape[1]
-    lengths = kept.sum(axis=1, keepdims=True)  # (b, 1)
-    order = np.argsort(~kept, axis=1, kind="stable")
+    lengths = remaining.sum(axis=1, keepdims=True)  # (b, 1)
+    order = np.argsort(~remaining, axis=1, kind="stable")
     if loop:
         order = np.take_along_axis(order, np.arange(n_frames) % lengths, axis=1)
     moved = np.take_along_axis(x, order[:, :, None], axis=1)
@@ -131,8 +131,8 @@ class _Whole:
         self.system, self.request, self.path = system, request, path
         self.samples = decode.read(path, system.feature.sample_rate)
 
-    def answers(self, gone: np.ndarray) -> np.ndarray:
-        sources = [(self.path, functools.partial(self._blocks, ~row)) for row in gone]
+    def answers(self, removed: np.ndarray) -> np.ndarray:
+        sources = [(self.path, functools.partial(self._blocks, ~row)) for row in removed]
         n_scenes = len(self.system.labels)
         return np.stack(
             [
@@ -143,21 +143,23 @@ class _Whole:
             ]
         )
 
-    def _blocks(self, kept: np.ndarray, rate: int) -> Iterable[np.ndarray]:
-        """Yield the samples of the parts (U,) that are kept, as one block if there are any."""
-        pieces = list(_faded(self.samples, kept, round(FADE_S * rate)))
+    def _blocks(self, remaining: np.ndarray, rate: int) -> Iterable[np.ndarray]:
+        """Yield the samples of the parts (U,) that remain, as one block if there are any."""
+        pieces = list(_faded(self.samples, remaining, round(FADE_S * rate)))
         if pieces:
             yield np.concatenate(pieces)
 
 
-def _faded(samples: np.ndarray, kept: np.ndarray, fade: int) -> Iterator[np.ndarray]:
-    """Yield stretches of samples that are kept, with ramps where something was cut out."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], kept.astype(int), [0]])))
+def _faded(samples: np.ndarray, remaining: np.ndarray, fade: int) -> Iterator[np.ndarray]:
+    """Yield stretches of samples that remain, with ramps where something was cut out."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], remaining.astype(int), [0]])))
     for first, end in edges.reshape(-1, 2).tolist():
-        piece = samples[first * len(samples) // len(kept) : end * len(samples) // len(kept)].copy()
+        piece = samples[
+            first * len(samples) // len(remaining) : end * len(samples) // len(remaining)
+        ].copy()
         ramp = np.linspace(0, 1, min(fade, len(piece)), dtype=np.float32)
         if first > 0:
             piece[: len(ramp)] *= ramp
-        if end < len(kept) and len(ramp):
+        if end < len(remaining) and len(ramp):
             piece[-len(ramp) :] *= ramp[::-1]
         yield piece
