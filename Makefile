@@ -90,7 +90,10 @@ define reproduce
 	@set --; for recipe in $(call LSTMS,$(1)); do echo "== $$recipe"; \
 	  output=$$($(BIN)/asc train $$recipe $(OPTIONS) --json) || exit 1; \
 	  run=$$(echo "$$output" | $(RUN)) || exit 1; set -- "$$@" "$$run"; done; \
-	$(BIN)/asc compare "$$@" --curves reproduced/$(1)-curves.png
+	$(BIN)/asc compare "$$@" --curves reproduced/$(1)-curves.png || exit 1; \
+	for recipe in $(call LSTMS,$(1)); do \
+	  $(BIN)/asc report "$$1" --bundle reproduced/$$recipe.zip || exit 1; shift; done; \
+	echo "asc evaluate scores each .zip again, anywhere: docs/howto/send-results.md"
 endef
 
 reproduce-litis: $(READY) ## Table 1 on LITIS Rouen: ours beside the paper's (DATA=PATH)

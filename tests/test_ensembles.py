@@ -541,3 +541,15 @@ def test_an_ensemble_killed_in_a_system_ends_with_the_same_bits(
     assert small and small == {p: p.stat().st_mtime_ns for p in small}
     monkeypatch.setenv("ASC_HOME", str(tmp_path / "undisturbed"))
     assert train() == resumed and len(resumed) == 7
+
+
+def test_its_bundle_is_scored_again(pair: Path, toy_root: Path, tmp_path: Path) -> None:
+    checked = workflow.evaluate_bundle(
+        workflow.write_bundle("pair", tmp_path / "pair.zip"), toy_root, jobs=1
+    )
+    states = {check.check: check.result for check in checked.checks}
+    assert (
+        not checked.differs
+        and checked.evaluation["accuracy"] == workflow.evaluate("pair")["accuracy"]
+    )
+    assert states["signature"] == states["code"] == states["figures"] == "verified"

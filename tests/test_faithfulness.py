@@ -223,6 +223,9 @@ def test_the_report_has_curves_and_areas_and_keeps_them(trained_here: None, asc:
     assert page.count("explains nothing: no better") == sum(not row["explains"] for row in rows)
     assert asc("report", "toy_ta").returncode == 0
     assert "Is the explanation true?" in (run / "report.html").read_text()
+    assert [each.to_dict() for each in faithfulness.stored(run)] == rows
+    with pytest.raises(AscError, match=r"faithfulness\.json: not of the form that this asc wri"):
+        figures.read({**rows[0], "deletion": "none"})
     assert asc("report", "toy_lstm").returncode == 0
     [other] = paths.runs().glob("toy_lstm-*")
     assert "Is the explanation true?" not in (other / "report.html").read_text()

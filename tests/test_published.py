@@ -160,6 +160,9 @@ def test_a_run_has_them_beside_its_own_figure() -> None:
     lines = published_lines({"published": [row.to_dict() for row in rows]})
     chosen = "not comparable: its epoch was chosen on its own test fold"
     assert any("ACDNet" in line and line.endswith(chosen) for line in lines)
+    outside = replace(own, outside_data=("hf_encoder",))
+    marked = published({"dataset": "esc10"}, dataset, metrics, outside)
+    assert all("ours learned from other data (hf_encoder)" in row.reservations for row in marked)
     one = published({"dataset": "esc10"}, dataset, metrics, own.of_folds([1]))
     assert all(row.why_not == ("1 of 5 folds",) for row in one)
     assert by_figure["96.65 %"].to_dict()["reservations"] == [

@@ -229,6 +229,8 @@ def test_the_choice_is_stored_shown_and_resumed(
     shown = asc(*words, "--try", "model.classifier_hidden=8,16").stdout
     assert len(fitted) == 16 and "* " in shown and "for use, the best over these folds" in shown
     assert json.loads(asc("evaluate", "toy_lstm_tuned", "--json").stdout)["run"] == str(run)
+    checked = workflow.evaluate_bundle(workflow.write_bundle(run, run / "run.zip"), toy_root, 1)
+    assert not checked.differs
     asc(*words, "--try", "model.classifier_hidden=8,16,12", "--folds", "1,2")
     assert len(fitted) == 16 + 5 + 2 and fitted[-1].recipe.model["classifier_hidden"] == 12
     for path in (*paths.tuning().glob("*/fold03/predictions.csv"), run / "metrics.json"):

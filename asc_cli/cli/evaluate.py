@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,10 +15,10 @@ def command(
     what: Annotated[
         list[str],
         typer.Argument(
-            help="A run's folder or name, or a recipe's name: its newest finished run. With "
-            "--dataset or --data: a model NAME or NAME@VERSION, or a CSV of predictions. With "
-            "--mean: several runs.",
-            metavar="RUN|MODEL|FILE.csv",
+            help="A run's folder or name, or a recipe's name: its newest finished run; or a run's "
+            "bundle, which asc report --bundle wrote. With --dataset or --data: a model NAME or "
+            "NAME@VERSION, or a CSV of predictions. With --mean: several runs.",
+            metavar="RUN|RUN.zip|MODEL|FILE.csv",
             autocompletion=_completion.runs_and_models,
         ),
     ],
@@ -55,6 +56,10 @@ def command(
     recordings and folds, and scores the average. --unknown scores a folder with recordings of none
     of the scenes too, by a run that was trained with evaluation.unknown.
 
+    Of a bundle, every figure is computed again from its predictions, and each of its statements is
+    verified as far as that is possible: its recipe, its folds and, with the dataset here or at
+    --data, its lists, labels and audio. The exit code is 1 where one does not hold.
+
     Example: **asc evaluate toy_lstm**
 
     Example: **asc evaluate toy_lstm toy_ta --mean**
@@ -68,11 +73,14 @@ def command(
     Example: **asc evaluate yt8m_ta_sa --dataset yt8m --data ~/yt8m**
 
     Example: **asc evaluate theirs.csv --dataset tut2016 --json**
+
+    Example: **asc evaluate run.zip --data tut2016**
     """
     from asc_cli import report, workflow
     from asc_cli.cli import _progress
     from asc_cli.cli._options import fractions, numbers, on_cluster
     from asc_cli.core.errors import AscError
+    from asc_cli.registry.bundle import is_bundle
     from asc_cli.video import report as videos
     from asc_cli.video.predict import VideoEvaluation
 
@@ -90,6 +98,15 @@ def command(
             raise AscError("--mean: has no statistics of its own; without --unknown")
         averaged = workflow.evaluate_mean(what, fractions(weights, "--weights"), numbers(folds))
         report.show(averaged.to_dict(), report.evaluation, as_json)
+        return
+    if is_bundle(what[0]):
+        if dataset is not None or subset is not None or folds or unknown:
+            raise AscError("a bundle is of one run, with its dataset, folds and recordings")
+        with on_cluster(cluster, jobs), _progress.counting("recordings") as progress:
+            checked = workflow.evaluate_bundle(Path(what[0]), data, jobs, progress)
+        report.show(checked.to_dict(), report.bundle, as_json)
+        if checked.differs:
+            raise typer.Exit(1)
         return
     with on_cluster(cluster, jobs), _progress.counting("recordings") as progress:
         result = workflow.evaluate(

@@ -279,12 +279,7 @@ def _explained(
 
     explanation = workflow.explain(path, model=model, fold=fold, engine=engine, check=True)
     draw(explanation, picture)
-    check = explanation.check
-    return {
-        "salient": explanation.salient,
-        "explained_by_fold": explanation.fold,
-        "attention_check": None if check is None else check.to_dict(),
-    }
+    return explanation.to_dict()
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ MAX_MEMBERS = 2_000_000  # the largest published set has 230 350 recordings
 MAX_NAME_BYTES = 255  # of a file or folder, on all common file systems
 MAX_HEADER_BYTES = 1 << 20  # of a tar's extended header, which is read into memory
 PIECE_BYTES = 1 << 20
+UNIX = 3  # a zip's number of the system that wrote it
 EXPANSION_FREE_BYTES = 64 << 20  # small archives of text may shrink more
 READ_FAULTS = (errno.EIO, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ESTALE, errno.EISDIR)
 
@@ -87,6 +88,14 @@ def add(archive: zipfile.ZipFile, file: Path, name: str) -> None:
     entry.file_size = file.stat().st_size
     with file.open("rb") as source, archive.open(entry, "w") as out:
         shutil.copyfileobj(source, out, PIECE_BYTES)
+
+
+def add_bytes(archive: zipfile.ZipFile, name: str, contents: bytes) -> None:
+    """Add a file to a zip as it is: without its date, and the same on every system."""
+    entry = zipfile.ZipInfo(name)
+    entry.create_system = UNIX
+    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+    archive.writestr(entry, contents)
 
 
 @contextlib.contextmanager

@@ -78,6 +78,19 @@ class Faithfulness:
         return {**listed, "explains": self.explains}
 
 
+def read(row: object) -> Faithfulness:
+    """Return what `to_dict` wrote. Raises AscError for anything else."""
+    import pydantic
+
+    try:
+        return pydantic.TypeAdapter(Faithfulness).validate_python(row)
+    except pydantic.ValidationError as fault:
+        raise AscError(
+            "faithfulness.json: not of the form that this asc writes; measure it again with "
+            "asc report RUN --faithfulness N"
+        ) from fault
+
+
 @dataclass(frozen=True)
 class Check:
     """Whether an explanation of one recording is true.

@@ -32,6 +32,9 @@ def published(
             )
         )
     unlike = tuple(own.unlike_protocol())
+    outside = own.outside_data and (
+        f"ours learned from other data ({', '.join(own.outside_data)})",
+    )
     for row in literature.of_dataset(dataset, settings.get("subset")):
         figures = metrics["device_groups"].get(row.devices, {}) if row.devices else metrics
         if row.metric in figures:
@@ -42,7 +45,7 @@ def published(
                     ours=figure(row.metric, figures[row.metric]),
                     source=row.words(),
                     why_not=unlike,
-                    reservations=tuple(row.reservations()),
+                    reservations=(*row.reservations(), *(() if row.outside_data else outside)),
                 )
             )
     return rows

@@ -128,8 +128,8 @@ class Published:
         ours: Ours of the same metric.
         source: Where the figure was published.
         why_not: In what ours was obtained otherwise, so that the two do not compare.
-        reservations: Why no figure compares with the published one, whatever ours is: it was chosen
-            on its own test fold, it has data from outside, it is of other test recordings.
+        reservations: Why the two do not compare although ours is of the whole protocol: theirs was
+            chosen on its own test fold or is of other test recordings, or one has outside data.
     """
 
     metric: str

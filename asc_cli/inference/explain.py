@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +72,18 @@ class Explanation:
     def salient(self) -> list[dict[str, float]]:
         """The segments with the highest attention: start_s, end_s, attention of each."""
         return [] if self.attention is None else salient_segments(self.attention, self.frame_s)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc predict --explain --json` adds.
+
+        Returns:
+            The segments, the member, and the check.
+        """
+        return {
+            "salient": self.salient,
+            "explained_by_fold": self.fold,
+            "attention_check": None if self.check is None else self.check.to_dict(),
+        }
 
 
 def explain(

@@ -79,10 +79,12 @@ def measure(
     return results
 
 
-def stored(run: Path) -> list[dict[str, Any]]:
+def stored(run: Path) -> list[Faithfulness]:
     """Return what `measure` stored in a run's folder; [] where it was not measured."""
     path = run / FILE
-    return list(atomic.read_json(path, rankings=list)["rankings"]) if path.exists() else []
+    if not path.exists():
+        return []
+    return [faithfulness.read(row) for row in atomic.read_json(path, rankings=list)["rankings"]]
 
 
 def check(model: ensemble.Loaded, request: Request, path: Path) -> Check | None:

@@ -43,7 +43,7 @@ class Recording:
     ) -> None:
         self.weights = model.weights
         self.systems: list[_Parts] = [
-            _Whole(system, request, path)
+            _Undivided(system, request, path)
             if system.feature.framing.of_recording or system.variants
             else _Frames(system, path)
             for system in model.systems
@@ -124,7 +124,7 @@ def _logs(member: Member, x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     )
 
 
-class _Whole:
+class _Undivided:
     """Of a system that takes a recording as a whole."""
 
     def __init__(self, system: ensemble.Loaded, request: Request, path: Path) -> None:
@@ -154,9 +154,8 @@ def _faded(samples: np.ndarray, remaining: np.ndarray, fade: int) -> Iterator[np
     """Yield stretches of samples that remain, with ramps where something was cut out."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], remaining.astype(int), [0]])))
     for first, end in edges.reshape(-1, 2).tolist():
-        piece = samples[
-            first * len(samples) // len(remaining) : end * len(samples) // len(remaining)
-        ].copy()
+        cuts = np.array([first, end]) * len(samples) // len(remaining)
+        piece = samples[cuts[0] : cuts[1]].copy()
         ramp = np.linspace(0, 1, min(fade, len(piece)), dtype=np.float32)
         if first > 0:
             piece[: len(ramp)] *= ramp

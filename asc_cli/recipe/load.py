@@ -156,9 +156,21 @@ class Recipe(BaseModel):
         Returns:
             12 hexadecimal digits.
         """
+        return self.signature_of(data, self.code() if code else [])
+
+    def signature_of(self, data: Sequence[str], code: Sequence[Mapping[str, str]]) -> str:
+        """Hash the resolved recipe with what another machine ran it on.
+
+        Args:
+            data: Fingerprints of the dataset and of the feature, as in `signature`.
+            code: Kind and hash of each part of the code that computed the run, as `code` has them.
+
+        Returns:
+            12 hexadecimal digits.
+        """
         counted = [
             f"{row['kind']} {row['hash']}"
-            for row in (self.code() if code else [])
+            for row in code
             if row["kind"] in ("models", "metrics", "augment")
         ]
         settings = signed_settings(self.settings, self.catalog)

@@ -80,9 +80,17 @@ def _same_decoders(run: Path) -> bool:
 
 
 def describe(
-    run: Path, recipe: AnyRecipe, root: Path, fingerprints: dict[str, str], device: str
+    run: Path,
+    recipe: AnyRecipe,
+    root: Path,
+    fingerprints: dict[str, str],
+    device: str,
+    signed: Sequence[str] = (),
 ) -> None:
-    """Write recipe.yaml, environment.json and the code that is not shipped."""
+    """Write recipe.yaml, environment.json and the code that is not shipped.
+
+    signed: What the run's name is the hash of, beside recipe and code.
+    """
     atomic.write_checked(run / SETTINGS, recipe.yaml().encode())
     if recipe.catalog.code:
         write_copy(run / plugins.BESIDE, recipe.catalog.code)
@@ -97,6 +105,7 @@ def describe(
             "processor": platform.machine(),
             "device": device,
             **fingerprints,
+            **({"signed": [*signed]} if signed else {}),
             "audio_root": str(root.absolute()),
         },
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from asc_cli.core import exports
 
 if TYPE_CHECKING:
+    from asc_cli.report.console.bundle import bundle
     from asc_cli.report.console.datasets import audit, dataset, datasets
     from asc_cli.report.console.evaluation import comparison, evaluation, training
     from asc_cli.report.console.features import extraction, extractions

@@ -94,7 +94,7 @@ def _finish(
     folds = [fold["fold"] for fold in systems[0].metrics["folds"]]
     metrics = _finished(run, folds)
     if metrics is None:
-        _describe(run, ensemble, systems[0].run)
+        _describe(run, ensemble, [system.run for system in systems])
         with locks.locked(run, f"run {run.name} is being scored", wait_s=SCORING_SECONDS):
             metrics = _finished(run, folds)  # another process may have finished it by now
             if metrics is None:
@@ -126,12 +126,13 @@ def _finished(run: Path, folds: list[int]) -> dict[str, Any] | None:
     return metrics
 
 
-def _describe(run: Path, ensemble: Ensemble, system: Path) -> None:
+def _describe(run: Path, ensemble: Ensemble, systems: Sequence[Path]) -> None:
     """Write recipe.yaml, environment.json and code; what is of the data is that of a system."""
-    environment = run_files.environment(system)
+    environment = run_files.environment(systems[0])
     prints = {key: environment[key] for key in PRINTS if key in environment}
-    root = Path(runs.audio_root(system) or "")
-    runs.describe(run, ensemble, root, prints, str(environment.get("device")))
+    root = Path(runs.audio_root(systems[0]) or "")
+    signed = [system.name for system in systems]
+    runs.describe(run, ensemble, root, prints, str(environment.get("device")), signed)
 
 
 def _score_and_register(

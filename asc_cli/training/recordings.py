@@ -62,7 +62,8 @@ def train(
     if finished is None:
         taken = transfer.prepare(recipe, extraction, scored_folds, jobs, extracting)
         prints = run_of_folds.fingerprints(extraction)
-        runs.describe(run, recipe, source.audio_root, prints, resolve_device(device))
+        signed = run_of_folds.signed(run, recipe, extraction)
+        runs.describe(run, recipe, source.audio_root, prints, resolve_device(device), signed)
 
         def unfinished(packed: tuple[Path, ...] = ()) -> list[_fold.Task]:
             return [*_fold.tasks(recipe, extraction, packed, run, chosen, device, taken)]

@@ -269,11 +269,21 @@ def run_of(recipe: Recipe, extraction: Extraction) -> Path:
     folder if the devices are the same.
     """
     listing, feature = extraction.source.listing, extraction.feature
-    prints = fingerprint(listing, extraction.digests)
-    run = runs.run_folder(recipe, prints, extraction.key, *identities(recipe))
+    run = runs.run_folder(recipe, *_signed(recipe, extraction))
     data = (fingerprint_0_1(listing, extraction.digests), feature.key)
     old = runs.run_folder_0_1(recipe, *data, key_of_0_1=feature.key_of_0_1)
     return old if old and not run.exists() and _has_devices(old, listing) else run
+
+
+def signed(run: Path, recipe: Recipe, extraction: Extraction) -> tuple[str, ...]:
+    """Return what a run's name is the hash of; () of a run of 0.1, which is named otherwise."""
+    parts = _signed(recipe, extraction)
+    return parts if run == runs.run_folder(recipe, *parts) else ()
+
+
+def _signed(recipe: Recipe, extraction: Extraction) -> tuple[str, ...]:
+    prints = fingerprint(extraction.source.listing, extraction.digests)
+    return (prints, extraction.key, *identities(recipe))
 
 
 def fingerprints(extraction: Extraction) -> dict[str, str]:

@@ -10,6 +10,7 @@
     explain    a recording → the attention of an attention LSTM
     label      shards of videos → each video's likeliest labels
     report     runs → one HTML page
+    write_bundle, evaluate_bundle    a run → a zip file → its metrics again, and what they rest on
     export     a model → an ONNX file, or a folder for model hubs
     check_model    a model → whether its files are intact, and its answers are torch's
     cluster    the machines of a Dask cluster, for what is called within it
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from asc_cli.frontend.fill import Extraction, extract
     from asc_cli.frontend.split import FoldsOfRecordings, split_recordings
     from asc_cli.inference.api import Model, load_model
+    from asc_cli.inference.bundle import BundleEvaluation, evaluate_bundle
     from asc_cli.inference.check import check_model
     from asc_cli.inference.ensemble import takes_shards
     from asc_cli.inference.explain import Explanation, explain
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from asc_cli.inference.types import LivePrediction, Prediction, Segment
     from asc_cli.inference.verify import Export
     from asc_cli.protocol.source import Source, audit, complete, open_source
+    from asc_cli.registry.bundle import write_bundle
     from asc_cli.registry.results import result
     from asc_cli.registry.runs import find_run
     from asc_cli.training.random_split import compare_random_splits

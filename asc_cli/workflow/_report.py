@@ -98,7 +98,7 @@ def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str,
         "recipe": yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
         "packages": environment["packages"],
         "choice": choice.read(folder),
-        "faithfulness": stored(folder),
+        "faithfulness": [each.to_dict() for each in stored(folder)],
         "facts": settings_words.facts(folder.name, model, settings, environment, dataset),
     }
 

@@ -50,6 +50,7 @@ LESS = {  # page → what its lines that begin so get at their end
 CHANGED = {  # page → words of its lines, and what is written in their place
     "dcase2016.md": {"--recordings 180 --seconds 5": "--recordings 60 --seconds 1"},
     "report.md": {"--seeds 0-4": "--seeds 0-1", "--faithfulness 200": "--faithfulness 3"},
+    "send-results.md": {"litis_lstm": "toy_lstm", "--data litis": "--data home/datasets/toy"},
     "slurm.md": {"--seeds 0-9": f"--seeds 0-1 {ONE_EPOCH}"},
     "tune.md": {"--trials 20": "--trials 2", "--seeds 0-4": "--seeds 0-1"},
 }
@@ -64,6 +65,8 @@ NOT_RUN = {
     "asc features --recipe ast.yaml --download": "it needs a network",
     "asc evaluate RUN RUN RUN --mean --weights 2,1,1": "RUN stands for names of the reader's",
     "asc evaluate esc10_lstm-0a1b2c3d4e5f esc10_cnn_mel --mean": "a run's name is another here",
+    "make reproduce-litis DATA=litis": "it takes hours; tests/test_bundle.py runs its commands",
+    "make reproduce-dcase2016 DATA=tut2016": "that test too",
     "asc predict --dataset tau2020_mobile --data evaluation --model phones --format dcase "
     "--csv Our_LAB_task1a_1.output.csv": "tests/test_challenge.py does",
     "asc evaluate predictions.csv --dataset tut2016 --folds 1": "tests/test_submission.py does",
@@ -212,6 +215,11 @@ def own_recordings(folder: Path) -> None:
         soundfile.write(folder / "recordings" / f"{number}.flac", samples, rate)
 
 
+def send_results(folder: Path) -> None:
+    small_toy(folder)
+    train("toy_lstm", *SMALL, folds=[1])
+
+
 def encoders(folder: Path) -> None:
     small_toy(folder)
     train("toy_lstm", *SMALL, folds=[1])
@@ -235,6 +243,7 @@ PREPARE: dict[str, Callable[[Path], None]] = {
     "unknown.md": office,
     "litis.md": litis,
     "own-recordings.md": own_recordings,
+    "send-results.md": send_results,
 }
 
 
