@@ -201,11 +201,13 @@ class Split:
         fold: Its number, from 1.
         train: Files of the training part.
         test: Files of the test part.
+        validation: Those files of the training part that are published for validation.
     """
 
     fold: int
     train: tuple[str, ...]
     test: tuple[str, ...]
+    validation: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

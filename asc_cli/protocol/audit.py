@@ -234,6 +234,15 @@ def _leaks(listing: Listing, split: Split) -> Iterator[Finding]:
     leaking = Counter(groups[file] for file in split.train if groups.get(file) in tested)
     for group, n in sorted(leaking.items()):
         yield Finding("leak by group", where, f"{group} is tested on, and {n} of its files train")
+    validated = {*split.validation}
+    for file in sorted(validated - {*split.train}):
+        yield Finding(
+            "not in the set", f"{where} validation", f"{file} is not in its training part"
+        )
+    fitted = {groups[file] for file in split.train if file in groups and file not in validated}
+    for group in sorted(fitted & {groups[file] for file in validated if file in groups}):
+        what = f"{group} is in the published validation part, and in the rest of training"
+        yield Finding("leak by group", f"{where} validation", what)
 
 
 def _one_scene(listing: Listing) -> Finding | None:

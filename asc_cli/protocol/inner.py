@@ -12,7 +12,7 @@ is held out by group, and judges; by recording, where the dataset names no group
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from asc_cli.core.errors import AscError
@@ -52,10 +52,14 @@ class InnerSplit:
     train: tuple[str, ...]
     judgements: tuple[Judgement, ...]
 
-    def as_split(self) -> Split:
-        """Return it as a fold: its test part is everything that it predicts."""
+    def as_split(self, published: Collection[str] = ()) -> Split:
+        """Return it as a fold: its test part is everything that it predicts.
+
+        published: Files that are published for validation.
+        """
         tested = (file for judgement in self.judgements for file in judgement.files)
-        return Split(self.number, self.train, tuple(dict.fromkeys(tested)))
+        validation = tuple(file for file in self.train if file in published)
+        return Split(self.number, self.train, tuple(dict.fromkeys(tested)), validation)
 
 
 @dataclass(frozen=True)

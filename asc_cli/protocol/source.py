@@ -157,6 +157,7 @@ def exclude(source: Source, excluded: tuple[str, ...]) -> Source:
                 split,
                 train=tuple(file for file in split.train if file not in names),
                 test=tuple(file for file in split.test if file not in names),
+                validation=tuple(file for file in split.validation if file not in names),
             )
             for split in source.listing.splits
         ),

@@ -141,8 +141,10 @@ class Validation(Section):
     """Recordings held out of training, to choose an epoch or to calibrate; never the test fold."""
 
     fraction: float = Field(0.1, gt=0, lt=1, description="Share of each scene's recordings.")
-    by: Literal["group", "recording"] = Field(
-        "group", description="Unit that is held out: groups (places, sources) or recordings."
+    by: Literal["group", "recording", "published"] = Field(
+        "group",
+        description="Unit that is held out: groups (places, sources) or recordings; or the "
+        "validation part that the dataset publishes, whatever the fraction.",
     )
 
 

@@ -60,7 +60,9 @@ class FoldPart:
 def hold_out(task: Task) -> tuple[Recordings, Recordings]:
     """Split the fold's training part into recordings to fit on and to validate on."""
     recordings = [recording for recording, _ in task.train]
-    fitted, held_out = split_validation(task.recipe, task.fold, recordings, task.train_audio)
+    fitted, held_out = split_validation(
+        task.recipe, task.fold, recordings, task.train_audio, {*task.published_validation}
+    )
     if held_out:
         atomic.write_json(
             task.folder / "validation.json", {"files": [task.train[i][0].file for i in held_out]}

@@ -39,6 +39,7 @@ class Task:
     device: str
     teaching: tuple[TeacherLogits, ...] = ()  # teachers' logits of the training recordings
     start: Start | None = None  # whose weights are the general member's
+    published_validation: tuple[str, ...] = ()  # files of the training part
 
 
 def tasks(
@@ -77,6 +78,7 @@ def tasks(
             resolved,
             transfer.teaching.get(split.fold, ()) if transfer else (),
             transfer.starts.get(split.fold) if transfer else None,
+            split.validation,
         )
 
 

@@ -253,7 +253,7 @@ def _held_out(recipe: Recipe, extraction: Extraction, fold: int) -> HeldOut:
     [split] = [each for each in listing.splits if each.fold == fold]
     train = [recordings[file] for file in split.train]
     audio = [extraction.audio_digests[file] for file in split.train]
-    _, validation = split_validation(recipe, fold, train, audio)
+    _, validation = split_validation(recipe, fold, train, audio, {*split.validation})
     files = [*split.test, *(split.train[i] for i in validation)]
     return HeldOut(fold, files, extraction.digests, extraction.audio_digests)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +17,7 @@ from asc_cli.core.errors import AscError
 from asc_cli.datasets import cas2023, cochlscene, dcase2013, tut2018_mobile
 from asc_cli.protocol import audit
 from asc_cli.recipe import load as recipe
+from asc_cli.registry.runs import fold_folder
 from tests.conftest import SMALL, Asc, Once
 from tests.datasets import recent
 
@@ -107,7 +109,8 @@ def test_cochlscene_matches_and_its_users_are_its_groups(once: Once):
     listing = cochlscene.read(root)
     assert listing.recordings[0].group == "user0000"
     split = listing.splits[0]
-    assert (len(split.train), len(split.test)) == (160 * 13, 20 * 13)
+    assert (len(split.train), len(split.test)) == (180 * 13, 20 * 13)
+    assert len(split.validation) == 20 * 13 and {*split.validation} < {*split.train}
     assert cochlscene.read(root / "CochlScene").splits[0].test[0].startswith("Test/Bus/Bus_user")
 
 
@@ -117,6 +120,11 @@ def test_faults_of_cochlscene(tmp_path: Path):
     leak = root / f"Train/Bus/{bus.stem[:-3]}999.wav"
     leak.touch()
     assert checked(cochlscene, root) == [("leak by group", "fold 1")]
+    leak.unlink()
+    user = next((root / "Val/Bus").iterdir())
+    leak = root / f"Train/Bus/{user.stem[:-3]}999.wav"
+    leak.touch()
+    assert checked(cochlscene, root) == [("leak by group", "fold 1 validation")]
     leak.unlink()
     bus.rename(bus.parent / bus.name.replace("Bus", "Cafe"))
     moved = f"Test/Bus/{bus.name.replace('Bus', 'Cafe')}"
@@ -157,6 +165,19 @@ def test_one_epoch_of_its_recipe(tmp_path: Path, name: str, make):
         assert any("theirs was tested on the " in reason for reason in row["why_not"])
 
 
+def test_the_published_validation_part_is_held_out(tmp_path: Path):
+    root = recent.make_cochlscene(tmp_path / "set", noise, users=10)
+    loaded = recipe.load("cochlscene_lstm", [*SMALL, "training.epochs=1"])
+    run = workflow.train(loaded, data=root, jobs=1).run
+    held_out = json.loads((fold_folder(run, 1) / "validation.json").read_text())["files"]
+    assert sorted(held_out) == sorted(cochlscene.read(root).splits[0].validation)
+    with pytest.raises(AscError, match="by: published, but dcase2013 publishes no validation part"):
+        own = recipe.load("dcase2013_lstm", [*SMALL, "validation={by: published}"])
+        workflow.train(
+            own, data=recent.make_dcase2013(tmp_path / "2013", noise, 4), folds=[1], jobs=1
+        )
+
+
 HEADLINES = {"cas2023": "macro_accuracy"}
 
 
@@ -164,6 +185,29 @@ def test_the_check_counts_recordings_without_a_label(asc: Asc, cas: Path):
     done = asc("datasets", "check", "cas2023", "--data", cas)
     assert "1740 recordings, and 6960 without a label; folds (train/test): 1" in done.stdout
     assert "6960 more without a label" in asc("datasets", "show", "cas2023").stdout
+
+
+def test_faults_of_tut2018_mobile(tmp_path: Path):
+    root = recent.make_tau(tmp_path, recent.nothing, ["a", "b", "c"], lists="txt")
+    lists = root / "evaluation_setup"
+    train = (lists / "fold1_train.txt").read_text()
+    tested = (lists / "fold1_evaluate.txt").read_text().splitlines()[0]
+
+    def faults(text: str) -> set[str]:
+        (lists / "fold1_train.txt").write_text(text)
+        return {check for check, _ in checked(tut2018_mobile, root)} - {"counts"}
+
+    assert faults(train) == set()
+    assert faults(f"{train}\n{tested}") == {"leak by file", "leak by group"}
+    first = train.splitlines()[0]
+    assert faults(f"{train}\n{first}") == {"listed twice"}
+    assert faults(train.replace("\tairport", "\tbus", 1)) == {"labels differ"}
+    meta = (root / "meta.csv").read_text()
+    (root / "meta.csv").write_text(meta.replace("\tairport\t", "\tharbour\t", 1))
+    assert faults(train) == {"unknown label", "labels differ"}
+    (root / "meta.csv").write_text(meta)
+    (root / first.partition("\t")[0]).unlink()
+    assert faults(train) == {"missing file"}
 
 
 def test_mobile_sets_are_scored_by_device_groups_and_cities(tmp_path: Path, asc: Asc):
