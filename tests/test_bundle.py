@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import stat
 import subprocess
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,21 @@ def test_a_run_of_an_earlier_version_says_what_it_did_not_record(run_zip: Path) 
     assert states["code"] == "not verified"
 
 
+def test_a_recipe_that_this_asc_cannot_read_is_scored_all_the_same(run_zip: Path) -> None:
+    def change(contents: dict[str, bytes]) -> None:
+        settings = yaml.safe_load(contents["recipe.yaml"])
+        settings = {**settings, "paper": {"error": 3.0}, "key_of_tomorrow": 1}
+        contents["recipe.yaml"] = yaml.safe_dump(settings).encode()
+
+    checked = workflow.evaluate_bundle(changed(run_zip, change))
+    assert {results(checked)[name] for name in ("signature", "settings", "code")} == {
+        "not verified"
+    }
+    assert (
+        "key_of_tomorrow" in sentence(checked, "signature") and checked.evaluation.published == []
+    )
+
+
 # -- hostile files --------------------------------------------------------------------------------
 
 
@@ -357,6 +373,52 @@ def test_other_files_are_refused(tmp_path: Path, run_zip: Path, asc: Asc) -> Non
     assert asc("models", "export", "toy_lstm", model).returncode == 0
     assert "which no bundle holds" in refusal(model)
     assert bundle.is_bundle("RUN.ZIP") and not bundle.is_bundle("toy_lstm")
+
+
+# values of other kinds, at any place of any file
+VALUES = (None, True, 0, -1, 1e308, "", "x", [], {}, [1], {"a": 1}, 10**30, "../x", [{}])
+
+
+def at_random(seed: int) -> Change:
+    """Put another value somewhere into a file of a bundle, or leave a key out."""
+    rng = random.Random(seed)
+    name = rng.choice(("metrics.json", "environment.json", "recipe.yaml"))
+    load, dump = (json.loads, json.dumps) if name[-1] == "n" else (yaml.safe_load, yaml.safe_dump)
+
+    def change(contents: dict[str, bytes]) -> None:
+        values = load(contents[name])
+        values.pop("checksum", None)
+        inside, key = rng.choice([*places(values)])
+        if rng.random() < 0.25:
+            del inside[key]
+        else:
+            inside[key] = rng.choice(VALUES)
+        contents[name] = dump(dict(checksums.added(values))).encode()
+
+    return change
+
+
+def places(values: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield (mapping or list, key) of every value inside."""
+    keys = values if isinstance(values, dict) else range(min(3, len(values)))
+    for key in list(keys):
+        yield values, key
+        if isinstance(values[key], dict | list):
+            yield from places(values[key])
+
+
+def test_any_value_anywhere_is_scored_or_refused_in_a_sentence(run_zip: Path, whole: bool) -> None:
+    original, refused = run_zip.read_bytes(), 0
+    for seed in range(2_000 if whole else 30):
+        run_zip.write_bytes(original)
+        try:
+            checked = workflow.evaluate_bundle(changed(run_zip, at_random(seed)))
+        except AscError as fault:
+            assert str(fault).startswith(f"{run_zip}: "), seed
+            refused += 1
+        else:
+            json.dumps(checked.to_dict())
+    assert refused >= 5
 
 
 # -- the command line and make --------------------------------------------------------------------

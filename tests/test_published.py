@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,10 @@ from asc_cli.evaluation.conditions import Conditions, FoldConditions
 from asc_cli.evaluation.literature import PublishedResult
 from asc_cli.evaluation.published import published
 from asc_cli.recipe import ensemble
+from asc_cli.recipe import load as recipe
 from asc_cli.report.console.table import published as published_lines
 from tests.conftest import Asc
+from tests.test_results import finished
 
 ROWS = literature.published_results()
 GOOD = {
@@ -77,8 +80,7 @@ def test_every_figure_that_a_recipe_quotes_is_listed() -> None:
         paper = ensemble.load(name).settings.get("paper") or {}
         if {*paper} & {"error", "gap"} and name not in listed:
             quoted = round(1 - paper["error"] / 100, 6)
-            recipe = ensemble.load(name)
-            baselines = plugins.load("datasets", recipe.dataset).DATASET.baselines
+            baselines = plugins.load("datasets", ensemble.load(name).dataset).DATASET.baselines
             assert quoted in {each.value for each in baselines}, name
 
 
@@ -168,6 +170,20 @@ def test_a_run_has_them_beside_its_own_figure() -> None:
     assert by_figure["96.65 %"].to_dict()["reservations"] == [
         "its epoch was chosen on its own test fold"
     ]
+
+
+def test_yours_stand_beside_them(asc: Asc, home: Path) -> None:
+    finished(home, "aa", recipe.load("esc10_lstm").yaml(), 5, 0.1)
+    words = ("recipes", "list", "--published", "--dataset", "esc10")
+    rows = json.loads(asc(*words, "--json").stdout)
+    assert rows[-1] == {
+        **{"system": "esc10_lstm", "dataset": "esc10", "subset": None, "metric": "accuracy"},
+        **{"value": 0.9, "figure": "90 %", "run": "esc10_lstm-aa"},
+    }
+    lines = asc(*words).stdout.splitlines()
+    order = [float(found[1]) for line in lines if (found := re.match(r"[✗→ ] +([\d.]+) %", line))]
+    assert order == sorted(order, reverse=True) and len(order) == len(rows)
+    assert any(line.startswith("→") and "yours" in line for line in lines)
 
 
 def test_they_are_listed(asc: Asc, home: Path) -> None:

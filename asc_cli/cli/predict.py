@@ -94,7 +94,8 @@ def command(
         Path | None,
         typer.Option(
             help="Draw the attention of one member of an attention LSTM over one recording (.png, "
-            ".svg, .pdf): that of --fold, or the one nearest to the average of all."
+            ".svg, .pdf): that of --fold, or the one nearest to the average of all. The picture "
+            "says whether the answer depends on what it attends to."
         ),
     ] = None,
     jobs: Jobs = None,
@@ -276,9 +277,9 @@ def _explained(
     from asc_cli import workflow
     from asc_cli.report.figures.explanation import draw
 
-    explanation = workflow.explain(path, model=model, fold=fold, engine=engine)
+    explanation = workflow.explain(path, model=model, fold=fold, engine=engine, check=True)
     draw(explanation, picture)
-    return {"salient": explanation.salient, "explained_by_fold": explanation.fold}
+    return explanation.to_dict()
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from asc_cli.cli import _completion
-from asc_cli.cli._options import Json, Others
+from asc_cli.cli._options import Jobs, Json, Others
 
 
 def command(
@@ -31,6 +31,16 @@ def command(
         ),
     ] = None,
     unknown: Others = None,
+    faithfulness: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Try explanations on so many test recordings of the run: remove what they rank "
+            "highest, and as much at random. About 100 predictions of each.",
+            show_default="as measured before, if it was",
+        ),
+    ] = None,
+    jobs: Jobs = None,
     bundle: Annotated[
         Path | None,
         typer.Option(
@@ -56,14 +66,18 @@ def command(
 
     Example: **asc report toy_lstm --unknown office**
 
+    Example: **asc report esc10_ta_sa --faithfulness 200**
+
     Example: **asc report toy_lstm --bundle run.zip**
     """
     from asc_cli import report, workflow
+    from asc_cli.cli import _progress
     from asc_cli.core.errors import AscError
 
     if bundle is not None and len(runs) > 1:
         raise AscError("--bundle: holds one run; write a bundle for each")
-    path = workflow.report(runs, output, unknown)
+    with _progress.counting("recordings") as progress:
+        path = workflow.report(runs, output, unknown, faithfulness, jobs, progress)
     result = {"report": str(path), "runs": runs}
     if bundle is not None:
         result["bundle"] = str(workflow.write_bundle(runs[0], bundle))

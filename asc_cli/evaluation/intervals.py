@@ -17,6 +17,7 @@ proportion, Statistical Science 16, 2001), and groups count, not recordings, as 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -111,18 +112,40 @@ def draws(p: Predictions, headline: str | Metric) -> np.ndarray:  # -> (BOOTSTRA
     The draws are the same for two sets of predictions with the same rows: their differences are
     paired.
     """
+    folds, strata, _ = _counts_and_strata(p)
+    return np.array(
+        [
+            _headline([(times @ right, times @ tested) for right, tested in folds], headline)
+            for times in _drawn(strata)
+        ]
+    )
+
+
+def of_mean(
+    values: np.ndarray, folds: np.ndarray, groups: Sequence[str]
+) -> tuple[float, float]:  # (n,) each
+    """Return percentiles of the mean of recordings' values over draws of groups: within folds, or
+    from all where a fold has one group alone, whose draws would not differ."""
+    number = {name: g for g, name in enumerate(dict.fromkeys(groups))}
+    rows = np.array([number[name] for name in groups])
+    totals = np.bincount(rows, values, minlength=len(number))
+    sizes = np.bincount(rows, minlength=len(number))
+    strata = _strata(folds, rows, len(number))
+    if min(map(len, strata)) < 2:
+        strata = [np.arange(len(number))]
+    means = [(times @ totals) / (times @ sizes) for times in _drawn(strata)]
+    return percentiles(np.array(means))
+
+
+def _drawn(strata: Sequence[np.ndarray]) -> Iterator[np.ndarray]:  # each (groups,)
+    """Yield how many times each group is drawn, BOOTSTRAPS times."""
     rng = np.random.default_rng(0)
-    folds, strata, n_groups = _counts_and_strata(p)
-    values = []
     for _ in range(BOOTSTRAPS):
-        times = np.zeros(n_groups)
+        times = np.zeros(sum(map(len, strata)))
         for groups in strata:
             drawn = rng.integers(len(groups), size=len(groups))
             times[groups] = np.bincount(drawn, minlength=len(groups))
-        values.append(
-            _headline([(times @ right, times @ tested) for right, tested in folds], headline)
-        )
-    return np.array(values)
+        yield times
 
 
 def value(p: Predictions, headline: str | Metric) -> float:

@@ -82,13 +82,13 @@ class PublishedResult:
         """Return where the figure is from.
 
         Returns:
-            Of a baseline its source; of others system, source and address, and that the choice of
-            its epoch is not stated where it is not.
+            Of a baseline its source; of others system and source, and that the choice of its epoch
+            is not stated where it is not. The page of published results has the addresses.
         """
         if self.system == BASELINE:
             return self.source
         unknown = "; what its epoch was chosen on is not stated"
-        text = f"{self.system}: {self.source}, {self.address}"
+        text = f"{self.system}: {self.source}"
         return text + (unknown if self.chosen_on == "not stated" else "")
 
     def reservations(self) -> list[str]:

@@ -21,7 +21,7 @@ def published(
     settings: The recipe's. own: The conditions of the run's metrics.
     """
     rows, names = [], titles(metrics)
-    if paper := settings.get("paper"):
+    if (paper := settings.get("paper")) and paper.get("error") is not None:
         rows.append(
             Published(
                 metric=paper["metric"],

@@ -25,6 +25,7 @@ from asc_cli.evaluation.scores import Evaluation
 from asc_cli.inference import bundle_checks, bundle_data, conditions
 from asc_cli.inference.bundle_checks import DIFFERS, STATED, VERIFIED, Check
 from asc_cli.inference.bundle_data import Counting
+from asc_cli.recipe import ensemble as recipes
 from asc_cli.registry import bundle, run_files
 from asc_cli.registry.bundle import Bundle
 
@@ -127,11 +128,19 @@ def _evaluated(
         evaluation=Evaluation(
             scores,
             dataset=dataset.name,
-            published=published(settings, dataset, scores.to_dict(), own),
+            published=published(_readable(folder, settings), dataset, scores.to_dict(), own),
         ),
         checks=checks,
         stated={key: value for key, value in environment.items() if key not in ("code", "signed")},
     )
+
+
+def _readable(folder: Path, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the recipe's settings as this asc reads them; else as they are, quoting no figure."""
+    try:
+        return recipes.load(folder / run_files.SETTINGS).settings
+    except AscError:  # the signature's check says why
+        return {**settings, "paper": None}
 
 
 def _require_probabilities(rows: Predictions) -> None:

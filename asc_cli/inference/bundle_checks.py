@@ -116,7 +116,7 @@ def signature(folder: Path, environment: Mapping[str, Any]) -> Check:
         recipe = recipes.load(folder / run_files.SETTINGS)
     except AscError as fault:
         text = f"the recipe cannot be read by this asc, so its signature was not computed ({fault})"
-        return Check("signature", STATED, text.replace(f"{folder}/", ""))
+        return Check("signature", STATED, " ".join(text.replace(f"{folder}/", "").split()))
     if isinstance(recipe, Recipe):
         own, of = recipe.signature_of(signed, code), "recipe, data, feature and code"
         is_of_data = signed[0] == environment.get("dataset_fingerprint")

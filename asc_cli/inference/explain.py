@@ -1,8 +1,7 @@
 """Explain a prediction: the attention of an attention LSTM, frame by frame.
 
-Every clip has its own α, which sums to 1 over the clip's frames. α times the clip's number of
-frames is attention relative to uniform attention: 1 is the average. Where clips overlap, theirs is
-averaged. The codewords' weights a are averaged likewise.
+attention.py says what is shown. Whether it explains the answer is another question:
+faithfulness.py removes what is attended to, and as much at random, and compares the answers.
 
 One member explains, because codeword k of one member is not codeword k of another: of those that
 agree with the ensemble's prediction, the one whose probabilities are nearest to the ensemble's.
@@ -10,25 +9,28 @@ agree with the ensemble's prediction, the one whose probabilities are nearest to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from asc_cli.core import parallel
 from asc_cli.core.errors import AscError
 from asc_cli.evaluation import aggregate, calibration
+from asc_cli.evaluation.faithfulness import Check
 from asc_cli.frontend import clips, store
-from asc_cli.inference import ensemble, graphs
+from asc_cli.inference import attention as attention_over_time
+from asc_cli.inference import ensemble, faithfulness, graphs
+from asc_cli.inference.attention import BATCH_CLIPS
+from asc_cli.inference.engine import Request
 from asc_cli.inference.member import AUTO, Member, require_engine
-from asc_cli.inference.networks import Network
 from asc_cli.registry import models
 
 LONGEST_S = 600.0  # longer recordings cannot be drawn in one figure
 SMOOTHED_S = 0.1  # salient segments are found in attention averaged over this
 SALIENT_SHARE = 0.1  # the share of the frames that may be salient
 GAP_S = 0.2  # segments closer than this are merged
-BATCH_CLIPS = 64
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Explanation:
         attention: (T,) relative to equal attention: 1 is the average. None without temporal
             attention.
         codewords: (T, K) weights that sum to 1 over K; None without semantic attention.
+        check: Whether removing what it attends to changes the answer more than removing as much at
+            random; None where that was not asked for, or without temporal attention.
     """
 
     file: str
@@ -62,15 +66,33 @@ class Explanation:
     frame_s: float
     attention: np.ndarray | None
     codewords: np.ndarray | None
+    check: Check | None = None
 
     @property
     def salient(self) -> list[dict[str, float]]:
         """The segments with the highest attention: start_s, end_s, attention of each."""
         return [] if self.attention is None else salient_segments(self.attention, self.frame_s)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `asc predict --explain --json` adds.
+
+        Returns:
+            The segments, the member, and the check.
+        """
+        return {
+            "salient": self.salient,
+            "explained_by_fold": self.fold,
+            "attention_check": None if self.check is None else self.check.to_dict(),
+        }
+
 
 def explain(
-    path: Path, *, model: str | None = None, fold: int | None = None, engine: str = AUTO
+    path: Path,
+    *,
+    model: str | None = None,
+    fold: int | None = None,
+    engine: str = AUTO,
+    check: bool = False,
 ) -> Explanation:
     """Return the attention of an attention LSTM over one recording.
 
@@ -80,6 +102,8 @@ def explain(
         fold: The member to explain; when None, of those that agree with the ensemble, the
             one whose probabilities are nearest to theirs.
         engine: What answers: auto or torch.
+        check: Compare it with random orders of the recording's parts, which takes about 500
+            predictions of it.
 
     Returns:
         The member's prediction, its feature, and its attention frame by frame.
@@ -107,7 +131,13 @@ def explain(
         chosen, scores, all_members = _choose(loaded, frames)
         member = loaded.members[chosen]
         clip_set = clips.from_recordings([frames], loaded.clip_grid, member.standardise)
-        attention, codewords = _trace(member.network, clip_set, len(frames))
+        attention, codewords = attention_over_time.trace(member.network, clip_set, len(frames))
+        checked = None
+        if check and attention is not None:
+            one = replace(loaded, members=(member,))
+            checked = faithfulness.check(
+                one, Request(registered, folds[chosen], engine=engine), path
+            )
     if attention is None and codewords is None:
         raise _no_attention(loaded)
     best = int(scores.argmax())
@@ -124,6 +154,7 @@ def explain(
         frame_s=hop_s,
         attention=attention,
         codewords=codewords,
+        check=checked,
     )
 
 
@@ -185,47 +216,6 @@ def _clip_logs(loaded: ensemble.Loaded, member: Member, frames: np.ndarray) -> n
 def _recording(loaded: ensemble.Loaded, logs: np.ndarray) -> np.ndarray:  # (B, C) -> (C,)
     total = aggregate.summands(logs, loaded.aggregate).sum(axis=0)
     return aggregate.normalise(total[None], np.array([len(logs)]), loaded.aggregate)[0]
-
-
-def _trace(
-    network: Network, clip_set: clips.ClipSet, n_frames: int
-) -> tuple[np.ndarray | None, np.ndarray | None]:  # (T,), (T, K)
-    """Return both attentions over the frames that clips cover."""
-    attention, codewords = _Spread(n_frames), _Spread(n_frames)
-    for start in range(0, len(clip_set), BATCH_CLIPS):
-        which = np.arange(start, min(start + BATCH_CLIPS, len(clip_set)))
-        batch, mask = clip_set.batch(which)
-        alpha, a = network.attention(batch, mask)
-        for i, clip in enumerate(which):
-            length = int(clip_set.lengths[clip])
-            n = clip_set.n_frames if clip_set.loop else length
-            frames = int(clip_set.starts[clip]) + np.arange(n) % length
-            if alpha is not None:
-                attention.add(frames, alpha[i, :n, None] * n)
-            if a is not None:
-                codewords.add(frames, a[i, :n])
-    spread = attention.mean()
-    return None if spread is None else spread[:, 0], codewords.mean()
-
-
-class _Spread:
-    """Average values of overlapping clips, frame by frame."""
-
-    def __init__(self, n_frames: int):
-        self.n = np.zeros(n_frames)
-        self.total: np.ndarray | None = None
-
-    def add(self, frames: np.ndarray, values: np.ndarray) -> None:  # (t,), (t, D)
-        if self.total is None:
-            self.total = np.zeros((len(self.n), values.shape[1]))
-        np.add.at(self.total, frames, values)
-        np.add.at(self.n, frames, 1)
-
-    def mean(self) -> np.ndarray | None:  # -> (T, D), up to the last frame that a clip covers
-        if self.total is None:
-            return None
-        covered = int(np.flatnonzero(self.n)[-1]) + 1
-        return self.total[:covered] / np.maximum(self.n[:covered], 1)[:, None]
 
 
 def _bands_hz(loaded: ensemble.Loaded) -> np.ndarray | None:

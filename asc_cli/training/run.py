@@ -33,7 +33,7 @@ from asc_cli.registry.runs import fold_folder
 from asc_cli.registry.training_files import TrainingFile
 from asc_cli.training import fine_tuning, unknown
 from asc_cli.training.result import Unfinished
-from asc_cli.training.transfer import NOTHING, Transfer, identities
+from asc_cli.training.transfer import NOTHING, Transfer, identities, outside_data
 
 CHOSEN_PER_FOLD = Remark(
     "chosen-per-fold",
@@ -219,21 +219,13 @@ def _conditions(
         recipe=recipe.shipped,
         changed=(*others, *per_fold),
         seed=recipe.training.seed,
-        outside_data=_outside_data(recipe),
+        outside_data=outside_data(recipe),
         fingerprint=prints["dataset_fingerprint"],
         fingerprint_0_1=prints["dataset_fingerprint_0_1"],
         lists=prints["lists_fingerprint"],
         audio_compared=True,
         repeated=repeated(source.listing, extraction.audio_digests, chosen),
     )
-
-
-def _outside_data(recipe: Recipe) -> tuple[str, ...]:
-    """Return what the recipe, or a teacher of it, uses that was trained on other recordings."""
-    names = [*recipe.outside_data()]
-    for teacher in recipe.distil.teachers if recipe.distil else ():
-        names += (models.find(teacher).card.get("conditions") or {}).get("outside_data", ())
-    return tuple(dict.fromkeys(names))
 
 
 def _validated(run: Path, recipe: Recipe, fold: int) -> int | None:

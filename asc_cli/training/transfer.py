@@ -256,3 +256,11 @@ def _held_out(recipe: Recipe, extraction: Extraction, fold: int) -> HeldOut:
     _, validation = split_validation(recipe, fold, train, audio, {*split.validation})
     files = [*split.test, *(split.train[i] for i in validation)]
     return HeldOut(fold, files, extraction.digests, extraction.audio_digests)
+
+
+def outside_data(recipe: Recipe) -> tuple[str, ...]:
+    """Return what the recipe, or a teacher of it, uses that was trained on other recordings."""
+    names = [*recipe.outside_data()]
+    for teacher in recipe.distil.teachers if recipe.distil else ():
+        names += (models.find(teacher).card.get("conditions") or {}).get("outside_data", ())
+    return tuple(dict.fromkeys(names))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from asc_cli.evaluation import predictions
 from asc_cli.evaluation.scores import Evaluation
 from asc_cli.frontend import picture
 from asc_cli.inference.evaluate import of_run
+from asc_cli.inference.faithfulness import measure, stored
 from asc_cli.recipe.changes import flat
 from asc_cli.registry import run_files
 from asc_cli.registry.runs import find_run, fold_folder, recorded_metrics
@@ -28,7 +29,12 @@ WRONG = 12  # recordings shown as confidently wrong
 
 
 def report(
-    runs: Sequence[str | Path], output: Path | None = None, unknown: Path | None = None
+    runs: Sequence[str | Path],
+    output: Path | None = None,
+    unknown: Path | None = None,
+    faithfulness: int | None = None,
+    jobs: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write the HTML page of a run; or of several runs side by side.
 
@@ -38,6 +44,10 @@ def report(
             current folder.
         unknown: Of one run: a folder with recordings of none of the scenes, for the curve of how
             many are rejected.
+        faithfulness: Of one run: how many test recordings its explanations are tried on, by
+            removing what they rank highest. None: as measured before, if it was.
+        jobs: Worker processes for that; one per processor when None.
+        progress: Called with (done, all) recordings of that.
 
     Returns:
         The page's path.
@@ -45,11 +55,14 @@ def report(
     Raises:
         AscError: There is no such run, or it is not finished.
     """
-    if unknown is not None and len(runs) > 1:
-        raise AscError("--unknown: for the page of one run")
+    for option, value in (("--unknown", unknown), ("--faithfulness", faithfulness)):
+        if value is not None and len(runs) > 1:
+            raise AscError(f"{option}: for the page of one run")
     folders = [find_run(run) for run in runs]
     if len(folders) == 1:
         path = output or folders[0] / "report.html"
+        if faithfulness is not None:
+            measure(folders[0], faithfulness, jobs, progress)
         write_page(path, folders[0], of_run(folders[0], unknown=unknown))
         return path
     path = output or Path("report.html")
@@ -85,6 +98,7 @@ def gather(folder: Path, page_folder: Path, evaluation: Evaluation) -> dict[str,
         "recipe": yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
         "packages": environment["packages"],
         "choice": choice.read(folder),
+        "faithfulness": [each.to_dict() for each in stored(folder)],
         "facts": settings_words.facts(folder.name, model, settings, environment, dataset),
     }
 

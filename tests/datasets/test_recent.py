@@ -184,7 +184,10 @@ HEADLINES = {"cas2023": "macro_accuracy"}
 def test_the_check_counts_recordings_without_a_label(asc: Asc, cas: Path):
     done = asc("datasets", "check", "cas2023", "--data", cas)
     assert "1740 recordings, and 6960 without a label; folds (train/test): 1" in done.stdout
-    assert "6960 more without a label" in asc("datasets", "show", "cas2023").stdout
+    shown = " ".join(asc("datasets", "show", "cas2023").stdout.split())
+    assert "6960 more without a label" in shown and "; tested on the evaluation set" in shown
+    shown = " ".join(asc("datasets", "show", "tut2018_mobile").stdout.split())
+    assert "macro accuracy, devices b, c 45.6 %" in shown
 
 
 def test_faults_of_tut2018_mobile(tmp_path: Path):

@@ -50,7 +50,9 @@ def published(baseline: dict[str, Any]) -> str:
     value, name = baseline["value"], baseline["metric"]
     text = f"{value:.3f}" if name == "log_loss" else percent(value)
     subset = f", subset {baseline['subset']} %" if baseline["subset"] else ""
-    return f"{name.replace('_', ' ')} {text} ({baseline['source']}{subset})"
+    devices = f", devices {baseline['devices']}" if baseline["devices"] else ""
+    other = f"; tested on {baseline['tested_on']}" if baseline["tested_on"] else ""
+    return f"{name.replace('_', ' ')}{devices} {text} ({baseline['source']}{subset}{other})"
 
 
 def audit(result: dict[str, Any]) -> list[Any]:

@@ -67,7 +67,19 @@ def _attention(axis: Any, explanation: Any) -> None:
         color="0.4",
     )
     axis.set(ylim=(0, None), ylabel="× average")
-    axis.set_title("Attention of the model over time", loc="left", fontsize=10)
+    title = f"Attention of the model over time{_checked(explanation.check)}"
+    axis.set_title(title, loc="left", fontsize=10)
+
+
+def _checked(check: Any) -> str:
+    """Return whether attention explains the answer, in words; "" where it was not checked."""
+    if check is None:
+        return ""
+    n = check.below + check.equal
+    compared = f"changes the answer at least as much as {n} of {check.orders} random orders"
+    if check.explains:
+        return f": removing what it attends to {compared}"
+    return f" EXPLAINS NOTHING here: removing what it attends to\n{compared} of the same parts do"
 
 
 def _spectrogram(axis: Any, explanation: Any) -> None:

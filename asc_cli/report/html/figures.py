@@ -88,6 +88,26 @@ def rejection(curve: Sequence[Sequence[float]], at: tuple[float, float]) -> str:
     return axes.svg()
 
 
+def faithfulness(row: dict[str, Any]) -> str:
+    """Draw the answer's probability by the share removed or inserted, as ranked and at random."""
+    axes = Axes((0, 100), (0, 100), 500, 482, f"faithfulness-{row['by']}")
+    axes.grid(range(0, 101, 20), range(0, 101, 20))
+    axes.label("share of the recording removed, or inserted (%)", "probability of the answer (%)")
+    curves = [
+        ("removed, highest first", row["deletion"]),
+        ("removed at random", row["random"]),
+        ("inserted, highest first", row["insertion"]),
+        ("inserted at random", row["random"][::-1]),
+    ]
+    names = []
+    for i, (name, values) in enumerate(curves):
+        style = f"stroke: {SERIES[i // 2]}; stroke-width: 2; stroke-dasharray: {DASHES[i % 2]}"
+        axes.line([(100 * s, 100 * p) for s, p in zip(row["shares"], values, strict=True)], style)
+        names.append((name, style))
+    axes.legend(names, False)
+    return axes.svg()
+
+
 def spectrogram(frames: np.ndarray) -> str:  # (T, F) -> a data URL
     """Draw log-mel frames as an image: time to the right, frequency up."""
     step = max(1, len(frames) // 480)

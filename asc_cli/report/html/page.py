@@ -26,6 +26,7 @@ def run(path: Path, about: dict[str, Any]) -> None:
         else [],
         "reliability": figures.reliability(bins) if bins else "",
         "rejection": _rejection(about["metrics"].get("unknown")),
+        "faithfulness": [figures.faithfulness(row) for row in about.get("faithfulness", ())],
     }
     _write(path, "run.html.j2", about=about, m=about["metrics"], figures=drawings)
 
