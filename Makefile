@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # the recurrence's kernels, compiled for the tests; again when their source changes
 KERNELS := $(VENV)/.kernels
-PYTEST  := $(BIN)/python -m pytest -n auto --maxprocesses 4
+PYTEST  := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 DEMO   ?= .demo
 DATA   ?=
 SET    ?=
@@ -23,7 +23,7 @@ setup: $(READY) $(KERNELS) ## make .venv with everything pinned in constraints.t
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try make PYTHON=python3.12"; exit 1; }
-	@echo 'Installing asc and about 110 packages into $(VENV), once: 2 to 10 minutes, 2 GB with'
+	@echo 'Installing asc and about 175 packages into $(VENV), once: 2 to 10 minutes, 2.6 GB with'
 	@echo "PyTorch's CPU build; on Linux 7 GB with its CUDA build, which pip takes unless"
 	@echo 'PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu is set. What comes, and how far'
 	@echo 'each file is, follows.'
@@ -45,10 +45,10 @@ test: $(KERNELS) ## the tests: every module, in at most 3 minutes on two idle co
 	$(PYTEST)
 
 campaign: $(KERNELS) ## the slow tests, long ones by a seeded sample: at most 25 minutes on two cores
-	$(PYTEST) --dist worksteal -m campaign
+	$(PYTEST) -m campaign
 
 campaign-full: $(KERNELS) ## the slow tests, whole
-	$(PYTEST) --dist worksteal -m campaign --whole
+	$(PYTEST) -m campaign --whole
 
 check: lint types docs ## style, types, docs; CI runs check, test and campaign
 

@@ -107,6 +107,7 @@ def test_words_that_everything_has_cost_nothing() -> None:
     assert fingerprint.overlaps({"a": np.zeros(0, np.uint32)}) == []
 
 
+@pytest.mark.campaign
 def test_the_sounds_of_esc10(esc10: Path) -> None:
     """Names tell all sources; sound tells two that were published under two numbers."""
     from asc_cli.protocol.source import open_source

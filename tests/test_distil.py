@@ -146,6 +146,7 @@ def test_a_student_learns_from_the_member_that_has_not_seen_its_test(
     assert stored == {p: p.stat().st_mtime_ns for p in paths.logits().rglob("*.safetensors")}
 
 
+@pytest.mark.campaign
 def test_the_same_bits_for_any_jobs_and_after_damage(taught: Path, toy_root: Path) -> None:
     first = train(toy_root)
     before = (first.run / "predictions.csv").read_bytes()

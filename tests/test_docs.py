@@ -76,6 +76,7 @@ def test_a_meaning_ends_where_the_next_key_begins(generate: ModuleType) -> None:
     }
 
 
+@pytest.mark.campaign
 def test_a_page_that_is_not_current_is_named_and_can_be_written_again(
     generate: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:

@@ -23,7 +23,7 @@ from tests.conftest import write
 from tests.test_export import registered
 
 PACKAGE = Path(asc_cli.__file__).parent
-MOST_FUNCTIONS, MOST_FILES = 173, 49  # of ours, called by asc_cli.predict for one file
+MOST_FUNCTIONS, MOST_FILES = 173, 50  # of ours, called by asc_cli.predict for one file
 OPTIMISED = 1  # flag of a code object that is a function, not a class body
 
 

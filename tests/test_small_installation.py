@@ -67,6 +67,7 @@ FEATURES = ("lstm", "mfcc_gmm", "dnn_cqt", "texture_svm", "cnn_gam", "dnn_mel") 
 HELP = [[*command, "--help"] for command in [[], *([name] for name in plugins.shipped("cli"))]]
 
 
+@pytest.mark.campaign
 def test_what_needs_no_extra_works(small: Run, trained: Path) -> None:
     two = trained / "two"
     for scene, path in zip("ab", sorted((trained / "datasets").rglob("*.wav")), strict=False):

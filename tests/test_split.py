@@ -247,7 +247,9 @@ def test_the_first_line_of_the_result_is_of_the_library(scenes: Path) -> None:
     assert divided.folds == 2 and divided.remarks == ()
 
 
-@pytest.mark.parametrize("recipe", ["own_quick", "own_resnet", "own_ta_sa"])
+@pytest.mark.parametrize(
+    "recipe", ["own_quick", pytest.param("own_resnet", marks=pytest.mark.campaign), "own_ta_sa"]
+)
 def test_the_recipes_for_recordings_of_ones_own(asc: Asc, scenes: Path, recipe: str) -> None:
     assert recipe in asc("recipes", "list", "--dataset", "table").stdout
     divided = split_recordings(scenes, folds=2)

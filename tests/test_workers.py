@@ -21,6 +21,7 @@ def grown(number: int) -> int:
     return os.getpid()
 
 
+@pytest.mark.campaign
 def test_a_worker_that_grows_is_not_replaced() -> None:
     pytest.importorskip("psutil")
     tasks = [(number,) for number in range(6)]

@@ -205,6 +205,7 @@ def killed_when(there: Callable[[], object], work: Callable[[], object]) -> None
     assert worker.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.campaign
 def test_training_killed_after_a_checkpoint_ends_with_the_same_bits(
     toy_root: Path, reference: dict[str, bytes], home: Path
 ):

@@ -109,8 +109,8 @@ def _blocks(
             yield resample(samples, len(following) == 0)
         if position == 0:
             raise FileFault(path, "holds no samples that can be decoded; is the file cut short?")
-        says_its_length = sound.format == "MP3" or getattr(sound, "says_its_length", False)
-        if says_its_length and position < _end(sound):
+        states_length = sound.format == "MP3" or getattr(sound, "states_length", False)
+        if states_length and position < _end(sound):
             raise cut_short(path, position / sound.samplerate, sound.frames / sound.samplerate, "s")
 
 

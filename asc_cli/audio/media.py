@@ -27,7 +27,7 @@ SUFFIXES = {
 }
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,aac,amr,asf,matroska,webm,avi,flv,mpeg,mpegts"
 OPTIONS = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
-SAYS_ITS_LENGTH = (
+WITH_LENGTH = (
     "mov",
     "asf",
     "avi",
@@ -69,7 +69,7 @@ class MediaSound:
             seconds = float(stream.duration * stream.time_base)
         # as the header says or guesses; a browser's recording says nothing
         self.frames = round(seconds * self.samplerate) or _counted(path)
-        self.says_its_length = seconds > 0 and container.format.name.startswith(SAYS_ITS_LENGTH)
+        self.states_length = seconds > 0 and container.format.name.startswith(WITH_LENGTH)
         self._rest = np.zeros((0, self.channels), np.float32)
         self._position = 0
 

@@ -81,6 +81,23 @@ def unpack(
     return len(to_write)
 
 
+def require_zip(path: Path, kind: str) -> None:
+    """Raise AscError unless a file can be read and is a zip.
+
+    Args:
+        path: The file.
+        kind: What it should be: "a model that asc models export wrote".
+    """
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise AscError(f"{path}: there is no such file") from None
+    except OSError as fault:
+        raise AscError(f"{path}: cannot be read ({fault.strerror})") from fault
+    if not zipfile.is_zipfile(path):
+        raise AscError(f"{path}: not {kind} (no zip file)")
+
+
 def add(archive: zipfile.ZipFile, file: Path, name: str) -> None:
     """Add a file to a zip, without its date, which a zip holds for 1980 to 2107 alone."""
     entry = zipfile.ZipInfo(name)

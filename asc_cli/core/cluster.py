@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5  # for a scheduler to answer
 WORKERS_SECONDS = 8  # for a first worker to be there
-GIVEN_UP = 3  # times by Dask without any progress: it counts losses of tasks that only wait, too
+MAX_LOSSES = 3  # without progress, each some of Dask's, which counts tasks that only wait, too
 AHEAD = 2  # times as many tasks as workers are submitted at a time
 EXPECTED = "tcp://HOST:PORT of a Dask scheduler (tls:// where it wants certificates), or local:N"
 
@@ -168,7 +168,7 @@ def _outcomes(
                 before, times = lost.get(work.number, (None, 0))
                 times = times + 1 if reached == before else 1
                 lost[work.number] = reached, times
-                if times == GIVEN_UP:
+                if times == MAX_LOSSES:
                     raise AscError(_lost(work, fault)) from fault
                 submit(work)
                 continue
@@ -276,7 +276,7 @@ def _scheduler_lost(used: Cluster) -> str:
 
 def _lost(work: Work, fault: Any) -> str:
     last = getattr(fault.last_worker, "address", fault.last_worker)
-    times = GIVEN_UP * (fault.allowed_failures + 1)
+    times = MAX_LOSSES * (fault.allowed_failures + 1)
     return (
         f"{work.name}: its worker was lost {times} times before it got further, at last {last}. "
         "Does memory run out there, so that the system ends workers? The same command tries again; "

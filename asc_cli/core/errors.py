@@ -99,3 +99,9 @@ def resource_fault(fault: BaseException) -> str | None:
 
 def _errno(fault: BaseException) -> int | None:
     return fault.errno if isinstance(fault, OSError) else None
+
+
+def first_line(fault: BaseException) -> str:
+    """Return the first line of another library's error, without its full stop."""
+    lines = str(fault).strip().splitlines()
+    return lines[0].rstrip(".:")[:300] if lines else type(fault).__name__

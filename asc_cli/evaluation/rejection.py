@@ -23,7 +23,7 @@ import numpy as np
 from asc_cli.evaluation.intervals import BOOTSTRAPS, exact, percentiles
 
 THRESHOLD = 1.0  # of unknown_score, which is in its unit
-KEPT_SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 1.0)
+STAY_SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 1.0)
 
 
 def auroc(inside: np.ndarray, outside: np.ndarray) -> float:  # (n,), (m,)
@@ -116,7 +116,7 @@ def _interval(right: np.ndarray, n: int, draws: list[float]) -> tuple[float, flo
 
 def _curve(inside: np.ndarray, outside: np.ndarray) -> list[tuple[float, float]]:
     """Return the share of the others that is rejected where a share of the scenes' stays."""
-    ends = np.quantile(inside, KEPT_SHARES, method="inverted_cdf")
+    ends = np.quantile(inside, STAY_SHARES, method="inverted_cdf")
     return [
         (float((inside <= end).mean()), float((outside > end).mean())) for end in np.unique(ends)
     ]

@@ -147,17 +147,17 @@ def subset_scores(
     the training part is unknown.
     """
     of_row = np.array(names)
-    known_names = sorted(set(names) - {""})
+    present = sorted(set(names) - {""})
     if not seen_names:
-        return {n: DeviceScores(_subset(p, of_row == n), None) for n in known_names}, {}
+        return {n: DeviceScores(_subset(p, of_row == n), None) for n in present}, {}
     pairs = zip(names, p.folds.tolist(), strict=True)
     seen = np.array([name in seen_names[fold] for name, fold in pairs])
     rows = {
-        n: DeviceScores(_subset(p, of_row == n), bool(seen[of_row == n].all())) for n in known_names
+        n: DeviceScores(_subset(p, of_row == n), bool(seen[of_row == n].all())) for n in present
     }
     parts = {"seen": (of_row != "") & seen, "unseen": (of_row != "") & ~seen}
     groups = {name: _subset(p, inside) for name, inside in parts.items() if inside.any()}
-    return rows, groups if len(known_names) > 1 else {}
+    return rows, groups if len(present) > 1 else {}
 
 
 def published_groups(p: Predictions, dataset: Dataset) -> dict[str, SubsetScores]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, first_line
 from asc_cli.export import lstm
 
 OPSET = 20
@@ -210,7 +210,7 @@ def _reason(fault: BaseException) -> str:
     """Return the first line of the original error, which torch.onnx wraps in advice."""
     while fault.__cause__ is not None:
         fault = fault.__cause__
-    return str(fault).strip().partition("\n")[0] or type(fault).__name__
+    return first_line(fault)
 
 
 def _require_dynamic_batch(onnx_graph: Any, network: Any) -> None:

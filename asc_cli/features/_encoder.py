@@ -95,9 +95,3 @@ def _sha256(path: Path, size: int, mtime_ns: int) -> str:
         while piece := file.read(PIECE_BYTES):
             digest.update(piece)
     return digest.hexdigest()
-
-
-def first_line(fault: BaseException) -> str:
-    """Return the first line of an error of another library, without its full stop."""
-    lines = str(fault).strip().splitlines()
-    return lines[0].rstrip(".:") if lines else type(fault).__name__

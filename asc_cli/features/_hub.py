@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asc_cli.core import installation
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, first_line
 from asc_cli.features import _encoder
 
 NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -51,12 +51,12 @@ def download(model: str, revision: str) -> None:
             path = Path(_snapshot(model, revision, patterns, local_files_only=False))
             if _weights(path):
                 return
+    except (AscError, MemoryError):
+        raise
     except Exception as fault:  # of httpx, the file system and the hub; without a class for all
-        if isinstance(fault, (AscError, MemoryError)):
-            raise
         raise AscError(
             f"features: {model} cannot be downloaded from the hub at {revision[:12]} "
-            f"({_encoder.first_line(fault)}); is there a network, and has it such a revision?"
+            f"({first_line(fault)}); is there a network, and has it such a revision?"
         ) from fault
     raise AscError(f"features: {model} has no weights at {revision[:12]} that can be read")
 

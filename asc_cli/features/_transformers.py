@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from asc_cli.core import installation
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, first_line
 from asc_cli.features import Framing, _encoder
 
 OWN = {"local_files_only": True, "trust_remote_code": False}  # no connection, no code
@@ -96,7 +96,7 @@ def load(folder: Path, contents: str) -> Encoder:
     except (OSError, ValueError, KeyError, RuntimeError) as fault:
         raise AscError(
             f"features: {folder} holds no audio encoder that transformers "
-            f"{transformers.__version__} reads ({_encoder.first_line(fault)})"
+            f"{transformers.__version__} reads ({first_line(fault)})"
         ) from fault
     if missing := sorted(
         key for key in report["missing_keys"] if key.rpartition(".")[2] not in DRAWN_AT_RANDOM
@@ -206,7 +206,7 @@ def _runner(compute: Callable[..., Any], extractor: Any) -> Callable[[np.ndarray
         except (RuntimeError, ValueError) as fault:
             raise AscError(
                 f"features: the encoder cannot be computed on {len(samples)} samples "
-                f"({_encoder.first_line(fault)})"
+                f"({first_line(fault)})"
             ) from fault
 
     return run

@@ -19,7 +19,6 @@ N samples of a window, T frames, F mel bands, D numbers of an embedding.
 from __future__ import annotations
 
 import functools
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -27,7 +26,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, first_line
+from asc_cli.core.onnx_session import session
 from asc_cli.features import Framing, _encoder
 from asc_cli.features.log_mel import LogMel
 from asc_cli.features.mel import Mel
@@ -154,18 +154,7 @@ class OnnxEncoder:
 @functools.lru_cache(maxsize=1)
 def _session(path: Path, contents: str) -> Any:
     """Return the onnxruntime session of a file with these contents. Raises AscError."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime, from 1.32 on, else reports its use
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as fault:  # onnxruntime has a class for each kind, without one for all
-        raise AscError(
-            f"features: {path} is no ONNX file that onnxruntime runs ({_encoder.first_line(fault)})"
-        ) from fault
+    return session(path, f"features: {path} is no ONNX file that onnxruntime runs")
 
 
 def _run(session: Any, values: np.ndarray, output: str, file: str) -> np.ndarray:
@@ -177,9 +166,11 @@ def _run(session: Any, values: np.ndarray, output: str, file: str) -> np.ndarray
         )
     try:
         [result] = session.run([output or names[0]], {session.get_inputs()[0].name: values})
-    except Exception as fault:  # as above
+    except MemoryError:
+        raise
+    except Exception as fault:  # onnxruntime has a class for each kind, without one for all
         raise AscError(
             f"features: {file} cannot be computed on an input of shape {values.shape} "
-            f"({_encoder.first_line(fault)})"
+            f"({first_line(fault)})"
         ) from fault
     return np.asarray(result, np.float32)

@@ -7,19 +7,17 @@ whichever it is, and of one of them the same to 1e-6 however clips are batched.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from asc_cli.core.errors import AscError
+from asc_cli.core.errors import AscError, first_line
+from asc_cli.core.onnx_session import session
 from asc_cli.models._numpy import Forward
 
 Attention = tuple[np.ndarray | None, np.ndarray | None]  # α (B, T), codewords' weights (B, T, K)
-# onnxruntime, from 1.32 on, else reports its use to Microsoft, and leaves a temporary file .ses
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 NO_EMBEDDING = "--embeddings: this model has no linear layer to take them from"
 
 
@@ -68,7 +66,7 @@ class GraphNetwork(_BySoftmax):
     """The graph of an architecture with one member's weights, by onnxruntime."""
 
     def __init__(self, graph: bytes, names: Sequence[str], weights: Mapping[str, np.ndarray]):
-        self.session = session(graph, names, weights)
+        self.session = session(graph, "its graph does not fit its weights", names, weights)
         self.source = graph, [*names], {name: weights[name] for name in names}
         self.outputs = {output.name for output in self.session.get_outputs()}
 
@@ -101,34 +99,10 @@ class GraphNetwork(_BySoftmax):
         counted = np.ones(x.shape[:2], bool) if mask is None else mask
         try:
             return list(self.session.run(names, {"x": x, "mask": counted}))
-        except Exception as fault:  # onnxruntime has a class for each kind, without one for all
-            if isinstance(fault, MemoryError):
-                raise
-            raise AscError(f"its graph cannot be computed ({_first_line(fault)})") from fault
-
-
-def session(graph: bytes, names: Sequence[str], weights: Mapping[str, np.ndarray]) -> Any:
-    """Return an onnxruntime session of a graph with one member's weights, on one thread.
-
-    names: Of the weights that the graph leaves out, as `export.onnx_file.outside` finds them.
-
-    Raises AscError for a graph that these weights do not fit.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # of its messages only those that end it
-    try:
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(weights[name]) for name in names]
-        options.add_external_initializers([*names], values)
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except KeyError as fault:
-        raise AscError(f"its graph reads {fault}, which is not among its weights") from fault
-    except Exception as fault:  # onnxruntime has a class for each kind, without one for all
-        if isinstance(fault, MemoryError):
+        except MemoryError:
             raise
-        raise AscError(f"its graph does not fit its weights ({_first_line(fault)})") from fault
+        except Exception as fault:  # onnxruntime has a class for each kind, without one for all
+            raise AscError(f"its graph cannot be computed ({first_line(fault)})") from fault
 
 
 class NumpyNetwork(_BySoftmax):
@@ -219,7 +193,3 @@ def _tensor(mask: np.ndarray | None) -> Any:
     import torch
 
     return None if mask is None else torch.from_numpy(mask)
-
-
-def _first_line(fault: Exception) -> str:
-    return str(fault).strip().partition("\n")[0][:300]

@@ -13,6 +13,7 @@ import numpy as np
 from asc_cli.audio import decode
 from asc_cli.core import parallel, paths
 from asc_cli.core.errors import AscError, FileFault
+from asc_cli.core.onnx_session import session
 from asc_cli.evaluation import predictions
 from asc_cli.inference import engine
 from asc_cli.registry import models, run_files
@@ -107,15 +108,11 @@ def compare(
     """Run the file in onnxruntime and compare it with the model; None without recordings."""
     if not references:
         return None
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # a scan's steps are too small for more
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    file = session(path, f"{path}: onnxruntime cannot run it")
     differences, same = [], 0
     for recording, expected in references:
         samples = decode.read(recording, sample_rate)
-        [scores] = session.run(["probabilities"], {"samples": samples[None]})
+        [scores] = file.run(["probabilities"], {"samples": samples[None]})
         differences.append(float(np.abs(scores[0] - expected).max()))
         same += int(scores[0].argmax() == expected.argmax())
     return Agreement(len(differences), max(differences), same)

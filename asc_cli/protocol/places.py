@@ -73,7 +73,7 @@ def group(recordings: Sequence[Recording], rule: str | None, folds: int) -> Grou
     if rule is None:
         return _guessed(recordings, folds)
     if rule == "none":
-        return _each_its_own(recordings, "by your wish")
+        return _one_group_each(recordings, "by your wish")
     if rule in RULES:
         groups = _by_rule(recordings, rule, folds)
         if not groups:
@@ -90,7 +90,9 @@ def _guessed(recordings: Sequence[Recording], folds: int) -> Grouping:
         groups = _by_rule(recordings, rule, folds)
         if _explains(recordings, groups):
             return _completed(recordings, rule, _basis(rule, groups), groups)
-    return _each_its_own(recordings, "neither names, dates nor folders tell which belong together")
+    return _one_group_each(
+        recordings, "neither names, dates nor folders tell which belong together"
+    )
 
 
 def _by_rule(recordings: Sequence[Recording], rule: str, folds: int) -> Groups:
@@ -125,7 +127,7 @@ def _completed(recordings: Sequence[Recording], rule: str, basis: str, groups: G
     return Grouping(rule, basis, {r.file: groups.get(r.file, r.file) for r in recordings})
 
 
-def _each_its_own(recordings: Sequence[Recording], why: str) -> Grouping:
+def _one_group_each(recordings: Sequence[Recording], why: str) -> Grouping:
     return Grouping(
         "none", f"each recording is its own group: {why}", {r.file: r.file for r in recordings}
     )

@@ -9,7 +9,7 @@ from asc_cli.core import plugins
 from asc_cli.core.errors import AscError
 from asc_cli.core.plugins import Catalog
 from asc_cli.recipe import synonyms
-from asc_cli.recipe.sections import KINDS, OUTSIDE, known_keys, list_around, name_of, names_in
+from asc_cli.recipe.sections import KINDS, OUTSIDE, list_around, name_of, names_in, valid_keys
 from asc_cli.recipe.source import LISTS, Fault, Tree
 
 ONE_OF = {"variants": "variant", "augment": "augmentation"}
@@ -63,12 +63,12 @@ def raise_if_any(name: str, faults: Sequence[Fault]) -> None:
 def _unknown_key(location: list[str], tree: Tree, catalog: Catalog) -> str:
     dotted, key = ".".join(location), location[-1]
     sections = _sections(tree, catalog)
-    keys = {section: known_keys(tree, [section], catalog) for section in sections}
+    keys = {section: valid_keys(tree, [section], catalog) for section in sections}
     elsewhere = [section for section in sections if key in keys[section]]
     if others := [section for section in elsewhere if section != location[0]]:
         return f"unknown key {dotted!r}; did you mean {others[0]}.{key}?"
-    own = known_keys(tree, location[:-1], catalog)
-    places = [(location[:-1], own), ([], known_keys(tree, [], catalog))]
+    own = valid_keys(tree, location[:-1], catalog)
+    places = [(location[:-1], own), ([], valid_keys(tree, [], catalog))]
     for place, names in [*places, *(([section], keys[section]) for section in sections)]:
         if hint := synonyms.synonym(key, names):
             return f"unknown key {dotted!r}; did you mean {'.'.join([*place, hint])}?"

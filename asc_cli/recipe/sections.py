@@ -148,7 +148,7 @@ def name_of(tree: Tree, section: str) -> str:
     return str(values.get("name", "")) if isinstance(values, dict) else ""
 
 
-def known_keys(tree: Tree, section: list[str], catalog: Catalog) -> list[str]:
+def valid_keys(tree: Tree, section: list[str], catalog: Catalog) -> list[str]:
     """Return the keys of a section, for the nearest-name hint."""
     if not section:
         return [*full_schema(Catalog(sealed=True)).model_fields, "extends", "systems"]

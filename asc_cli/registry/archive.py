@@ -169,12 +169,5 @@ def _unpack(path: Path, building: Path) -> None:
             if not MEMBER.fullmatch(member.name):
                 raise AscError(f"{path}: holds {member.name!r}, which no model holds; refused")
 
-    try:
-        path.open("rb").close()
-    except FileNotFoundError:
-        raise AscError(f"{path}: there is no such file") from None
-    except OSError as fault:
-        raise AscError(f"{path}: cannot be read ({fault.strerror})") from fault
-    if not zipfile.is_zipfile(path):
-        raise AscError(f"{path}: not a model that asc models export wrote (no zip file)")
+    archives.require_zip(path, "a model that asc models export wrote")
     archives.unpack(path, building, check=check, max_expansion=MAX_EXPANSION)

@@ -172,14 +172,7 @@ def _unpack(path: Path, folder: Path) -> None:
                     f"{path}: holds {member.name[:80]!r}, which no bundle holds; refused"
                 )
 
-    try:
-        path.open("rb").close()
-    except FileNotFoundError:
-        raise AscError(f"{path}: there is no such file") from None
-    except OSError as fault:
-        raise AscError(f"{path}: cannot be read ({fault.strerror})") from fault
-    if not zipfile.is_zipfile(path):
-        raise AscError(f"{path}: not a bundle that asc report --bundle wrote (no zip file)")
+    archives.require_zip(path, "a bundle that asc report --bundle wrote")
     archives.unpack(path, folder, check=check, max_expansion=MAX_EXPANSION)
 
 

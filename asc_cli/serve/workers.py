@@ -36,12 +36,12 @@ class Worker:
         context = multiprocessing.get_context(
             "spawn"
         )  # a copy of this process would have its sockets
-        self.connection, its_end = context.Pipe()
+        self.connection, worker_connection = context.Pipe()
         self.process = context.Process(
-            target=_work, args=(its_end, os.getpid(), self.most_memory), daemon=True
+            target=_work, args=(worker_connection, os.getpid(), self.most_memory), daemon=True
         )
         self.process.start()
-        its_end.close()
+        worker_connection.close()
 
     def ask(self, job: Job, seconds: float) -> Answer:
         """Return the answer to a job; blocks. After the seconds the process is replaced."""

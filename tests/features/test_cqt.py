@@ -116,7 +116,7 @@ def test_longer_recordings_are_not_padded(seconds: float):
 
 
 @pytest.mark.parametrize("rate", [8_000.0, 44_100.0])
-@pytest.mark.parametrize("per_octave", [12, 36])
+@pytest.mark.parametrize("per_octave", [12, pytest.param(36, marks=pytest.mark.campaign)])
 def test_wavelets_and_what_is_dropped_are_librosas_to_the_bit(rate: float, per_octave: int):
     Q = _cqt.quality(per_octave)
     centres_hz = 27.5 * 2 ** (np.arange(2 * per_octave) / per_octave)
