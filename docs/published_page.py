@@ -23,47 +23,47 @@ run's report puts those of its dataset beside its own figure. Each says where it
   trained on AudioSet. Empty where the source names none.
 - **✗**: no figure of a run compares with it, for one of these three reasons.
 
-The metric is the one that the source states. Figures of one system differ between sources; nothing
+Sources are numbered below each table. The metric is the one that the source states. Figures of one system differ between sources; nothing
 was averaged or chosen. A figure that is missing or wrong here is a row in
 `asc_cli/evaluation/published.yaml`, or a dataset's `baselines`.
 """
 
 
-HEADER = [
-    "",
-    "figure",
-    "metric",
-    "system",
-    "tested on",
-    "epoch chosen on",
-    "outside data",
-    "source",
-]
+HEADER = ["", "figure", "system", "tested on", "epoch chosen on", "outside data", "source"]
 
 
 def page() -> str:
     """The text of the page."""
     rows = literature.published_results()
-    titles = {metric.name: metric.title for metric in plugins.metrics()}
     text = INTRODUCTION
     for name in dict.fromkeys(each.dataset for each in rows):
-        lines = [line(each, titles) for each in rows if each.dataset == name]
-        text += f"\n## {name}\n\n{table(HEADER, lines)}"
+        own = [each for each in rows if each.dataset == name]
+        sources = [*dict.fromkeys(map(source, own))]
+        lines = [line(each, sources.index(source(each)) + 1) for each in own]
+        listed = "".join(f"{number}. {each}\n" for number, each in enumerate(sources, start=1))
+        text += f"\n## {name}\n\n{table(HEADER, lines)}\n{listed}"
     return text
 
 
-def line(each: PublishedResult, titles: dict[str, str]) -> str:
+def line(each: PublishedResult, number: int) -> str:
+    """A row of the table; number: of its source in the list below."""
+    titles = {metric.name: metric.title for metric in plugins.metrics()}
+    title = titles.get(each.metric, each.metric.replace("_", " ")).partition(" (")[0]
     subset = f" ({each.subset} % of training)" if each.subset else ""
     chosen = CHOSEN_ON[each.chosen_on]
-    title = f"[{escaped(each.source)}]({each.address})" if each.address else escaped(each.source)
-    notes = "".join(f"; {escaped(text)}" for text in (f"read: {each.read}", each.note) if text)
     return row(
         "✗" if each.reservations() else "",
-        each.figure,
-        escaped(titles.get(each.metric, each.metric.replace("_", " "))),
+        f"{each.figure} {escaped(title)}",
         escaped(each.system) + subset,
         escaped(TESTED_ON.get(each.tested_on, each.tested_on)),
         f"**{chosen}**" if each.chosen_on == "test" else chosen,
         escaped(each.outside_data),
-        title + notes,
+        str(number),
     )
+
+
+def source(each: PublishedResult) -> str:
+    """Where a figure stands, where it was read, and what else a reader must know."""
+    title = f"[{escaped(each.source)}]({each.address})" if each.address else escaped(each.source)
+    notes = (f"read: {each.read}", each.note)
+    return title + "".join(f"; {escaped(text)}" for text in notes if text)

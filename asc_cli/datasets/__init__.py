@@ -76,7 +76,7 @@ class Challenge:
         header: Whether the file begins with the names of its columns.
         probabilities: Whether a probability for each scene follows the label.
         delimiter: What stands between columns.
-        homepage: URL of the evaluation set; "" where it was not to be read.
+        homepage: URL of the evaluation set; "" where it could not be read.
     """
 
     title: str
@@ -115,7 +115,7 @@ class Dataset:
             report together.
         city_in_group: Whether a recording's group begins with its city and a hyphen.
         challenge: The challenge that takes predictions of an evaluation set of this dataset; None:
-            there is none, or the form of its file was not to be read.
+            there is none, or the form of its file could not be read.
     """
 
     name: str

@@ -58,7 +58,7 @@ DATASET = Dataset(
     obtain=(
         "By hand: ICME2024_GC_ASC_dev.zip of Zenodo record 10616533, unpacked, so that "
         "ICME2024_GC_ASC_dev/*.wav lie there, and the folder metadata/ of the repository "
-        "JishengBai/APSIPA2025GC-ASC beside it. The archive's checksum was not to be read."
+        "JishengBai/APSIPA2025GC-ASC beside it. Its checksum could not be read."
     ),
     metric=(
         "class-wise (macro) accuracy; the challenges test on their evaluation set, and the 5 folds "

@@ -7,7 +7,7 @@ Names are <scene>_<user>_<recording>_<piece>; the user is what train and test mu
 fold trains on Train and Val, of which `validation: {by: published}` holds Val out, as the recipe
 `cochlscene_lstm` does. Facts are those of the paper's abstract (arXiv 2211.02289), of the authors'
 code (github.com/cochlearai/cochlscene: 44.1 kHz, mono, 10 s) and of a public reader of the set. The
-exact sizes, the licence and the baseline's figure were not to be read.
+exact sizes, the licence and the baseline's figure could not be read.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ DATASET = Dataset(
     obtain=(
         "By hand: all parts of the zip of Zenodo record 7080122 (54 GB), unpacked together, so "
         "that CochlScene/Train/, CochlScene/Val/ and CochlScene/Test/ hold a folder per scene. "
-        "Its checksums were not to be read."
+        "Its checksums could not be read."
     ),
     metric="accuracy on the published test part",
     headline="accuracy",

@@ -49,7 +49,7 @@ DATASET = Dataset(
         "so that scenes_stereo/bus01.wav and so on lie there."
     ),
     metric=(
-        "accuracy, averaged over 5 folds; the challenge's folds were not to be read, so these are "
+        "accuracy, averaged over 5 folds; the challenge's folds could not be read, so these are "
         "ours and not official: fold k tests on recordings 2k-1 and 2k of each scene"
     ),
     headline="accuracy",

@@ -4,7 +4,7 @@
     <root>/evaluation_setup/fold{1..4}_….txt      as TUT 2016
 
 The recordings are those of TUT 2016 cut in three, from the same locations. The form of the
-challenge's file was not to be read, so there is no `challenge`.
+challenge's file could not be read, so there is no `challenge`.
 """
 
 from __future__ import annotations

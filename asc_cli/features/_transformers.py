@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,9 @@ def load(folder: Path, contents: str) -> Encoder:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     try:
-        extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, **OWN)
+        with warnings.catch_warnings():  # AST's own preparation has empty mel bands at 16 kHz
+            warnings.filterwarnings("ignore", "At least one mel filter has all zero", UserWarning)
+            extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, **OWN)
         model, report = transformers.AutoModel.from_pretrained(
             folder, dtype=torch.float32, output_loading_info=True, **OWN
         )
