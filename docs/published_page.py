@@ -23,9 +23,9 @@ run's report puts those of its dataset beside its own figure. Each says where it
   trained on AudioSet. Empty where the source names none.
 - **✗**: no figure of a run compares with it, for one of these three reasons.
 
-Sources are numbered below each table. The metric is the one that the source states. Figures of one system differ between sources; nothing
-was averaged or chosen. A figure that is missing or wrong here is a row in
-`asc_cli/evaluation/published.yaml`, or a dataset's `baselines`.
+Sources are numbered below each table. The metric is the one that the source states. Figures of one
+system differ between sources; nothing was averaged or chosen. A figure that is missing or wrong
+here is a row in `asc_cli/evaluation/published.yaml`, or a dataset's `baselines`.
 """
 
 
